@@ -1,0 +1,278 @@
+//! Accounts: registering, logging in and finding other users.
+
+use async_trait::async_trait;
+
+use crate::Chat;
+use crate::error::{Error, Kind, Result};
+use crate::event::{Change, Outcome};
+use crate::ids::UserId;
+use crate::ports::Verdict;
+use crate::time::Timestamp;
+
+/// Most accounts in one page of the list of users.
+pub const MAX_ACCOUNTS: u16 = 1000;
+
+/// A user account, without its secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The account's number.
+    pub id: UserId,
+    /// 3 to 32 characters, unique without regard to case.
+    pub username: String,
+    /// Unique without regard to case; shown to nobody but its owner.
+    pub email: String,
+    /// When it was registered.
+    pub created_at: Timestamp,
+}
+
+/// An account and its password hash, for checking a login.
+#[derive(Clone)]
+pub struct Credentials {
+    /// Whose they are.
+    pub account: Account,
+    /// A PHC string, or a bcrypt hash of the earlier Go server.
+    pub password_hash: String,
+}
+
+/// What somebody gives to register.
+#[derive(Clone)]
+pub struct Register {
+    /// The wished name.
+    pub username: String,
+    /// The address.
+    pub email: String,
+    /// The password in the clear; it leaves this struct only towards the hasher.
+    pub password: String,
+}
+
+/// A checked registration, ready to be stored.
+#[derive(Clone)]
+pub struct NewAccount {
+    /// The name.
+    pub username: String,
+    /// The address.
+    pub email: String,
+    /// The hash of the password.
+    pub password_hash: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// By what somebody logs in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoginName {
+    /// By address.
+    Email(String),
+    /// By name.
+    Username(String),
+}
+
+/// Which part of the list of users is wanted, in the order of ids.
+#[derive(Debug, Clone)]
+pub struct AccountQuery {
+    /// Only names that begin so, without regard to case.
+    pub prefix: Option<String>,
+    /// Only accounts with a larger id.
+    pub after: UserId,
+    /// At most so many; 1 to [`MAX_ACCOUNTS`].
+    pub limit: u16,
+}
+
+/// The last message of a direct conversation, in brief.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastMessage {
+    /// Its text.
+    pub content: String,
+    /// When it was sent.
+    pub sent_at: Timestamp,
+    /// Who sent it.
+    pub sender: UserId,
+}
+
+impl Outcome for Account {
+    fn change(&self) -> Option<Change> {
+        None
+    }
+}
+
+/// The form under which names and addresses are compared.
+pub fn folded(name: &str) -> String {
+    name.to_lowercase()
+}
+
+/// The durable side of accounts.
+#[async_trait]
+pub trait AccountStore: Send + Sync + 'static {
+    /// MUST refuse, in the same transaction, a name or an address whose [`folded`] form is taken.
+    async fn create_account(&self, new: NewAccount) -> Result<Account>;
+    /// The account of that number, if there is one.
+    async fn account(&self, id: UserId) -> Result<Option<Account>>;
+    /// A page of accounts in the order of their ids.
+    async fn accounts(&self, query: AccountQuery) -> Result<Vec<Account>>;
+    /// The same page, each with the last message of its direct conversation with `reader`.
+    async fn accounts_with_last_message(
+        &self,
+        reader: UserId,
+        query: AccountQuery,
+    ) -> Result<Vec<(Account, Option<LastMessage>)>>;
+    /// The account behind a login name, compared by [`folded`] form.
+    async fn credentials(&self, name: LoginName) -> Result<Option<Credentials>>;
+    /// MUST replace the hash only if it is still `old`, so that a password changed meanwhile stays changed.
+    async fn replace_password_hash(&self, user: UserId, old: String, new: String) -> Result<()>;
+}
+
+impl Chat {
+    /// Registers an account.
+    pub async fn register(&self, request: Register) -> Result<Account> {
+        check_username(&request.username)?;
+        check_email(&request.email)?;
+        check_password(&request.password)?;
+        let password_hash = self.passwords.hash(request.password).await?;
+        let Register { username, email, .. } = request;
+        self.store.create_account(NewAccount { username, email, password_hash, at: self.clock.now() }).await
+    }
+
+    /// Checks a login. Unknown user and wrong password answer alike and take as long.
+    pub async fn login(&self, name: LoginName, password: String) -> Result<Account> {
+        let found = self.store.credentials(name).await?;
+        let hash = found.as_ref().map(|credentials| credentials.password_hash.clone());
+        let verdict = self.passwords.verify(password.clone(), hash).await?;
+        let Some(Credentials { account, password_hash }) = found else {
+            return Err(Error::WrongCredentials);
+        };
+        match verdict {
+            Verdict::Mismatch => return Err(Error::WrongCredentials),
+            Verdict::Match => {}
+            Verdict::MatchOutdated => self.upgrade_hash(account.id, password_hash, password).await,
+        }
+        Ok(account)
+    }
+
+    /// A login that was right stays right even if its hash can't be replaced now; the next one tries again.
+    async fn upgrade_hash(&self, user: UserId, old: String, password: String) {
+        let upgraded = match self.passwords.hash(password).await {
+            Ok(new) => self.store.replace_password_hash(user, old, new).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = upgraded {
+            tracing::warn!(user.id = user.0, error = %error, "the password hash could not be upgraded");
+        }
+    }
+
+    /// The account of that number.
+    pub async fn account(&self, id: UserId) -> Result<Account> {
+        self.store.account(id).await?.ok_or(Error::NotFound(Kind::User))
+    }
+
+    /// Whether there is an account of that number, for checking a token's bearer.
+    pub async fn account_exists(&self, id: UserId) -> Result<bool> {
+        Ok(self.store.account(id).await?.is_some())
+    }
+
+    /// A page of the list of users.
+    pub async fn accounts(&self, query: AccountQuery) -> Result<Vec<Account>> {
+        self.store.accounts(query).await
+    }
+
+    /// The same page with the last message between each user and the reader.
+    pub async fn accounts_with_last_message(
+        &self,
+        reader: UserId,
+        query: AccountQuery,
+    ) -> Result<Vec<(Account, Option<LastMessage>)>> {
+        self.store.accounts_with_last_message(reader, query).await
+    }
+}
+
+fn check_username(username: &str) -> Result<()> {
+    let fits = (3..=32).contains(&username.chars().count());
+    let clean = username.trim() == username && !username.chars().any(char::is_control);
+    if fits && clean {
+        return Ok(());
+    }
+    Err(Error::invalid("username", "must be 3 to 32 characters, without spaces at its ends"))
+}
+
+/// The practical subset of RFC 5321 mailbox syntax: `local@domain.tld`, no quoting, at most 254 characters.
+fn check_email(email: &str) -> Result<()> {
+    let valid = email.len() <= 254
+        && email.split_once('@').is_some_and(|(local, domain)| is_local_part(local) && is_domain(domain));
+    if valid {
+        Ok(())
+    } else {
+        Err(Error::invalid("email", "must be a valid address such as tom@example.com"))
+    }
+}
+
+fn is_local_part(local: &str) -> bool {
+    let allowed = |c: char| !c.is_whitespace() && !c.is_control() && !"@,;:<>()[]\\\"".contains(c);
+    (1..=64).contains(&local.len())
+        && local.chars().all(allowed)
+        && !local.starts_with('.')
+        && !local.ends_with('.')
+        && !local.contains("..")
+}
+
+fn is_domain(domain: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.chars().all(|c| c.is_alphanumeric() || c == '-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    domain.contains('.') && domain.split('.').all(is_label)
+}
+
+fn check_password(password: &str) -> Result<()> {
+    if (8..=128).contains(&password.chars().count()) {
+        return Ok(());
+    }
+    Err(Error::invalid("password", "must be 8 to 128 characters"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usernames_have_3_to_32_characters() {
+        for good in ["tom", "Jérôme", &"x".repeat(32), &"猫".repeat(32), "two words"] {
+            assert!(check_username(good).is_ok(), "{good}");
+        }
+        for bad in ["", "to", &"x".repeat(33), " tom", "tom ", "t\0m", "tom\u{1b}[31m"] {
+            assert!(check_username(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn emails_are_checked() {
+        for good in ["tom@temp.com", "a.b+c@x-y.example.org", "ünï@exämple.de"] {
+            assert!(check_email(good).is_ok(), "{good}");
+        }
+        let long = format!("{}@example.com", "x".repeat(65));
+        for bad in [
+            "",
+            "tom",
+            "@x.com",
+            "tom@",
+            "tom@com",
+            "a b@x.com",
+            "a@b@c.com",
+            "a@-x.com",
+            "a..b@x.com",
+            &long,
+        ] {
+            assert!(check_email(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn passwords_have_8_to_128_characters_of_any_kind() {
+        for good in ["password", "пароль12", &"x".repeat(128), "        "] {
+            assert!(check_password(good).is_ok(), "{good:?}");
+        }
+        for bad in ["", "1234567", &"x".repeat(129)] {
+            assert!(check_password(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The one vocabulary of refusals and failures. Adapters turn their drivers' errors into these; the gateway turns
+//! these into HTTP problems and error frames. No driver's or protocol's type may appear here.
+
+/// What a use case answers when it does not succeed.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What was looked for and is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A user account.
+    User,
+    /// A group.
+    Group,
+}
+
+/// Why a use case refused or failed. Each variant has one stable code.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A field is missing, malformed or out of bounds; the reason is a phrase that follows the field's name.
+    #[error("{field} {reason}")]
+    Invalid {
+        /// The field as clients spell it.
+        field: &'static str,
+        /// For instance `must be 3 to 32 characters`.
+        reason: String,
+    },
+    /// A message, typing signal or history request names the caller as the other side.
+    #[error("You cannot chat with yourself")]
+    Yourself,
+    /// No such user or group.
+    #[error("{} not found", match .0 { Kind::User => "User", Kind::Group => "Group" })]
+    NotFound(Kind),
+    /// The caller is not a member of the group.
+    #[error("You are not a member of this group")]
+    NotMember,
+    /// The caller's role does not allow it.
+    #[error("{0}")]
+    Forbidden(&'static str),
+    /// The value is taken, compared without regard to case.
+    #[error("That {0} is already registered")]
+    Taken(&'static str),
+    /// Unknown user or wrong password; deliberately one and the same.
+    #[error("Invalid email or password")]
+    WrongCredentials,
+    /// The caller's account is gone.
+    #[error("This account no longer exists; log in again")]
+    UnknownCaller,
+    /// A bounded queue is full; nothing was done and the same request may be sent again.
+    #[error("The server is busy; try again in a moment")]
+    Overloaded,
+    /// Storage refuses writes at present, for instance because the disk is full; nothing was done.
+    #[error("Storage cannot take writes at present; try again later")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A fault of ours or of a driver. Its text is for the log and never for a client.
+    #[error("Internal error")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// Wraps a fault that no client can do anything about.
+    pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Internal(source.into())
+    }
+
+    /// A field that breaks a rule, with the reason as a phrase after the field's name.
+    pub fn invalid(field: &'static str, reason: impl Into<String>) -> Self {
+        Self::Invalid { field, reason: reason.into() }
+    }
+
+    /// The stable machine-readable name of this refusal (contract part 1, "Errors").
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid { .. } => "invalid_request",
+            Self::Yourself => "cannot_chat_with_yourself",
+            Self::NotFound(Kind::User) => "user_not_found",
+            Self::NotFound(Kind::Group) => "group_not_found",
+            Self::NotMember => "not_a_member",
+            Self::Forbidden(_) => "forbidden",
+            Self::Taken("email") => "email_taken",
+            Self::Taken(_) => "username_taken",
+            Self::WrongCredentials => "wrong_credentials",
+            Self::UnknownCaller => "unauthenticated",
+            Self::Overloaded => "overloaded",
+            Self::Unavailable(_) => "storage_unavailable",
+            Self::Internal(_) => "internal",
+        }
+    }
+
+    /// Whether the same request may well succeed later, unchanged.
+    pub fn is_temporary(&self) -> bool {
+        matches!(self, Self::Overloaded | Self::Unavailable(_) | Self::Internal(_))
+    }
+}

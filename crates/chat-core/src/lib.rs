@@ -1,0 +1,88 @@
+//! The inside of the hexagon: what a chat is, the rules it keeps and the ports through which it reaches storage,
+//! live delivery, time and password hashing.
+//!
+//! No framework, driver, serialisation or async runtime may appear here; adapters depend on this crate and never
+//! the other way round. Each feature file holds, in this order: its types, its rules, its port and the use cases
+//! as an `impl Chat` block.
+
+pub mod accounts;
+pub mod error;
+pub mod event;
+pub mod groups;
+pub mod ids;
+pub mod messages;
+pub mod policy;
+pub mod ports;
+pub mod receipts;
+pub mod time;
+pub mod typing;
+
+use std::sync::Arc;
+
+pub use error::{Error, Result};
+use ports::{Clock, EventSink, Passwords, Store};
+
+/// Bounds on what a client may send; a value over a bound is refused with [`Error::Invalid`].
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Longest message text, in bytes of UTF-8.
+    pub content_bytes: usize,
+    /// Longest `media_url`, in bytes.
+    pub media_url_bytes: usize,
+    /// Longest `client_msg_id`, in bytes.
+    pub client_msg_id_bytes: usize,
+    /// Longest group name, in characters.
+    pub group_name_chars: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            content_bytes: 16 * 1024,
+            media_url_bytes: 2048,
+            client_msg_id_bytes: 128,
+            group_name_chars: 100,
+        }
+    }
+}
+
+/// The technologies a [`Chat`] works with, chosen by the composition root.
+#[derive(Clone)]
+pub struct Adapters {
+    /// Where everything durable lives.
+    pub store: Arc<dyn Store>,
+    /// Who is told of signals; durable events reach it through the store, after their commit.
+    pub sink: Arc<dyn EventSink>,
+    /// How passwords are hashed and checked.
+    pub passwords: Arc<dyn Passwords>,
+    /// Where the present time comes from.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The application: every use case is a method on this handle, which is cheap to clone.
+#[derive(Clone)]
+pub struct Chat {
+    store: Arc<dyn Store>,
+    sink: Arc<dyn EventSink>,
+    passwords: Arc<dyn Passwords>,
+    clock: Arc<dyn Clock>,
+    limits: Limits,
+}
+
+impl Chat {
+    /// Builds the application on the given adapters.
+    pub fn new(adapters: Adapters, limits: Limits) -> Self {
+        let Adapters { store, sink, passwords, clock } = adapters;
+        Self { store, sink, passwords, clock, limits }
+    }
+
+    /// Succeeds only if a durable write succeeds now (promise 8).
+    pub async fn check_ready(&self) -> Result<()> {
+        self.store.probe_write().await
+    }
+
+    /// The name of the storage engine as `/ping` reports it: `sqlite3` or `postgres`.
+    pub fn storage_name(&self) -> &'static str {
+        self.store.engine_name()
+    }
+}

@@ -1,0 +1,61 @@
+//! The index of ports: what the domain asks of the outside. A trait stands here only where a technology is swapped.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::accounts::AccountStore;
+use crate::error::Result;
+use crate::event::{Event, Signal};
+use crate::groups::GroupStore;
+use crate::messages::MessageStore;
+use crate::receipts::ReceiptStore;
+use crate::time::Timestamp;
+
+/// All that is durable: one small trait per feature, and what belongs to no feature.
+///
+/// Every write MUST be on disk before its future resolves (promise 1), and its events MUST have been handed to the
+/// [`EventSink`] by then, in commit order. A write MUST go on to its end when its future is dropped. When its queue
+/// is full a store MUST answer [`Error::Overloaded`](crate::Error::Overloaded) rather than wait.
+#[async_trait]
+pub trait Store: AccountStore + GroupStore + MessageStore + ReceiptStore {
+    /// Makes a small durable write; an error says why no write would succeed now.
+    async fn probe_write(&self) -> Result<()>;
+    /// `sqlite3` or `postgres`.
+    fn engine_name(&self) -> &'static str;
+}
+
+/// Who is told of what happens. Calls must not block for long: they are made on the write path.
+pub trait EventSink: Send + Sync + 'static {
+    /// Takes committed events, in commit order.
+    fn publish(&self, events: &[Arc<Event>]);
+    /// Takes a signal; it may be dropped under load.
+    fn signal(&self, signal: Signal);
+}
+
+/// The present time.
+pub trait Clock: Send + Sync + 'static {
+    /// Now, by the wall clock.
+    fn now(&self) -> Timestamp;
+}
+
+/// What checking a password against a stored hash showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The password is right.
+    Match,
+    /// The password is right and its hash is of a kind that should be replaced.
+    MatchOutdated,
+    /// The password is wrong.
+    Mismatch,
+}
+
+/// Password hashing. It is slow on purpose, so implementations MUST bound how many run at once, keep them off the
+/// async threads and answer [`Error::Overloaded`](crate::Error::Overloaded) when too many wait.
+#[async_trait]
+pub trait Passwords: Send + Sync + 'static {
+    /// Hashes a new password into a PHC string.
+    async fn hash(&self, password: String) -> Result<String>;
+    /// Checks a password. With no hash (unknown user) it MUST take as long as a real check and answer `Mismatch`.
+    async fn verify(&self, password: String, hash: Option<String>) -> Result<Verdict>;
+}

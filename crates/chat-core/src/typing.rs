@@ -1,0 +1,35 @@
+//! Typing signals: checked like a message, forwarded to who is connected, never stored.
+
+use crate::Chat;
+use crate::error::{Error, Kind, Result};
+use crate::event::Signal;
+use crate::ids::UserId;
+use crate::messages::Recipient;
+
+impl Chat {
+    /// Tells the recipient, or the other members of the group, that `from` is typing.
+    pub async fn typing(&self, from: UserId, to: Recipient) -> Result<()> {
+        let signal = self.reach(from, to).await?;
+        self.sink.signal(signal);
+        Ok(())
+    }
+
+    /// Checks that `from` may write to this recipient, as a post would.
+    pub async fn check_recipient(&self, from: UserId, to: Recipient) -> Result<()> {
+        self.reach(from, to).await.map(drop)
+    }
+
+    async fn reach(&self, from: UserId, to: Recipient) -> Result<Signal> {
+        match to {
+            Recipient::User(to) if to == from => Err(Error::Yourself),
+            Recipient::User(to) => {
+                self.store.account(to).await?.ok_or(Error::NotFound(Kind::User))?;
+                Ok(Signal::TypingToUser { from, to })
+            }
+            Recipient::Group(group) => {
+                let conversation = self.store.group_conversation(from, group).await?;
+                Ok(Signal::TypingToGroup { from, group, conversation })
+            }
+        }
+    }
+}

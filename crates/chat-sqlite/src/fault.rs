@@ -1,0 +1,51 @@
+//! What can go wrong inside this adapter, and how it looks from the core.
+
+use chat_core::Error;
+use rusqlite::ErrorCode;
+
+pub(crate) type Result<T> = std::result::Result<T, Fault>;
+
+/// A refusal of the core's making, or an error of the driver's.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    Refused(Error),
+    Sql(rusqlite::Error),
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Refused(error) => error,
+            Fault::Sql(error) if is_passing(&error) => Self::Unavailable(error.into()),
+            Fault::Sql(error) => Self::internal(error),
+        }
+    }
+}
+
+/// Whether the storage below, rather than our statement, is at fault: these end when somebody frees the disk or lets
+/// go of a lock.
+fn is_passing(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(
+            ErrorCode::DiskFull
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::ReadOnly
+                | ErrorCode::CannotOpen
+        )
+    )
+}

@@ -1,0 +1,57 @@
+//! The SQLite adapter: everything durable in one file, written by one thread with group commit and read by a few
+//! others.
+//!
+//! SQL lives here and nowhere else; rules do not: they are called from the core inside the writing transaction.
+//! `writer.rs` is the message log's engine, `reader.rs` the pool of readers, `open.rs` what happens to a file before
+//! it is served, and each feature's statements are in the file of the feature's name.
+
+mod accounts;
+mod checkpoint;
+mod fault;
+mod groups;
+mod messages;
+mod open;
+mod reader;
+mod receipts;
+mod schema;
+mod writer;
+
+use async_trait::async_trait;
+use chat_core::Result;
+use chat_core::ports::Store;
+
+pub use open::{OpenError, Opened, Options};
+use reader::Readers;
+use writer::Writer;
+
+/// A [`Store`] in one SQLite file. Dropping it, or [`Sqlite::close`], writes out what is queued and closes the file.
+pub struct Sqlite {
+    writer: Writer,
+    readers: Readers,
+    /// Held as long as the file is served, so that a second server refuses it.
+    _lock: std::fs::File,
+}
+
+impl Sqlite {
+    /// Writes out what is queued, moves the write-ahead log into the database and closes the file.
+    /// Blocks until done; later calls on the store answer `Unavailable`.
+    pub fn close(&self) {
+        self.readers.close();
+        self.writer.close();
+    }
+}
+
+#[async_trait]
+impl Store for Sqlite {
+    async fn probe_write(&self) -> Result<()> {
+        self.writer
+            .write(|tx| {
+                Ok(tx.execute("UPDATE log SET probed_at = unixepoch() WHERE only_row = 1", ()).map(drop)?)
+            })
+            .await
+    }
+
+    fn engine_name(&self) -> &'static str {
+        "sqlite3"
+    }
+}

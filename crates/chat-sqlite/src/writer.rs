@@ -1,0 +1,285 @@
+//! The message log's engine: one thread owns the writing connection and commits whatever has queued up since the last
+//! commit in one transaction, so that the batch grows with load while a lone write does not wait.
+//!
+//! A write is answered, and its events are published, only after the commit that holds it is on disk (promise 1).
+//! No statement of a feature may stand here.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use chat_core::Error;
+use chat_core::event::{Event, Outcome};
+use chat_core::ids::Position;
+use chat_core::ports::EventSink;
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::checkpoint::Checkpointer;
+use crate::fault::{Fault, Result};
+use crate::open::OpenError;
+
+/// Writes that may wait before further ones are refused.
+const QUEUE: usize = 8192;
+/// Most writes in one transaction.
+const BATCH: usize = 512;
+const CACHE_KIB: i64 = 64 * 1024;
+
+/// What a write works with: the open transaction, and the place in the log that its change will have.
+pub(crate) struct Tx<'a> {
+    connection: &'a Connection,
+    /// The position of this write's change.
+    pub(crate) position: Position,
+}
+
+impl std::ops::Deref for Tx<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.connection
+    }
+}
+
+/// A queued write, its type forgotten. `run` may be called again after a rollback.
+trait Job: Send {
+    fn run(&mut self, tx: &Tx<'_>) -> Ran;
+    /// Tells the caller: what `run` gave, or why the commit failed.
+    fn answer(self: Box<Self>, commit: std::result::Result<(), &rusqlite::Error>);
+}
+
+/// What one run of a job did.
+struct Ran {
+    event: Option<Event>,
+    failed: bool,
+}
+
+struct Write<T, F> {
+    work: F,
+    result: Option<Result<T>>,
+    reply: oneshot::Sender<chat_core::Result<T>>,
+}
+
+impl<T, F> Job for Write<T, F>
+where
+    T: Outcome + Send,
+    F: FnMut(&Tx<'_>) -> Result<T> + Send,
+{
+    fn run(&mut self, tx: &Tx<'_>) -> Ran {
+        let work = std::panic::AssertUnwindSafe(|| (self.work)(tx));
+        let result = std::panic::catch_unwind(work)
+            .unwrap_or_else(|_| Err(Fault::Refused(Error::internal("a write panicked"))));
+        let change = result.as_ref().ok().and_then(Outcome::change);
+        let ran = Ran {
+            event: change.map(|change| Event { position: tx.position, change }),
+            failed: result.is_err(),
+        };
+        self.result = Some(result);
+        ran
+    }
+
+    fn answer(self: Box<Self>, commit: std::result::Result<(), &rusqlite::Error>) {
+        let answer = match (self.result, commit) {
+            (Some(Ok(value)), Ok(())) => Ok(value),
+            (Some(Err(fault)), _) => Err(fault.into()),
+            (_, Err(error)) => Err(Error::Unavailable(error.to_string().into())),
+            (None, Ok(())) => Err(Error::internal("a write was answered before it ran")),
+        };
+        // Nobody listens any more if the caller has gone; the write stands all the same.
+        let _ = self.reply.send(answer);
+    }
+}
+
+/// The handle to the writing thread. `None` in the queue tells it to end.
+pub(crate) struct Writer {
+    queue: mpsc::Sender<Option<Box<dyn Job>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    pub(crate) fn start(path: &Path, sink: Arc<dyn EventSink>) -> std::result::Result<Self, OpenError> {
+        let mut log = Log::open(path, sink).map_err(|error| OpenError::of(path, error))?;
+        let (queue, mut jobs) = mpsc::channel::<Option<Box<dyn Job>>>(QUEUE);
+        let checkpointer = Checkpointer::start(path).map_err(OpenError::Thread)?;
+        let serve = move || {
+            let mut batch = Vec::with_capacity(BATCH);
+            while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
+                let wanted = batch.len();
+                let writes: Vec<_> = batch.drain(..).map_while(|job| job).collect();
+                let ends = writes.len() < wanted;
+                log.commit(writes);
+                checkpointer.committed(&log.connection, wanted);
+                if ends {
+                    break;
+                }
+            }
+            drop(checkpointer);
+            log.close();
+        };
+        let thread = std::thread::Builder::new().name("sqlite-write".into()).spawn(serve);
+        Ok(Self { queue, thread: Mutex::new(Some(thread.map_err(OpenError::Thread)?)) })
+    }
+
+    /// Queues a write and waits until it is on disk. `work` must make its refusals before its first change, and may
+    /// be run again if another write of the same batch fails.
+    pub(crate) async fn write<T, F>(&self, work: F) -> chat_core::Result<T>
+    where
+        T: Outcome + Send + 'static,
+        F: FnMut(&Tx<'_>) -> Result<T> + Send + 'static,
+    {
+        let (reply, result) = oneshot::channel();
+        let job: Box<dyn Job> = Box::new(Write { work, result: None, reply });
+        match self.queue.try_send(Some(job)) {
+            Ok(()) => {}
+            Err(mpsc::error::TrySendError::Full(_)) => return Err(Error::Overloaded),
+            Err(mpsc::error::TrySendError::Closed(_)) => {
+                return Err(Error::Unavailable("the store is closed".into()));
+            }
+        }
+        result.await.map_err(|_| Error::internal("a write was dropped"))?
+    }
+
+    /// Writes out what is queued, then closes the file. Blocks.
+    pub(crate) fn close(&self) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // The queue may be full and this may be an async thread, so the word to end goes by another one.
+            let queue = self.queue.clone();
+            let told = std::thread::spawn(move || drop(queue.blocking_send(None)));
+            let _ = told.join();
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// The writing thread's side: its connection and the end of the log of changes.
+struct Log {
+    connection: Connection,
+    path: PathBuf,
+    position: Position,
+    sink: Arc<dyn EventSink>,
+}
+
+impl Log {
+    fn open(path: &Path, sink: Arc<dyn EventSink>) -> rusqlite::Result<Self> {
+        let connection = connect(path)?;
+        let position = stored_position(&connection)?;
+        Ok(Self { connection, path: path.to_owned(), position, sink })
+    }
+
+    fn commit(&mut self, mut jobs: Vec<Box<dyn Job>>) {
+        if jobs.is_empty() {
+            return;
+        }
+        match self.transact(&mut jobs) {
+            Ok(events) => {
+                self.sink.publish(&events);
+                jobs.into_iter().for_each(|job| job.answer(Ok(())));
+            }
+            Err(Aborted::ByOne) if jobs.len() > 1 => {
+                // One of them failed half-way: each gets a transaction of its own, so that only that one is lost.
+                jobs.into_iter().for_each(|job| self.commit(vec![job]));
+            }
+            Err(Aborted::ByOne) => jobs.into_iter().for_each(|job| job.answer(Ok(()))),
+            Err(Aborted::ByStorage(error)) => {
+                tracing::error!(error = %error, writes = jobs.len(), "a commit failed; its writes are refused");
+                jobs.into_iter().for_each(|job| job.answer(Err(&error)));
+                self.reopen();
+            }
+        }
+    }
+
+    fn transact(&mut self, jobs: &mut [Box<dyn Job>]) -> std::result::Result<Vec<Arc<Event>>, Aborted> {
+        execute(&self.connection, "BEGIN IMMEDIATE")?;
+        let mut position = self.position;
+        let mut events = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            let changes_before = self.connection.total_changes();
+            let ran = job.run(&Tx { connection: &self.connection, position: Position(position.0 + 1) });
+            if ran.failed
+                && (self.connection.total_changes() != changes_before || self.connection.is_autocommit())
+            {
+                let _ = execute(&self.connection, "ROLLBACK");
+                return Err(Aborted::ByOne);
+            }
+            if let Some(event) = ran.event {
+                position = event.position;
+                events.push(Arc::new(event));
+            }
+        }
+        if let Err(error) = self.finish(position) {
+            let _ = execute(&self.connection, "ROLLBACK");
+            return Err(error.into());
+        }
+        self.position = position;
+        Ok(events)
+    }
+
+    fn finish(&self, position: Position) -> rusqlite::Result<()> {
+        if position != self.position {
+            let sql = "UPDATE log SET position = ?1 WHERE only_row = 1";
+            self.connection.prepare_cached(sql)?.execute([position.0])?;
+        }
+        execute(&self.connection, "COMMIT")
+    }
+
+    /// After a failed commit the state of the handle is not to be trusted: a second fsync may succeed without having
+    /// written what the first one failed on.
+    fn reopen(&mut self) {
+        match connect(&self.path).and_then(|connection| Ok((stored_position(&connection)?, connection))) {
+            Ok((position, connection)) => {
+                self.connection = connection;
+                self.position = position;
+            }
+            Err(error) => {
+                tracing::error!(error = %error, "the database could not be opened again; trying later")
+            }
+        }
+    }
+
+    fn close(self) {
+        let busy =
+            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| row.get::<_, i64>(0));
+        if let Err(error) = busy.and_then(|_| self.connection.close().map_err(|(_, error)| error)) {
+            tracing::warn!(error = %error, "the write-ahead log stays beside the database until the next start");
+        }
+    }
+}
+
+/// Why a transaction came to nothing.
+enum Aborted {
+    ByOne,
+    ByStorage(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Aborted {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::ByStorage(error)
+    }
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(128);
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    // The checkpointer does it, on a connection of its own.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    Ok(connection)
+}
+
+fn stored_position(connection: &Connection) -> rusqlite::Result<Position> {
+    connection.query_row("SELECT position FROM log", (), |row| row.get(0)).map(Position)
+}
+
+fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute(()).map(drop)
+}

@@ -1,0 +1,41 @@
+//! What the decoder hands out: one complete message or control frame, borrowed.
+//! Checks on whole payloads live here; checks on headers and on pieces do not.
+
+use crate::{close, error::ProtocolError, frame::Opcode, utf8};
+
+/// A complete message or control frame (RFC 6455, sections 5.5 and 5.6).
+///
+/// The payload borrows from the input, or from the decoder if the message came in pieces, and
+/// lives as long as the visit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Incoming<'a> {
+    /// A text message.
+    Text(&'a str),
+    /// A binary message.
+    Binary(&'a [u8]),
+    /// A ping; the peer expects a pong with the same payload (section 5.5.3).
+    Ping(&'a [u8]),
+    /// A pong.
+    Pong(&'a [u8]),
+    /// The peer's close frame (section 5.5.1). Nothing is decoded after it.
+    Close {
+        /// The close code, if the frame had one; always one that may travel.
+        code: Option<u16>,
+        /// The reason, often empty.
+        reason: &'a str,
+    },
+}
+
+impl<'a> Incoming<'a> {
+    /// Judges a whole payload by the opcode it began with.
+    pub(crate) fn new(opcode: Opcode, payload: &'a [u8]) -> Result<Self, ProtocolError> {
+        match opcode {
+            Opcode::Text => utf8::text(payload).map(Self::Text),
+            Opcode::Binary => Ok(Self::Binary(payload)),
+            Opcode::Ping => Ok(Self::Ping(payload)),
+            Opcode::Pong => Ok(Self::Pong(payload)),
+            Opcode::Close => close::parse(payload).map(|(code, reason)| Self::Close { code, reason }),
+            Opcode::Continuation => Err(ProtocolError::UnexpectedContinuation),
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! WebSocket framing (RFC 6455) without input or output of its own.
+//!
+//! The crate turns bytes that somebody else has read into messages, and messages into bytes that
+//! somebody else will write. It serves both ends: the server's hot path and the load generator.
+//! It never touches a socket, a clock, a task or a source of randomness, and it knows nothing of
+//! what the messages mean.
+//!
+//! * [`Decoder`] reads one direction of one connection and refuses whatever the RFC refuses.
+//! * [`encode`] and its siblings write whole frames; the crate never fragments what it sends.
+//! * [`accept_key`] and [`is_valid_key`] are the two computations of the opening handshake.
+//!
+//! No extension is ever negotiated, so the reserved bits are always an error.
+
+mod close;
+mod decoder;
+mod encoder;
+mod error;
+mod frame;
+mod handshake;
+mod header;
+mod incoming;
+mod mask;
+mod pending;
+mod utf8;
+
+pub use close::{MAX_REASON_BYTES, close_code, is_valid_close_code};
+pub use decoder::Decoder;
+pub use encoder::{
+    encode, encode_close, encode_close_masked, encode_into, encode_masked, encode_masked_into,
+};
+pub use error::ProtocolError;
+pub use frame::{MAX_CONTROL_PAYLOAD, MAX_HEADER_BYTES, Opcode, Role};
+pub use handshake::{accept_key, is_valid_key};
+pub use incoming::Incoming;

@@ -1,0 +1,117 @@
+//! What a decoder must remember between two reads: partial headers, frames and messages.
+//! It exists only while something is incomplete; the rules of the protocol live elsewhere.
+
+use crate::{
+    error::ProtocolError,
+    frame::Opcode,
+    header::{Header, PartialHeader},
+    incoming::Incoming,
+    mask, utf8,
+};
+
+/// A frame whose header has been read.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    pub(crate) opcode: Opcode,
+    pub(crate) fin: bool,
+    /// How much of the payload has not been taken yet.
+    pub(crate) remaining: usize,
+    /// The masking key, turned so that it fits the next byte.
+    key: Option<[u8; 4]>,
+}
+
+impl Frame {
+    pub(crate) fn new(header: Header) -> Self {
+        Self { opcode: header.opcode, fin: header.fin, remaining: header.payload_len, key: header.key }
+    }
+
+    /// Splits this frame's next piece off `input`, unmasked, and returns it with what follows.
+    pub(crate) fn take_piece<'a>(&mut self, input: &'a mut [u8]) -> (&'a [u8], &'a mut [u8]) {
+        let (piece, rest) = input.split_at_mut(self.remaining.min(input.len()));
+        self.remaining -= piece.len();
+        self.key = self.key.map(|key| mask::apply(piece, key));
+        (piece, rest)
+    }
+}
+
+/// A data message of which only pieces have arrived.
+#[derive(Debug)]
+pub(crate) struct Message {
+    /// The opcode of the first frame, which tells text from binary.
+    opcode: Opcode,
+    data: Vec<u8>,
+    /// How many leading bytes of `data` are known to be text.
+    checked: usize,
+}
+
+impl Message {
+    fn new(opcode: Opcode) -> Self {
+        Self { opcode, data: Vec::new(), checked: 0 }
+    }
+
+    /// Adds a piece. `ceiling` is the most the message can come to, so never worth exceeding.
+    fn append(&mut self, piece: &[u8], ceiling: usize) -> Result<(), ProtocolError> {
+        let needed = self.data.len() + piece.len();
+        if needed > self.data.capacity() {
+            // Memory follows what has arrived, not what a header has promised.
+            let target = self.data.capacity().saturating_mul(2).min(ceiling).max(needed);
+            self.data.reserve_exact(target - self.data.len());
+        }
+        self.data.extend_from_slice(piece);
+        if self.opcode == Opcode::Text {
+            let unchecked = self.data.get(self.checked..).unwrap_or_default();
+            self.checked += utf8::valid_prefix(unchecked)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn as_incoming(&self) -> Result<Incoming<'_>, ProtocolError> {
+        Incoming::new(self.opcode, &self.data)
+    }
+}
+
+/// Everything incomplete about one connection's input.
+#[derive(Debug, Default)]
+pub(crate) struct Pending {
+    pub(crate) header: PartialHeader,
+    /// The frame whose payload has not arrived whole.
+    pub(crate) frame: Option<Frame>,
+    /// What has arrived of `frame`, if it is a control frame: it may interrupt a message.
+    pub(crate) control: Vec<u8>,
+    /// What has arrived of the current data message.
+    pub(crate) message: Option<Message>,
+}
+
+impl Pending {
+    /// Keeps a piece of a control frame.
+    pub(crate) fn append_control(&mut self, frame: &Frame, piece: &[u8]) {
+        self.control.reserve_exact(piece.len() + frame.remaining);
+        self.control.extend_from_slice(piece);
+    }
+
+    /// Keeps a piece of a data frame, beginning a message if none has begun.
+    pub(crate) fn append_data(
+        &mut self,
+        frame: &Frame,
+        piece: &[u8],
+        limit: usize,
+    ) -> Result<(), ProtocolError> {
+        let message = self.message.get_or_insert_with(|| Message::new(frame.opcode));
+        let ceiling = if frame.fin { message.data.len() + piece.len() + frame.remaining } else { limit };
+        message.append(piece, ceiling)
+    }
+
+    pub(crate) fn message_len(&self) -> Option<usize> {
+        self.message.as_ref().map(|message| message.data.len())
+    }
+
+    /// Whether nothing is incomplete any more.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.header.len() == 0 && self.frame.is_none() && self.message.is_none()
+    }
+
+    /// The memory held for payload.
+    pub(crate) fn payload_capacity(&self) -> usize {
+        self.control.capacity() + self.message.as_ref().map_or(0, |message| message.data.capacity())
+    }
+}

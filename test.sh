@@ -1,0 +1,129 @@
+#!/bin/bash
+# Every check of this repository. ./test.sh --quick leaves out the release build and the conformance tests.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+venv=.venv
+requirements=scripts/requirements-test.txt
+quick=no
+
+usage() {
+  cat <<'USAGE'
+Usage: ./test.sh [--quick]
+
+Runs every check: format, lints, tests, scripts, set-up, and against the release binary, conformance to RFC 6455 and to
+our own OpenAPI document.
+
+  --quick     leave out the release build and the conformance tests
+  -h, --help  print this
+USAGE
+}
+
+while [ $# -gt 0 ]; do
+  case $1 in
+    --quick) quick=yes ;;
+    -h | --help)
+      usage
+      exit 0
+      ;;
+    *)
+      echo "Unknown option: $1. See ./test.sh --help." >&2
+      exit 2
+      ;;
+  esac
+  shift
+done
+
+bold='' green='' red='' plain=''
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
+  bold=$'\033[1m' green=$'\033[32m' red=$'\033[31m' plain=$'\033[0m'
+fi
+
+# check <heading> <command>...: runs it under a heading and says how long it took; the first failure ends the run.
+# A function that is run this way must not rely on `set -e`: the `||` switches that off inside it.
+check() {
+  local heading=$1 began=$SECONDS status=0
+  shift
+  printf '\n%s== %s%s\n' "$bold" "$heading" "$plain"
+  "$@" || status=$?
+  if [ "$status" -ne 0 ]; then
+    printf '%s== failed: %s (%s s)%s\n' "$red" "$heading" "$((SECONDS - began))" "$plain" >&2
+    declare -F "$1" >/dev/null || printf 'Run it alone with: %s\n' "$*" >&2
+    exit "$status"
+  fi
+  printf '%s== ok: %s (%s s)%s\n' "$green" "$heading" "$((SECONDS - began))" "$plain"
+}
+
+# The Debian packages of what is missing here.
+missing_packages() {
+  command -v shellcheck >/dev/null || echo shellcheck
+  command -v curl >/dev/null || echo curl
+  command -v jq >/dev/null || echo jq
+  command -v cc >/dev/null || echo build-essential
+  python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+}
+
+install_tools() {
+  local missing as_root=()
+  missing=$(missing_packages | tr '\n' ' ')
+  [ -n "$missing" ] || return 0
+  if [ "$(id -u)" -ne 0 ]; then as_root=(sudo -n); fi
+  if ! command -v apt-get >/dev/null || { [ "$(id -u)" -ne 0 ] && ! sudo -n true 2>/dev/null; }; then
+    echo "The tests need what these Debian packages hold: ${missing% }. Install them, then run ./test.sh again." >&2
+    return 1
+  fi
+  echo "Installing with apt-get: ${missing% }"
+  # A package list that cannot be renewed may still do.
+  ${as_root[@]+"${as_root[@]}"} apt-get update -q || true
+  # shellcheck disable=SC2086
+  ${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get install -y -q $missing
+  missing=$(missing_packages | tr '\n' ' ')
+  if [ -n "$missing" ]; then
+    echo "Still missing after the installation: ${missing% }. Install it by hand, then run ./test.sh again." >&2
+    return 1
+  fi
+}
+
+install_python_packages() {
+  if cmp -s "$requirements" "$venv/installed.txt"; then return 0; fi
+  if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+    echo "The tests need Python 3.11 or newer; python3 is $(python3 --version 2>&1)." >&2
+    return 1
+  fi
+  echo "Making $venv with the packages of $requirements"
+  # The copy comes last, so that a half-made environment is made again.
+  rm -rf "$venv" &&
+    python3 -m venv "$venv" &&
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$requirements" &&
+    cp "$requirements" "$venv/installed.txt"
+}
+
+prepare() {
+  command -v cargo >/dev/null || {
+    echo "cargo is missing: install Rust from https://rustup.rs, then run ./test.sh again." >&2
+    return 1
+  }
+  install_tools && install_python_packages
+}
+
+# nextest runs no documentation tests.
+rust_tests() {
+  if cargo nextest --version >/dev/null 2>&1; then
+    cargo nextest run --workspace --locked && cargo test --workspace --doc --locked
+  else
+    cargo test --workspace --locked
+  fi
+}
+
+export VENV=$PWD/$venv
+check "tools" prepare
+check "format" cargo fmt --all --check
+check "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
+check "Rust tests" rust_tests
+check "scripts" scripts/check_scripts.sh
+check "set-up" scripts/test_setup.sh
+if [ "$quick" = no ]; then
+  check "release build" cargo build --release --locked
+  check "conformance" scripts/check_conformance.sh
+fi
+printf '\n%sAll checks passed%s in %s s.\n' "$green" "$plain" "$SECONDS"
