@@ -13,16 +13,18 @@ from pathlib import Path
 import tree_sitter_powershell
 from tree_sitter import Language, Node, Parser
 
+SHOWN_PER_FILE = 5
+
 
 def syntax_problems(node: Node):
-    """The outermost broken places below a node, as (line, what)."""
+    """The innermost broken places below a node, as (line, what): the mistake is there or a little above."""
     if node.is_missing:
-        yield node.start_point.row + 1, f"{node.type!r} is missing here"
-    elif node.is_error:
-        yield node.start_point.row + 1, "this does not parse"
-    elif node.has_error:
-        for child in node.children:
-            yield from syntax_problems(child)
+        yield node.start_point.row + 1, f"{node.type!r} is missing here or above"
+        return
+    inner = [problem for child in node.children if child.has_error for problem in syntax_problems(child)]
+    if node.is_error and not inner:
+        yield node.start_point.row + 1, "this, or what is above it, does not parse"
+    yield from inner
 
 
 def encoding_problems(source: bytes):
@@ -48,7 +50,8 @@ def main(paths: list[str]) -> int:
     for path in paths:
         source = Path(path).read_bytes()
         lines = source.split(b"\n")
-        for number, what in problems(source):
+        # One mistake upsets much of what follows it: the first few places tell enough.
+        for number, what in problems(source)[:SHOWN_PER_FILE]:
             shown = lines[number - 1].decode(errors="replace").strip() if number <= len(lines) else ""
             print(f"{path}:{number}: {what}: {shown}")
             broken = True

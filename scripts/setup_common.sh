@@ -288,7 +288,7 @@ command_line() {
   if [ -r "/proc/$1/cmdline" ]; then
     tr '\0' ' ' <"/proc/$1/cmdline"
   else
-    ps -p "$1" -o args= 2>/dev/null || :
+    ps -ww -p "$1" -o args= 2>/dev/null || :
   fi
 }
 
@@ -351,30 +351,17 @@ is_ready() {
   fi
 }
 
-# A process that has ended but was not collected yet still answers to `kill -0`.
-is_alive() {
-  kill -0 "$1" 2>/dev/null || return 1
-  if [ -r "/proc/$1/status" ]; then
-    state=$(sed -n 's/^State:[[:space:]]*//p' "/proc/$1/status" 2>/dev/null) || return 1
-  else
-    state=$(ps -p "$1" -o stat= 2>/dev/null) || return 1
-  fi
-  case $state in
-    Z*) return 1 ;;
-  esac
-}
-
 # wait_ready <pid>: returns when the server is ready, else says why not and ends the script.
 wait_ready() {
   deadline=$(($(date +%s) + ready_seconds))
   while ! is_ready; do
-    is_alive "$1" || not_ready "ChatServer stopped while starting."
+    kill -0 "$1" 2>/dev/null || not_ready "ChatServer stopped while starting."
     if [ "$(date +%s)" -ge "$deadline" ]; then
       not_ready "ChatServer (process $1) was not ready after $ready_seconds seconds and still runs. Follow $start_log, or stop it with: kill $1"
     fi
     sleep 0.1 2>/dev/null || sleep 1
   done
-  is_alive "$1" || not_ready "ChatServer stopped while starting."
+  kill -0 "$1" 2>/dev/null || not_ready "ChatServer stopped while starting."
 }
 
 not_ready() {

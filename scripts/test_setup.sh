@@ -541,7 +541,7 @@ case_wrong_system() {
   expect_text "run ./setup_mac.sh"
 }
 
-# A made-up macOS: no ss, no setsid, no /proc to look at is beyond us, but uname, xcode-select and lsof are as there.
+# As near to macOS as this gets: uname, xcode-select and lsof as there, and no ss; /proc stays.
 case_mac() {
   without ss
   if command -v lsof >/dev/null; then link lsof; fi

@@ -4,6 +4,7 @@
 use crate::groups::{Group, Role};
 use crate::ids::{ConversationId, GroupId, Position, UserId};
 use crate::messages::Message;
+use crate::time::Timestamp;
 
 /// One committed change and its place in the log of all changes.
 #[derive(Debug, Clone)]
@@ -56,6 +57,8 @@ pub enum Signal {
         from: UserId,
         /// Who is told.
         to: UserId,
+        /// When.
+        at: Timestamp,
     },
     /// A user is typing in a group; the other members are told.
     TypingToGroup {
@@ -65,5 +68,7 @@ pub enum Signal {
         group: GroupId,
         /// The group's conversation.
         conversation: ConversationId,
+        /// When.
+        at: Timestamp,
     },
 }

@@ -81,6 +81,11 @@ impl Chat {
         self.store.probe_write().await
     }
 
+    /// The present time, by the application's clock.
+    pub fn now(&self) -> time::Timestamp {
+        self.clock.now()
+    }
+
     /// The name of the storage engine as `/ping` reports it: `sqlite3` or `postgres`.
     pub fn storage_name(&self) -> &'static str {
         self.store.engine_name()

@@ -20,15 +20,16 @@ impl Chat {
     }
 
     async fn reach(&self, from: UserId, to: Recipient) -> Result<Signal> {
+        let at = self.clock.now();
         match to {
             Recipient::User(to) if to == from => Err(Error::Yourself),
             Recipient::User(to) => {
                 self.store.account(to).await?.ok_or(Error::NotFound(Kind::User))?;
-                Ok(Signal::TypingToUser { from, to })
+                Ok(Signal::TypingToUser { from, to, at })
             }
             Recipient::Group(group) => {
                 let conversation = self.store.group_conversation(from, group).await?;
-                Ok(Signal::TypingToGroup { from, group, conversation })
+                Ok(Signal::TypingToGroup { from, group, conversation, at })
             }
         }
     }

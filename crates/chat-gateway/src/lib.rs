@@ -1,1 +1,49 @@
-//! Being built.
+//! The inbound adapter: HTTP and WebSocket on one port, and live delivery to those who are connected.
+//!
+//! Handlers decode, call one use case and encode; rules are in the core. `http.rs` is the route table, `ws.rs` the
+//! stream's entrance, `hub.rs` the way of an event to its clients, `accept.rs` the way of a socket to the routes.
+
+mod accept;
+mod app;
+mod auth;
+mod http;
+mod hub;
+mod receipts;
+mod tickets;
+mod tokens;
+mod wire;
+mod ws;
+
+pub use accept::{ServeOptions, serve};
+pub use app::App;
+pub use http::{openapi, router};
+pub use hub::{Hub, OutboxLimits};
+pub use tokens::{TokenOptions, Tokens};
+pub use ws::echo::serve_echo;
+
+/// Bounds of the gateway; each is documented where the binary makes it a setting.
+#[derive(Debug, Clone, Copy)]
+pub struct GatewayOptions {
+    /// WebSocket connections that one user may have.
+    pub connections_per_user: usize,
+    /// WebSocket connections that the server may have.
+    pub connections: usize,
+    /// Largest message from a client over WebSocket, in bytes.
+    pub frame_bytes: usize,
+    /// Largest body of a request, in bytes.
+    pub body_bytes: usize,
+    /// What may wait for one client.
+    pub outbox: OutboxLimits,
+}
+
+impl Default for GatewayOptions {
+    fn default() -> Self {
+        Self {
+            connections_per_user: 100,
+            connections: 100_000,
+            frame_bytes: 64 * 1024,
+            body_bytes: 128 * 1024,
+            outbox: OutboxLimits::default(),
+        }
+    }
+}

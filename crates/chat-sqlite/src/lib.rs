@@ -3,12 +3,13 @@
 //!
 //! SQL lives here and nowhere else; rules do not: they are called from the core inside the writing transaction.
 //! `writer.rs` is the message log's engine, `reader.rs` the pool of readers, `open.rs` what happens to a file before
-//! it is served, and each feature's statements are in the file of the feature's name.
+//! it is served, `legacy.rs` the way in for the earlier Go server's files, and each feature's statements are in the file of the feature's name.
 
 mod accounts;
 mod checkpoint;
 mod fault;
 mod groups;
+mod legacy;
 mod messages;
 mod open;
 mod reader;
@@ -38,6 +39,12 @@ impl Sqlite {
     pub fn close(&self) {
         self.readers.close();
         self.writer.close();
+    }
+}
+
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 

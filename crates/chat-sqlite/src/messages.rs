@@ -159,7 +159,12 @@ fn posted_before(db: &Connection, new: &NewMessage) -> fault::Result<Option<Mess
     Ok(Some(first))
 }
 
-fn direct(db: &Connection, one: UserId, other: UserId) -> rusqlite::Result<Option<ConversationId>> {
+/// The conversation of a pair, if they have one.
+pub(crate) fn direct(
+    db: &Connection,
+    one: UserId,
+    other: UserId,
+) -> rusqlite::Result<Option<ConversationId>> {
     db.prepare_cached("SELECT conversation_id FROM directs WHERE low = ?1 AND high = ?2")?
         .query_row([one.min(other).0, one.max(other).0], |row| row.get(0).map(ConversationId))
         .optional()

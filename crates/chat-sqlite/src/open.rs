@@ -2,17 +2,25 @@
 //! and migrated where it is older, and refused with one clear sentence where it can't be used. A file that is there
 //! is never recreated.
 
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chat_core::ports::EventSink;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
 use crate::reader::Readers;
 use crate::writer::Writer;
-use crate::{Sqlite, schema};
+use crate::{Sqlite, legacy, schema};
+
+const MAGIC: &[u8] = b"SQLite format 3\0";
+/// Length of the header of an SQLite file.
+const HEADER: usize = 100;
+/// What SQLite adds to a database's name for the logs that belong to it.
+const LOGS: [&str; 2] = ["-wal", "-journal"];
 
 /// How to open a database.
 #[derive(Debug, Clone)]
@@ -91,9 +99,13 @@ impl OpenError {
     pub(crate) fn of(path: &Path, error: rusqlite::Error) -> Self {
         let path = path.to_owned();
         match error.sqlite_error_code() {
-            Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
-                Self::Unwritable { path, source: std::io::Error::other(error) }
-            }
+            Some(
+                ErrorCode::CannotOpen
+                | ErrorCode::ReadOnly
+                | ErrorCode::PermissionDenied
+                | ErrorCode::DiskFull
+                | ErrorCode::SystemIoFailure,
+            ) => Self::Unwritable { path, source: std::io::Error::other(error) },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::InUse(path),
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
                 Self::Damaged(path, error.to_string())
@@ -107,14 +119,31 @@ impl Sqlite {
     /// Opens the file, making or migrating it where needed, and starts the writing and reading threads. `sink` is
     /// told of every commit.
     pub fn open(options: &Options, sink: Arc<dyn EventSink>) -> Result<Opened, OpenError> {
-        let path = options.path.as_path();
-        let lock = lock(path)?;
-        let is_new = !check_file(path)?;
-        let backup = prepare(path, is_new)?;
-        let writer = Writer::start(path, sink)?;
-        let readers = Readers::start(path, options.readers)?;
+        let path = followed(&options.path);
+        let lock = lock(&path)?;
+        let is_new = !check_file(&path)?;
+        let backup = if is_new { create(&path).map(|()| None)? } else { prepare(&path)? };
+        let writer = Writer::start(&path, sink)?;
+        let readers = Readers::start(&path, options.readers)?;
         Ok(Opened { store: Sqlite { writer, readers, _lock: lock }, is_new, backup })
     }
+}
+
+/// The file behind a symbolic link, so that one database has one lock whatever name it is opened by.
+fn followed(path: &Path) -> PathBuf {
+    if let Ok(canonical) = path.canonicalize() {
+        return canonical;
+    }
+    match (path.read_link(), path.parent()) {
+        (Ok(target), Some(folder)) => folder.join(target),
+        _ => path.to_owned(),
+    }
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    PathBuf::from(name)
 }
 
 /// The system lets go of the lock when the file is closed, however the process ends.
@@ -123,8 +152,7 @@ fn lock(path: &Path) -> Result<File, OpenError> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(unwritable)?;
     }
-    let mut lock_path = path.as_os_str().to_owned();
-    lock_path.push(".lock");
+    let lock_path = with_suffix(path, ".lock");
     let file =
         OpenOptions::new().create(true).truncate(false).write(true).open(lock_path).map_err(unwritable)?;
     match file.try_lock() {
@@ -137,67 +165,139 @@ fn lock(path: &Path) -> Result<File, OpenError> {
 /// Whether the file is there; refuses one that is no database, before SQLite could take it for an empty one.
 fn check_file(path: &Path) -> Result<bool, OpenError> {
     let damaged = |reason: &str| OpenError::Damaged(path.to_owned(), reason.to_owned());
+    let unwritable = |source| OpenError::Unwritable { path: path.to_owned(), source };
     let mut file = match OpenOptions::new().read(true).write(true).open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-        Err(source) => return Err(OpenError::Unwritable { path: path.to_owned(), source }),
+        Err(source) => return Err(unwritable(source)),
     };
-    let mut magic = [0; 16];
-    match file.read_exact(&mut magic) {
-        Ok(()) if &magic == b"SQLite format 3\0" => Ok(true),
-        Ok(()) => Err(damaged("it does not begin as an SQLite file does")),
-        Err(_) => Err(damaged("the file is too short")),
+    let mut header = [0; HEADER];
+    if file.read_exact(&mut header).is_err() {
+        return Err(damaged("the file is too short"));
+    }
+    if !header.starts_with(MAGIC) {
+        return Err(damaged("it does not begin as an SQLite file does"));
+    }
+    // SQLite would fill up the last page with zeros. Where a log is there, though, it can mend the page.
+    let has_log = LOGS.iter().any(|suffix| is_filled(&with_suffix(path, suffix)));
+    let length = file.metadata().map_err(unwritable)?.len();
+    if !has_log && length % page_size(&header) != 0 {
+        return Err(damaged("it ends in the middle of a page"));
+    }
+    Ok(true)
+}
+
+/// The page size as an SQLite header says it: 1 stands for 65,536, which two bytes can't hold.
+fn page_size(header: &[u8; HEADER]) -> u64 {
+    match u16::from_be_bytes([header[16], header[17]]) {
+        0 | 1 => 65_536,
+        size => size.into(),
     }
 }
 
-fn prepare(path: &Path, is_new: bool) -> Result<Option<PathBuf>, OpenError> {
-    let mut connection = Connection::open(path).map_err(|error| OpenError::of(path, error))?;
-    let prepared = prepare_connection(&mut connection, path, is_new);
-    if is_new && prepared.is_err() {
-        // What we made just now and could not finish is not left behind as a database without tables.
-        drop(connection);
-        let _ = std::fs::remove_file(path);
-    }
-    prepared
+fn is_filled(path: &Path) -> bool {
+    path.metadata().is_ok_and(|file| file.len() > 0)
 }
 
-fn prepare_connection(
-    connection: &mut Connection,
-    path: &Path,
-    is_new: bool,
-) -> Result<Option<PathBuf>, OpenError> {
+/// Makes a database under another name and renames it when it is whole: no interruption leaves one without tables.
+fn create(path: &Path) -> Result<(), OpenError> {
+    for suffix in LOGS {
+        if is_filled(&with_suffix(path, suffix)) {
+            // SQLite would play another database's log into the new one.
+            let reason =
+                format!("the file itself is missing while its log, {suffix} added to the name, is there");
+            return Err(OpenError::Damaged(path.to_owned(), reason));
+        }
+    }
+    let unwritable = |source| OpenError::Unwritable { path: path.to_owned(), source };
+    let draft = with_suffix(path, ".creating");
+    for leftover in [draft.clone(), with_suffix(&draft, "-journal")] {
+        match std::fs::remove_file(leftover) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(unwritable(error)),
+            _ => {}
+        }
+    }
     let sql_error = |error| OpenError::of(path, error);
-    connection.busy_timeout(std::time::Duration::from_secs(2)).map_err(sql_error)?;
-    if is_new {
-        schema::create(connection).map_err(sql_error)?;
-        return Ok(None);
-    }
-    match schema::recognise(connection).map_err(sql_error)? {
-        schema::Found::Current => Ok(None),
-        schema::Found::Older(version) => {
-            let backup = back_up(connection, path)?;
-            schema::migrate(connection, version).map_err(sql_error)?;
-            Ok(Some(backup))
-        }
-        schema::Found::Newer(found) => {
-            Err(OpenError::Newer { path: path.to_owned(), found, known: schema::VERSION })
-        }
-        schema::Found::Foreign => Err(OpenError::Foreign(path.to_owned())),
+    let mut connection = Connection::open(&draft).map_err(sql_error)?;
+    schema::migrate(&mut connection, 0).map_err(sql_error)?;
+    connection.close().map_err(|(_, error)| sql_error(error))?;
+    std::fs::rename(&draft, path).map_err(unwritable)?;
+    sync_folder(path);
+    Ok(())
+}
+
+/// Makes a rename last through a power cut, where the system lets a folder be opened for that.
+fn sync_folder(path: &Path) {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if let Ok(folder) = File::open(folder) {
+        let _ = folder.sync_all();
     }
 }
 
-/// Copies the database beside itself as `<file>.backup-<seconds since 1970>`, readable like the original.
+/// Recognises the file and migrates it where needed; answers the backup if so.
+fn prepare(path: &Path) -> Result<Option<PathBuf>, OpenError> {
+    let sql_error = |error| OpenError::of(path, error);
+    let mut connection = Connection::open(path).map_err(sql_error)?;
+    connection.busy_timeout(std::time::Duration::from_secs(2)).map_err(sql_error)?;
+    // Else closing a file that is refused would move its write-ahead log into it.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(sql_error)?;
+    let found = schema::recognise(&connection).map_err(sql_error)?;
+    let version = match found {
+        schema::Found::Current => return Ok(None),
+        schema::Found::Older(version) => Some(version),
+        schema::Found::Legacy => None,
+        schema::Found::Newer(found) => {
+            return Err(OpenError::Newer { path: path.to_owned(), found, known: schema::VERSION });
+        }
+        schema::Found::Foreign => return Err(OpenError::Foreign(path.to_owned())),
+    };
+    let backup = back_up(&connection, path)?;
+    let migrated = match version {
+        Some(version) => schema::migrate(&mut connection, version),
+        None => legacy::migrate(&mut connection),
+    };
+    if let Err(error) = migrated {
+        // The file is as it was, and a server that is started over and over must not fill the disk with copies.
+        let _ = std::fs::remove_file(backup);
+        return Err(sql_error(error));
+    }
+    Ok(Some(backup))
+}
+
+/// Copies the database beside itself as `<file>.backup-<seconds since 1970>`, readable by whom the original is. The
+/// copy gets that name when it is whole and on disk.
 fn back_up(connection: &Connection, path: &Path) -> Result<PathBuf, OpenError> {
-    let failed = |reason: String| OpenError::Migration { path: path.to_owned(), reason };
-    let seconds: i64 = connection
-        .query_row("SELECT unixepoch()", (), |row| row.get(0))
-        .map_err(|error| failed(error.to_string()))?;
-    let mut backup = path.as_os_str().to_owned();
-    backup.push(format!(".backup-{seconds}"));
-    let backup = PathBuf::from(backup);
-    let target = backup.to_str().ok_or_else(|| failed("the path is not valid UTF-8".into()))?;
-    connection
-        .execute("VACUUM INTO ?1", [target])
-        .map_err(|error| failed(format!("no backup could be made: {error}")))?;
+    let failed = |error: &dyn std::fmt::Display| OpenError::Migration {
+        path: path.to_owned(),
+        reason: format!("no backup could be made: {error}"),
+    };
+    let seconds: i64 =
+        connection.query_row("SELECT unixepoch()", (), |row| row.get(0)).map_err(|error| failed(&error))?;
+    let draft = with_suffix(path, ".backup-unfinished");
+    let target = draft.to_str().ok_or_else(|| failed(&"the path is not valid UTF-8"))?;
+    let copied = empty_like(path, &draft).map_err(|error| failed(&error)).and_then(|file| {
+        connection.execute("VACUUM INTO ?1", [target]).map_err(|error| failed(&error))?;
+        file.sync_all().map_err(|error| failed(&error))
+    });
+    if let Err(error) = copied {
+        let _ = std::fs::remove_file(draft);
+        return Err(error);
+    }
+    let mut backup = with_suffix(path, &format!(".backup-{seconds}"));
+    for number in 2.. {
+        if !backup.exists() {
+            break;
+        }
+        backup = with_suffix(path, &format!(".backup-{seconds}-{number}"));
+    }
+    std::fs::rename(&draft, &backup).map_err(|error| failed(&error))?;
+    sync_folder(path);
     Ok(backup)
+}
+
+/// An empty file with the permissions of another one: there are password hashes in it.
+fn empty_like(original: &Path, path: &Path) -> std::io::Result<File> {
+    let file = File::create(path)?;
+    file.set_permissions(std::fs::metadata(original)?.permissions())?;
+    Ok(file)
 }

@@ -1,6 +1,8 @@
 //! The schema's versions and the way from each to the next. A released migration is never edited.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use crate::legacy;
 
 /// `application_id` of our files: "Chat" in ASCII.
 const APPLICATION: i64 = 0x4368_6174;
@@ -18,6 +20,8 @@ pub(crate) enum Found {
     Older(i64),
     /// Of a later release.
     Newer(i64),
+    /// Of the earlier Go server.
+    Legacy,
     /// Of another program.
     Foreign,
 }
@@ -26,6 +30,7 @@ pub(crate) fn recognise(connection: &Connection) -> rusqlite::Result<Found> {
     let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let (application, version) = (pragma("application_id")?, pragma("user_version")?);
     Ok(match version {
+        _ if application == 0 && legacy::is_legacy(connection)? => Found::Legacy,
         _ if application != APPLICATION => Found::Foreign,
         VERSION => Found::Current,
         version if version < VERSION => Found::Older(version),
@@ -33,20 +38,28 @@ pub(crate) fn recognise(connection: &Connection) -> rusqlite::Result<Found> {
     })
 }
 
-/// Makes the tables of an empty file.
-pub(crate) fn create(connection: &mut Connection) -> rusqlite::Result<()> {
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    migrate(connection, 0)
+/// Applies what is missing after `version`, all or nothing. An empty file has version 0.
+pub(crate) fn migrate(connection: &mut Connection, version: i64) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
+    apply(&transaction, usize::try_from(version).unwrap_or(0))?;
+    transaction.commit()
 }
 
-/// Applies what is missing after `version`, all or nothing.
-pub(crate) fn migrate(connection: &mut Connection, version: i64) -> rusqlite::Result<()> {
-    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Exclusive)?;
-    let done = usize::try_from(version).unwrap_or(0);
+/// Makes the tables as they were at first, for an earlier server's data to be copied into; [`finish`] brings them up
+/// to date. So that copying need not change with the schema.
+pub(crate) fn create_first(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    transaction.execute_batch(MIGRATIONS[0])
+}
+
+/// Applies what is missing after [`create_first`].
+pub(crate) fn finish(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    apply(transaction, 1)
+}
+
+fn apply(transaction: &Transaction<'_>, done: usize) -> rusqlite::Result<()> {
     for migration in MIGRATIONS.iter().skip(done) {
         transaction.execute_batch(migration)?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION)?;
-    transaction.pragma_update(None, "user_version", VERSION)?;
-    transaction.commit()
+    transaction.pragma_update(None, "user_version", VERSION)
 }

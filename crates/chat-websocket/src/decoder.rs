@@ -155,7 +155,7 @@ impl Decoder {
     fn hold(&mut self, frame: Frame, piece: &[u8]) -> Result<(), ProtocolError> {
         let pending = self.pending.get_or_insert_default();
         if frame.opcode.is_control() {
-            pending.append_control(&frame, piece);
+            pending.control.extend_from_slice(piece);
         } else {
             pending.append_data(&frame, piece, self.max_message_bytes)?;
         }

@@ -9,7 +9,8 @@ use crate::{
     mask,
 };
 
-/// How many bytes are masked at a time, outside the buffer they go to. A multiple of the key.
+/// How many bytes are masked at a time, outside the buffer they go to. A multiple of the key's
+/// length, so that every block begins with the key's first byte.
 const MASKING_BLOCK: usize = 256;
 
 /// Encodes a whole frame as a server sends it (RFC 6455, section 5.1), in one allocation.
@@ -66,11 +67,10 @@ pub fn encode_masked(opcode: Opcode, payload: &[u8], key: [u8; 4]) -> Bytes {
 pub fn encode_masked_into(out: &mut impl BufMut, opcode: Opcode, payload: &[u8], key: [u8; 4]) {
     out.put_slice(Header::new(opcode, payload.len(), Some(key)).as_slice());
     let mut scratch = [0; MASKING_BLOCK];
-    let mut key = key;
     for block in payload.chunks(MASKING_BLOCK) {
         let (masked, _) = scratch.split_at_mut(block.len());
         masked.copy_from_slice(block);
-        key = mask::apply(masked, key);
+        mask::apply(masked, key);
         out.put_slice(masked);
     }
 }

@@ -10,6 +10,15 @@
 //! * [`accept_key`] and [`is_valid_key`] are the two computations of the opening handshake.
 //!
 //! No extension is ever negotiated, so the reserved bits are always an error.
+//!
+//! ```
+//! use chat_websocket::{Decoder, Incoming, Opcode, Role, encode_masked};
+//!
+//! let mut decoder = Decoder::new(Role::Server, 64 * 1024);
+//! let mut input = encode_masked(Opcode::Text, b"hello", [1, 2, 3, 4]).to_vec();
+//! decoder.feed(&mut input, |incoming| assert_eq!(incoming, Incoming::Text("hello")))?;
+//! # Ok::<(), chat_websocket::ProtocolError>(())
+//! ```
 
 mod close;
 mod decoder;

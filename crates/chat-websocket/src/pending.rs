@@ -83,12 +83,6 @@ pub(crate) struct Pending {
 }
 
 impl Pending {
-    /// Keeps a piece of a control frame.
-    pub(crate) fn append_control(&mut self, frame: &Frame, piece: &[u8]) {
-        self.control.reserve_exact(piece.len() + frame.remaining);
-        self.control.extend_from_slice(piece);
-    }
-
     /// Keeps a piece of a data frame, beginning a message if none has begun.
     pub(crate) fn append_data(
         &mut self,

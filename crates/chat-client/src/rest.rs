@@ -1,0 +1,117 @@
+//! The calls of `/v1`.
+
+use chat_protocol::problem::Problem;
+use chat_protocol::rest;
+use hyper::{Method, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::Mutex;
+
+use crate::http::{Connection, Response};
+use crate::{Error, ServerUrl};
+
+/// A client of one server, on behalf of one user once it has a token.
+pub struct Client {
+    url: ServerUrl,
+    token: Option<String>,
+    connection: Mutex<Option<Connection>>,
+}
+
+impl Client {
+    /// A client without a token. Nothing is sent yet.
+    pub fn new(url: &str) -> Result<Self, Error> {
+        Ok(Self { url: ServerUrl::parse(url)?, token: None, connection: Mutex::new(None) })
+    }
+
+    /// The same server, on behalf of the user of this token.
+    #[must_use]
+    pub fn with_token(&self, token: String) -> Self {
+        Self { url: self.url.clone(), token: Some(token), connection: Mutex::new(None) }
+    }
+
+    /// Where the server is.
+    pub fn url(&self) -> &ServerUrl {
+        &self.url
+    }
+
+    /// The token, if there is one.
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
+    /// Whether the server says that it is ready.
+    pub async fn ready(&self) -> Result<bool, Error> {
+        Ok(self.exchange(Method::GET, "/readyz", None).await?.status == StatusCode::OK)
+    }
+
+    /// Registers an account.
+    pub async fn register(&self, request: &rest::RegisterRequest) -> Result<rest::Registered, Error> {
+        self.call(Method::POST, "/v1/users/register", Some(request)).await
+    }
+
+    /// Logs in by name.
+    pub async fn login(&self, username: &str, password: &str) -> Result<rest::LoggedIn, Error> {
+        let request =
+            rest::LoginRequest { email: None, username: Some(username.into()), password: password.into() };
+        self.call(Method::POST, "/v1/users/login", Some(&request)).await
+    }
+
+    /// The users whose names begin so.
+    pub async fn users(&self, prefix: &str) -> Result<Vec<rest::User>, Error> {
+        let encoded: String = prefix.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        self.get(&format!("/v1/users?q={encoded}")).await
+    }
+
+    /// The user's groups.
+    pub async fn groups(&self) -> Result<Vec<rest::Group>, Error> {
+        self.get("/v1/groups").await
+    }
+
+    /// Creates a group.
+    pub async fn create_group(&self, name: &str) -> Result<rest::GroupCreated, Error> {
+        let request = rest::CreateGroupRequest { name: name.into() };
+        self.call(Method::POST, "/v1/groups", Some(&request)).await
+    }
+
+    /// Adds a member to a group.
+    pub async fn add_member(&self, group: i64, user_id: i64) -> Result<rest::Done, Error> {
+        let request = rest::AddMemberRequest { user_id };
+        self.call(Method::POST, &format!("/v1/groups/{group}/members"), Some(&request)).await
+    }
+
+    /// Any `GET` that answers with JSON.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
+        self.call(Method::GET, path, None::<&()>).await
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        request: Option<&impl Serialize>,
+    ) -> Result<T, Error> {
+        let json = request.map(serde_json::to_vec).transpose();
+        let json = json.map_err(|error| Error::Unexpected(error.to_string()))?;
+        let Response { status, body } = self.exchange(method, path, json).await?;
+        if status.is_success() {
+            return serde_json::from_slice(&body).map_err(|error| Error::Unexpected(error.to_string()));
+        }
+        match serde_json::from_slice::<Problem>(&body) {
+            Ok(problem) => {
+                Err(Error::Refused { status: status.as_u16(), code: problem.code, sentence: problem.error })
+            }
+            Err(_) => Err(Error::Unexpected(format!("status {status}"))),
+        }
+    }
+
+    async fn exchange(&self, method: Method, path: &str, json: Option<Vec<u8>>) -> Result<Response, Error> {
+        let mut kept = self.connection.lock().await;
+        let mut connection = match kept.take().filter(Connection::is_usable) {
+            Some(connection) => connection,
+            None => Connection::open(&self.url).await?,
+        };
+        let answered = connection.send(method, path, self.token(), json.map(Into::into)).await?;
+        *kept = Some(connection);
+        Ok(answered)
+    }
+}

@@ -1,0 +1,106 @@
+//! The way of a socket to the routes. `axum::serve` lets a silent socket stay open for ever, so the loop is our own:
+//! it bounds how many there are, how long a request's head may take, and survives running out of file descriptors.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+
+/// Bounds on sockets before they become WebSocket connections.
+#[derive(Debug, Clone, Copy)]
+pub struct ServeOptions {
+    /// HTTP connections at a time; further ones wait to be accepted.
+    pub connections: usize,
+    /// How long a client may take for its first byte, and for the head of each request.
+    pub head_timeout: Duration,
+    /// How long requests under way get when the server ends.
+    pub drain_timeout: Duration,
+}
+
+impl Default for ServeOptions {
+    fn default() -> Self {
+        Self {
+            connections: 10_000,
+            head_timeout: Duration::from_secs(8),
+            drain_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Room for a request's head; more is refused with 431.
+const HEAD_BYTES: usize = 32 * 1024;
+/// How long to wait before accepting again after the system had no descriptor to spare.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves the routes until `shutdown` resolves, then lets requests under way end.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    options: ServeOptions,
+    shutdown: impl Future<Output = ()>,
+) {
+    let permits = Arc::new(Semaphore::new(options.connections));
+    let (ending, ends) = watch::channel(());
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        let accepted = async {
+            let permit = permits.clone().acquire_owned().await;
+            (permit, listener.accept().await)
+        };
+        let (permit, accepted) = tokio::select! {
+            accepted = accepted => accepted,
+            () = &mut shutdown => break,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let connection = connection(stream, router.clone(), options, ends.clone());
+                tokio::spawn(async move {
+                    connection.await;
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(error = %error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    let _ = ending.send(());
+    // Every connection gives its permit back at its end, so having all of them means that none is left.
+    let all = u32::try_from(options.connections).unwrap_or(u32::MAX);
+    let _ = tokio::time::timeout(options.drain_timeout, permits.acquire_many(all)).await;
+}
+
+async fn connection(stream: TcpStream, router: Router, options: ServeOptions, mut ends: watch::Receiver<()>) {
+    // hyper's own timeout only starts with the first byte.
+    match tokio::time::timeout(options.head_timeout, stream.readable()).await {
+        Ok(Ok(())) => {}
+        _ => return,
+    }
+    // A small answer must not wait for the next one; the system's default would save packets at that price.
+    let _ = stream.set_nodelay(true);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(options.head_timeout)
+        .max_buf_size(HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    let served = tokio::select! {
+        served = &mut connection => served,
+        _ = ends.changed() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = served {
+        tracing::debug!(error = %error, "a connection ended early");
+    }
+}

@@ -1,0 +1,78 @@
+//! From a token to the user it stands for, in whatever way the token came.
+
+use std::collections::HashSet;
+use std::sync::{PoisonError, RwLock};
+
+use axum::extract::FromRequestParts;
+use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use chat_core::ids::UserId;
+use chat_core::{Chat, Error};
+
+use crate::App;
+use crate::http::problem::Problem;
+use crate::tokens::{Granted, Tokens};
+
+/// Checks tokens. An account that was found once is not looked up again: accounts are never deleted.
+pub(crate) struct Authenticator {
+    chat: Chat,
+    tokens: Tokens,
+    known: RwLock<HashSet<UserId>>,
+}
+
+impl Authenticator {
+    pub(crate) fn new(chat: Chat, tokens: Tokens) -> Self {
+        Self { chat, tokens, known: RwLock::default() }
+    }
+
+    /// A token for this user, and when it expires (seconds since 1970).
+    pub(crate) fn issue(&self, user: UserId) -> Result<(String, i64), Error> {
+        self.tokens.issue(user, self.chat.now()).map_err(Error::internal)
+    }
+
+    /// Who the token stands for; `None` if it is not valid or its account is gone.
+    pub(crate) async fn check(&self, token: &str) -> Result<Option<Granted>, Error> {
+        let Some(granted) = self.tokens.verify(token, self.chat.now()) else { return Ok(None) };
+        if self.known.read().unwrap_or_else(PoisonError::into_inner).contains(&granted.user) {
+            return Ok(Some(granted));
+        }
+        if !self.chat.account_exists(granted.user).await? {
+            return Ok(None);
+        }
+        self.known.write().unwrap_or_else(PoisonError::into_inner).insert(granted.user);
+        Ok(Some(granted))
+    }
+}
+
+/// The user who makes the request; extracting it refuses a request without a valid token.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Caller(pub(crate) UserId);
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
+        let token = bearer(&parts.headers).ok_or_else(|| {
+            unauthenticated("Missing bearer token: send the header Authorization: Bearer <token>")
+        })?;
+        let granted = app.auth.check(token).await.map_err(|error| Problem::from(error).into_response())?;
+        granted
+            .map(|granted| Self(granted.user))
+            .ok_or_else(|| unauthenticated("Invalid or expired token; log in again"))
+    }
+}
+
+/// The token of an `Authorization: Bearer` header (RFC 6750, 2.1).
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// A 401 with the challenge that RFC 9110 asks for.
+pub(crate) fn unauthenticated(sentence: &'static str) -> Response {
+    let mut response = Problem::new(401, "unauthenticated", sentence).into_response();
+    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"chatserver\""));
+    response
+}

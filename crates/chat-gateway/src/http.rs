@@ -1,0 +1,103 @@
+//! The route table, from which the OpenAPI document is made. No handler stands here.
+
+mod accounts;
+pub(crate) mod extract;
+mod groups;
+mod health;
+mod messages;
+mod middleware;
+pub(crate) mod problem;
+mod refusals;
+
+use axum::Router;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::{App, ws};
+use problem::Problem;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "ChatServer",
+        description = "A self-hosted chat backend: accounts, direct and group messages, history, and live delivery \
+                       over WebSocket at `/ws`. Every error is an RFC 9457 problem with a stable `code`.",
+        license(name = "MIT", identifier = "MIT"),
+    ),
+    modifiers(&BearerToken),
+    components(schemas(chat_protocol::problem::Problem)),
+    tags(
+        (name = "accounts", description = "Registering, logging in, finding users"),
+        (name = "groups", description = "Groups and their members"),
+        (name = "messages", description = "Sending and reading messages"),
+        (name = "operation", description = "Whether the server is well"),
+    )
+)]
+struct Document;
+
+struct BearerToken;
+
+impl Modify for BearerToken {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    }
+}
+
+fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(health::ping))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(accounts::register))
+        .routes(routes!(accounts::login))
+        .routes(routes!(accounts::test_auth))
+        .routes(routes!(accounts::ws_ticket))
+        .routes(routes!(accounts::users))
+        .routes(routes!(accounts::users_with_chat_info))
+        .routes(routes!(accounts::user))
+        .routes(routes!(groups::create, groups::list))
+        .routes(routes!(groups::add_member, groups::members))
+        .routes(routes!(messages::send_to_user))
+        .routes(routes!(messages::send_to_group))
+        .routes(routes!(messages::history))
+        .routes(routes!(messages::group_history))
+        .routes(routes!(messages::chats))
+}
+
+/// The OpenAPI document of the routes.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    routes().into_openapi()
+}
+
+/// All routes, ready to be served.
+pub fn router(app: App) -> Router {
+    let (api, document) = routes().split_for_parts();
+    api.route("/ws", get(ws::upgrade))
+        .route("/v1/ws", get(ws::upgrade))
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(axum::middleware::from_fn(middleware::surround))
+        .with_state(app)
+}
+
+async fn not_found() -> Response {
+    Problem::new(404, "route_not_found", "There is nothing at this path; the API reference is at /docs")
+        .into_response()
+}
+
+async fn method_not_allowed() -> Response {
+    Problem::new(
+        405,
+        "method_not_allowed",
+        "This path does not take that method; the API reference is at /docs",
+    )
+    .into_response()
+}

@@ -1,0 +1,202 @@
+//! Registering, logging in and finding users.
+
+use axum::Json;
+use axum::extract::{OriginalUri, State};
+use axum::http::header::LINK;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use chat_core::accounts::{Account, AccountQuery, LastMessage, LoginName, MAX_ACCOUNTS, Register};
+use chat_core::ids::UserId;
+use chat_protocol::problem::Problem as ProblemBody;
+use chat_protocol::rest;
+use chat_protocol::time::Time;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::extract::{Body, Params, PathId, limit};
+use super::problem::Problem;
+use super::refusals::{Any, BodyRefused, NoSuchUser, Unauthenticated};
+use crate::auth::{Caller, bearer, unauthenticated};
+use crate::{App, tickets, wire};
+
+/// Registers an account and logs it in.
+#[utoipa::path(post, path = "/v1/users/register", tag = "accounts", request_body = rest::RegisterRequest, responses(
+    (status = 201, body = rest::Registered),
+    (status = 409, description = "The name or the address is taken", body = ProblemBody,
+     content_type = "application/problem+json"),
+    Any, BodyRefused,
+))]
+pub(super) async fn register(
+    State(app): State<App>,
+    Body(request): Body<rest::RegisterRequest>,
+) -> Result<(StatusCode, Json<rest::Registered>), Problem> {
+    let rest::RegisterRequest { username, email, password } = request;
+    let account = app.chat.register(Register { username, email, password }).await?;
+    let (token, _) = app.auth.issue(account.id)?;
+    let registered = rest::Registered {
+        id: account.id.0,
+        username: account.username,
+        email: account.email,
+        message: "User registered successfully".into(),
+        token,
+    };
+    Ok((StatusCode::CREATED, Json(registered)))
+}
+
+/// Gives a token for an address or a name, and the password.
+#[utoipa::path(post, path = "/v1/users/login", tag = "accounts", request_body = rest::LoginRequest, responses(
+    (status = 200, body = rest::LoggedIn),
+    (status = 401, description = "Unknown user or wrong password, alike", body = ProblemBody,
+     content_type = "application/problem+json"),
+    Any, BodyRefused,
+))]
+pub(super) async fn login(
+    State(app): State<App>,
+    Body(request): Body<rest::LoginRequest>,
+) -> Result<Json<rest::LoggedIn>, Problem> {
+    let name = match (request.email, request.username) {
+        (Some(email), _) => LoginName::Email(email),
+        (None, Some(username)) => LoginName::Username(username),
+        (None, None) => return Err(Problem::invalid("email or username must be given")),
+    };
+    let account = app.chat.login(name, request.password).await?;
+    let (token, expires_at) = app.auth.issue(account.id)?;
+    Ok(Json(rest::LoggedIn {
+        message: "Login successful".into(),
+        token,
+        user_id: account.id.0,
+        username: account.username,
+        expires_at: Time(expires_at.saturating_mul(1_000_000)),
+    }))
+}
+
+/// Tells whom the token stands for.
+#[utoipa::path(get, path = "/v1/test-auth", tag = "accounts", security(("bearer" = [])), responses(
+    (status = 200, body = rest::AccessGranted), Unauthenticated, Any,
+))]
+pub(super) async fn test_auth(Caller(user): Caller) -> Json<rest::AccessGranted> {
+    Json(rest::AccessGranted { message: "Access granted".into(), user_id: user.0 })
+}
+
+/// Gives a ticket that opens one WebSocket connection, for clients that can send no header with it.
+#[utoipa::path(post, path = "/v1/ws-ticket", tag = "accounts", security(("bearer" = [])), responses(
+    (status = 201, body = rest::WsTicket), Unauthenticated, Any,
+))]
+pub(super) async fn ws_ticket(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
+    let granted = match bearer(&headers) {
+        Some(token) => app.auth.check(token).await?,
+        None => None,
+    };
+    let Some(granted) = granted else { return Ok(unauthenticated("A valid bearer token is needed")) };
+    let Some(ticket) = app.tickets.issue(granted) else {
+        return Err(
+            Problem::new(503, "overloaded", "Too many tickets wait to be used; try again").retry_after(1)
+        );
+    };
+    let expires_in = u32::try_from(tickets::LIFETIME.as_secs()).unwrap_or(u32::MAX);
+    Ok((StatusCode::CREATED, Json(rest::WsTicket { ticket, expires_in })).into_response())
+}
+
+/// Which users, and how many.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct UserParams {
+    /// Only names that begin so, without regard to case.
+    q: Option<String>,
+    /// At most so many (1 to 1000).
+    #[param(minimum = 1, default = 1000)]
+    limit: Option<i64>,
+    /// Only users with a larger id.
+    after_id: Option<i64>,
+}
+
+impl UserParams {
+    fn query(&self) -> Result<AccountQuery, Problem> {
+        Ok(AccountQuery {
+            prefix: self.q.clone(),
+            after: UserId(self.after_id.unwrap_or(0)),
+            limit: limit(self.limit, MAX_ACCOUNTS, MAX_ACCOUNTS)?,
+        })
+    }
+}
+
+/// Lists users in the order of their ids; `Link: rel="next"` leads to the next page.
+#[utoipa::path(get, path = "/v1/users", tag = "accounts", security(("bearer" = [])), params(UserParams), responses(
+    (status = 200, body = Vec<rest::User>), Unauthenticated, Any,
+))]
+pub(super) async fn users(
+    Caller(caller): Caller,
+    State(app): State<App>,
+    OriginalUri(uri): OriginalUri,
+    Params(params): Params<UserParams>,
+) -> Result<Response, Problem> {
+    let query = params.query()?;
+    let accounts = app.chat.accounts(query.clone()).await?;
+    let last = accounts.last().map(|account| account.id);
+    let next = next_page(uri.path(), &query, accounts.len(), last);
+    let users: Vec<_> = accounts.into_iter().map(|account| wire::user(account, caller)).collect();
+    Ok((next, Json(users)).into_response())
+}
+
+/// The same list, each user with the last message between them and the caller.
+#[utoipa::path(get, path = "/v1/users/with-chat-info", tag = "accounts", security(("bearer" = [])),
+    params(UserParams), responses(
+    (status = 200, body = Vec<rest::UserWithChatInfo>), Unauthenticated, Any,
+))]
+pub(super) async fn users_with_chat_info(
+    Caller(caller): Caller,
+    State(app): State<App>,
+    OriginalUri(uri): OriginalUri,
+    Params(params): Params<UserParams>,
+) -> Result<Response, Problem> {
+    let query = params.query()?;
+    let rows = app.chat.accounts_with_last_message(caller, query.clone()).await?;
+    let last = rows.last().map(|(account, _)| account.id);
+    let next = next_page(uri.path(), &query, rows.len(), last);
+    let users: Vec<_> = rows.into_iter().map(|row| with_chat_info(row, caller)).collect();
+    Ok((next, Json(users)).into_response())
+}
+
+fn with_chat_info((account, last): (Account, Option<LastMessage>), caller: UserId) -> rest::UserWithChatInfo {
+    rest::UserWithChatInfo {
+        user: wire::user(account, caller),
+        last_message_timestamp: last.as_ref().map(|last| wire::time(last.sent_at)),
+        last_message_sender_id: last.as_ref().map(|last| last.sender.0),
+        last_message_content: last.map(|last| last.content),
+    }
+}
+
+/// One user.
+#[utoipa::path(get, path = "/v1/users/{id}", tag = "accounts", security(("bearer" = [])),
+    params(("id" = i64, Path, minimum = 1)), responses(
+    (status = 200, body = rest::User), Unauthenticated, NoSuchUser, Any,
+))]
+pub(super) async fn user(
+    Caller(caller): Caller,
+    State(app): State<App>,
+    PathId(id): PathId,
+) -> Result<Json<rest::User>, Problem> {
+    Ok(Json(wire::user(app.chat.account(UserId(id)).await?, caller)))
+}
+
+/// The `Link` header (RFC 8288) of a page that may not be the last.
+fn next_page(path: &str, query: &AccountQuery, n_rows: usize, last: Option<UserId>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let Some(last) = last.filter(|_| n_rows == usize::from(query.limit)) else { return headers };
+    let prefix = query.prefix.as_ref().map(|prefix| format!("&q={}", percent_encoded(prefix)));
+    let link =
+        format!("<{path}?limit={}&after_id={last}{}>; rel=\"next\"", query.limit, prefix.unwrap_or_default());
+    if let Ok(link) = HeaderValue::from_str(&link) {
+        headers.insert(LINK, link);
+    }
+    headers
+}
+
+/// RFC 3986: everything but unreserved characters, byte by byte.
+fn percent_encoded(text: &str) -> String {
+    let encode = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(encode).collect()
+}

@@ -1,0 +1,115 @@
+//! Extractors that refuse in our own words: bodies, path ids and queries.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+
+use super::problem::Problem;
+use crate::App;
+
+/// How long a client may take for the body of a request.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A JSON body.
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        let content_type = request.headers().get(CONTENT_TYPE);
+        if !content_type.is_none_or(|value| value.to_str().is_ok_and(is_json)) {
+            let sentence = "The body must be JSON: send the header Content-Type: application/json";
+            return Err(Problem::new(415, "unsupported_media_type", sentence));
+        }
+        let bytes = read(request, app.options.body_bytes).await?;
+        serde_json::from_slice(&bytes).map(Self).map_err(Problem::invalid)
+    }
+}
+
+fn is_json(media_type: &str) -> bool {
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json")
+}
+
+async fn read(request: Request, limit: usize) -> Result<Bytes, Problem> {
+    let body = Limited::new(request.into_body(), limit);
+    match tokio::time::timeout(BODY_TIMEOUT, body.collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            Err(Problem::new(413, "body_too_large", format!("The body may have at most {limit} bytes")))
+        }
+        Ok(Err(_)) => Err(Problem::invalid("the body ended early")),
+        Err(_) => Err(Problem::new(408, "body_too_slow", "The body took too long to arrive")),
+    }
+}
+
+/// A positive integer in the path.
+pub(crate) struct PathId(pub(crate) i64);
+
+impl FromRequestParts<App> for PathId {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let wrong = || Problem::invalid("the id in the path must be a positive integer");
+        let Path(text) = Path::<String>::from_request_parts(parts, app).await.map_err(|_| wrong())?;
+        positive(&text).map(Self).ok_or_else(wrong)
+    }
+}
+
+/// The number that is spelt so, in digits alone, if it is a positive 64-bit one.
+fn positive(text: &str) -> Option<i64> {
+    let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    i64::from_str(text).ok().filter(|id| plain && *id > 0)
+}
+
+/// A query string.
+pub(crate) struct Params<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let query = Query::<T>::from_request_parts(parts, app).await;
+        query.map(|Query(params)| Self(params)).map_err(|refused| Problem::invalid(refused.body_text()))
+    }
+}
+
+/// A page's size: what was asked for, at most `max`; 0 and less are refused.
+pub(crate) fn limit(asked: Option<i64>, default: u16, max: u16) -> Result<u16, Problem> {
+    match asked {
+        None => Ok(default),
+        Some(limit) if limit < 1 => Err(Problem::invalid("limit must be at least 1")),
+        Some(limit) => Ok(u16::try_from(limit).map_or(max, |limit| limit.min(max))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn path_ids_are_positive_integers() {
+        assert_eq!(positive("1"), Some(1));
+        assert_eq!(positive("9223372036854775807"), Some(i64::MAX));
+        for bad in ["", "0", "-1", "+1", "1.0", "1e3", "9223372036854775808", " 1", "abc", "0x1"] {
+            assert_eq!(positive(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn page_sizes_are_bounded() {
+        let size = |asked| limit(asked, 50, 200).ok();
+        assert_eq!(
+            [None, Some(1), Some(200), Some(1_000_000_000_000)].map(size),
+            [Some(50), Some(1), Some(200), Some(200)]
+        );
+        assert_eq!([Some(0), Some(-5)].map(size), [None, None]);
+    }
+}

@@ -1,0 +1,74 @@
+//! What happens around every request: an id, the headers that keep browsers honest, a caught panic, and problems
+//! written out.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::extract::Request;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use ring::rand::{SecureRandom, SystemRandom};
+
+use super::problem::Problem;
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+pub(crate) async fn surround(request: Request, next: Next) -> Response {
+    let request_id = request_id(&request);
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    let mut response = answered.unwrap_or_else(|_| {
+        tracing::error!(request_id, "a handler panicked");
+        Problem::new(500, "internal", "Internal error").into_response()
+    });
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        if let Some(cause) = problem.cause() {
+            tracing::error!(request_id, %method, path, cause, code = problem.code(), "a request failed");
+        }
+        let rendered = problem.render(&request_id);
+        let (parts, body) = rendered.into_parts();
+        response.headers_mut().extend(parts.headers);
+        *response.body_mut() = body;
+    } else if response.status().is_client_error() && response.headers().get(CONTENT_TYPE).is_none() {
+        response = Problem::new(response.status().as_u16(), "invalid_request", "Invalid request")
+            .render(&request_id);
+    }
+    tracing::debug!(request_id, %method, path, status = response.status().as_u16(), "request");
+    set_headers(&mut response, &request_id);
+    response
+}
+
+fn set_headers(response: &mut Response, request_id: &str) {
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert(X_REQUEST_ID, id);
+    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+}
+
+/// The client's own id if it is short and plain, else a new one.
+fn request_id(request: &Request) -> String {
+    static PREFIX: LazyLock<String> = LazyLock::new(|| {
+        let mut random = [0; 4];
+        // Without randomness ids are only less unique across restarts.
+        let _ = SystemRandom::new().fill(&mut random);
+        random.iter().map(|byte| format!("{byte:02x}")).collect()
+    });
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let given = request.headers().get(&X_REQUEST_ID).and_then(|id| id.to_str().ok());
+    let plain =
+        |id: &&str| (1..=64).contains(&id.len()) && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    match given.filter(plain) {
+        Some(id) => id.to_owned(),
+        None => format!("{}-{:x}", *PREFIX, NEXT.fetch_add(1, Ordering::Relaxed)),
+    }
+}

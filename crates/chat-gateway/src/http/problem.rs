@@ -1,0 +1,104 @@
+//! The one table from a refusal to its HTTP status, and the shape in which it is answered.
+
+use std::borrow::Cow;
+
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use chat_core::Error;
+use chat_protocol::problem::{MEDIA_TYPE, Problem as Body};
+
+/// A refusal on its way to the client. The body is written by the middleware, which knows the request's id.
+#[derive(Debug, Clone)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    sentence: Cow<'static, str>,
+    retry_after_s: Option<u64>,
+    /// What went wrong inside; for the log alone.
+    cause: Option<String>,
+}
+
+impl Problem {
+    pub(crate) fn new(status: u16, code: &'static str, sentence: impl Into<Cow<'static, str>>) -> Self {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self { status, code, sentence: sentence.into(), retry_after_s: None, cause: None }
+    }
+
+    /// A body, path or query that does not fit (contract.md part 1, "Rules").
+    pub(crate) fn invalid(reason: impl std::fmt::Display) -> Self {
+        Self::new(400, "invalid_request", format!("Invalid request format: {reason}"))
+    }
+
+    pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after_s = Some(seconds);
+        self
+    }
+
+    pub(crate) fn code(&self) -> &'static str {
+        self.code
+    }
+
+    pub(crate) fn sentence(&self) -> &str {
+        &self.sentence
+    }
+
+    pub(crate) fn cause(&self) -> Option<&str> {
+        self.cause.as_deref()
+    }
+
+    /// The answer as sent.
+    pub(crate) fn render(&self, request_id: &str) -> Response {
+        let body = Body {
+            kind: "about:blank".into(),
+            title: self.status.canonical_reason().unwrap_or("Error").into(),
+            status: self.status.as_u16(),
+            detail: self.sentence.to_string(),
+            error: self.sentence.to_string(),
+            code: self.code.into(),
+            request_id: request_id.into(),
+        };
+        let mut response = (self.status, axum::Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let status = match &error {
+            Error::Invalid { .. } | Error::Yourself => 400,
+            Error::WrongCredentials | Error::UnknownCaller => 401,
+            Error::NotMember | Error::Forbidden(_) => 403,
+            Error::NotFound(_) => 404,
+            Error::Taken(_) => 409,
+            Error::Overloaded | Error::Unavailable(_) => 503,
+            Error::Internal(_) => 500,
+        };
+        let sentence = match &error {
+            Error::Invalid { .. } => format!("Invalid request format: {error}"),
+            other => other.to_string(),
+        };
+        let mut problem = Self::new(status, error.code(), sentence);
+        match &error {
+            Error::Overloaded | Error::Unavailable(_) => problem.retry_after_s = Some(1),
+            _ => {}
+        }
+        if let Error::Unavailable(cause) | Error::Internal(cause) = &error {
+            problem.cause = Some(cause.to_string());
+        }
+        problem
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}

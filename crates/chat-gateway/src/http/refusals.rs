@@ -1,0 +1,64 @@
+//! The refusals that many operations share, for the OpenAPI document.
+
+use chat_protocol::problem::Problem;
+use utoipa::IntoResponses;
+
+/// What any operation may answer.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only described, never built")]
+pub(super) enum Any {
+    /// A path id, parameter or body does not fit
+    #[response(status = 400, content_type = "application/problem+json")]
+    Invalid(Problem),
+    /// The head of the request is too large
+    #[response(status = 431)]
+    HeadTooLarge,
+    /// The server can't do it now; try again after `Retry-After` seconds
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(Problem),
+}
+
+/// What an operation that needs a token may answer.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only described, never built")]
+pub(super) enum Unauthenticated {
+    /// Without a valid token
+    #[response(status = 401, content_type = "application/problem+json")]
+    Refused(Problem),
+}
+
+/// What an operation with a body may answer.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only described, never built")]
+pub(super) enum BodyRefused {
+    /// The body did not arrive in time
+    #[response(status = 408, content_type = "application/problem+json")]
+    TooSlow(Problem),
+    /// The body is too large
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(Problem),
+    /// The body is not declared as JSON
+    #[response(status = 415, content_type = "application/problem+json")]
+    NotJson(Problem),
+}
+
+/// What an operation on a user may answer.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only described, never built")]
+pub(super) enum NoSuchUser {
+    /// No such user
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(Problem),
+}
+
+/// What an operation on a group may answer.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only described, never built")]
+pub(super) enum OfGroup {
+    /// Not a member, or a role that may not
+    #[response(status = 403, content_type = "application/problem+json")]
+    Forbidden(Problem),
+    /// No such group or user
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(Problem),
+}

@@ -1,0 +1,308 @@
+//! One client's connection as the hub sees it: the socket, what waits for it, and how alive it is.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use bytes::Bytes;
+use chat_core::ids::{ConversationId, Seq, UserId};
+use chat_protocol::close_codes;
+use chat_websocket::{Opcode, encode, encode_close};
+use tokio::sync::Notify;
+
+use super::outbox::{Delivery, Outbox, Pushed};
+use super::{OutboxLimits, Socket};
+
+/// Whose connection it is and until when the token holds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bearer {
+    pub(crate) user: UserId,
+    /// When the token expires, on the hub's clock (milliseconds).
+    pub(crate) expires_at: u64,
+}
+
+/// A connected client. Shards queue and write; the session reads, and writes on when the socket was full.
+pub(crate) struct Connection {
+    id: u64,
+    bearer: Bearer,
+    socket: Socket,
+    limits: OutboxLimits,
+    state: Mutex<State>,
+    wake: Notify,
+    started: Instant,
+    heard_at: AtomicU32,
+    is_closing: AtomicBool,
+}
+
+struct State {
+    outbox: Outbox,
+    /// The socket took no more; the session waits until it does.
+    blocked: bool,
+    ping: Ping,
+}
+
+/// At most one ping is unanswered at a time.
+#[derive(Default)]
+struct Ping {
+    number: u32,
+    /// When the unanswered one was queued, on the hub's clock (milliseconds).
+    sent_at: Option<u32>,
+    last_at: u32,
+}
+
+/// Why the session is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Woken {
+    /// Something can be read.
+    Readable,
+    /// What waited may be written.
+    Writable,
+    /// The connection is to end.
+    Closing,
+}
+
+/// A second ping for confirmations comes so many milliseconds after the first at the earliest.
+const PING_GAP_MS: u32 = 500;
+/// A client that was silent for so long is asked for a sign of life.
+const SILENT_MS: u32 = 25_000;
+/// A client that does not answer a ping within this is gone.
+const DEAD_MS: u32 = 10_000;
+
+impl Connection {
+    pub(crate) fn new(
+        id: u64,
+        bearer: Bearer,
+        socket: Socket,
+        limits: OutboxLimits,
+        started: Instant,
+    ) -> Self {
+        let connection = Self {
+            id,
+            bearer,
+            socket,
+            limits,
+            state: Mutex::new(State { outbox: Outbox::replaying(), blocked: false, ping: Ping::default() }),
+            wake: Notify::new(),
+            started,
+            heard_at: AtomicU32::new(0),
+            is_closing: AtomicBool::new(false),
+        };
+        connection.heard();
+        connection
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(crate) fn user(&self) -> UserId {
+        self.bearer.user
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.is_closing.load(Ordering::Acquire)
+    }
+
+    /// Queues a live message. `true`: the caller must see to it that [`Connection::flush`] is called.
+    pub(crate) fn push_live(&self, frame: &Bytes, delivery: Delivery) -> bool {
+        let pushed = self.state().outbox.push_live(frame, delivery, self.limits);
+        self.after_push(pushed)
+    }
+
+    /// Queues a frame that is no live message. `true`: as for [`Connection::push_live`].
+    pub(crate) fn push(&self, frame: Bytes, delivery: Option<Delivery>) -> bool {
+        if self.is_closing() {
+            return false;
+        }
+        let pushed = self.state().outbox.push(frame, delivery, self.limits);
+        self.after_push(pushed)
+    }
+
+    fn after_push(&self, pushed: Pushed) -> bool {
+        match pushed {
+            Pushed::Queued { first } => first,
+            Pushed::Held => false,
+            Pushed::TooSlow => {
+                self.close(close_codes::TOO_SLOW, "too slow: reconnect and resume");
+                false
+            }
+        }
+    }
+
+    /// Writes what waits, as far as the socket takes it. Asks for a confirmation on the way if one is due.
+    pub(crate) fn flush(&self) {
+        let mut state = self.state();
+        if state.blocked {
+            return;
+        }
+        self.ask_if_due(&mut state);
+        self.write(&mut state);
+    }
+
+    fn write(&self, state: &mut State) {
+        match self.socket.try_write(&mut state.outbox) {
+            Ok(true) => state.blocked = false,
+            Ok(false) => {
+                state.blocked = true;
+                self.wake.notify_one();
+            }
+            Err(_) => self.end(),
+        }
+    }
+
+    /// Queues a ping behind what the client has yet to confirm, unless one is on its way or was a moment ago.
+    fn ask_if_due(&self, state: &mut State) {
+        let now = self.now();
+        let recently = state.ping.number > 0 && now.wrapping_sub(state.ping.last_at) < PING_GAP_MS;
+        if state.outbox.has_unconfirmed() && state.ping.sent_at.is_none() && !recently {
+            self.ping(state, now);
+        }
+    }
+
+    fn ping(&self, state: &mut State, now: u32) {
+        state.ping.number = state.ping.number.wrapping_add(1).max(1);
+        let frame = encode(Opcode::Ping, &state.ping.number.to_be_bytes());
+        if let Pushed::Queued { .. } = state.outbox.push(frame, None, self.limits) {
+            state.outbox.ask();
+            state.ping.sent_at = Some(now);
+            state.ping.last_at = now;
+        }
+    }
+
+    /// Looks after liveness; called every so often by the shard.
+    pub(crate) fn tick(&self) {
+        if self.bearer.expires_at <= u64::from(self.now()) {
+            self.close(close_codes::TOKEN_EXPIRED, "token expired: log in again");
+            return;
+        }
+        let mut state = self.state();
+        let now = self.now();
+        let silent = now.saturating_sub(self.heard_at.load(Ordering::Relaxed));
+        match state.ping.sent_at {
+            Some(sent_at) if now.saturating_sub(sent_at) > DEAD_MS => self.end(),
+            Some(_) => {}
+            None if silent > SILENT_MS => self.ping(&mut state, now),
+            None => self.ask_if_due(&mut state),
+        }
+        if !state.blocked {
+            self.write(&mut state);
+        }
+        state.outbox.relax();
+    }
+
+    /// Something came from the client.
+    pub(crate) fn heard(&self) {
+        self.heard_at.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// A pong came: what the client has confirmed by it.
+    pub(crate) fn answered(&self, payload: &[u8]) -> Vec<(ConversationId, Seq)> {
+        let mut state = self.state();
+        if state.ping.sent_at.is_none() || payload != state.ping.number.to_be_bytes() {
+            return Vec::new();
+        }
+        state.ping.sent_at = None;
+        state.outbox.confirmed()
+    }
+
+    /// Ends the replay; `false` if the log must be read once more, because too much came in meanwhile.
+    pub(crate) fn go_live(&self, sent: &HashMap<ConversationId, Seq>) -> bool {
+        self.state().outbox.go_live(sent, self.limits)
+    }
+
+    /// Replaces all that waits by a closing frame and ends the connection once that is written.
+    pub(crate) fn close(&self, code: u16, reason: &str) {
+        if !self.is_closing.swap(true, Ordering::AcqRel) {
+            self.state().outbox.replace_all(encode_close(code, reason));
+            self.wake.notify_one();
+        }
+    }
+
+    /// Ends the connection without a word: its socket is broken or its client gone.
+    pub(crate) fn end(&self) {
+        self.is_closing.store(true, Ordering::Release);
+        self.wake.notify_one();
+    }
+
+    pub(crate) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.socket.try_read(buffer)
+    }
+
+    /// Waits for work of the session's.
+    pub(crate) async fn woken(&self) -> io::Result<Woken> {
+        loop {
+            if self.is_closing() {
+                return Ok(Woken::Closing);
+            }
+            if self.is_blocked() {
+                tokio::select! {
+                    readable = self.socket.readable() => return readable.map(|()| Woken::Readable),
+                    writable = self.socket.writable() => return writable.map(|()| Woken::Writable),
+                    () = self.wake.notified() => {}
+                }
+            } else {
+                tokio::select! {
+                    readable = self.socket.readable() => return readable.map(|()| Woken::Readable),
+                    () = self.wake.notified() => {}
+                }
+            }
+        }
+    }
+
+    /// Writes on after the socket was full.
+    pub(crate) fn resume_writing(&self) {
+        let mut state = self.state();
+        state.blocked = false;
+        self.write(&mut state);
+    }
+
+    /// Waits until nothing waits any more. `false`: the connection is to end.
+    pub(crate) async fn drained(&self) -> bool {
+        loop {
+            self.resume_writing();
+            if self.is_closing() {
+                return false;
+            }
+            if !self.is_blocked() {
+                return true;
+            }
+            tokio::select! {
+                writable = self.socket.writable() => if writable.is_err() { return false },
+                () = self.wake.notified() => {}
+            }
+        }
+    }
+
+    /// Writes what is left, which after [`Connection::close`] is the last word.
+    pub(crate) async fn write_last_word(&self) {
+        while let Ok(false) = self.write_some() {
+            if self.socket.writable().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn write_some(&self) -> io::Result<bool> {
+        self.socket.try_write(&mut self.state().outbox)
+    }
+
+    /// Whether more than half of what may wait is free.
+    pub(crate) fn has_room(&self) -> bool {
+        self.state().outbox.has_room(self.limits)
+    }
+
+    fn is_blocked(&self) -> bool {
+        self.state().blocked
+    }
+
+    /// Milliseconds on the hub's clock; it wraps after 49 days, where saturating differences err on the kind side.
+    fn now(&self) -> u32 {
+        u32::try_from(self.started.elapsed().as_millis() & u128::from(u32::MAX)).unwrap_or(u32::MAX)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

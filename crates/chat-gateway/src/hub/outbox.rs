@@ -1,0 +1,318 @@
+//! What waits to be written to one client: bounded, allocated only while something waits, and aware of which messages
+//! the client has yet to confirm. Pure state; the socket and the locks are elsewhere.
+
+use std::collections::{HashMap, VecDeque};
+use std::io::IoSlice;
+
+use bytes::Bytes;
+use chat_core::ids::{ConversationId, Seq};
+
+use super::OutboxLimits;
+
+/// Most frames handed to the system in one call.
+const SLICES: usize = 64;
+/// A queue that once grew larger than this is given back when it is empty.
+const KEPT_CAPACITY: usize = 64;
+
+/// The message that a frame carries to somebody who has yet to confirm it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Delivery {
+    pub(crate) conversation: ConversationId,
+    pub(crate) seq: Seq,
+    /// Whether the client's confirmation matters: not for what its own user wrote.
+    pub(crate) confirm: bool,
+}
+
+/// What came of queueing a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pushed {
+    /// It is queued; `first` if the queue was empty before.
+    Queued { first: bool },
+    /// It waits for the end of the replay.
+    Held,
+    /// It would have gone over a bound: the client is too slow.
+    TooSlow,
+}
+
+/// The frames of one client.
+pub(crate) struct Outbox {
+    queue: VecDeque<Bytes>,
+    queued_bytes: usize,
+    written_of_front: usize,
+    replay: Option<Box<Held>>,
+    unconfirmed: Vec<(ConversationId, Seq)>,
+    asked: Vec<(ConversationId, Seq)>,
+}
+
+/// Live frames that came in while the client was still being given what it had missed.
+#[derive(Default)]
+struct Held {
+    frames: Vec<(Bytes, Delivery)>,
+    bytes: usize,
+    overflowed: bool,
+}
+
+impl Outbox {
+    /// An empty outbox that holds live messages back until [`Outbox::go_live`].
+    pub(crate) fn replaying() -> Self {
+        Self {
+            queue: VecDeque::new(),
+            queued_bytes: 0,
+            written_of_front: 0,
+            replay: Some(Box::default()),
+            unconfirmed: Vec::new(),
+            asked: Vec::new(),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Whether more than half of what may wait is free.
+    pub(crate) fn has_room(&self, limits: OutboxLimits) -> bool {
+        self.queue.len() < limits.frames / 2 && self.queued_bytes < limits.bytes / 2
+    }
+
+    /// Queues a live message.
+    pub(crate) fn push_live(&mut self, frame: &Bytes, delivery: Delivery, limits: OutboxLimits) -> Pushed {
+        match &mut self.replay {
+            Some(held) => {
+                held.push(frame.clone(), delivery, limits);
+                Pushed::Held
+            }
+            None => self.push(frame.clone(), Some(delivery), limits),
+        }
+    }
+
+    /// Queues a frame at once: a replayed message, an answer, a notice.
+    pub(crate) fn push(&mut self, frame: Bytes, delivery: Option<Delivery>, limits: OutboxLimits) -> Pushed {
+        let first = self.queue.is_empty();
+        let fits = self.queue.len() < limits.frames && self.queued_bytes + frame.len() <= limits.bytes;
+        if !fits && !first {
+            return Pushed::TooSlow;
+        }
+        self.queued_bytes += frame.len();
+        self.queue.push_back(frame);
+        if let Some(delivery) = delivery.filter(|delivery| delivery.confirm) {
+            note(&mut self.unconfirmed, delivery.conversation, delivery.seq);
+        }
+        Pushed::Queued { first }
+    }
+
+    /// Queues a frame whatever the bounds say, in place of all that waits; for the last word before closing.
+    pub(crate) fn replace_all(&mut self, frame: Bytes) {
+        // A frame that is partly written must be finished, or the last word would land inside it.
+        let keep = usize::from(self.written_of_front > 0);
+        self.queue.truncate(keep);
+        self.queue.push_back(frame);
+        self.queued_bytes = self.queue.iter().map(Bytes::len).sum::<usize>() - self.written_of_front;
+        self.replay = None;
+    }
+
+    /// Ends the replay: queues what was held back, but for what the replay has sent. `false`: too much came in
+    /// meanwhile, so the log must be read once more.
+    pub(crate) fn go_live(&mut self, sent: &HashMap<ConversationId, Seq>, limits: OutboxLimits) -> bool {
+        match &mut self.replay {
+            Some(held) if held.overflowed => {
+                held.overflowed = false;
+                return false;
+            }
+            _ => {}
+        }
+        let held = self.replay.take().map(|held| held.frames).unwrap_or_default();
+        for (frame, delivery) in held {
+            let replayed = sent.get(&delivery.conversation).is_some_and(|last| delivery.seq <= *last);
+            if !replayed || !delivery.confirm {
+                // Both bounds are those that `Held` kept to, and the queue was drained before.
+                let _ = self.push(frame, Some(delivery), limits);
+            }
+        }
+        true
+    }
+
+    /// Calls `write` with the beginning of the queue.
+    pub(crate) fn with_slices<T>(&self, write: impl FnOnce(&[IoSlice<'_>]) -> T) -> T {
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let mut count = 0;
+        for (slot, frame) in slices.iter_mut().zip(&self.queue) {
+            let from = if count == 0 { self.written_of_front } else { 0 };
+            *slot = IoSlice::new(frame.get(from..).unwrap_or_default());
+            count += 1;
+        }
+        write(slices.get(..count).unwrap_or_default())
+    }
+
+    /// Takes what was written off the queue.
+    pub(crate) fn advance(&mut self, mut bytes: usize) {
+        self.queued_bytes = self.queued_bytes.saturating_sub(bytes);
+        while let Some(front) = self.queue.front() {
+            let left = front.len() - self.written_of_front;
+            if bytes < left {
+                self.written_of_front += bytes;
+                return;
+            }
+            bytes -= left;
+            self.written_of_front = 0;
+            self.queue.pop_front();
+        }
+        if self.queue.capacity() > KEPT_CAPACITY {
+            self.queue = VecDeque::new();
+        }
+    }
+
+    /// Gives memory back if nothing waits.
+    pub(crate) fn relax(&mut self) {
+        if self.queue.is_empty() {
+            self.queue = VecDeque::new();
+        }
+        if self.unconfirmed.is_empty() {
+            self.unconfirmed = Vec::new();
+        }
+    }
+
+    pub(crate) fn has_unconfirmed(&self) -> bool {
+        !self.unconfirmed.is_empty()
+    }
+
+    /// A ping is queued behind all messages so far: its answer will confirm them.
+    pub(crate) fn ask(&mut self) {
+        for (conversation, seq) in std::mem::take(&mut self.unconfirmed) {
+            note(&mut self.asked, conversation, seq);
+        }
+    }
+
+    /// The ping was answered: what the client has by that.
+    pub(crate) fn confirmed(&mut self) -> Vec<(ConversationId, Seq)> {
+        std::mem::take(&mut self.asked)
+    }
+}
+
+impl Held {
+    fn push(&mut self, frame: Bytes, delivery: Delivery, limits: OutboxLimits) {
+        if self.overflowed {
+            return;
+        }
+        self.bytes += frame.len();
+        self.frames.push((frame, delivery));
+        if self.frames.len() >= limits.frames || self.bytes > limits.bytes {
+            *self = Self { overflowed: true, ..Self::default() };
+        }
+    }
+}
+
+fn note(pointers: &mut Vec<(ConversationId, Seq)>, conversation: ConversationId, seq: Seq) {
+    match pointers.iter_mut().rev().find(|(known, _)| *known == conversation) {
+        Some((_, last)) => *last = seq.max(*last),
+        None => pointers.push((conversation, seq)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: OutboxLimits = OutboxLimits { frames: 3, bytes: 100 };
+
+    fn frame(text: &'static str) -> Bytes {
+        Bytes::from_static(text.as_bytes())
+    }
+
+    fn delivery(conversation: i64, seq: i64) -> Delivery {
+        Delivery { conversation: ConversationId(conversation), seq: Seq(seq), confirm: true }
+    }
+
+    fn live() -> Outbox {
+        let mut outbox = Outbox::replaying();
+        assert!(outbox.go_live(&HashMap::new(), LIMITS));
+        outbox
+    }
+
+    fn waiting(outbox: &Outbox) -> String {
+        outbox.with_slices(|slices| slices.iter().map(|slice| String::from_utf8_lossy(slice)).collect())
+    }
+
+    #[test]
+    fn partial_writes_continue_where_they_stopped() {
+        let mut outbox = live();
+        for text in ["abc", "def"] {
+            outbox.push(frame(text), None, LIMITS);
+        }
+        outbox.advance(2);
+        assert_eq!(waiting(&outbox), "cdef");
+        outbox.advance(2);
+        assert_eq!(waiting(&outbox), "ef");
+        outbox.advance(2);
+        assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn a_full_queue_means_too_slow_and_takes_nothing_more() {
+        let mut outbox = live();
+        assert_eq!(outbox.push(frame("a"), None, LIMITS), Pushed::Queued { first: true });
+        assert_eq!(outbox.push(frame("b"), None, LIMITS), Pushed::Queued { first: false });
+        outbox.push(frame("c"), None, LIMITS);
+        assert_eq!(outbox.push(frame("d"), None, LIMITS), Pushed::TooSlow);
+        assert_eq!(waiting(&outbox), "abc");
+        outbox.advance(3);
+        let big = Bytes::from(vec![b'x'; 99]);
+        outbox.push(big, None, LIMITS);
+        assert_eq!(outbox.push(frame("yy"), None, LIMITS), Pushed::TooSlow);
+    }
+
+    #[test]
+    fn the_last_word_never_lands_inside_a_frame() {
+        let mut outbox = live();
+        outbox.push(frame("abc"), None, LIMITS);
+        outbox.push(frame("def"), None, LIMITS);
+        outbox.advance(1);
+        outbox.replace_all(frame("bye"));
+        assert_eq!(waiting(&outbox), "bcbye");
+        outbox.advance(5);
+        assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn live_messages_wait_for_the_replay_and_come_once() {
+        let mut outbox = Outbox::replaying();
+        assert_eq!(outbox.push_live(&frame("1"), delivery(1, 1), LIMITS), Pushed::Held);
+        assert_eq!(outbox.push_live(&frame("2"), delivery(1, 2), LIMITS), Pushed::Held);
+        let sent = HashMap::from([(ConversationId(1), Seq(1))]);
+        assert!(outbox.go_live(&sent, LIMITS));
+        assert_eq!(waiting(&outbox), "2");
+        assert_eq!(outbox.push_live(&frame("3"), delivery(1, 3), LIMITS), Pushed::Queued { first: false });
+    }
+
+    #[test]
+    fn too_much_during_a_replay_asks_for_another_reading() {
+        let mut outbox = Outbox::replaying();
+        for seq in 1..=5 {
+            outbox.push_live(&frame("x"), delivery(1, seq), LIMITS);
+        }
+        assert!(!outbox.go_live(&HashMap::new(), LIMITS));
+        outbox.push_live(&frame("6"), delivery(1, 6), LIMITS);
+        let sent = HashMap::from([(ConversationId(1), Seq(5))]);
+        assert!(outbox.go_live(&sent, LIMITS));
+        assert_eq!(waiting(&outbox), "6");
+    }
+
+    #[test]
+    fn an_answered_ping_confirms_what_was_queued_before_it_and_nothing_later() {
+        let mut outbox = live();
+        outbox.push_live(&frame("1"), delivery(1, 1), LIMITS);
+        outbox.push_live(&frame("2"), delivery(1, 2), LIMITS);
+        outbox.ask();
+        outbox.push_live(&frame("3"), delivery(1, 3), LIMITS);
+        assert_eq!(outbox.confirmed(), [(ConversationId(1), Seq(2))]);
+        assert_eq!(outbox.confirmed(), []);
+        outbox.ask();
+        assert_eq!(outbox.confirmed(), [(ConversationId(1), Seq(3))]);
+    }
+
+    #[test]
+    fn own_messages_need_no_confirmation() {
+        let mut outbox = live();
+        outbox.push_live(&frame("1"), Delivery { confirm: false, ..delivery(1, 1) }, LIMITS);
+        assert!(!outbox.has_unconfirmed());
+    }
+}

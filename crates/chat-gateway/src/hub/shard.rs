@@ -1,0 +1,155 @@
+//! A shard: the task that owns a part of the connections. It drains what has come in, queues frames, and then writes
+//! each connection's queue once, so that the busier it is the more frames go into one system call.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chat_core::event::{Change, Signal};
+use chat_core::ids::UserId;
+use chat_core::messages::{Message, Recipient};
+use chat_protocol::close_codes;
+use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
+
+use super::index::{Attached, Index};
+use super::{Announcement, Connection, Delivery, Notice, Order};
+
+/// Most orders taken in before what they queued is written.
+const DRAIN: usize = 64;
+/// How often confirmations and signs of life are looked after.
+const TICK: Duration = Duration::from_millis(500);
+/// Connections written before other tasks get their turn.
+const WRITES_IN_A_ROW: usize = 64;
+/// Clients of a server that ends come back spread over this time.
+const RECONNECT_SPREAD_MS: u64 = 5_000;
+
+impl Attached for Connection {
+    fn id(&self) -> u64 {
+        self.id()
+    }
+
+    fn user(&self) -> UserId {
+        self.user()
+    }
+}
+
+/// The state of one shard.
+pub(crate) struct Shard {
+    index: Index<Connection>,
+    touched: Vec<Arc<Connection>>,
+}
+
+impl Shard {
+    pub(crate) fn new() -> Self {
+        Self { index: Index::new(), touched: Vec::new() }
+    }
+
+    /// Runs until the hub is gone.
+    pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Order>) {
+        let mut orders = Vec::with_capacity(DRAIN);
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                taken = inbox.recv_many(&mut orders, DRAIN) => {
+                    if taken == 0 {
+                        return;
+                    }
+                    orders.drain(..).for_each(|order| self.follow(order));
+                    self.write().await;
+                }
+                _ = tick.tick() => self.tick().await,
+            }
+        }
+    }
+
+    fn follow(&mut self, order: Order) {
+        match order {
+            Order::Publish(announcements) => announcements.iter().for_each(|one| self.announce(one)),
+            Order::Signal(notice) => self.notify(&notice),
+            Order::Attach(connection) => self.index.attach(connection),
+            Order::Joined(user, memberships) => self.index.joined(user, memberships),
+            Order::Detach(connection) => self.index.detach(&connection),
+            Order::CloseAll => self.close_all(),
+        }
+    }
+
+    fn announce(&mut self, announcement: &Announcement) {
+        let position = announcement.event.position;
+        match &announcement.event.change {
+            Change::MessagePosted(message) => self.deliver(message, announcement),
+            Change::GroupCreated(group) => self.index.member_added(position, group.conversation, group.owner),
+            Change::MemberAdded { conversation, user, .. } => {
+                self.index.member_added(position, *conversation, *user);
+            }
+        }
+    }
+
+    fn deliver(&mut self, message: &Message, announcement: &Announcement) {
+        let touched = &mut self.touched;
+        let mut push = |connection: &Arc<Connection>, user: UserId| {
+            let Some(frame) = announcement.v1_frame() else { return };
+            let (conversation, seq) = (message.conversation, message.seq);
+            let delivery = Delivery { conversation, seq, confirm: user != message.sender };
+            if connection.push_live(frame, delivery) {
+                touched.push(connection.clone());
+            }
+        };
+        match message.to {
+            Recipient::User(recipient) => {
+                for user in [message.sender, recipient] {
+                    self.index.of_user(user).iter().for_each(|connection| push(connection, user));
+                }
+            }
+            Recipient::Group(_) => {
+                self.index
+                    .of_group(message.conversation)
+                    .for_each(|(user, connection)| push(connection, user));
+            }
+        }
+    }
+
+    fn notify(&mut self, notice: &Notice) {
+        let touched = &mut self.touched;
+        let mut push = |connection: &Arc<Connection>| {
+            if connection.push(notice.v1.clone(), None) {
+                touched.push(connection.clone());
+            }
+        };
+        match notice.signal {
+            Signal::TypingToUser { to, .. } => self.index.of_user(to).iter().for_each(&mut push),
+            Signal::TypingToGroup { from, conversation, .. } => self
+                .index
+                .of_group(conversation)
+                .filter(|(user, _)| *user != from)
+                .for_each(|(_, connection)| push(connection)),
+        }
+    }
+
+    async fn write(&mut self) {
+        for (count, connection) in self.touched.drain(..).enumerate() {
+            connection.flush();
+            if count % WRITES_IN_A_ROW == WRITES_IN_A_ROW - 1 {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    async fn tick(&self) {
+        for (count, connection) in self.index.all().enumerate() {
+            connection.tick();
+            if count % WRITES_IN_A_ROW == WRITES_IN_A_ROW - 1 {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    fn close_all(&self) {
+        for connection in self.index.all() {
+            // Any spread will do, so a multiplicative hash of the connection's number does.
+            let spread = connection.id().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+            let delay_ms = 100 + spread % RECONNECT_SPREAD_MS;
+            connection.close(close_codes::RESTART, &format!("server restarts: reconnect in {delay_ms} ms"));
+        }
+    }
+}

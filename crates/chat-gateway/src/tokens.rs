@@ -1,0 +1,234 @@
+//! JSON Web Tokens: HS256 and nothing else, with every claim required and checked (RFC 7519, RFC 8725).
+
+use std::time::Duration;
+
+use chat_core::ids::UserId;
+use chat_core::time::Timestamp;
+use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
+use jsonwebtoken::errors::{Error as JwtError, ErrorKind, new_error};
+use jsonwebtoken::signature::{Error as SignatureError, Signer, Verifier};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use ring::hmac;
+use serde::{Deserialize, Serialize};
+
+const ISSUER: &str = "chatserver";
+/// How far clocks may differ, in seconds.
+const LEEWAY_S: u64 = 5;
+
+/// How tokens are made.
+#[derive(Clone)]
+pub struct TokenOptions {
+    /// The key, at least 32 bytes.
+    pub secret: Vec<u8>,
+    /// How long a token is valid.
+    pub lifetime: Duration,
+}
+
+/// Makes and checks tokens.
+pub struct Tokens {
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+    validation: Validation,
+    lifetime_s: i64,
+}
+
+/// What a valid token says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Granted {
+    pub(crate) user: UserId,
+    /// Seconds since 1970.
+    pub(crate) expires_at: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    user_id: i64,
+    iss: String,
+    iat: i64,
+    nbf: i64,
+    exp: i64,
+}
+
+impl Tokens {
+    /// Prepares the keys.
+    pub fn new(options: &TokenOptions) -> Self {
+        // A second installation fails and changes nothing, which is what a second instance wants.
+        let _ = PROVIDER.install_default();
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.leeway = LEEWAY_S;
+        validation.validate_nbf = true;
+        validation.set_issuer(&[ISSUER]);
+        validation.set_required_spec_claims(&["exp", "nbf", "iss"]);
+        Self {
+            encoding: EncodingKey::from_secret(&options.secret),
+            decoding: DecodingKey::from_secret(&options.secret),
+            validation,
+            lifetime_s: i64::try_from(options.lifetime.as_secs()).unwrap_or(i64::MAX / 4),
+        }
+    }
+
+    /// A token for this user, and when it expires (seconds since 1970).
+    pub(crate) fn issue(&self, user: UserId, now: Timestamp) -> Result<(String, i64), JwtError> {
+        let now = now.0.div_euclid(1_000_000);
+        let exp = now.saturating_add(self.lifetime_s);
+        let claims = Claims { user_id: user.0, iss: ISSUER.into(), iat: now, nbf: now, exp };
+        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)?;
+        Ok((token, exp))
+    }
+
+    /// Checks a token. An `iat` in the future or a lifetime longer than ours means that somebody else made it.
+    pub(crate) fn verify(&self, token: &str, now: Timestamp) -> Option<Granted> {
+        let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).ok()?.claims;
+        let now = now.0.div_euclid(1_000_000);
+        let leeway = LEEWAY_S.cast_signed();
+        let in_future = claims.iat > now + leeway;
+        let too_long = claims.exp.saturating_sub(claims.iat) > self.lifetime_s.saturating_add(leeway);
+        let plausible = claims.user_id > 0 && !in_future && !too_long;
+        plausible.then_some(Granted { user: UserId(claims.user_id), expires_at: claims.exp })
+    }
+}
+
+/// HMAC by `ring`, so that no second crypto library comes in.
+static PROVIDER: CryptoProvider = CryptoProvider {
+    signer_factory: |algorithm, key| {
+        let key = hs256(*algorithm, key.as_bytes())?;
+        Ok(Box::new(Hs256(key)))
+    },
+    verifier_factory: |algorithm, key| {
+        let key = hs256(*algorithm, key.try_get_as_bytes()?)?;
+        Ok(Box::new(Hs256(key)))
+    },
+    key_utils: KeyUtils::new_unimplemented(),
+};
+
+fn hs256(algorithm: Algorithm, secret: &[u8]) -> Result<hmac::Key, JwtError> {
+    match algorithm {
+        Algorithm::HS256 => Ok(hmac::Key::new(hmac::HMAC_SHA256, secret)),
+        _ => Err(new_error(ErrorKind::InvalidAlgorithm)),
+    }
+}
+
+struct Hs256(hmac::Key);
+
+impl Signer<Vec<u8>> for Hs256 {
+    fn try_sign(&self, message: &[u8]) -> Result<Vec<u8>, SignatureError> {
+        Ok(hmac::sign(&self.0, message).as_ref().to_vec())
+    }
+}
+
+impl Verifier<Vec<u8>> for Hs256 {
+    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), SignatureError> {
+        hmac::verify(&self.0, message, signature).map_err(|_| SignatureError::new())
+    }
+}
+
+impl JwtSigner for Hs256 {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::HS256
+    }
+}
+
+impl JwtVerifier for Hs256 {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::HS256
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens(secret: &[u8]) -> Tokens {
+        Tokens::new(&TokenOptions { secret: secret.to_vec(), lifetime: Duration::from_secs(3600) })
+    }
+
+    fn now() -> Timestamp {
+        // The library checks `exp` and `nbf` against the system's clock, so the tests must use it too.
+        #[expect(clippy::disallowed_methods, reason = "see above")]
+        let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        Timestamp(i64::try_from(since_1970.as_micros()).unwrap())
+    }
+
+    fn forged(header: &Header, claims: &serde_json::Value, secret: &[u8]) -> String {
+        let _ = PROVIDER.install_default();
+        jsonwebtoken::encode(header, claims, &EncodingKey::from_secret(secret)).unwrap()
+    }
+
+    fn claims(now: i64) -> serde_json::Value {
+        serde_json::json!({"user_id": 3, "iss": "chatserver", "iat": now, "nbf": now, "exp": now + 3600})
+    }
+
+    #[test]
+    fn a_token_says_who_until_when() {
+        let tokens = tokens(&[7; 32]);
+        let (token, expires_at) = tokens.issue(UserId(3), now()).unwrap();
+        assert_eq!(tokens.verify(&token, now()), Some(Granted { user: UserId(3), expires_at }));
+    }
+
+    #[test]
+    fn a_token_of_another_key_or_changed_by_a_letter_is_refused() {
+        let tokens = tokens(&[7; 32]);
+        let (other, _) = super::tests::tokens(&[8; 32]).issue(UserId(3), now()).unwrap();
+        assert_eq!(tokens.verify(&other, now()), None);
+        let (token, _) = tokens.issue(UserId(3), now()).unwrap();
+        for (index, letter) in token.char_indices().filter(|(_, letter)| *letter != '.') {
+            let mut changed = token.clone();
+            let replacement = if letter == 'A' { "Q" } else { "A" };
+            changed.replace_range(index..=index, replacement);
+            // The last letter of a part may hold bits that base64 ignores, and then nothing has changed.
+            let same_bits = changed
+                .split('.')
+                .zip(token.split('.'))
+                .all(|(a, b)| a.get(..a.len() - 1) == b.get(..b.len() - 1));
+            assert!(same_bits || tokens.verify(&changed, now()).is_none(), "{index}");
+        }
+    }
+
+    #[test]
+    fn every_claim_is_required_and_checked() {
+        let tokens = tokens(&[7; 32]);
+        let header = Header::new(Algorithm::HS256);
+        let now_s = now().0 / 1_000_000;
+        assert!(tokens.verify(&forged(&header, &claims(now_s), &[7; 32]), now()).is_some());
+        for missing in ["user_id", "iss", "iat", "nbf", "exp"] {
+            let mut claims = claims(now_s);
+            claims.as_object_mut().unwrap().remove(missing);
+            assert_eq!(tokens.verify(&forged(&header, &claims, &[7; 32]), now()), None, "without {missing}");
+        }
+        let wrong = [
+            ("user_id", serde_json::json!(0)),
+            ("user_id", serde_json::json!("3")),
+            ("iss", serde_json::json!("somebody")),
+            ("iat", serde_json::json!(now_s + 60)),
+            ("nbf", serde_json::json!(now_s + 120)),
+            ("exp", serde_json::json!(now_s - 6)),
+            ("exp", serde_json::json!(253_402_300_799_i64)),
+        ];
+        for (claim, value) in wrong {
+            let mut claims = claims(now_s);
+            claims[claim] = value.clone();
+            assert_eq!(tokens.verify(&forged(&header, &claims, &[7; 32]), now()), None, "{claim} = {value}");
+        }
+    }
+
+    #[test]
+    fn no_other_algorithm_is_accepted() {
+        let tokens = tokens(&[7; 32]);
+        let (token, _) = tokens.issue(UserId(3), now()).unwrap();
+        let rest = token.split_once('.').unwrap().1;
+        // {"alg":"none"}, {"alg":"None"}, {"alg":"HS512","typ":"JWT"}, {"alg":"RS256","typ":"JWT"}
+        for header in [
+            "eyJhbGciOiJub25lIn0",
+            "eyJhbGciOiJOb25lIn0",
+            "eyJhbGciOiJIUzUxMiIsInR5cCI6IkpXVCJ9",
+            "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9",
+        ] {
+            assert_eq!(tokens.verify(&format!("{header}.{rest}"), now()), None);
+            let unsigned = rest.split_once('.').unwrap().0;
+            assert_eq!(tokens.verify(&format!("{header}.{unsigned}."), now()), None);
+        }
+        for junk in ["", ".", "..", "a.b.c", &token[..token.len() - 5], &token.replace('.', "")] {
+            assert_eq!(tokens.verify(junk, now()), None, "{junk}");
+        }
+    }
+}

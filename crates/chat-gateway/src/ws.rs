@@ -1,0 +1,156 @@
+//! The stream's entrance: the WebSocket upgrade (RFC 6455, section 4.2) and who may make it.
+
+pub(crate) mod echo;
+mod replay;
+mod session;
+mod v1;
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::header::{
+    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
+    UPGRADE,
+};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use chat_websocket::{accept_key, is_valid_key};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use tokio::net::TcpStream;
+
+use crate::App;
+use crate::auth::{bearer, unauthenticated};
+use crate::http::extract::Params;
+use crate::http::problem::Problem;
+use crate::hub::{Bearer, Connection, Full, Slot, Socket};
+use crate::tokens::Granted;
+
+/// The v1 stream's name among the subprotocols; what a client without any gets too.
+const PROTOCOL_V1: &str = "chatserver.v1";
+/// A token may stand among the subprotocols, because a browser can set no other header.
+const BEARER_PREFIX: &str = "bearer.";
+
+/// How a client may say who it is in the URL.
+#[derive(Deserialize)]
+pub(crate) struct Query {
+    token: Option<String>,
+    ticket: Option<String>,
+}
+
+/// `GET /ws`.
+pub(crate) async fn upgrade(
+    State(app): State<App>,
+    Params(query): Params<Query>,
+    mut parts: Parts,
+) -> Result<Response, Problem> {
+    let accept = handshake(&parts.headers)?;
+    let Some(granted) = authenticate(&app, &query, &parts.headers).await? else {
+        return Ok(unauthenticated(
+            "A valid token is needed: send it as ?token=, as Authorization: Bearer, or as a ticket",
+        ));
+    };
+    let slot = slot(&app, granted)?;
+    let on_upgrade = parts.extensions.remove::<OnUpgrade>();
+    let on_upgrade =
+        on_upgrade.ok_or_else(|| Problem::new(426, "upgrade_required", "This needs HTTP/1.1"))?;
+    tokio::spawn(start(app, granted, slot, on_upgrade));
+    Ok(switching_protocols(accept, chosen_protocol(&parts.headers)))
+}
+
+/// Checks the client's side of the handshake; gives the server's answer to its key.
+fn handshake(headers: &HeaderMap) -> Result<String, Problem> {
+    if !has_token(headers, &UPGRADE, "websocket") || !has_token(headers, &CONNECTION, "upgrade") {
+        return Err(Problem::new(
+            426,
+            "upgrade_required",
+            "This is a WebSocket endpoint: connect with ws://",
+        ));
+    }
+    if headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+        return Err(Problem::new(426, "upgrade_required", "Only WebSocket version 13 is spoken"));
+    }
+    let key =
+        headers.get(SEC_WEBSOCKET_KEY).and_then(|key| key.to_str().ok()).filter(|key| is_valid_key(key));
+    key.map(accept_key).ok_or_else(|| Problem::invalid("Sec-WebSocket-Key must be 16 bytes in base64"))
+}
+
+/// Whether one of the comma-separated words of a header is this one.
+fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    words(headers, name).any(|word| word.eq_ignore_ascii_case(token))
+}
+
+fn words<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(str::trim)
+}
+
+async fn authenticate(app: &App, query: &Query, headers: &HeaderMap) -> Result<Option<Granted>, Problem> {
+    if let Some(ticket) = &query.ticket {
+        return Ok(app.tickets.redeem(ticket));
+    }
+    let in_protocols =
+        || words(headers, &SEC_WEBSOCKET_PROTOCOL).find_map(|word| word.strip_prefix(BEARER_PREFIX));
+    match query.token.as_deref().or_else(|| bearer(headers)).or_else(in_protocols) {
+        Some(token) => Ok(app.auth.check(token).await?),
+        None => Ok(None),
+    }
+}
+
+fn slot(app: &App, granted: Granted) -> Result<Slot, Problem> {
+    if app.is_draining() {
+        return Err(Problem::new(503, "draining", "The server is shutting down").retry_after(1));
+    }
+    app.slots.take(granted.user).map_err(|full| match full {
+        Full::User => Problem::new(429, "too_many_connections", "You have too many connections; close one")
+            .retry_after(5),
+        Full::Server => {
+            Problem::new(503, "overloaded", "The server has all the connections it may have").retry_after(5)
+        }
+    })
+}
+
+/// The subprotocol to answer with. A browser wants one of those it named; a lone token is all there is to choose.
+fn chosen_protocol(headers: &HeaderMap) -> Option<HeaderValue> {
+    let mut named = words(headers, &SEC_WEBSOCKET_PROTOCOL);
+    let chosen = named.find(|word| *word == PROTOCOL_V1);
+    let lone = || words(headers, &SEC_WEBSOCKET_PROTOCOL).find(|word| word.starts_with(BEARER_PREFIX));
+    HeaderValue::from_str(chosen.or_else(lone)?).ok()
+}
+
+fn switching_protocols(accept: String, protocol: Option<HeaderValue>) -> Response {
+    let headers = [
+        (UPGRADE, "websocket".to_owned()),
+        (CONNECTION, "Upgrade".to_owned()),
+        (SEC_WEBSOCKET_ACCEPT, accept),
+    ];
+    let mut response = (StatusCode::SWITCHING_PROTOCOLS, headers).into_response();
+    if let Some(protocol) = protocol {
+        response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol);
+    }
+    response
+}
+
+/// Waits for the upgrade and hands the bare socket to a session in a task of its own, so that nothing of the request
+/// stays in memory with it.
+async fn start(app: App, granted: Granted, slot: Slot, on_upgrade: OnUpgrade) {
+    let Some((stream, early)) = on_upgrade.await.ok().and_then(bare_socket) else { return };
+    let now_s = app.chat.now().0.div_euclid(1_000_000);
+    let valid_s = u64::try_from(granted.expires_at.saturating_sub(now_s)).unwrap_or(0);
+    let hub_now_ms = u64::try_from(app.hub.started().elapsed().as_millis()).unwrap_or(u64::MAX);
+    let bearer =
+        Bearer { user: granted.user, expires_at: hub_now_ms.saturating_add(valid_s.saturating_mul(1000)) };
+    let socket = Socket::new(stream);
+    let id = app.hub.next_connection_id();
+    let connection = Connection::new(id, bearer, socket, app.options.outbox, app.hub.started());
+    tokio::spawn(session::run(app, Arc::new(connection), slot, early));
+}
+
+/// The socket without hyper around it, and what the client has sent already.
+fn bare_socket(upgraded: Upgraded) -> Option<(TcpStream, Vec<u8>)> {
+    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
+    // Copied, because the buffer behind it is large and would live as long as this does.
+    Some((parts.io.into_inner(), parts.read_buf.to_vec()))
+}

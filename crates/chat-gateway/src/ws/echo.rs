@@ -1,0 +1,72 @@
+//! Sends every message back, through the same handshake and framing as the stream: the target for conformance suites,
+//! which need an echo. No route of the server leads here.
+
+use std::io;
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::http::request::Parts;
+use axum::response::Response;
+use axum::routing::get;
+use chat_websocket::{Decoder, Incoming, Opcode, Role, encode, encode_close, encode_into};
+use hyper::upgrade::OnUpgrade;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::{bare_socket, handshake, switching_protocols};
+use crate::ServeOptions;
+use crate::http::problem::Problem;
+
+/// Serves the echo on every path until the process ends; tells its address through `ready`.
+pub async fn serve_echo(address: SocketAddr, ready: impl FnOnce(SocketAddr)) -> io::Result<()> {
+    let listener = TcpListener::bind(address).await?;
+    ready(listener.local_addr()?);
+    let routes = Router::new().fallback(get(upgrade));
+    crate::serve(listener, routes, ServeOptions::default(), std::future::pending()).await;
+    Ok(())
+}
+
+async fn upgrade(mut parts: Parts) -> Result<Response, Problem> {
+    let accept = handshake(&parts.headers)?;
+    if let Some(on_upgrade) = parts.extensions.remove::<OnUpgrade>() {
+        tokio::spawn(async move {
+            if let Some((stream, early)) = on_upgrade.await.ok().and_then(bare_socket) {
+                // Whoever hangs up in the middle of a case is no concern of ours.
+                let _ = echo(stream, early).await;
+            }
+        });
+    }
+    Ok(switching_protocols(accept, None))
+}
+
+/// Suites send messages of up to 16 MiB.
+const LIMIT: usize = 64 * 1024 * 1024;
+
+async fn echo(mut stream: TcpStream, mut bytes: Vec<u8>) -> io::Result<()> {
+    let mut decoder = Decoder::new(Role::Server, LIMIT);
+    let mut buffer = vec![0; 64 * 1024];
+    while !decoder.is_finished() {
+        let mut answers = Vec::new();
+        let fed = decoder.feed(&mut bytes, |incoming| match incoming {
+            Incoming::Text(text) => encode_into(&mut answers, Opcode::Text, text.as_bytes()),
+            Incoming::Binary(payload) => encode_into(&mut answers, Opcode::Binary, payload),
+            Incoming::Ping(payload) => encode_into(&mut answers, Opcode::Pong, payload),
+            Incoming::Pong(_) => {}
+            Incoming::Close { code: Some(code), .. } => answers.extend_from_slice(&encode_close(code, "")),
+            Incoming::Close { code: None, .. } => answers.extend_from_slice(&encode(Opcode::Close, b"")),
+        });
+        if let Err(error) = fed {
+            answers.extend_from_slice(&encode_close(error.close_code(), &error.to_string()));
+        }
+        stream.write_all(&answers).await?;
+        if decoder.is_finished() {
+            break;
+        }
+        let count = stream.read(&mut buffer).await?;
+        if count == 0 {
+            return Ok(());
+        }
+        bytes = buffer.get(..count).unwrap_or_default().to_vec();
+    }
+    stream.shutdown().await
+}

@@ -1,0 +1,150 @@
+//! What a v1 client says, and what it is answered (contract.md part 1, "The v1 stream").
+
+use bytes::Bytes;
+use chat_core::Chat;
+use chat_core::ids::{GroupId, UserId};
+use chat_core::messages::{MessageKind, PostMessage, Recipient};
+use chat_protocol::v1::ClientFrame;
+use serde_json::Value;
+
+use crate::http::problem::Problem;
+use crate::wire;
+
+/// The state of a conversation with one client: to whom its plain text goes.
+pub(super) struct Dialogue {
+    user: UserId,
+    recipient: Option<Recipient>,
+}
+
+impl Dialogue {
+    pub(super) fn new(user: UserId) -> Self {
+        Self { user, recipient: None }
+    }
+
+    /// Does what a text frame asks for. Only a refusal is answered; a message that was sent comes back as an event.
+    pub(super) async fn answer(&mut self, chat: &Chat, text: &str) -> Option<Bytes> {
+        let done = match parse(text) {
+            Frame::PlainText => self.say(chat, text).await,
+            Frame::Object(frame) => self.follow(chat, *frame).await,
+            Frame::Malformed(reason) => Err(Problem::invalid(reason)),
+        };
+        let problem = done.err()?;
+        if let Some(cause) = problem.cause() {
+            tracing::error!(user.id = self.user.0, cause, code = problem.code(), "a frame failed");
+        }
+        Some(wire::v1_error(problem.code(), problem.sentence()))
+    }
+
+    /// Plain text, as typed into a terminal: its line end is not part of it.
+    async fn say(&self, chat: &Chat, text: &str) -> Result<(), Problem> {
+        let Some(to) = self.recipient else {
+            let sentence = r#"Choose a recipient first: {"action":"set_recipient","user_id":2} or {"action":"set_recipient","group_id":1}"#;
+            return Err(Problem::new(400, "no_recipient", sentence));
+        };
+        let content = text.trim_end_matches(['\r', '\n']).to_owned();
+        let message = PostMessage { to, kind: None, content, media_url: String::new(), client_msg_id: None };
+        chat.post(self.user, message).await?;
+        Ok(())
+    }
+
+    async fn follow(&mut self, chat: &Chat, frame: ClientFrame) -> Result<(), Problem> {
+        match (frame.action.as_deref(), frame.kind.as_deref()) {
+            (Some("set_recipient"), _) => {
+                let to = recipient(frame.user_id, frame.group_id, "user_id")?;
+                chat.check_recipient(self.user, to).await?;
+                self.recipient = Some(to);
+                Ok(())
+            }
+            (Some(_), _) => {
+                Err(Problem::new(400, "unknown_action", "Unknown action; the only one is set_recipient"))
+            }
+            (None, Some("typing")) => {
+                let to = recipient(frame.recipient_id, frame.group_id, "recipient_id")?;
+                Ok(chat.typing(self.user, to).await?)
+            }
+            (None, Some(kind)) => {
+                let message = message(kind, &frame)?;
+                chat.post(self.user, message).await?;
+                Ok(())
+            }
+            (None, None) => Err(Problem::invalid("a frame needs an action or a type")),
+        }
+    }
+}
+
+enum Frame {
+    PlainText,
+    Object(Box<ClientFrame>),
+    Malformed(String),
+}
+
+/// A frame that is no JSON object is something that a person typed.
+fn parse(text: &str) -> Frame {
+    match serde_json::from_str::<Value>(text) {
+        Ok(object @ Value::Object(_)) => match serde_json::from_value(object) {
+            Ok(frame) => Frame::Object(Box::new(frame)),
+            Err(error) => Frame::Malformed(error.to_string()),
+        },
+        _ => Frame::PlainText,
+    }
+}
+
+/// A message frame. What it goes to is decided by its fields; `group_message` and `p2p_message` must agree with them.
+fn message(kind: &str, frame: &ClientFrame) -> Result<PostMessage, Problem> {
+    let (to, kind) = match kind {
+        "group_message" => (recipient(None, frame.group_id, "group_id")?, None),
+        "p2p_message" => (recipient(frame.recipient_id, None, "recipient_id")?, None),
+        other => {
+            let kind = MessageKind::parse(other).ok_or_else(|| {
+                Problem::new(
+                    400,
+                    "unknown_type",
+                    "Unknown type; use text, image, p2p_message, group_message or typing",
+                )
+            })?;
+            (recipient(frame.recipient_id, frame.group_id, "recipient_id")?, Some(kind))
+        }
+    };
+    Ok(PostMessage {
+        to,
+        kind,
+        content: frame.content.clone().unwrap_or_default(),
+        media_url: frame.media_url.clone().unwrap_or_default(),
+        client_msg_id: frame.client_msg_id.clone(),
+    })
+}
+
+/// Exactly one of a user and a group; 0 stands for none, as in the frames that the server sends.
+fn recipient(user: Option<i64>, group: Option<i64>, field: &str) -> Result<Recipient, Problem> {
+    match (user.filter(|id| *id != 0), group.filter(|id| *id != 0)) {
+        (Some(id), None) if id > 0 => Ok(Recipient::User(UserId(id))),
+        (None, Some(id)) if id > 0 => Ok(Recipient::Group(GroupId(id))),
+        (Some(_), Some(_)) => Err(Problem::invalid(format!("give either {field} or group_id, not both"))),
+        _ => Err(Problem::invalid(format!("{field} or group_id must be a positive integer"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_json_objects_are_frames() {
+        for typed in ["hello", "", "5", "[1,2]", "\"quoted\"", "null", "{not json", "{\"a\":1} and more"] {
+            assert!(matches!(parse(typed), Frame::PlainText), "{typed}");
+        }
+        assert!(matches!(parse("{}"), Frame::Object(_)));
+        assert!(matches!(parse("{\"type\":5}"), Frame::Malformed(_)));
+        assert!(matches!(parse("{\"type\":\"text\",\"recipient_id\":\"2\"}"), Frame::Malformed(_)));
+    }
+
+    #[test]
+    fn a_frame_goes_to_a_user_or_a_group() {
+        assert_eq!(recipient(Some(2), None, "user_id").ok(), Some(Recipient::User(UserId(2))));
+        assert_eq!(recipient(Some(2), Some(0), "user_id").ok(), Some(Recipient::User(UserId(2))));
+        assert_eq!(recipient(Some(0), Some(1), "user_id").ok(), Some(Recipient::Group(GroupId(1))));
+        for (user, group) in [(None, None), (Some(1), Some(1)), (Some(-1), None), (Some(0), None)] {
+            assert!(recipient(user, group, "user_id").is_err(), "{user:?} {group:?}");
+        }
+    }
+}

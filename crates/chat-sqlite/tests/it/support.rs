@@ -1,0 +1,167 @@
+//! A store in a folder of its own, a recorder of its events and short ways to fill it.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use chat_core::accounts::NewAccount;
+use chat_core::event::{Change, Event, Signal};
+use chat_core::groups::{AddMember, Added, Group, NewGroup};
+use chat_core::ids::{ConversationId, GroupId, MessageId, UserId};
+use chat_core::messages::{Message, MessageKind, NewMessage, Page, Posted, Recipient};
+use chat_core::ports::{EventSink, Store};
+use chat_core::receipts::Delivered;
+use chat_core::time::Timestamp;
+use chat_core::{Error, Result};
+use chat_sqlite::{OpenError, Opened, Options, Sqlite};
+use tempfile::TempDir;
+
+/// The time at which everything in these tests happens.
+pub const NOW: Timestamp = Timestamp(1_761_399_699_962_541);
+pub const ALL: Page = Page { before: None, limit: 200 };
+
+/// Keeps all events.
+#[derive(Default)]
+pub struct Recorder(Mutex<Vec<Arc<Event>>>);
+
+impl EventSink for Recorder {
+    fn publish(&self, events: &[Arc<Event>]) {
+        self.0.lock().unwrap().extend_from_slice(events);
+    }
+
+    fn signal(&self, _: Signal) {}
+}
+
+impl Recorder {
+    pub fn events(&self) -> Vec<Arc<Event>> {
+        self.0.lock().unwrap().clone()
+    }
+
+    pub fn has_message(&self, id: MessageId) -> bool {
+        let events = self.0.lock().unwrap();
+        events.iter().any(|event| matches!(&event.change, Change::MessagePosted(m) if m.id == id))
+    }
+}
+
+/// A store of its own.
+pub struct House {
+    pub store: Arc<dyn Store>,
+    pub sqlite: Arc<Sqlite>,
+    pub sink: Arc<Recorder>,
+    pub backup: Option<PathBuf>,
+    pub path: PathBuf,
+}
+
+impl House {
+    pub fn open(path: &Path) -> std::result::Result<Self, OpenError> {
+        let sink = Arc::new(Recorder::default());
+        let Opened { store, backup, .. } = open_with(path, sink.clone())?;
+        let sqlite = Arc::new(store);
+        Ok(Self { store: sqlite.clone(), sqlite, sink, backup, path: path.to_owned() })
+    }
+
+    /// In a new folder, which is gone when the second value is.
+    pub fn fresh() -> (Self, TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        (Self::open(&folder.path().join("chat.db")).unwrap(), folder)
+    }
+
+    /// Closes the store and opens its file again.
+    pub fn reopen(self) -> Self {
+        let path = self.path.clone();
+        self.sqlite.close();
+        drop(self);
+        Self::open(&path).unwrap()
+    }
+
+    pub async fn user(&self, name: &str) -> UserId {
+        self.store.create_account(account(name)).await.unwrap().id
+    }
+
+    pub async fn users<const N: usize>(&self, names: [&str; N]) -> [UserId; N] {
+        let mut ids = [UserId(0); N];
+        for (id, name) in ids.iter_mut().zip(names) {
+            *id = self.user(name).await;
+        }
+        ids
+    }
+
+    pub async fn group(&self, owner: UserId, members: &[UserId]) -> Group {
+        let group =
+            self.store.create_group(NewGroup { name: "Cheese".into(), owner, at: NOW }).await.unwrap();
+        for &user in members {
+            assert!(matches!(self.add(owner, group.id, user).await, Ok(Added::New { .. })));
+        }
+        group
+    }
+
+    pub async fn add(&self, actor: UserId, group: GroupId, user: UserId) -> Result<Added> {
+        self.store.add_member(AddMember { actor, group, user, at: NOW }).await
+    }
+
+    /// Posts a message that must be new.
+    pub async fn say(&self, sender: UserId, to: Recipient, content: &str) -> Message {
+        match self.store.post(message(sender, to, content)).await.unwrap() {
+            Posted::New(message) => message,
+            Posted::Duplicate(message) => panic!("a duplicate of {message:?}"),
+        }
+    }
+
+    pub async fn confirm(&self, user: UserId, conversation: ConversationId, seq: i64) {
+        let seq = chat_core::ids::Seq(seq);
+        self.store.mark_delivered(vec![Delivered { user, conversation, seq }]).await.unwrap();
+    }
+
+    pub async fn undelivered(&self, user: UserId) -> Vec<Message> {
+        self.store.undelivered(user, MessageId(0), 1000).await.unwrap()
+    }
+}
+
+pub fn open_with(path: &Path, sink: Arc<dyn EventSink>) -> std::result::Result<Opened, OpenError> {
+    Sqlite::open(&Options { path: path.to_owned(), readers: 2 }, sink)
+}
+
+pub fn account(name: &str) -> NewAccount {
+    NewAccount {
+        username: name.to_owned(),
+        email: format!("{name}@temp.com"),
+        password_hash: format!("hash of {name}"),
+        at: NOW,
+    }
+}
+
+pub fn message(sender: UserId, to: Recipient, content: &str) -> NewMessage {
+    NewMessage {
+        sender,
+        to,
+        kind: MessageKind::Text,
+        content: content.to_owned(),
+        media_url: String::new(),
+        client_msg_id: None,
+        at: NOW,
+    }
+}
+
+pub fn keyed(sender: UserId, to: Recipient, content: &str, key: &str) -> NewMessage {
+    NewMessage { client_msg_id: Some(key.to_owned()), ..message(sender, to, content) }
+}
+
+/// The stable code of a refusal.
+pub fn code<T: std::fmt::Debug>(result: Result<T>) -> &'static str {
+    match result {
+        Ok(value) => panic!("{value:?} instead of a refusal"),
+        Err(error @ Error::Internal(_)) => panic!("{error:?}"),
+        Err(error) => error.code(),
+    }
+}
+
+pub fn contents(messages: &[Message]) -> Vec<&str> {
+    messages.iter().map(|message| message.content.as_str()).collect()
+}
+
+pub fn ids(messages: &[Message]) -> Vec<i64> {
+    messages.iter().map(|message| message.id.0).collect()
+}
+
+pub fn seqs(messages: &[Message]) -> Vec<i64> {
+    messages.iter().map(|message| message.seq.0).collect()
+}

@@ -1,0 +1,145 @@
+//! Password hashing: argon2id with the parameters that OWASP recommends (19 MiB, two passes, one lane), and checking
+//! the bcrypt hashes of the earlier Go server, which are reported as outdated.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, Version};
+use async_trait::async_trait;
+use chat_core::ports::{Passwords, Verdict};
+use chat_core::{Error, Result};
+use tokio::sync::Semaphore;
+
+const MEMORY_KIB: u32 = 19 * 1024;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+/// Hashes that may wait before further ones are refused: a few seconds' work.
+const QUEUE: usize = 256;
+/// What a password is checked against when there is no such user, so that it takes as long. Nothing hashes to it.
+const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5bm9ib2R5bm9ib2$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+/// Hashes on threads of their own, a few at a time.
+pub(crate) struct Argon2Passwords {
+    permits: Arc<Semaphore>,
+    waiting: AtomicUsize,
+}
+
+impl Argon2Passwords {
+    /// At most `at_once` hashes run at a time.
+    pub(crate) fn new(at_once: usize) -> Self {
+        Self { permits: Arc::new(Semaphore::new(at_once.max(1))), waiting: AtomicUsize::new(0) }
+    }
+
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+        let _waiting = Waiting::enter(&self.waiting)?;
+        let permit = self.permits.clone().acquire_owned().await.map_err(Error::internal)?;
+        let working = tokio::task::spawn_blocking(move || {
+            // Held until the work is done even if the caller has gone: it is the work that is bounded.
+            let _permit = permit;
+            work()
+        });
+        working.await.map_err(Error::internal)?
+    }
+}
+
+/// One place in the queue; dropping it gives the place back.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn enter(count: &'a AtomicUsize) -> Result<Self> {
+        if count.fetch_add(1, Ordering::Relaxed) >= QUEUE {
+            count.fetch_sub(1, Ordering::Relaxed);
+            return Err(Error::Overloaded);
+        }
+        Ok(Self(count))
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[async_trait]
+impl Passwords for Argon2Passwords {
+    async fn hash(&self, password: String) -> Result<String> {
+        self.run(move || {
+            let hash = hasher()?.hash_password(password.as_bytes());
+            hash.map(|hash| hash.to_string()).map_err(Error::internal)
+        })
+        .await
+    }
+
+    async fn verify(&self, password: String, hash: Option<String>) -> Result<Verdict> {
+        self.run(move || verify(&password, hash.as_deref().unwrap_or(NOBODY))).await
+    }
+}
+
+fn hasher() -> Result<Argon2<'static>> {
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(Error::internal)?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+fn verify(password: &str, hash: &str) -> Result<Verdict> {
+    if ["$2a$", "$2b$", "$2y$"].iter().any(|prefix| hash.starts_with(prefix)) {
+        let matches = bcrypt::verify(password, hash).unwrap_or(false);
+        return Ok(if matches { Verdict::MatchOutdated } else { Verdict::Mismatch });
+    }
+    // A hash that can't be read can't be matched: such an account can't log in.
+    let Ok(parsed) = PasswordHash::new(hash) else { return Ok(Verdict::Mismatch) };
+    if hasher()?.verify_password(password.as_bytes(), &parsed).is_err() {
+        return Ok(Verdict::Mismatch);
+    }
+    let present = format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}$");
+    Ok(if hash.starts_with(&present) { Verdict::Match } else { Verdict::MatchOutdated })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_hash_matches_its_password_alone() {
+        let passwords = Argon2Passwords::new(2);
+        let hash = passwords.hash("correct horse".into()).await.unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+        let verify = |password: &str| passwords.verify(password.into(), Some(hash.clone()));
+        assert_eq!(verify("correct horse").await.unwrap(), Verdict::Match);
+        assert_eq!(verify("correct horsf").await.unwrap(), Verdict::Mismatch);
+        assert_ne!(hash, passwords.hash("correct horse".into()).await.unwrap(), "salted");
+    }
+
+    #[tokio::test]
+    async fn go_hashes_and_weaker_parameters_are_outdated() {
+        let passwords = Argon2Passwords::new(2);
+        let bcrypt = bcrypt::hash("password123", 4).unwrap();
+        let weak = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(64, 1, 1, None).unwrap());
+        let weak = weak.hash_password(b"password123").unwrap().to_string();
+        for hash in [bcrypt.replace("$2b$", "$2a$"), bcrypt, weak] {
+            let verdict = |password: &str| passwords.verify(password.into(), Some(hash.clone()));
+            assert_eq!(verdict("password123").await.unwrap(), Verdict::MatchOutdated, "{hash}");
+            assert_eq!(verdict("password124").await.unwrap(), Verdict::Mismatch, "{hash}");
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_and_nonsense_match_nothing() {
+        let passwords = Argon2Passwords::new(2);
+        assert!(PasswordHash::new(NOBODY).is_ok(), "else an unknown user would be answered at once");
+        for hash in [None, Some(""), Some("password123"), Some("$2a$nonsense"), Some("!")] {
+            let verdict = passwords.verify("password123".into(), hash.map(str::to_owned)).await.unwrap();
+            assert_eq!(verdict, Verdict::Mismatch, "{hash:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn too_many_at_once_are_refused() {
+        let passwords = Argon2Passwords::new(1);
+        let _queue: Vec<_> = (0..QUEUE).map(|_| Waiting::enter(&passwords.waiting).unwrap()).collect();
+        assert!(matches!(passwords.hash("x".into()).await, Err(Error::Overloaded)));
+    }
+}

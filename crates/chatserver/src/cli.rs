@@ -1,0 +1,54 @@
+//! The command line. Each subcommand has a file of its own.
+
+mod healthcheck;
+mod serve;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+
+/// A self-hosted chat backend: accounts, direct and group messages, history and live delivery in one binary.
+///
+/// Without a subcommand it serves. Every setting of the server can be given as a flag, as an environment variable or
+/// in a file `.env` in the working folder; flags come first, then the environment, then the file.
+#[derive(Parser)]
+#[command(name = "chatserver", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: serve::Args,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve (the default)
+    Serve(serve::Args),
+    /// Ask a running server whether it is ready; exits 0 if it is
+    Healthcheck(healthcheck::Args),
+    /// Print the OpenAPI document
+    Openapi,
+}
+
+/// Runs what the command line asks for.
+pub(crate) fn run() -> Result<ExitCode> {
+    let cli = Cli::parse();
+    match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+        Command::Serve(args) => serve::run(args),
+        Command::Healthcheck(args) => healthcheck::run(&args),
+        Command::Openapi => openapi(),
+    }
+}
+
+fn openapi() -> Result<ExitCode> {
+    let document = chat_gateway::openapi().to_pretty_json().context("the document cannot be written")?;
+    print_line(&document)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a line to standard output; a reader who has gone is an error, not a panic.
+fn print_line(text: &str) -> Result<()> {
+    use std::io::Write;
+    writeln!(std::io::stdout().lock(), "{text}").context("standard output is closed")
+}

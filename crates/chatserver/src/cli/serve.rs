@@ -1,0 +1,161 @@
+//! `chatserver serve`: settings, start-up lines and the signals that end it.
+
+use std::io::{IsTerminal, stdout};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use chat_gateway::{GatewayOptions, OutboxLimits};
+use tracing::level_filters::LevelFilter;
+
+use super::print_line;
+use crate::compose::{Plan, Server, compose};
+use crate::{demo, logging};
+
+/// The server's settings.
+#[derive(clap::Args, Clone)]
+pub(crate) struct Args {
+    /// Address to listen on; 0.0.0.0 for all, which demo users forbid
+    #[arg(long, env = "HOST", default_value = "127.0.0.1")]
+    host: String,
+    /// Port to listen on; 0 for any that is free
+    #[arg(long, env = "PORT", default_value_t = 8080)]
+    port: u16,
+    /// The SQLite file; made on the first start
+    #[arg(long, env = "DATABASE_PATH", default_value = "./chatserver.db")]
+    database: PathBuf,
+    /// Reserved for PostgreSQL, which this release does not speak
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    database_url: Option<String>,
+    /// Key that signs tokens, at least 32 bytes; by default made once and kept in <DATABASE>.jwt-secret
+    #[arg(long, env = "JWT_SECRET", hide_env_values = true)]
+    jwt_secret: Option<String>,
+    /// Minutes for which a token is valid
+    #[arg(long, env = "JWT_EXPIRY_MINUTES", default_value_t = 1440, value_parser = clap::value_parser!(u32).range(1..))]
+    jwt_expiry_minutes: u32,
+    /// Make the demo users Tom and Jerry, and allow them on any address
+    #[arg(long)]
+    demo: bool,
+    /// Log file; older ones are kept beside it
+    #[arg(long, env = "LOG_FILE", default_value = "./logs/app.log")]
+    log_file: PathBuf,
+    /// How much to log: error, warn, info, debug or trace
+    #[arg(long, env = "LOG_LEVEL", default_value = "info")]
+    log_level: LevelFilter,
+    /// WebSocket connections that one user may have
+    #[arg(long, env = "MAX_CONNECTIONS_PER_USER", default_value_t = 100)]
+    max_connections_per_user: usize,
+    /// WebSocket connections that the server may have
+    #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 100_000)]
+    max_connections: usize,
+    /// Frames that may wait for one client before it is closed as too slow
+    #[arg(long, env = "MAX_QUEUED_FRAMES", default_value_t = 1024)]
+    max_queued_frames: usize,
+    /// Bytes that may wait for one client before it is closed as too slow
+    #[arg(long, env = "MAX_QUEUED_BYTES", default_value_t = 1_048_576)]
+    max_queued_bytes: usize,
+}
+
+/// Serves until told to stop.
+pub(crate) fn run(args: Args) -> Result<ExitCode> {
+    if args.database_url.as_ref().is_some_and(|url| !url.is_empty()) {
+        bail!("DATABASE_URL is set, but this release stores in SQLite alone; unset it and use DATABASE_PATH");
+    }
+    let _logging = logging::start(&args.log_file, args.log_level)?;
+    // Each client needs a descriptor, and the usual soft limit is 1024. Where it can't be raised, the accept loop copes.
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!(error = %error, "the limit of open files could not be raised");
+    }
+    let runtime = tokio::runtime::Runtime::new().context("the runtime cannot start")?;
+    let served = runtime.block_on(serve(args));
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    served.map(|()| ExitCode::SUCCESS)
+}
+
+async fn serve(args: Args) -> Result<()> {
+    let database = args.database.clone();
+    let server = compose(plan(args)).await.inspect_err(|error| tracing::error!("cannot start: {error:#}"))?;
+    announce(&server, &database)?;
+    server.run(stop_signal()?).await;
+    Ok(())
+}
+
+fn plan(args: Args) -> Plan {
+    let outbox = OutboxLimits { frames: args.max_queued_frames, bytes: args.max_queued_bytes };
+    Plan {
+        host: args.host,
+        port: args.port,
+        database: args.database,
+        jwt_secret: args.jwt_secret,
+        token_lifetime: Duration::from_secs(60 * u64::from(args.jwt_expiry_minutes)),
+        demo: args.demo,
+        gateway: GatewayOptions {
+            connections_per_user: args.max_connections_per_user,
+            connections: args.max_connections,
+            outbox,
+            ..GatewayOptions::default()
+        },
+    }
+}
+
+/// Tells a person what to do next, and a program where the server is.
+fn announce(server: &Server, database: &std::path::Path) -> Result<()> {
+    let url = format!("http://{}", server.address);
+    if let Some(backup) = &server.backup {
+        tracing::info!(backup = %backup.display(), "the database was migrated; its former state is kept");
+    }
+    if stdout().is_terminal() {
+        print_line(&greeting(&url, server, database))?;
+    }
+    tracing::info!(url, database = %database.display(), "ready");
+    Ok(())
+}
+
+fn greeting(url: &str, server: &Server, database: &std::path::Path) -> String {
+    let mut lines = vec![
+        String::new(),
+        format!("  ChatServer {} is running", env!("CARGO_PKG_VERSION")),
+        String::new(),
+        format!("  API         {url}"),
+        format!("  Reference   {url}/docs"),
+        format!("  WebSocket   {}/ws", url.replacen("http", "ws", 1)),
+        format!("  Data        {}", database.display()),
+    ];
+    if !server.demo_users.is_empty() {
+        let logins = server.demo_users.iter().map(|name| demo::email(name)).collect::<Vec<_>>().join(", ");
+        lines.push(format!("  Demo users  {logins} (password {})", demo::PASSWORD));
+        lines.push(String::new());
+        lines.push("  Chat now, in two more terminals:".into());
+        for name in &server.demo_users {
+            lines.push(format!("    chatserver chat --as {name} --url {url}"));
+        }
+    }
+    lines.push(String::new());
+    lines.push("  Stop with Ctrl-C.".into());
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+/// Resolves at the first SIGTERM or Ctrl-C. A second one ends the process at once.
+fn stop_signal() -> Result<impl Future<Output = ()>> {
+    #[cfg(unix)]
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        .context("SIGTERM cannot be awaited")?;
+    let mut next = async move || {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        #[cfg(not(unix))]
+        let _ = tokio::signal::ctrl_c().await;
+    };
+    Ok(async move {
+        next().await;
+        tokio::spawn(async move {
+            next().await;
+            std::process::exit(1);
+        });
+    })
+}
