@@ -1,0 +1,139 @@
+//! Conventions of the repository that a compiler does not check. Reads files; starts nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Which crate of ours may depend on which (ARCHITECTURE.md).
+const ALLOWED: [(&str, &[&str]); 7] = [
+    ("chat-core", &[]),
+    ("chat-protocol", &[]),
+    ("chat-websocket", &[]),
+    ("chat-sqlite", &["chat-core"]),
+    ("chat-gateway", &["chat-core", "chat-protocol", "chat-websocket"]),
+    ("chat-client", &["chat-protocol", "chat-websocket"]),
+    (
+        "chatserver",
+        &["chat-client", "chat-core", "chat-gateway", "chat-protocol", "chat-sqlite", "chat-websocket"],
+    ),
+];
+/// Longest source file, tests aside.
+const MAX_LINES: usize = 600;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The Rust files below a folder.
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+fn source_files() -> Vec<PathBuf> {
+    let files = rust_files(&root().join("crates"));
+    assert!(files.len() > 50, "the sources were not found");
+    files
+}
+
+fn is_test(path: &Path) -> bool {
+    path.components().any(|part| part.as_os_str() == "tests")
+}
+
+/// The names under `[dependencies]` of a manifest that are crates of ours.
+fn our_dependencies(manifest: &str) -> BTreeSet<String> {
+    let section = manifest.split("\n[dependencies]\n").nth(1).unwrap_or_default();
+    let section = section.split("\n[").next().unwrap_or_default();
+    let names = section.lines().filter_map(|line| line.split(['.', ' ', '=']).next());
+    names.filter(|name| name.starts_with("chat-")).map(str::to_owned).collect()
+}
+
+#[test]
+fn crates_depend_only_on_whom_they_may() {
+    let allowed: BTreeMap<_, _> = ALLOWED.into_iter().collect();
+    let mut seen = BTreeSet::new();
+    for entry in fs::read_dir(root().join("crates")).unwrap() {
+        let folder = entry.unwrap().path();
+        let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
+        let may = allowed.get(name.as_str()).unwrap_or_else(|| panic!("{name} is not in the table; see ARCHITECTURE.md"));
+        for dependency in our_dependencies(&read(&folder.join("Cargo.toml"))) {
+            assert!(may.contains(&dependency.as_str()), "{name} must not depend on {dependency}; see ARCHITECTURE.md");
+        }
+        seen.insert(name);
+    }
+    assert_eq!(seen.len(), allowed.len(), "a crate of the table is gone");
+}
+
+#[test]
+fn the_reading_of_manifests_finds_dependencies() {
+    let manifest = "[package]\nname = \"x\"\n\n[dependencies]\nchat-core.workspace = true\nchat-gateway = { path = \"\" }\n\n[dev-dependencies]\nchat-sqlite.workspace = true\n";
+    assert_eq!(our_dependencies(manifest).into_iter().collect::<Vec<_>>(), ["chat-core", "chat-gateway"]);
+}
+
+#[test]
+fn every_module_says_what_it_is_for() {
+    for path in source_files() {
+        assert!(read(&path).starts_with("//! "), "{} must open with a //! paragraph", path.display());
+    }
+}
+
+#[test]
+fn source_files_stay_short() {
+    for path in source_files().iter().filter(|path| !is_test(path)) {
+        let lines = read(path).lines().count();
+        assert!(lines <= MAX_LINES, "{} has {lines} lines; two rooms in one?", path.display());
+    }
+}
+
+#[test]
+fn nothing_is_left_for_later() {
+    let marks = ["TO", "FIX", "XX"].map(|mark| format!("{mark}{}", if mark == "TO" { "DO" } else if mark == "FIX" { "ME" } else { "X" }));
+    for path in source_files() {
+        let text = read(&path);
+        for mark in &marks {
+            assert!(!text.contains(mark.as_str()), "{} has a {mark}", path.display());
+        }
+    }
+}
+
+#[test]
+fn every_setting_is_in_the_example_file_and_the_readme() {
+    let settings = read(&root().join("crates/chatserver/src/cli/serve.rs"));
+    let names: Vec<_> = settings.split("env = \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(names.len() > 8, "the settings were not found");
+    for file in [".env.example", "README.md"] {
+        let text = read(&root().join(file));
+        for name in &names {
+            assert!(text.contains(name), "{file} must explain {name}");
+        }
+    }
+}
+
+#[test]
+fn every_route_is_in_the_readme() {
+    let readme = read(&root().join("README.md"));
+    for path in chat_gateway::openapi().paths.paths.keys() {
+        assert!(readme.contains(path.as_str()), "README.md must list {path}");
+    }
+}
+
+#[test]
+fn architecture_stays_a_map() {
+    let map = read(&root().join("ARCHITECTURE.md"));
+    assert!(map.lines().count() <= 200);
+    for path in map.split('`').filter(|word| word.ends_with(".rs") && word.contains("/src/")) {
+        assert!(root().join("crates").join(path.trim_start_matches("crates/")).exists(), "{path} is gone");
+    }
+}

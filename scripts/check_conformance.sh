@@ -1,0 +1,52 @@
+#!/bin/bash
+# Holds the built server against two outside judges: kosoku, which plays the RFC 6455 cases of the Autobahn suite
+# against the server's own upgrade path, and schemathesis, which tries the OpenAPI document on the running server.
+#
+# Needs a release build (`cargo build --release`) and the Python packages of scripts/requirements-test.txt in $VENV.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+VENV=${VENV:-.venv}
+BIN=${CARGO_TARGET_DIR:-target}/release
+BIN=$(realpath "$BIN")
+VENV=$(realpath "$VENV")
+WORK=$(mktemp -d)
+PIDS=()
+cleanup() {
+  for pid in "${PIDS[@]}"; do kill "$pid" 2>/dev/null || true; done
+  rm -rf "$WORK"
+}
+trap cleanup EXIT
+
+# Waits until a file has a line that matches, and prints what the expression captures.
+await_line() { # file, sed expression
+  for _ in $(seq 1 100); do
+    found=$(sed -nE "$2" "$1" | head -n 1)
+    if [ -n "$found" ]; then
+      echo "$found"
+      return 0
+    fi
+    sleep 0.1
+  done
+  echo "nothing came up in $1:" >&2
+  cat "$1" >&2
+  return 1
+}
+
+echo "RFC 6455, cases 1 to 10 (12 and 13 are about compression, which is not offered)"
+cargo build --release --locked --quiet -p chat-gateway --example ws_echo
+"$BIN/examples/ws_echo" 2>"$WORK/echo.log" &
+PIDS+=($!)
+ECHO_URL=$(await_line "$WORK/echo.log" 's|^(ws://.*)$|\1|p')
+"$VENV/bin/kosoku" -p 4 -x '12.*' -x '13.*' -o "$WORK/kosoku" "$ECHO_URL"
+
+echo "OpenAPI: no 5xx, no undocumented answer"
+(cd "$WORK" && exec env -u HOST -u PORT -u JWT_SECRET -u DATABASE_PATH -u DATABASE_URL "$BIN/chatserver" --port 0 >"$WORK/server.log" 2>&1) &
+PIDS+=($!)
+URL=$(await_line "$WORK/server.log" 's|.*"url":"(http://[^"]*)".*|\1|p')
+TOKEN=$(curl -fsS "$URL/v1/users/login" -H 'Content-Type: application/json' \
+  -d '{"email":"tom@temp.com","password":"password123"}' | sed -E 's/.*"token":"([^"]*)".*/\1/')
+cd "$WORK"
+"$VENV/bin/schemathesis" run "$URL/openapi.json" -H "Authorization: Bearer $TOKEN" --no-color \
+  --checks not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance,unsupported_method,allow_header_conformance,ignored_auth \
+  --phases coverage,fuzzing,stateful --max-examples 60 --seed 1 --continue-on-failure
