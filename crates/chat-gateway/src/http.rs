@@ -16,7 +16,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use utoipa_swagger_ui::SwaggerUi;
+use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::{App, ws};
 use problem::Problem;
@@ -81,11 +81,17 @@ pub fn router(app: App) -> Router {
     let (api, document) = routes().split_for_parts();
     api.route("/ws", get(ws::upgrade))
         .route("/v1/ws", get(ws::upgrade))
-        .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
+        .merge(reference(document))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(axum::middleware::from_fn(middleware::surround))
         .with_state(app)
+}
+
+/// The browsable reference. By default it would ask a host of its makers' to validate the document.
+fn reference(document: utoipa::openapi::OpenApi) -> SwaggerUi {
+    let config = Config::default().validator_url("none").persist_authorization(false);
+    SwaggerUi::new("/docs").url("/openapi.json", document).config(config)
 }
 
 async fn not_found() -> Response {

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::extract::Request;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
@@ -17,6 +18,13 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use super::problem::Problem;
 
+/// Answers of the API are no pages.
+const API_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+/// The reference styles itself inline, and its icons are in its style sheet.
+const REFERENCE_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; \
+     base-uri 'none'; frame-ancestors 'none'",
+);
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 pub(crate) async fn surround(request: Request, next: Next) -> Response {
@@ -40,12 +48,14 @@ pub(crate) async fn surround(request: Request, next: Next) -> Response {
             .render(&request_id);
     }
     tracing::debug!(request_id, %method, path, status = response.status().as_u16(), "request");
-    set_headers(&mut response, &request_id);
+    let policy = if path.starts_with("/docs") { REFERENCE_POLICY } else { API_POLICY };
+    set_headers(&mut response, &request_id, policy);
     response
 }
 
-fn set_headers(response: &mut Response, request_id: &str) {
+fn set_headers(response: &mut Response, request_id: &str, policy: HeaderValue) {
     let headers = response.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, policy);
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert(X_REQUEST_ID, id);
     }
