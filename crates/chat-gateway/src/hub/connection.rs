@@ -230,6 +230,10 @@ impl Connection {
         self.socket.try_read(buffer)
     }
 
+    pub(crate) async fn readable(&self) -> io::Result<()> {
+        self.socket.readable().await
+    }
+
     /// Waits for work of the session's.
     pub(crate) async fn woken(&self) -> io::Result<Woken> {
         loop {

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chat_core::groups::Memberships;
+use chat_core::ids::Position;
 use chat_websocket::{Decoder, Incoming, Opcode, ProtocolError, Role, close_code, encode};
 
 use super::replay::replay;
@@ -32,35 +34,37 @@ enum Input {
 
 /// Serves a connection to its end. `early` is what came in with the upgrade.
 pub(super) async fn run(app: App, connection: Arc<Connection>, slot: Slot, early: Vec<u8>) {
+    let decoder = Decoder::new(Role::Server, app.options.frame_bytes);
+    let dialogue = Dialogue::new(connection.user());
+    let mut session =
+        Session { app: &app, connection: &connection, decoder, dialogue, ended_by_client: false };
     // Boxed, because what happens at the start and at the end needs far more room than waiting for frames, and an
     // idle connection should not keep that room.
     if Box::pin(open(&app, &connection)).await {
-        Session { app: &app, connection: &connection, dialogue: Dialogue::new(connection.user()) }
-            .serve(early)
-            .await;
+        session.serve(early).await;
     }
-    Box::pin(close(&app, &connection)).await;
+    app.hub.detach(connection.clone()).await;
+    // Whoever does not take the last word in time does without.
+    let _ = tokio::time::timeout(LAST_WORD, Box::pin(session.take_leave())).await;
     drop(slot);
 }
 
-/// Attaches the connection, greets it and gives it what it missed. `false`: it is to end.
+/// Greets the connection, attaches it and gives it what it missed. `false`: it is to end.
 async fn open(app: &App, connection: &Arc<Connection>) -> bool {
-    app.hub.attach(connection.clone()).await;
-    match app.chat.memberships(connection.user()).await {
-        Ok(memberships) => app.hub.joined(connection.user(), memberships).await,
-        Err(error) => {
-            tracing::warn!(error = %error, "a stream could not start");
-            connection.close(close_code::TRY_AGAIN_LATER, "storage is unavailable: reconnect");
-            return false;
-        }
-    }
+    // Before anything that a shard could send.
     send(connection, wire::v1_welcome(app.chat.now()));
+    app.hub.attach(connection.clone()).await;
+    let read = app.chat.memberships(connection.user()).await;
+    let failed = read.as_ref().err().map(ToString::to_string);
+    // The hub waits for a reading of every attached connection, even for one that brings nothing.
+    let nothing = Memberships { conversations: Vec::new(), position: Position(0) };
+    app.hub.joined(connection.user(), read.unwrap_or(nothing)).await;
+    if let Some(error) = failed {
+        tracing::warn!(error, "a stream could not start");
+        connection.close(close_code::TRY_AGAIN_LATER, "storage is unavailable: reconnect");
+        return false;
+    }
     replay(app, connection).await
-}
-
-async fn close(app: &App, connection: &Arc<Connection>) {
-    app.hub.detach(connection.clone()).await;
-    let _ = tokio::time::timeout(LAST_WORD, connection.write_last_word()).await;
 }
 
 /// Queues a frame and writes it unless a shard is about to.
@@ -73,20 +77,27 @@ fn send(connection: &Connection, frame: Bytes) {
 struct Session<'a> {
     app: &'a App,
     connection: &'a Connection,
+    decoder: Decoder,
     dialogue: Dialogue,
+    /// The client has closed, or is gone: there is no answer to wait for.
+    ended_by_client: bool,
 }
 
 impl Session<'_> {
-    async fn serve(mut self, early: Vec<u8>) {
-        let mut decoder = Decoder::new(Role::Server, self.app.options.frame_bytes);
-        if !early.is_empty() && !Box::pin(self.take(&mut decoder, early)).await {
-            return;
+    async fn serve(&mut self, mut early: Vec<u8>) {
+        if !early.is_empty() {
+            let mut taken = Taken::default();
+            taken.feed(&mut self.decoder, &mut early);
+            drop(early);
+            if !Box::pin(self.handle(taken)).await {
+                return;
+            }
         }
         loop {
             match self.connection.woken().await {
                 Ok(Woken::Readable) => {
-                    let inputs = read(self.connection, &mut decoder);
-                    if !inputs.is_nothing() && !Box::pin(self.handle(inputs)).await {
+                    let taken = read(self.connection, &mut self.decoder);
+                    if !taken.is_nothing() && !Box::pin(self.handle(taken)).await {
                         return;
                     }
                 }
@@ -96,10 +107,15 @@ impl Session<'_> {
         }
     }
 
-    async fn take(&mut self, decoder: &mut Decoder, mut bytes: Vec<u8>) -> bool {
-        let mut taken = Taken::default();
-        taken.feed(decoder, &mut bytes);
-        self.handle(taken).await
+    /// Writes the last word and waits for the client's: a socket that is closed over unread bytes is reset, and the
+    /// client might never see why.
+    async fn take_leave(&mut self) {
+        self.connection.write_last_word().await;
+        while !self.ended_by_client && self.connection.readable().await.is_ok() {
+            let taken = read(self.connection, &mut self.decoder);
+            let closes = |input: &Input| matches!(input, Input::Close(_));
+            self.ended_by_client = taken.end.is_some() || taken.inputs.iter().any(closes);
+        }
     }
 
     /// `false`: the connection is to end.
@@ -124,6 +140,7 @@ impl Session<'_> {
                     }
                 }
                 Input::Close(code) => {
+                    self.ended_by_client = true;
                     self.connection.close(code.unwrap_or(close_code::NORMAL), "");
                     return false;
                 }
@@ -132,6 +149,7 @@ impl Session<'_> {
         match taken.end {
             None => true,
             Some(End::Gone) => {
+                self.ended_by_client = true;
                 self.connection.end();
                 false
             }
