@@ -13,7 +13,7 @@ use rusqlite::Connection;
 const WRITES_PER_CHECKPOINT: usize = 4096;
 /// Pages in the log (4 KiB each) above which the writer finishes a checkpoint itself, since only then can the log
 /// start anew: a background checkpoint under steady load always leaves a tail.
-const PAGES_TO_RESTART: i64 = 32_000;
+const PAGES_TO_RESTART: i64 = 10_000;
 /// How long a quiet server leaves pages in the log.
 const IDLE: Duration = Duration::from_secs(5);
 

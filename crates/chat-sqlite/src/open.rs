@@ -131,13 +131,12 @@ impl Sqlite {
 
 /// The file behind a symbolic link, so that one database has one lock whatever name it is opened by.
 fn followed(path: &Path) -> PathBuf {
-    if let Ok(canonical) = path.canonicalize() {
-        return canonical;
+    if !path.is_symlink() {
+        return path.to_owned();
     }
-    match (path.read_link(), path.parent()) {
-        (Ok(target), Some(folder)) => folder.join(target),
-        _ => path.to_owned(),
-    }
+    // Only a link to a file that is not made yet can't be resolved by the system.
+    let target = || Some(path.parent()?.join(path.read_link().ok()?));
+    path.canonicalize().ok().or_else(target).unwrap_or_else(|| path.to_owned())
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
@@ -218,6 +217,12 @@ fn create(path: &Path) -> Result<(), OpenError> {
         }
     }
     let sql_error = |error| OpenError::of(path, error);
+    // Made before SQLite would make it, because it holds password hashes; its logs get the same permissions.
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(&draft).map_err(unwritable)?;
     let mut connection = Connection::open(&draft).map_err(sql_error)?;
     schema::migrate(&mut connection, 0).map_err(sql_error)?;
     connection.close().map_err(|(_, error)| sql_error(error))?;

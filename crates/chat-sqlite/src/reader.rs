@@ -1,8 +1,9 @@
 //! Reads: a few threads, each with a read-only connection of its own, so that no read waits for the writer and no
 //! disk access happens on an async thread. Nothing may be written here.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use chat_core::Error;
@@ -10,7 +11,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
 
-use crate::fault::Result;
+use crate::fault::{CLOSED, Result};
 use crate::open::OpenError;
 
 /// Reads that may wait before further ones are refused.
@@ -19,9 +20,9 @@ const CACHE_KIB: i64 = 16 * 1024;
 
 type Read = Box<dyn FnOnce(&Connection) + Send>;
 
-/// The pool of reading threads. `None` in the queue tells one of them to end.
+/// The pool of reading threads, which end when the queue is gone and empty.
 pub(crate) struct Readers {
-    queue: Sender<Option<Read>>,
+    queue: RwLock<Option<Sender<Read>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -35,7 +36,7 @@ impl Readers {
             let thread = std::thread::Builder::new().name(format!("sqlite-read-{number}"));
             threads.push(thread.spawn(move || serve(&connection, &reads)).map_err(OpenError::Thread)?);
         }
-        Ok(Self { queue, threads: Mutex::new(threads) })
+        Ok(Self { queue: RwLock::new(Some(queue)), threads: Mutex::new(threads) })
     }
 
     /// Runs `read` on one of the threads.
@@ -45,27 +46,29 @@ impl Readers {
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
         let (reply, result) = oneshot::channel();
-        let job: Read = Box::new(move |connection| {
+        let read: Read = Box::new(move |connection| {
+            let answer = catch_unwind(AssertUnwindSafe(|| read(connection)))
+                .unwrap_or_else(|_| Err(Error::internal("a read panicked").into()));
             // Nobody listens any more if the caller has gone; that is no fault.
-            let _ = reply.send(read(connection));
+            let _ = reply.send(answer);
         });
-        match self.queue.try_send(Some(job)) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_)) => return Err(Error::Overloaded),
-            Err(TrySendError::Disconnected(_)) => {
-                return Err(Error::Unavailable("the store is closed".into()));
-            }
+        self.send(read)?;
+        result.await.map_err(|_| Error::internal("a read was dropped"))?.map_err(Error::from)
+    }
+
+    fn send(&self, read: Read) -> chat_core::Result<()> {
+        let queue = self.queue.read().unwrap_or_else(PoisonError::into_inner);
+        match queue.as_ref().map(|queue| queue.try_send(read)) {
+            Some(Ok(())) => Ok(()),
+            Some(Err(TrySendError::Full(_))) => Err(Error::Overloaded),
+            Some(Err(TrySendError::Disconnected(_))) | None => Err(Error::Unavailable(CLOSED.into())),
         }
-        let answer = result.await.map_err(|_| Error::internal("a read was dropped"))?;
-        answer.map_err(Error::from)
     }
 
     /// Ends the threads after the reads that wait. Blocks.
     pub(crate) fn close(&self) {
+        *self.queue.write().unwrap_or_else(PoisonError::into_inner) = None;
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        for _ in &threads {
-            let _ = self.queue.send(None);
-        }
         for thread in threads {
             let _ = thread.join();
         }
@@ -88,11 +91,69 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-fn serve(connection: &Connection, reads: &Receiver<Option<Read>>) {
-    while let Ok(Some(read)) = reads.recv() {
-        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| read(connection)));
-        if outcome.is_err() {
-            tracing::error!("a read panicked; its caller was told and the thread goes on");
-        }
+fn serve(connection: &Connection, reads: &Receiver<Read>) {
+    while let Ok(read) = reads.recv() {
+        read(connection);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future as _;
+    use std::pin::pin;
+    use std::sync::mpsc::channel;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    fn readers(count: usize) -> (Readers, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("chat.db");
+        Connection::open(&path).unwrap().execute_batch("CREATE TABLE numbers (n)").unwrap();
+        (Readers::start(&path, count).unwrap(), folder)
+    }
+
+    #[tokio::test]
+    async fn a_panicking_read_is_answered_and_the_thread_goes_on() {
+        let (readers, _folder) = readers(1);
+        let answer: chat_core::Result<()> = readers.read(|_| panic!("on purpose")).await;
+        assert!(matches!(answer, Err(Error::Internal(_))), "{answer:?}");
+        assert_eq!(readers.read(|_| Ok(7)).await.unwrap(), 7);
+    }
+
+    #[tokio::test]
+    async fn readers_cannot_write() {
+        let (readers, _folder) = readers(1);
+        let answer = readers.read(|db| Ok(db.execute("INSERT INTO numbers VALUES (1)", ())?)).await;
+        assert!(answer.is_err());
+    }
+
+    #[tokio::test]
+    async fn closing_serves_the_reads_that_wait_and_refuses_later_ones() {
+        let (readers, _folder) = readers(1);
+        let (go_on, held) = channel::<()>();
+        let (inside, is_inside) = channel();
+        let cx = &mut Context::from_waker(Waker::noop());
+        let mut first = pin!(readers.read(move |_| {
+            let _ = inside.send(());
+            let _ = held.recv();
+            Ok(1)
+        }));
+        assert!(first.as_mut().poll(cx).is_pending());
+        is_inside.recv().unwrap();
+        let mut waits = pin!(readers.read(|_| Ok(2)));
+        assert!(waits.as_mut().poll(cx).is_pending());
+        let mut late = pin!(readers.read(|_| Ok(3)));
+        let late = std::thread::scope(|scope| {
+            scope.spawn(|| readers.close());
+            while readers.queue.read().unwrap().is_some() {
+                std::thread::yield_now();
+            }
+            let answer = late.as_mut().poll(cx);
+            drop(go_on);
+            answer
+        });
+        assert!(matches!(late, Poll::Ready(Err(Error::Unavailable(_)))), "{late:?}");
+        assert_eq!((first.await.unwrap(), waits.await.unwrap()), (1, 2));
     }
 }

@@ -5,7 +5,7 @@
 //! No statement of a feature may stand here.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use chat_core::Error;
@@ -16,7 +16,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::checkpoint::Checkpointer;
-use crate::fault::{Fault, Result};
+use crate::fault::{CLOSED, Fault, Result};
 use crate::open::OpenError;
 
 /// Writes that may wait before further ones are refused.
@@ -43,8 +43,8 @@ impl std::ops::Deref for Tx<'_> {
 /// A queued write, its type forgotten. `run` may be called again after a rollback.
 trait Job: Send {
     fn run(&mut self, tx: &Tx<'_>) -> Ran;
-    /// Tells the caller: what `run` gave, or why the commit failed.
-    fn answer(self: Box<Self>, commit: std::result::Result<(), &rusqlite::Error>);
+    /// Tells the caller: what `run` gave, or why there was no commit.
+    fn answer(self: Box<Self>, commit: std::result::Result<(), &str>);
 }
 
 /// What one run of a job did.
@@ -77,11 +77,11 @@ where
         ran
     }
 
-    fn answer(self: Box<Self>, commit: std::result::Result<(), &rusqlite::Error>) {
+    fn answer(self: Box<Self>, commit: std::result::Result<(), &str>) {
         let answer = match (self.result, commit) {
-            (Some(Ok(value)), Ok(())) => Ok(value),
-            (Some(Err(fault)), _) => Err(fault.into()),
-            (_, Err(error)) => Err(Error::Unavailable(error.to_string().into())),
+            // Not even a refusal stands: its reason may have been a neighbour's change that came to nothing.
+            (_, Err(reason)) => Err(Error::Unavailable(reason.into())),
+            (Some(result), Ok(())) => result.map_err(Error::from),
             (None, Ok(())) => Err(Error::internal("a write was answered before it ran")),
         };
         // Nobody listens any more if the caller has gone; the write stands all the same.
@@ -89,34 +89,30 @@ where
     }
 }
 
-/// The handle to the writing thread. `None` in the queue tells it to end.
+/// The handle to the writing thread, which ends when the queue is gone and empty.
 pub(crate) struct Writer {
-    queue: mpsc::Sender<Option<Box<dyn Job>>>,
+    queue: RwLock<Option<mpsc::Sender<Box<dyn Job>>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Writer {
     pub(crate) fn start(path: &Path, sink: Arc<dyn EventSink>) -> std::result::Result<Self, OpenError> {
         let mut log = Log::open(path, sink).map_err(|error| OpenError::of(path, error))?;
-        let (queue, mut jobs) = mpsc::channel::<Option<Box<dyn Job>>>(QUEUE);
+        let (queue, mut jobs) = mpsc::channel::<Box<dyn Job>>(QUEUE);
         let checkpointer = Checkpointer::start(path).map_err(OpenError::Thread)?;
         let serve = move || {
-            let mut batch = Vec::with_capacity(BATCH);
+            let mut batch = Vec::new();
             while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
-                let wanted = batch.len();
-                let writes: Vec<_> = batch.drain(..).map_while(|job| job).collect();
-                let ends = writes.len() < wanted;
-                log.commit(writes);
-                checkpointer.committed(&log.connection, wanted);
-                if ends {
-                    break;
-                }
+                let writes = batch.len();
+                log.commit(std::mem::take(&mut batch));
+                checkpointer.committed(&log.connection, writes);
             }
             drop(checkpointer);
             log.close();
         };
         let thread = std::thread::Builder::new().name("sqlite-write".into()).spawn(serve);
-        Ok(Self { queue, thread: Mutex::new(Some(thread.map_err(OpenError::Thread)?)) })
+        let thread = Mutex::new(Some(thread.map_err(OpenError::Thread)?));
+        Ok(Self { queue: RwLock::new(Some(queue)), thread })
     }
 
     /// Queues a write and waits until it is on disk. `work` must make its refusals before its first change, and may
@@ -127,25 +123,24 @@ impl Writer {
         F: FnMut(&Tx<'_>) -> Result<T> + Send + 'static,
     {
         let (reply, result) = oneshot::channel();
-        let job: Box<dyn Job> = Box::new(Write { work, result: None, reply });
-        match self.queue.try_send(Some(job)) {
-            Ok(()) => {}
-            Err(mpsc::error::TrySendError::Full(_)) => return Err(Error::Overloaded),
-            Err(mpsc::error::TrySendError::Closed(_)) => {
-                return Err(Error::Unavailable("the store is closed".into()));
-            }
-        }
+        self.send(Box::new(Write { work, result: None, reply }))?;
         result.await.map_err(|_| Error::internal("a write was dropped"))?
+    }
+
+    fn send(&self, job: Box<dyn Job>) -> chat_core::Result<()> {
+        let queue = self.queue.read().unwrap_or_else(PoisonError::into_inner);
+        match queue.as_ref().map(|queue| queue.try_send(job)) {
+            Some(Ok(())) => Ok(()),
+            Some(Err(mpsc::error::TrySendError::Full(_))) => Err(Error::Overloaded),
+            Some(Err(mpsc::error::TrySendError::Closed(_))) | None => Err(Error::Unavailable(CLOSED.into())),
+        }
     }
 
     /// Writes out what is queued, then closes the file. Blocks.
     pub(crate) fn close(&self) {
+        *self.queue.write().unwrap_or_else(PoisonError::into_inner) = None;
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
-            // The queue may be full and this may be an async thread, so the word to end goes by another one.
-            let queue = self.queue.clone();
-            let told = std::thread::spawn(move || drop(queue.blocking_send(None)));
-            let _ = told.join();
             let _ = thread.join();
         }
     }
@@ -188,7 +183,8 @@ impl Log {
             Err(Aborted::ByOne) => jobs.into_iter().for_each(|job| job.answer(Ok(()))),
             Err(Aborted::ByStorage(error)) => {
                 tracing::error!(error = %error, writes = jobs.len(), "a commit failed; its writes are refused");
-                jobs.into_iter().for_each(|job| job.answer(Err(&error)));
+                let reason = error.to_string();
+                jobs.into_iter().for_each(|job| job.answer(Err(&reason)));
                 self.reopen();
             }
         }
@@ -283,3 +279,6 @@ fn stored_position(connection: &Connection) -> rusqlite::Result<Position> {
 fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute(()).map(drop)
 }
+
+#[cfg(test)]
+mod tests;

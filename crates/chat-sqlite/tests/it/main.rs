@@ -1,6 +1,6 @@
 //! The SQLite store as the rest of the server sees it: through its ports, and through files that people bring.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod accounts;
 mod groups;

@@ -46,6 +46,19 @@ async fn a_new_file_is_made_once() {
     assert!(!opened.is_new && opened.backup.is_none());
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_new_file_and_its_logs_are_for_the_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let opened = open_with(&folder.path().join("chat.db"), Arc::new(Recorder::default())).unwrap();
+    for name in ["chat.db", "chat.db-wal", "chat.db-shm"] {
+        let mode = std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+    drop(opened);
+}
+
 #[tokio::test]
 async fn an_interrupted_making_is_begun_anew() {
     let folder = tempfile::tempdir().unwrap();

@@ -10,7 +10,7 @@ use super::file::{GoFile, check_invariants};
 use crate::support::House;
 
 /// Together more than the migration keeps in memory, so that it has begun to write into the file before its commit.
-const MESSAGES: i64 = 12_000;
+const MESSAGES: i64 = 9_500;
 const FILE: &str = "CHAT_SQLITE_TEST_FILE";
 
 #[tokio::test]
