@@ -95,9 +95,10 @@ impl Outcome for Account {
     }
 }
 
-/// The form under which names and addresses are compared.
+/// The form under which names and addresses are compared. By way of upper case, because some letters have two lower
+/// ones (σ and ς), and letter by letter, so that the form of a beginning is the beginning of the form.
 pub fn folded(name: &str) -> String {
-    name.to_lowercase()
+    name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
 }
 
 /// The durable side of accounts.
@@ -242,6 +243,17 @@ mod tests {
         for bad in ["", "to", &"x".repeat(33), " tom", "tom ", "t\0m", "tom\u{1b}[31m"] {
             assert!(check_username(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn names_are_compared_without_regard_to_case() {
+        for (one, other) in
+            [("Tom", "tOM"), ("ÉMILE", "émile"), ("ΟΔΟΣ", "οδοσ"), ("οδος", "ΟΔΟΣ"), ("STRASSE", "straße")]
+        {
+            assert_eq!(folded(one), folded(other));
+        }
+        assert_ne!(folded("tom"), folded("tomo"));
+        assert!(folded("ΟΔΟΣ ΜΟΥ").starts_with(&folded("οδος")));
     }
 
     #[test]
