@@ -10,5 +10,5 @@ mod url;
 pub use error::Error;
 pub use http::{Connection, Response};
 pub use rest::Client;
-pub use stream::{Received, Stream, connect_raw};
+pub use stream::{Received, Stream, connect_raw, upgrade};
 pub use url::ServerUrl;

@@ -58,8 +58,44 @@ impl Client {
 
     /// The users whose names begin so.
     pub async fn users(&self, prefix: &str) -> Result<Vec<rest::User>, Error> {
-        let encoded: String = prefix.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        self.get(&format!("/v1/users?q={encoded}")).await
+        self.get(&format!("/v1/users?q={}", percent_encoded(prefix))).await
+    }
+
+    /// The user of that name, without regard to case.
+    pub async fn user_named(&self, name: &str) -> Result<Option<rest::User>, Error> {
+        let folded = name.to_lowercase();
+        let encoded = percent_encoded(name);
+        let mut after = 0;
+        loop {
+            let page: Vec<rest::User> = self.get(&format!("/v1/users?q={encoded}&after_id={after}")).await?;
+            let Some(last) = page.last().map(|user| user.id) else { return Ok(None) };
+            let found = page.into_iter().find(|user| user.username.to_lowercase() == folded);
+            if found.is_some() {
+                return Ok(found);
+            }
+            after = last;
+        }
+    }
+
+    /// The user of that number.
+    pub async fn user(&self, id: i64) -> Result<rest::User, Error> {
+        self.get(&format!("/v1/users/{id}")).await
+    }
+
+    /// Whom the token stands for.
+    pub async fn caller(&self) -> Result<rest::User, Error> {
+        let granted: rest::AccessGranted = self.get("/v1/test-auth").await?;
+        self.user(granted.user_id).await
+    }
+
+    /// The last messages of the conversation with a user, oldest first.
+    pub async fn direct_history(&self, user_id: i64, limit: u16) -> Result<rest::History, Error> {
+        self.get(&format!("/v1/messages/history/{user_id}?limit={limit}")).await
+    }
+
+    /// The last messages of a group, oldest first.
+    pub async fn group_history(&self, group_id: i64, limit: u16) -> Result<rest::History, Error> {
+        self.get(&format!("/v1/groups/{group_id}/messages?limit={limit}")).await
     }
 
     /// The user's groups.
@@ -114,4 +150,8 @@ impl Client {
         *kept = Some(connection);
         Ok(answered)
     }
+}
+
+fn percent_encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }

@@ -39,6 +39,8 @@ pub struct Stream {
     decoder: Decoder,
     received: VecDeque<Received>,
     buffer: Vec<u8>,
+    pings: u64,
+    answered: u64,
 }
 
 impl Stream {
@@ -46,7 +48,8 @@ impl Stream {
     pub async fn connect(url: &ServerUrl, token: &str) -> Result<Self, Error> {
         let (socket, early) = connect_raw(url, token).await?;
         let decoder = Decoder::new(Role::Client, MAX_MESSAGE);
-        let mut stream = Self { socket, decoder, received: VecDeque::new(), buffer: vec![0; 8192] };
+        let received = VecDeque::new();
+        let mut stream = Self { socket, decoder, received, buffer: vec![0; 8192], pings: 0, answered: 0 };
         stream.take(early).await?;
         Ok(stream)
     }
@@ -57,13 +60,35 @@ impl Stream {
             if let Some(received) = self.received.pop_front() {
                 return Ok(received);
             }
-            let count = self.socket.read(&mut self.buffer).await?;
-            if count == 0 {
-                return Err(Error::Closed { code: 1006, reason: "the connection broke".into() });
-            }
-            let bytes = self.buffer.get(..count).unwrap_or_default().to_vec();
-            self.take(bytes).await?;
+            self.read().await?;
         }
+    }
+
+    /// What came and was not asked for with [`next`](Self::next) yet.
+    pub fn take_received(&mut self) -> VecDeque<Received> {
+        std::mem::take(&mut self.received)
+    }
+
+    /// Sends a ping; gives its number.
+    pub async fn ping(&mut self) -> Result<u64, Error> {
+        self.pings += 1;
+        self.socket.write_all(&encode_masked(Opcode::Ping, &self.pings.to_be_bytes(), MASK)).await?;
+        Ok(self.pings)
+    }
+
+    /// Waits until the server has answered this ping, or until something else came: then `false`, and it is to be
+    /// taken before the next call. Safe to drop half-way.
+    ///
+    /// The server takes frames in turn, so by its answer it has dealt with all that was sent before the ping; what it
+    /// refused of that stands among what was received.
+    pub async fn answered(&mut self, ping: u64) -> Result<bool, Error> {
+        while self.answered < ping {
+            if !self.received.is_empty() {
+                return Ok(false);
+            }
+            self.read().await?;
+        }
+        Ok(true)
     }
 
     /// Sends a text frame.
@@ -76,9 +101,18 @@ impl Stream {
         Ok(self.socket.write_all(&encode_close_masked(1000, "", MASK)).await?)
     }
 
+    async fn read(&mut self) -> Result<(), Error> {
+        let count = self.socket.read(&mut self.buffer).await?;
+        if count == 0 {
+            return Err(Error::Closed { code: 1006, reason: "the connection broke".into() });
+        }
+        let bytes = self.buffer.get(..count).unwrap_or_default().to_vec();
+        self.take(bytes).await
+    }
+
     async fn take(&mut self, mut bytes: Vec<u8>) -> Result<(), Error> {
         let mut pongs = Vec::new();
-        let received = &mut self.received;
+        let (received, answered) = (&mut self.received, &mut self.answered);
         let fed = self.decoder.feed(&mut bytes, |incoming| match incoming {
             Incoming::Text(text) => received.push_back(Received::Text(text.to_owned())),
             Incoming::Ping(payload) => pongs.extend_from_slice(&encode_masked(Opcode::Pong, payload, MASK)),
@@ -86,7 +120,12 @@ impl Stream {
                 received
                     .push_back(Received::Closed { code: code.unwrap_or(1005), reason: reason.to_owned() });
             }
-            Incoming::Binary(_) | Incoming::Pong(_) => {}
+            Incoming::Pong(payload) => {
+                if let Ok(number) = payload.try_into() {
+                    *answered = u64::from_be_bytes(number).max(*answered);
+                }
+            }
+            Incoming::Binary(_) => {}
         });
         fed.map_err(|error| Error::Unexpected(error.to_string()))?;
         if !pongs.is_empty() {
@@ -98,7 +137,16 @@ impl Stream {
 
 /// Connects and upgrades; gives the socket and what came in after the upgrade.
 pub async fn connect_raw(url: &ServerUrl, token: &str) -> Result<(TcpStream, Vec<u8>), Error> {
-    let mut socket = TcpStream::connect(url.authority()).await?;
+    let socket = TcpStream::connect(url.authority()).await?;
+    upgrade(socket, url, token).await
+}
+
+/// Upgrades a connected socket, for callers who choose where it comes from; gives it back with what came in after.
+pub async fn upgrade(
+    mut socket: TcpStream,
+    url: &ServerUrl,
+    token: &str,
+) -> Result<(TcpStream, Vec<u8>), Error> {
     socket.set_nodelay(true)?;
     let request = format!(
         "GET /ws HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {KEY}\r\n\
@@ -107,17 +155,16 @@ pub async fn connect_raw(url: &ServerUrl, token: &str) -> Result<(TcpStream, Vec
     );
     socket.write_all(request.as_bytes()).await?;
     let (head, rest) = read_head(&mut socket).await?;
-    let mut lines = head.split("\r\n");
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok());
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
     match status {
         Some(101_u16) => {}
-        Some(status) => return Err(refusal(status, &rest)),
+        Some(status) => {
+            let length = header(&head, "content-length").and_then(|length| length.parse().ok());
+            return Err(refusal(status, &read_body(&mut socket, rest, length.unwrap_or(0)).await?));
+        }
         None => return Err(Error::Unexpected("no HTTP answer".into())),
     }
-    let accept = lines.filter_map(|line| line.split_once(':')).find_map(|(name, value)| {
-        name.eq_ignore_ascii_case("sec-websocket-accept").then(|| value.trim().to_owned())
-    });
-    if accept != Some(accept_key(KEY)) {
+    if header(&head, "sec-websocket-accept") != Some(accept_key(KEY).as_str()) {
         return Err(Error::Unexpected("the upgrade was not confirmed".into()));
     }
     Ok((socket, rest))
@@ -136,9 +183,21 @@ async fn read_head(socket: &mut TcpStream) -> Result<(String, Vec<u8>), Error> {
     }
 }
 
+fn header<'a>(head: &'a str, wanted: &str) -> Option<&'a str> {
+    let mut fields = head.split("\r\n").filter_map(|line| line.split_once(':'));
+    fields.find_map(|(name, value)| name.eq_ignore_ascii_case(wanted).then(|| value.trim()))
+}
+
+/// The body of a refusal, of which the beginning may have come with the head.
+async fn read_body(socket: &mut TcpStream, mut body: Vec<u8>, length: usize) -> Result<Vec<u8>, Error> {
+    while body.len() < length.min(MAX_HEAD) && socket.read_buf(&mut body).await? > 0 {}
+    Ok(body)
+}
+
 fn refusal(status: u16, body: &[u8]) -> Error {
-    match serde_json::from_slice::<Problem>(body) {
-        Ok(problem) => Error::Refused { status, code: problem.code, sentence: problem.error },
-        Err(_) => Error::Unexpected(format!("status {status}")),
-    }
+    let (code, sentence) = match serde_json::from_slice::<Problem>(body) {
+        Ok(problem) => (problem.code, problem.error),
+        Err(_) => ("unknown".to_owned(), format!("the server answered with status {status}")),
+    };
+    Error::Refused { status, code, sentence }
 }

@@ -165,6 +165,11 @@ impl Chat {
         self.store.account(id).await?.ok_or(Error::NotFound(Kind::User))
     }
 
+    /// The account behind a login name, for the operator's own questions; clients must not learn who has which address.
+    pub async fn account_named(&self, name: LoginName) -> Result<Option<Account>> {
+        Ok(self.store.credentials(name).await?.map(|credentials| credentials.account))
+    }
+
     /// Whether there is an account of that number, for checking a token's bearer.
     pub async fn account_exists(&self, id: UserId) -> Result<bool> {
         Ok(self.store.account(id).await?.is_some())

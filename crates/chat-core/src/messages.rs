@@ -203,9 +203,18 @@ pub trait MessageStore: Send + Sync + 'static {
     async fn group_history(&self, reader: UserId, group: GroupId, page: Page) -> Result<Vec<Message>>;
     /// The last message of each of the reader's conversations, newest first, at most `limit`.
     async fn last_of_each(&self, reader: UserId, limit: u16) -> Result<Vec<Message>>;
-    /// What others wrote in the user's conversations beyond the user's delivered pointers and with an id above
-    /// `after`, in the order of ids, at most `limit`.
-    async fn undelivered(&self, user: UserId, after: MessageId, limit: u16) -> Result<Vec<Message>>;
+    /// The id of the newest message on the server; 0 where there is none.
+    async fn newest(&self) -> Result<MessageId>;
+    /// A page of what a client of the user that connected after `live_from` must be given, in the order of ids: what
+    /// others wrote in the user's conversations beyond the user's delivered pointers, and whatever anybody, the user
+    /// included, wrote there with an id above `live_from`; of that, at most `limit` with ids above `after`.
+    async fn backlog(
+        &self,
+        user: UserId,
+        live_from: MessageId,
+        after: MessageId,
+        limit: u16,
+    ) -> Result<Vec<Message>>;
 }
 
 impl Chat {
@@ -236,9 +245,20 @@ impl Chat {
         self.store.last_of_each(reader, limit).await
     }
 
-    /// What a user has missed while no client of theirs was connected.
-    pub async fn undelivered(&self, user: UserId, after: MessageId, limit: u16) -> Result<Vec<Message>> {
-        self.store.undelivered(user, after, limit).await
+    /// The id of the newest message on the server.
+    pub async fn newest_message(&self) -> Result<MessageId> {
+        self.store.newest().await
+    }
+
+    /// A page of what a client that connected after `live_from` must be given; see [`MessageStore::backlog`].
+    pub async fn backlog(
+        &self,
+        user: UserId,
+        live_from: MessageId,
+        after: MessageId,
+        limit: u16,
+    ) -> Result<Vec<Message>> {
+        self.store.backlog(user, live_from, after, limit).await
     }
 }
 

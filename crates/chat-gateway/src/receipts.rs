@@ -18,13 +18,15 @@ type Collected = HashMap<(UserId, ConversationId), Seq>;
 #[derive(Clone)]
 pub(crate) struct Receipts {
     collected: Arc<Mutex<Collected>>,
+    /// Held while confirmations are on their way to the store, so that whoever flushes waits for those too.
+    writing: Arc<tokio::sync::Mutex<()>>,
     chat: Chat,
 }
 
 impl Receipts {
     /// Starts the task that writes what was collected.
     pub(crate) fn spawn(chat: Chat) -> Self {
-        let receipts = Self { collected: Arc::default(), chat };
+        let receipts = Self { collected: Arc::default(), writing: Arc::default(), chat };
         let writer = receipts.clone();
         tokio::spawn(async move {
             let mut interval = tokio::time::interval(INTERVAL);
@@ -45,8 +47,9 @@ impl Receipts {
         }
     }
 
-    /// Writes what was collected. What could not be written is kept for the next time.
+    /// Writes what was collected so far. What could not be written is kept for the next time.
     pub(crate) async fn flush(&self) {
+        let _writing = self.writing.lock().await;
         let taken = std::mem::take(&mut *self.lock());
         if taken.is_empty() {
             return;

@@ -72,24 +72,52 @@ impl MessageStore for Sqlite {
             .await
     }
 
-    async fn undelivered(&self, user: UserId, after: MessageId, limit: u16) -> Result<Vec<Message>> {
+    async fn newest(&self) -> Result<MessageId> {
         self.readers
-            .read(move |db| {
-                let sql =
-                    "SELECT m.id, m.conversation_id, m.seq, m.rev, m.sender_id, m.recipient_id, m.group_id,
-                                  m.kind, m.content, m.media_url, m.client_msg_id, m.sent_at
-                           FROM members me
-                           JOIN conversations c ON c.id = me.conversation_id AND c.last_seq > me.delivered_seq
-                           JOIN messages m ON m.conversation_id = c.id AND m.seq > me.delivered_seq
-                           WHERE me.user_id = ?1 AND m.id > ?2 AND m.sender_id <> ?1 ORDER BY m.id LIMIT ?3";
-                let mut statement = db.prepare_cached(sql)?;
-                let rows = statement.query_map(params![user.0, after.0, limit], |row| {
-                    message(row, |_| Pointers::default())
-                })?;
-                Ok(rows.collect::<rusqlite::Result<_>>()?)
+            .read(|db| {
+                let sql = "SELECT coalesce(max(id), 0) FROM messages";
+                Ok(db.prepare_cached(sql)?.query_row((), |row| row.get(0).map(MessageId))?)
             })
             .await
     }
+
+    async fn backlog(
+        &self,
+        user: UserId,
+        live_from: MessageId,
+        after: MessageId,
+        limit: u16,
+    ) -> Result<Vec<Message>> {
+        self.readers.read(move |db| backlog(db, user, (live_from, after), limit)).await
+    }
+}
+
+fn backlog(
+    db: &Connection,
+    user: UserId,
+    (live_from, after): (MessageId, MessageId),
+    limit: u16,
+) -> fault::Result<Vec<Message>> {
+    // The first part looks at conversations that lag, by their own order; the second at the end of the table, which
+    // is short, since it grew while a client was connecting. CROSS JOIN keeps SQLite to that order.
+    let sql =
+        "SELECT id, conversation_id, seq, rev, sender_id, recipient_id, group_id, kind, content, media_url,
+                      client_msg_id, sent_at
+               FROM messages WHERE id IN (
+                   SELECT m.id FROM members me
+                   JOIN conversations c ON c.id = me.conversation_id AND c.last_seq > me.delivered_seq
+                   JOIN messages m ON m.conversation_id = c.id AND m.seq > me.delivered_seq
+                   WHERE me.user_id = ?1 AND m.id > ?3 AND m.sender_id <> ?1
+                   UNION
+                   SELECT m.id FROM messages m
+                   CROSS JOIN members me ON me.conversation_id = m.conversation_id AND me.user_id = ?1
+                   WHERE m.id > max(?2, ?3))
+               ORDER BY id LIMIT ?4";
+    let mut statement = db.prepare_cached(sql)?;
+    let rows = statement.query_map(params![user.0, live_from.0, after.0, limit], |row| {
+        message(row, |_| Pointers::default())
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 fn post(tx: &Tx<'_>, new: &NewMessage) -> fault::Result<Posted> {

@@ -1,5 +1,7 @@
 //! The command line. Each subcommand has a file of its own.
 
+mod bench;
+mod chat;
 mod healthcheck;
 mod serve;
 
@@ -25,6 +27,10 @@ struct Cli {
 enum Command {
     /// Serve (the default)
     Serve(serve::Args),
+    /// Measure a server: sends, fan-out, latency, idle connections, history, logins
+    Bench(bench::Args),
+    /// Chat in lines of text, on a terminal or through pipes
+    Chat(chat::Args),
     /// Ask a running server whether it is ready; exits 0 if it is
     Healthcheck(healthcheck::Args),
     /// Print the OpenAPI document
@@ -36,6 +42,8 @@ pub(crate) fn run() -> Result<ExitCode> {
     let cli = Cli::parse();
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(args) => serve::run(args),
+        Command::Bench(args) => bench::run(args),
+        Command::Chat(args) => chat::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Openapi => openapi(),
     }

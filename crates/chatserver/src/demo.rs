@@ -28,21 +28,47 @@ pub(crate) fn email(name: &str) -> String {
     format!("{name}@temp.com")
 }
 
-/// Makes the demo users where they belong and refuses to start where they would be a hole. Gives those who can log in.
+/// Makes the demo users where they belong and refuses to start where they would be a hole. Gives those there are.
+///
+/// Passwords are checked, which takes its time, only where the answer decides about starting.
 pub(crate) async fn prepare(chat: &Chat, circumstances: Circumstances) -> Result<Vec<&'static str>> {
     let Circumstances { wanted, is_loopback, is_new } = circumstances;
+    let mut present = who_is_there(chat).await?;
     if wanted || (is_loopback && is_new) {
-        for name in USERS {
+        for name in USERS.into_iter().filter(|name| !present.contains(name)) {
             make(chat, name).await?;
         }
+        present = who_is_there(chat).await?;
     }
-    let present = who_can_log_in(chat).await?;
-    if !present.is_empty() && !is_loopback && !wanted {
-        bail!(
-            "the demo user {} could log in with a password that everybody knows, and this server listens beyond \
-             this machine; use another database, listen on 127.0.0.1, or pass --demo if that is what you want",
-            present.join(" and ")
-        );
+    if !is_loopback && !wanted {
+        refuse_known_passwords(chat, &present).await?;
+    }
+    Ok(present)
+}
+
+async fn refuse_known_passwords(chat: &Chat, present: &[&'static str]) -> Result<()> {
+    for name in present {
+        match chat.login(LoginName::Username((*name).into()), PASSWORD.into()).await {
+            Ok(_) => bail!(
+                "the demo user {name} could log in with a password that everybody knows, and this server listens \
+                 beyond this machine; use another database, listen on 127.0.0.1, or pass --demo if that is what you \
+                 want"
+            ),
+            Err(Error::WrongCredentials) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// The demo users, recognised by name and address; somebody else of that name is none.
+async fn who_is_there(chat: &Chat) -> Result<Vec<&'static str>> {
+    let mut present = Vec::new();
+    for name in USERS {
+        let found = chat.account_named(LoginName::Username(name.into())).await?;
+        if found.is_some_and(|account| account.email == email(name)) {
+            present.push(name);
+        }
     }
     Ok(present)
 }
@@ -54,16 +80,4 @@ async fn make(chat: &Chat, name: &str) -> Result<()> {
         Ok(_) | Err(Error::Taken(_)) => Ok(()),
         Err(error) => Err(error.into()),
     }
-}
-
-async fn who_can_log_in(chat: &Chat) -> Result<Vec<&'static str>> {
-    let mut present = Vec::new();
-    for name in USERS {
-        match chat.login(LoginName::Username(name.into()), PASSWORD.into()).await {
-            Ok(_) => present.push(name),
-            Err(Error::WrongCredentials) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(present)
 }

@@ -11,11 +11,8 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     // Before anything else, because it sets environment variables, and before threads that could read them.
-    let dotenv = dotenvy::dotenv();
-    if let Err(error) = dotenv
-        && !error.not_found()
-    {
-        eprintln!("chatserver: the file .env cannot be read: {error}");
+    if let Err(reason) = read_dotenv() {
+        eprintln!("chatserver: the file .env cannot be read: {reason}");
         return ExitCode::from(78);
     }
     match cli::run() {
@@ -24,5 +21,18 @@ fn main() -> ExitCode {
             eprintln!("chatserver: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Reads `.env` in the working folder, if it is there; one of a folder above belongs to something else. What it holds
+/// is not repeated: it may be a secret.
+fn read_dotenv() -> Result<(), String> {
+    match dotenvy::from_path(".env") {
+        Ok(()) => Ok(()),
+        Err(error) if error.not_found() => Ok(()),
+        Err(dotenvy::Error::LineParse(..)) => {
+            Err("a line is not of the form NAME=value; check its quotes".into())
+        }
+        Err(error) => Err(error.to_string()),
     }
 }

@@ -29,6 +29,10 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
             return Err(Problem::new(415, "unsupported_media_type", sentence));
         }
         let bytes = read(request, app.options.body_bytes).await?;
+        // Else a list of the members' values in their order would do as well.
+        if bytes.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| *byte == b'[') {
+            return Err(Problem::invalid("the body must be a JSON object"));
+        }
         serde_json::from_slice(&bytes).map(Self).map_err(Problem::invalid)
     }
 }

@@ -120,6 +120,16 @@ impl Connection {
         self.after_push(pushed)
     }
 
+    /// Queues a signal, unless the client is not up to date yet (it could overtake the welcome) or slow: of all that
+    /// waits, signals are the least worth waiting for.
+    pub(crate) fn push_signal(&self, frame: &Bytes) -> bool {
+        let takes_signals = {
+            let outbox = &self.state().outbox;
+            !outbox.is_replaying() && outbox.has_room(self.limits)
+        };
+        takes_signals && self.push(frame.clone(), None)
+    }
+
     fn after_push(&self, pushed: Pushed) -> bool {
         match pushed {
             Pushed::Queued { first } => first,

@@ -69,6 +69,11 @@ impl Outbox {
         self.queue.is_empty()
     }
 
+    /// Whether the client is still being given what it missed.
+    pub(crate) fn is_replaying(&self) -> bool {
+        self.replay.is_some()
+    }
+
     /// Whether more than half of what may wait is free.
     pub(crate) fn has_room(&self, limits: OutboxLimits) -> bool {
         self.queue.len() < limits.frames / 2 && self.queued_bytes < limits.bytes / 2
@@ -123,7 +128,7 @@ impl Outbox {
         let held = self.replay.take().map(|held| held.frames).unwrap_or_default();
         for (frame, delivery) in held {
             let replayed = sent.get(&delivery.conversation).is_some_and(|last| delivery.seq <= *last);
-            if !replayed || !delivery.confirm {
+            if !replayed {
                 // Both bounds are those that `Held` kept to, and the queue was drained before.
                 let _ = self.push(frame, Some(delivery), limits);
             }

@@ -19,7 +19,7 @@ const DRAIN: usize = 64;
 /// How often confirmations and signs of life are looked after.
 const TICK: Duration = Duration::from_millis(500);
 /// Connections written before other tasks get their turn.
-const WRITES_IN_A_ROW: usize = 64;
+const WRITES_IN_A_ROW: usize = 16;
 /// Clients of a server that ends come back spread over this time.
 const RECONNECT_SPREAD_MS: u64 = 5_000;
 
@@ -112,7 +112,7 @@ impl Shard {
     fn notify(&mut self, notice: &Notice) {
         let touched = &mut self.touched;
         let mut push = |connection: &Arc<Connection>| {
-            if connection.push(notice.v1.clone(), None) {
+            if connection.push_signal(&notice.v1) {
                 touched.push(connection.clone());
             }
         };

@@ -2,7 +2,8 @@
 //!
 //! The connection is attached by now and holds live messages back. The log is read page by page until a page is not
 //! full; then what was held back follows, less what the log has given already. If more was held back than may be, it
-//! was let go of, and the log is read on from where it was.
+//! was let go of, and the log is read on from where it was. What came in since just before the attachment is read from
+//! the log whoever wrote it, so that the order is the log's throughout.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,12 +17,13 @@ use chat_websocket::close_code;
 /// Messages read and written at a time.
 const PAGE: u16 = 200;
 
-/// `false`: the connection is to end.
-pub(super) async fn replay(app: &App, connection: &Arc<Connection>) -> bool {
+/// `live_from` was the newest message before the connection was attached. `false`: the connection is to end.
+pub(super) async fn replay(app: &App, connection: &Arc<Connection>, live_from: MessageId) -> bool {
+    let user = connection.user();
     let mut sent: HashMap<ConversationId, Seq> = HashMap::new();
     let mut after = MessageId(0);
     loop {
-        let page = match app.chat.undelivered(connection.user(), after, PAGE).await {
+        let page = match app.chat.backlog(user, live_from, after, PAGE).await {
             Ok(page) => page,
             Err(error) => {
                 tracing::warn!(error = %error, "a replay stopped");
@@ -33,7 +35,8 @@ pub(super) async fn replay(app: &App, connection: &Arc<Connection>) -> bool {
         for message in page {
             after = message.id;
             sent.insert(message.conversation, message.seq);
-            let delivery = Delivery { conversation: message.conversation, seq: message.seq, confirm: true };
+            let confirm = message.sender != user;
+            let delivery = Delivery { conversation: message.conversation, seq: message.seq, confirm };
             if !connection.has_room() && !connection.drained().await {
                 return false;
             }

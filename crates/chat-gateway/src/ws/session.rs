@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chat_core::Result;
 use chat_core::groups::Memberships;
-use chat_core::ids::Position;
+use chat_core::ids::{MessageId, Position};
 use chat_websocket::{Decoder, Incoming, Opcode, ProtocolError, Role, close_code, encode};
 
 use super::replay::replay;
@@ -49,22 +50,34 @@ pub(super) async fn run(app: App, connection: Arc<Connection>, slot: Slot, early
     drop(slot);
 }
 
-/// Greets the connection, attaches it and gives it what it missed. `false`: it is to end.
+/// Attaches the connection, greets it and gives it what it missed. `false`: it is to end.
 async fn open(app: &App, connection: &Arc<Connection>) -> bool {
-    // Before anything that a shard could send.
-    send(connection, wire::v1_welcome(app.chat.now()));
-    app.hub.attach(connection.clone()).await;
-    let read = app.chat.memberships(connection.user()).await;
-    let failed = read.as_ref().err().map(ToString::to_string);
-    // The hub waits for a reading of every attached connection, even for one that brings nothing.
-    let nothing = Memberships { conversations: Vec::new(), position: Position(0) };
-    app.hub.joined(connection.user(), read.unwrap_or(nothing)).await;
-    if let Some(error) = failed {
-        tracing::warn!(error, "a stream could not start");
-        connection.close(close_code::TRY_AGAIN_LATER, "storage is unavailable: reconnect");
-        return false;
+    match attach(app, connection).await {
+        Ok(live_from) => {
+            // Not before it is attached: whoever has been greeted misses nothing. What shards have for it is held
+            // back so far.
+            send(connection, wire::v1_welcome(app.chat.now()));
+            // What the user's last connection confirmed a moment ago must not come again.
+            app.receipts.flush().await;
+            replay(app, connection, live_from).await
+        }
+        Err(error) => {
+            tracing::warn!(error = %error, "a stream could not start");
+            connection.close(close_code::TRY_AGAIN_LATER, "storage is unavailable: reconnect");
+            false
+        }
     }
-    replay(app, connection).await
+}
+
+/// Attaches the connection to the hub; gives the newest message from before.
+async fn attach(app: &App, connection: &Arc<Connection>) -> Result<MessageId> {
+    let live_from = app.chat.newest_message().await?;
+    app.hub.attach(connection.clone()).await;
+    // The hub waits for a reading of every attached connection, even for one that brings nothing.
+    let mut reading = Memberships { conversations: Vec::new(), position: Position(0) };
+    let read = app.chat.memberships(connection.user()).await.map(|groups| reading = groups);
+    app.hub.joined(connection.user(), reading).await;
+    read.map(|()| live_from)
 }
 
 /// Queues a frame and writes it unless a shard is about to.

@@ -1,6 +1,6 @@
 //! The MUSTs of `ReceiptStore`.
 
-use chat_core::ids::{ConversationId, Seq, UserId};
+use chat_core::ids::{ConversationId, MessageId, Seq, UserId};
 use chat_core::messages::{Recipient, Status};
 use chat_core::receipts::Delivered;
 
@@ -65,7 +65,7 @@ async fn what_is_undelivered_is_what_others_wrote_beyond_the_pointer() {
     let four = house.say(tom, Recipient::User(jerry), "4").await;
     let wanted = [one.id, two.id, three.id, four.id].map(|id| id.0);
     assert_eq!(ids(&house.undelivered(jerry).await), wanted);
-    let page = house.store.undelivered(jerry, one.id, 2).await.unwrap();
+    let page = house.store.backlog(jerry, MessageId(i64::MAX), one.id, 2).await.unwrap();
     assert_eq!(ids(&page), wanted[1..3]);
     assert_eq!(house.undelivered(jerry).await[0], one, "as it was answered to its sender");
     house.confirm(jerry, one.conversation, one.seq.0).await;
@@ -73,4 +73,25 @@ async fn what_is_undelivered_is_what_others_wrote_beyond_the_pointer() {
     assert_eq!(ids(&house.undelivered(jerry).await), wanted[2..]);
     house.store.post(message(jerry, Recipient::User(tom), "still own")).await.unwrap();
     assert_eq!(ids(&house.undelivered(jerry).await), wanted[2..]);
+}
+
+/// A client that connects is given all that came in since, by the log's order, whoever wrote it and whatever the user's
+/// other clients have confirmed.
+#[tokio::test]
+async fn the_backlog_of_a_client_goes_on_with_everything_since_it_connected() {
+    let (house, _folder) = House::fresh();
+    let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
+    assert_eq!(house.store.newest().await.unwrap(), MessageId(0));
+    let missed = house.say(tom, Recipient::User(jerry), "missed").await;
+    let own_before = house.say(jerry, Recipient::User(tom), "own, before").await;
+    let live_from = house.store.newest().await.unwrap();
+    assert_eq!(live_from, own_before.id);
+    let own = house.say(jerry, Recipient::User(tom), "own, since").await;
+    let confirmed = house.say(tom, Recipient::User(jerry), "confirmed elsewhere").await;
+    house.say(spike, Recipient::User(tom), "not for Jerry").await;
+    let backlog = async |after| ids(&house.store.backlog(jerry, live_from, after, 1000).await.unwrap());
+    assert_eq!(backlog(MessageId(0)).await, [missed.id.0, own.id.0, confirmed.id.0]);
+    house.confirm(jerry, confirmed.conversation, confirmed.seq.0).await;
+    assert_eq!(backlog(MessageId(0)).await, [own.id.0, confirmed.id.0]);
+    assert_eq!(backlog(own.id).await, [confirmed.id.0]);
 }

@@ -112,7 +112,7 @@ impl House {
     }
 
     pub async fn undelivered(&self, user: UserId) -> Vec<Message> {
-        self.store.undelivered(user, MessageId(0), 1000).await.unwrap()
+        self.store.backlog(user, MessageId(i64::MAX), MessageId(0), 1000).await.unwrap()
     }
 }
 

@@ -19,7 +19,7 @@ const LANES: u32 = 1;
 const QUEUE: usize = 256;
 /// What a password is checked against when there is no such user, so that it takes as long. Nothing hashes to it.
 const NOBODY: &str =
-    "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5bm9ib2R5bm9ib2$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5bm9ib2R5bm9ibw$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Hashes on threads of their own, a few at a time.
 pub(crate) struct Argon2Passwords {

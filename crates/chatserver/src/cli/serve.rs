@@ -28,7 +28,7 @@ pub(crate) struct Args {
     /// Reserved for PostgreSQL, which this release does not speak
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
-    /// Key that signs tokens, at least 32 bytes; by default made once and kept in <DATABASE>.jwt-secret
+    /// Key that signs tokens, at least 32 bytes; by default made once and kept in `<DATABASE>.jwt-secret`
     #[arg(long, env = "JWT_SECRET", hide_env_values = true)]
     jwt_secret: Option<String>,
     /// Minutes for which a token is valid

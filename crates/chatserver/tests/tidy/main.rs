@@ -1,5 +1,7 @@
 //! Conventions of the repository that a compiler does not check. Reads files; starts nothing.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -67,9 +69,14 @@ fn crates_depend_only_on_whom_they_may() {
     for entry in fs::read_dir(root().join("crates")).unwrap() {
         let folder = entry.unwrap().path();
         let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
-        let may = allowed.get(name.as_str()).unwrap_or_else(|| panic!("{name} is not in the table; see ARCHITECTURE.md"));
+        let may = allowed
+            .get(name.as_str())
+            .unwrap_or_else(|| panic!("{name} is not in the table; see ARCHITECTURE.md"));
         for dependency in our_dependencies(&read(&folder.join("Cargo.toml"))) {
-            assert!(may.contains(&dependency.as_str()), "{name} must not depend on {dependency}; see ARCHITECTURE.md");
+            assert!(
+                may.contains(&dependency.as_str()),
+                "{name} must not depend on {dependency}; see ARCHITECTURE.md"
+            );
         }
         seen.insert(name);
     }
@@ -99,7 +106,18 @@ fn source_files_stay_short() {
 
 #[test]
 fn nothing_is_left_for_later() {
-    let marks = ["TO", "FIX", "XX"].map(|mark| format!("{mark}{}", if mark == "TO" { "DO" } else if mark == "FIX" { "ME" } else { "X" }));
+    let marks = ["TO", "FIX", "XX"].map(|mark| {
+        format!(
+            "{mark}{}",
+            if mark == "TO" {
+                "DO"
+            } else if mark == "FIX" {
+                "ME"
+            } else {
+                "X"
+            }
+        )
+    });
     for path in source_files() {
         let text = read(&path);
         for mark in &marks {
@@ -111,7 +129,8 @@ fn nothing_is_left_for_later() {
 #[test]
 fn every_setting_is_in_the_example_file_and_the_readme() {
     let settings = read(&root().join("crates/chatserver/src/cli/serve.rs"));
-    let names: Vec<_> = settings.split("env = \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let names: Vec<_> =
+        settings.split("env = \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
     assert!(names.len() > 8, "the settings were not found");
     for file in [".env.example", "README.md"] {
         let text = read(&root().join(file));

@@ -1,0 +1,213 @@
+//! `chatserver bench`: drives a server over REST and WebSocket and says how much it does and how fast.
+//!
+//! Each scenario is a file below `bench/`. It sets itself up, is timed in a part of its own, and gives one main figure
+//! by which its runs are compared. A fault is counted and shown, never a reason to drop a run.
+
+mod audience;
+mod disk;
+mod fanout;
+mod history;
+mod idle;
+mod latency;
+mod line;
+mod load;
+mod logins;
+mod process;
+mod report;
+mod samples;
+mod sends;
+mod server;
+mod stage;
+mod start;
+mod table;
+mod tally;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+
+use self::report::{Measured, Report, Run};
+use self::server::Server;
+use self::stage::{LISTENERS, Stage};
+use super::print_line;
+
+/// Descriptors that the benchmark needs beside its connections.
+const OTHER_FILES: u64 = 400;
+
+/// What to measure, and where.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// A running server to measure, which keeps the users and messages made for it; without it one is started on an
+    /// empty database in the working folder, and removed afterwards
+    #[arg(long)]
+    url: Option<String>,
+    /// The process of the server at --url, to read its memory and CPU time
+    #[arg(long, requires = "url")]
+    pid: Option<u32>,
+    /// Print one JSON object with every run instead of the table
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// How much to measure.
+#[derive(clap::Args, Clone)]
+pub(crate) struct Settings {
+    /// Measure these only; by default all but start, which needs time to fill a database
+    #[arg(long, value_delimiter = ',', value_enum)]
+    only: Vec<Scenario>,
+    /// How often to measure each scenario; the median run is shown
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    runs: u32,
+    /// How long each run lasts, where it is time that ends it
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    seconds: u64,
+    /// sends: numbers of senders, each with a connection of its own
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 64, 256])]
+    senders: Vec<u32>,
+    /// idle: WebSocket connections
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
+    connections: u32,
+    /// fanout: messages that the senders may be ahead of the slowest receiver
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..))]
+    window: u64,
+    /// start: messages in the database
+    #[arg(long, default_value_t = 100_000)]
+    messages: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Scenario {
+    /// Durable sends per second over REST
+    Sends,
+    /// Deliveries per second to 1,000 connections in one group
+    Fanout,
+    /// From sending to receiving, at a fixed rate
+    Latency,
+    /// Memory of the server per idle connection
+    Idle,
+    /// Pages of history per second
+    History,
+    /// Logins per second, and what they do to a sender
+    Logins,
+    /// From the start of the process until it is ready
+    Start,
+}
+
+impl Settings {
+    fn wants(&self, scenario: Scenario) -> bool {
+        if self.only.is_empty() { scenario != Scenario::Start } else { self.only.contains(&scenario) }
+    }
+}
+
+/// Measures and prints.
+pub(crate) fn run(args: Args) -> Result<ExitCode> {
+    // One thread for all senders: more would take cores from the server and give nothing in return.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
+    let as_json = args.json;
+    // Ending early drops the stage, and with it a server of its own and its folder.
+    let report = runtime.block_on(async {
+        tokio::select! {
+            report = measure(args) => report,
+            interrupted = interrupted() => interrupted.and_then(|()| bail!("interrupted")),
+        }
+    })?;
+    let (report, all_measured) = report;
+    print_line(&if as_json { format!("{:#}", report.json()) } else { report.text() })?;
+    Ok(if all_measured { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn interrupted() -> Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be awaited")?;
+        tokio::select! {
+            _ = terminate.recv() => Ok(()),
+            ended = tokio::signal::ctrl_c() => ended.context("Ctrl-C cannot be awaited"),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await.context("Ctrl-C cannot be awaited")
+}
+
+async fn measure(args: Args) -> Result<(Report, bool)> {
+    let mut settings = args.settings;
+    let mut notes = limit_connections(&mut settings);
+    if cfg!(debug_assertions) {
+        notes.push("this is a debug build: its figures say nothing".into());
+    }
+    let per_user = usize::try_from(settings.connections)?.div_ceil(LISTENERS).max(100);
+    let server = match &args.url {
+        Some(url) => Server::running(url, args.pid)?,
+        None => Server::start(per_user).await?,
+    };
+    let place =
+        if server.is_own() { "started for this".into() } else { format!("at {}", server.url().authority()) };
+    eprintln!("registering users ...");
+    let mut stage = Stage::set(server, settings).await?;
+    stage.notes.append(&mut notes);
+    let (measured, all_measured) = measure_all(&mut stage).await;
+    let Stage { settings, notes, .. } = stage;
+    let runs = usize::try_from(settings.runs)?;
+    Ok((Report { server: place, runs, seconds: settings.seconds, measured, notes }, all_measured))
+}
+
+/// Raises the limit of open files as far as it goes, and keeps the connections below it.
+fn limit_connections(settings: &mut Settings) -> Vec<String> {
+    let files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1024);
+    let room = u32::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(u32::MAX);
+    if settings.connections <= room {
+        return Vec::new();
+    }
+    let note = format!(
+        "idle: {room} connections instead of {}: {files} open files are allowed",
+        settings.connections
+    );
+    settings.connections = room;
+    vec![note]
+}
+
+/// Measures what is wanted. A scenario that cannot be measured does not keep the others from it; it is noted.
+async fn measure_all(stage: &mut Stage) -> (Vec<Measured>, bool) {
+    let mut measured = Vec::new();
+    let mut all = true;
+    for scenario in Scenario::value_variants() {
+        if !stage.settings.wants(*scenario) {
+            continue;
+        }
+        let result = match scenario {
+            Scenario::Sends => sends::measure(stage, &mut measured).await,
+            Scenario::Fanout => fanout::measure(stage, &mut measured).await,
+            Scenario::Latency => latency::measure(stage, &mut measured).await,
+            Scenario::Idle => idle::measure(stage, &mut measured).await,
+            Scenario::History => history::measure(stage, &mut measured).await,
+            Scenario::Logins => logins::measure(stage, &mut measured).await,
+            Scenario::Start => start::measure(stage, &mut measured).await,
+        };
+        if let Err(error) = result {
+            all = false;
+            stage.note(format!("{scenario:?} could not be measured: {error:#}"));
+        }
+    }
+    (measured, all)
+}
+
+/// Repeats a run as often as wanted.
+async fn repeat(
+    stage: &mut Stage,
+    scenario: &str,
+    unit: &'static str,
+    mut run: impl AsyncFnMut(&mut Stage) -> Result<Run>,
+) -> Result<Measured> {
+    let wanted = stage.settings.runs;
+    let mut measured = Measured { scenario: scenario.into(), unit, runs: Vec::new() };
+    for number in 1..=wanted {
+        let run = run(stage).await?;
+        eprintln!("{scenario}: run {number} of {wanted}: {} {unit}", table::number(run.main));
+        measured.runs.push(run);
+    }
+    Ok(measured)
+}

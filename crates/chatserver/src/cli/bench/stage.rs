@@ -1,0 +1,171 @@
+//! Everything a measurement stands on: the server, the users, and how each run is timed.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result, anyhow};
+use chat_client::Client;
+use chat_protocol::rest::RegisterRequest;
+use tokio::task::JoinSet;
+
+use super::server::Server;
+use super::{Settings, line, process};
+
+/// Those who send. They are never connected, or they would be given what has gathered for them.
+const TALKERS: usize = 64;
+/// Those who are connected. Many, because a server limits the connections of each.
+pub(super) const LISTENERS: usize = 100;
+/// Registrations at a time; the server hashes only a few passwords at once.
+const ENROLLING: usize = 8;
+
+/// An account made for the measurement.
+#[derive(Clone)]
+pub(super) struct User {
+    pub(super) id: i64,
+    pub(super) name: String,
+    pub(super) token: String,
+}
+
+/// The stage.
+pub(super) struct Stage {
+    pub(super) server: Server,
+    pub(super) settings: Settings,
+    pub(super) talkers: Vec<User>,
+    pub(super) listeners: Vec<User>,
+    /// The same for all users, and known to nobody else.
+    pub(super) password: String,
+    /// What a reader of the figures has to know.
+    pub(super) notes: Vec<String>,
+}
+
+impl Stage {
+    /// Registers the users.
+    pub(super) async fn set(server: Server, settings: Settings) -> Result<Self> {
+        let (prefix, password) = (random_word()?, random_word()?.repeat(2));
+        let client = Client::new(&format!("http://{}", server.url().authority()))?;
+        let mut users = enrol(&client, &prefix, &password).await?;
+        let listeners = users.split_off(TALKERS);
+        Ok(Self { server, settings, talkers: users, listeners, password, notes: Vec::new() })
+    }
+
+    /// A client on behalf of a user.
+    pub(super) fn client(&self, user: &User) -> Result<Client> {
+        let client = Client::new(&format!("http://{}", self.server.url().authority()))?;
+        Ok(client.with_token(user.token.clone()))
+    }
+
+    /// The talker of this number, counted round and round.
+    pub(super) fn talker(&self, number: usize) -> Result<&User> {
+        self.talkers.get(number % self.talkers.len().max(1)).context("there are no users")
+    }
+
+    /// A request that sends about 100 bytes to a user.
+    pub(super) fn message_to(&self, from: &User, to: &User) -> Vec<u8> {
+        let path = format!("/v1/messages/p2p/{}", to.id);
+        line::post(self.server.url(), &path, Some(&from.token), &message())
+    }
+
+    /// A request that sends about 100 bytes to a group.
+    pub(super) fn message_to_group(&self, from: &User, group: i64) -> Vec<u8> {
+        let path = format!("/v1/messages/group/{group}");
+        line::post(self.server.url(), &path, Some(&from.token), &message())
+    }
+
+    /// A new group of the first `members` listeners.
+    pub(super) async fn group(&self, members: usize) -> Result<i64> {
+        let (owner, others) = self.listeners.split_first().context("there are no users")?;
+        let client = self.client(owner)?;
+        let group = client.create_group("bench").await.context("the group cannot be made")?.id;
+        for member in others.iter().take(members.saturating_sub(1)) {
+            client.add_member(group, member.id).await.context("the group cannot be filled")?;
+        }
+        Ok(group)
+    }
+
+    pub(super) fn note(&mut self, note: impl Into<String>) {
+        let note = note.into();
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+
+    /// Starts to measure the effort of both sides.
+    pub(super) fn meter(&self) -> Meter {
+        Meter {
+            server: self.server.pid(),
+            started: Instant::now(),
+            server_before: self.server.pid().and_then(process::cpu_seconds),
+            client_before: process::cpu_seconds(std::process::id()),
+        }
+    }
+}
+
+fn message() -> String {
+    format!("{{\"content\":\"{:.<100}\"}}", "A message of the benchmark, about as long as people write ")
+}
+
+async fn enrol(client: &Client, prefix: &str, password: &str) -> Result<Vec<User>> {
+    let mut tasks = JoinSet::new();
+    for first in 0..ENROLLING {
+        let requests: Vec<RegisterRequest> = (first..TALKERS + LISTENERS)
+            .step_by(ENROLLING)
+            .map(|number| registration(prefix, number, password))
+            .collect();
+        let url = format!("http://{}", client.url().authority());
+        tasks.spawn(async move {
+            let client = Client::new(&url)?;
+            let mut users = Vec::new();
+            for request in requests {
+                let registered = client.register(&request).await;
+                // The client's error says the whole story already; a context would tell its cause twice.
+                let registered =
+                    registered.map_err(|error| anyhow!("a user cannot be registered: {error}"))?;
+                users.push(User { id: registered.id, name: registered.username, token: registered.token });
+            }
+            anyhow::Ok(users)
+        });
+    }
+    let mut users = Vec::new();
+    while let Some(enrolled) = tasks.join_next().await {
+        users.extend(enrolled.context("a registration was lost")??);
+    }
+    users.sort_by_key(|user| user.id);
+    Ok(users)
+}
+
+fn registration(prefix: &str, number: usize, password: &str) -> RegisterRequest {
+    let username = format!("bench-{prefix}-{number}");
+    RegisterRequest { email: format!("{username}@bench.example"), username, password: password.into() }
+}
+
+/// Unlike any other run's, so that the same server can be measured twice.
+fn random_word() -> Result<String> {
+    let word = getrandom::u64().context("the system gives no randomness")?;
+    Ok(format!("{word:016x}"))
+}
+
+/// A measurement of effort under way.
+pub(super) struct Meter {
+    server: Option<u32>,
+    started: Instant,
+    server_before: Option<f64>,
+    client_before: Option<f64>,
+}
+
+/// What a run cost.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Effort {
+    pub(super) seconds: f64,
+    pub(super) server_cpu_s: Option<f64>,
+    pub(super) client_cpu_s: Option<f64>,
+}
+
+impl Meter {
+    pub(super) fn stop(self) -> Effort {
+        let used = |pid: Option<u32>, before: Option<f64>| Some(process::cpu_seconds(pid?)? - before?);
+        Effort {
+            seconds: self.started.elapsed().as_secs_f64(),
+            server_cpu_s: used(self.server, self.server_before),
+            client_cpu_s: used(Some(std::process::id()), self.client_before),
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Black-box tests: the real binary in a folder of its own, spoken to as any client would. Nothing in here may know the
+//! server's inside; what is checked stands in the contract.
+//!
+//! Each test starts its own server on a port that the system chooses, so tests run in any order and at the same time.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "clippy knows tests by their attribute; here the helpers are tests too"
+)]
+
+mod accounts;
+mod durability;
+mod groups;
+mod login;
+mod messages;
+mod operation;
+mod requests;
+mod stream;
+mod support;
+mod tokens;

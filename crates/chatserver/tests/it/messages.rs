@@ -1,0 +1,6 @@
+//! Messages over REST: sending, reading back, how far they have come, and once is once.
+
+mod history;
+mod once;
+mod sending;
+mod status;

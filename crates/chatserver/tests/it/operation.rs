@@ -1,0 +1,9 @@
+//! Running the server: starting, refusing to start, stopping, settings, logs and demo users.
+
+mod demo;
+mod files;
+mod logs;
+mod settings;
+mod shutdown;
+mod sockets;
+mod storage;

@@ -1,0 +1,61 @@
+//! A database that somebody else holds for a while: short waits are waited out, long ones are told honestly (promise 8).
+
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use serde_json::json;
+
+use crate::support::people::p2p;
+use crate::support::{Server, eventually};
+
+/// A lock as a careless tool takes it.
+fn lock(server: &Server) -> Connection {
+    let connection = Connection::open(server.setup.database()).unwrap();
+    connection.busy_timeout(Duration::from_secs(5)).unwrap();
+    connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+    connection
+}
+
+#[tokio::test]
+async fn a_short_lock_is_waited_out() {
+    let server = Server::start();
+    let (tom, jerry) = server.tom_and_jerry().await;
+    let held = lock(&server);
+    let waiting = (0..8).map(|number| {
+        let (tom, jerry) = (tom.clone(), jerry.clone());
+        tokio::spawn(async move { tom.write(&jerry, &number.to_string()).await })
+    });
+    let waiting: Vec<_> = waiting.collect();
+    // Reads go on meanwhile, and long enough for the sends to have come to the lock.
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(1) {
+        assert_eq!(jerry.history(&tom).await.len(), 0);
+    }
+    held.execute_batch("ROLLBACK").unwrap();
+    for send in waiting {
+        send.await.unwrap();
+    }
+    assert_eq!(jerry.history(&tom).await.len(), 8);
+}
+
+#[tokio::test]
+async fn a_long_lock_is_told_and_ends_without_a_restart() {
+    let server = Server::start();
+    let (tom, jerry) = server.tom_and_jerry().await;
+    let held = lock(&server);
+    let began = Instant::now();
+    let body = json!({"content": "not now", "client_msg_id": "k"});
+    let to_jerry = p2p(2);
+    let (send, ready) = tokio::join!(tom.post(&to_jerry, &body), server.get("/readyz"));
+    for answer in [&send, &ready] {
+        answer.refused(503, "storage_unavailable");
+        assert!(answer.header("retry-after").is_some());
+    }
+    assert!(began.elapsed() < Duration::from_secs(12), "{:?}", began.elapsed());
+    assert_eq!(server.get("/healthz").await.status, 200);
+    assert_eq!(jerry.history(&tom).await.len(), 0, "what was refused was not stored");
+    held.execute_batch("ROLLBACK").unwrap();
+    eventually(10, "ready again", async || server.get("/readyz").await.status == 200).await;
+    assert_eq!(tom.post(&p2p(2), &body).await.expect(201)["duplicate"], false);
+    assert_eq!(jerry.history(&tom).await.len(), 1);
+}

@@ -1,0 +1,9 @@
+//! The v1 stream: the way in, what comes, what may be said, and who is too slow.
+
+mod delivery;
+mod entrance;
+mod framing;
+mod replay;
+mod saying;
+mod slow;
+mod wrong;

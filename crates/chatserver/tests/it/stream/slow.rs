@@ -1,0 +1,147 @@
+//! A consumer that is too slow is closed, slows nobody and loses nothing (promise 6).
+
+use serde_json::json;
+use tokio::sync::watch;
+
+use crate::support::people::to_group;
+use crate::support::raw_ws::{CLOSE, TEXT};
+use crate::support::{Got, RawWs, Server, Setup, User, Ws, within};
+
+const MEMBERS: usize = 100;
+/// Together more than the queue (1 MiB) and what the system's buffers hold for a loopback socket (some MiB).
+const MESSAGES: usize = 390;
+const BYTES: usize = 16_000;
+/// So many are sent before the next must wait for all who read.
+const AT_ONCE: usize = 30;
+
+/// The ids that a member has heard, and how many for the sender to look at.
+async fn listen(mut ws: Ws, heard: watch::Sender<usize>) -> Vec<i64> {
+    let mut ids = Vec::with_capacity(MESSAGES);
+    while ids.len() < MESSAGES {
+        match ws.next().await {
+            Got::Text(text) => ids.push(id_of(&text)),
+            other => panic!("{other:?} after {} messages", ids.len()),
+        }
+        heard.send_replace(ids.len());
+    }
+    ids
+}
+
+/// Reads the beginning of a frame only: there are a hundred thousand of them.
+fn id_of(text: &str) -> i64 {
+    let digits = text.strip_prefix("{\"ID\":").expect("ID comes first");
+    digits.split(',').next().unwrap().parse().unwrap()
+}
+
+async fn members(server: &Server, owner: &User) -> (i64, Vec<User>) {
+    let group = owner.group("Everybody", &[]).await;
+    let mut members = Vec::new();
+    for number in 1..MEMBERS {
+        let member = server.register(&format!("member {number}")).await;
+        owner.add(group, member.id).await.expect(200);
+        members.push(member);
+    }
+    (group, members)
+}
+
+/// Sends all, no faster than those who read can follow; gives the ids.
+async fn send_all(owner: &User, group: i64, heard: &mut [watch::Receiver<usize>]) -> Vec<i64> {
+    let mut ids = Vec::with_capacity(MESSAGES);
+    while ids.len() < MESSAGES {
+        for _ in 0..AT_ONCE {
+            let body = json!({"content": "x".repeat(BYTES)});
+            let sent = owner.post(&to_group(group), &body).await.expect(201);
+            ids.push(sent["id"].as_i64().unwrap());
+        }
+        for member in heard.iter_mut() {
+            within(60, member.wait_for(|count| *count >= ids.len())).await.unwrap();
+        }
+    }
+    ids
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_of_100_members_who_never_reads_harms_nobody_and_loses_nothing() {
+    let server = Server::start();
+    let tom = server.login("tom").await;
+    let (group, members) = members(&server, &tom).await;
+    let sleeper = &members[0];
+    let mut asleep = RawWs::connect_narrow(&server, &sleeper.token).await;
+    let (mut listeners, mut heard) = (Vec::new(), Vec::new());
+    for member in &members[1..] {
+        let (sender, receiver) = watch::channel(0);
+        listeners.push(tokio::spawn(listen(Ws::connect(&server, member).await, sender)));
+        heard.push(receiver);
+    }
+    let before = server.resident_kib();
+    let sent = send_all(&tom, group, &mut heard).await;
+    let grown = server.resident_kib().saturating_sub(before) / 1024;
+    assert!(grown < 64, "the server grew by {grown} MiB; it may hold 1 MiB for each client and its caches");
+    for listener in listeners {
+        assert_eq!(listener.await.unwrap(), sent, "who reads gets everything in order");
+    }
+
+    let got = until_the_end(&mut asleep).await;
+    assert!(got.len() < MESSAGES, "the one who did not read was closed");
+    assert!(sent.starts_with(&got), "what it had been given is the beginning");
+    let mut awake = Ws::connect(&server, sleeper).await;
+    let mut missed = Vec::new();
+    while missed.len() < MESSAGES {
+        let Got::Text(text) = awake.next().await else { panic!("after {} messages", missed.len()) };
+        missed.push(id_of(&text));
+    }
+    assert_eq!(missed, sent, "it gets all of it when it returns");
+}
+
+/// The ids that come before the end of the connection.
+async fn until_the_end(ws: &mut RawWs) -> Vec<i64> {
+    let mut ids = Vec::new();
+    while let Some(frame) = ws.frame().await {
+        match frame.opcode {
+            TEXT => ids.extend(Some(id_of(frame.text())).filter(|id| *id > 0)),
+            CLOSE => assert_eq!(frame.close_code(), 4008),
+            _ => {}
+        }
+    }
+    ids
+}
+
+/// Sends so many messages to a client that reads nothing meanwhile; `true` if it was closed for that, with the reason.
+async fn is_too_slow(server: &Server, tom: &User, count: usize) -> bool {
+    let sleeper = server.register(&format!("sleeper {count}")).await;
+    let mut asleep = RawWs::connect_narrow(server, &sleeper.token).await;
+    assert!(asleep.frame().await.unwrap().text().contains("\"system\""));
+    let mut toms = Ws::connect(server, tom).await;
+    let frame = json!({"type": "text", "recipient_id": sleeper.id, "content": "x".repeat(BYTES)});
+    for _ in 0..count {
+        toms.json(&frame).await;
+        toms.frame().await;
+    }
+    let mut texts = 0;
+    while texts < count {
+        let frame = asleep.frame().await.expect("a last word before the end");
+        match frame.opcode {
+            TEXT => texts += 1,
+            CLOSE => {
+                assert_eq!(frame.close_code(), 4008);
+                assert!(String::from_utf8_lossy(&frame.payload[2..]).contains("reconnect"));
+                return true;
+            }
+            _ => {}
+        }
+    }
+    false
+}
+
+/// How much the system's buffers take in before the server notices differs, so it is tried with more and more.
+#[tokio::test]
+async fn a_consumer_who_wakes_up_in_time_reads_why_it_was_closed() {
+    let server = Setup::new().env("MAX_QUEUED_FRAMES", "8").start();
+    let tom = server.login("tom").await;
+    for count in [50, 200, 800] {
+        if is_too_slow(&server, &tom, count).await {
+            return;
+        }
+    }
+    panic!("the queue of 8 frames never was too long");
+}

@@ -1,0 +1,124 @@
+//! The stream over a bare socket, for a client that breaks the rules or never answers a ping.
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+
+use super::{Answer, Request, Server, within};
+
+/// Opcodes of RFC 6455, section 5.2.
+pub const TEXT: u8 = 1;
+pub const CLOSE: u8 = 8;
+pub const PING: u8 = 9;
+pub const PONG: u8 = 10;
+
+/// The request that opens a stream, complete but for the token.
+pub fn upgrade(path: &str) -> Request {
+    Request::get(path)
+        .header("Upgrade", "websocket")
+        .header("Connection", "Upgrade")
+        .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+        .header("Sec-WebSocket-Version", "13")
+}
+
+/// A frame as the server sent it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    pub opcode: u8,
+    pub payload: Vec<u8>,
+}
+
+impl Frame {
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.payload).unwrap()
+    }
+
+    /// The code of a closing frame.
+    pub fn close_code(&self) -> u16 {
+        assert_eq!(self.opcode, CLOSE, "{self:?}");
+        u16::from_be_bytes([self.payload[0], self.payload[1]])
+    }
+}
+
+/// A stream that does only what it is told.
+pub struct RawWs {
+    socket: TcpStream,
+}
+
+impl RawWs {
+    /// Opens the stream of a token's user.
+    pub async fn connect(server: &Server, token: &str) -> Self {
+        let socket = TcpStream::connect(&server.address).await.unwrap();
+        Self::over(socket, server, token).await
+    }
+
+    /// The same with a small window, so that a client who does not read is noticed soon.
+    pub async fn connect_narrow(server: &Server, token: &str) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let socket = socket.connect(server.address.parse().unwrap()).await.unwrap();
+        Self::over(socket, server, token).await
+    }
+
+    async fn over(mut socket: TcpStream, server: &Server, token: &str) -> Self {
+        let request = upgrade("/ws").bearer(token).bytes(&server.address);
+        socket.write_all(&request).await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(within(20, socket.read_u8()).await.unwrap());
+        }
+        assert_eq!(Answer::parse(&head).status, 101, "{}", String::from_utf8_lossy(&head));
+        Self { socket }
+    }
+
+    /// The next frame; `None` at the end of the connection.
+    pub async fn frame(&mut self) -> Option<Frame> {
+        within(20, self.read()).await.ok()
+    }
+
+    async fn read(&mut self) -> std::io::Result<Frame> {
+        let first = self.socket.read_u8().await?;
+        assert_eq!(first & 0xF0, 0x80, "whole frames without extensions");
+        let length = match self.socket.read_u8().await? {
+            126 => self.socket.read_u16().await?.into(),
+            127 => usize::try_from(self.socket.read_u64().await?).unwrap(),
+            short => usize::from(short),
+        };
+        let mut payload = vec![0; length];
+        self.socket.read_exact(&mut payload).await?;
+        Ok(Frame { opcode: first & 0x0F, payload })
+    }
+
+    /// Sends a frame, masked as a client's must be.
+    pub async fn send(&mut self, opcode: u8, payload: &[u8]) {
+        let mask = [7, 99, 250, 33];
+        let mut frame = vec![0x80 | opcode];
+        match payload.len() {
+            length @ 0..=125 => frame.push(0x80 | u8::try_from(length).unwrap()),
+            length @ 126..=65_535 => {
+                frame.push(0x80 | 126);
+                frame.extend_from_slice(&u16::try_from(length).unwrap().to_be_bytes());
+            }
+            length => {
+                frame.push(0x80 | 127);
+                frame.extend_from_slice(&u64::try_from(length).unwrap().to_be_bytes());
+            }
+        }
+        frame.extend_from_slice(&mask);
+        frame.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+        self.send_bytes(&frame).await;
+    }
+
+    pub async fn send_bytes(&mut self, bytes: &[u8]) {
+        self.socket.write_all(bytes).await.unwrap();
+    }
+
+    /// Skips what comes before the closing frame; gives its code.
+    pub async fn closed(&mut self) -> u16 {
+        loop {
+            let frame = self.frame().await.expect("a closing frame");
+            if frame.opcode == CLOSE {
+                return frame.close_code();
+            }
+        }
+    }
+}

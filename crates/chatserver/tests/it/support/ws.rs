@@ -1,0 +1,170 @@
+//! The stream through an independent client (tungstenite), which answers pings by itself as long as it is read. A task
+//! reads all the time, so a test that looks elsewhere is never a slow consumer.
+
+use futures_util::stream::SplitSink;
+use futures_util::{SinkExt, StreamExt};
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use super::{Server, User, within};
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// Frames that may lie unread; no test comes near it.
+const UNREAD: usize = 1_000_000;
+/// How long a frame may take on a busy machine.
+const PATIENCE_S: u64 = 20;
+
+/// What came in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Got {
+    Text(String),
+    Pong(Vec<u8>),
+    Closed(u16, String),
+    /// The connection ended without a closing frame.
+    Broken,
+}
+
+/// An open stream.
+pub struct Ws {
+    sink: SplitSink<Socket, Message>,
+    inbox: mpsc::Receiver<Got>,
+    /// The server's choice among the subprotocols.
+    pub protocol: Option<String>,
+}
+
+impl Ws {
+    /// Opens a stream; refused, it gives the status.
+    pub async fn open(server: &Server, path: &str, headers: &[(&str, &str)]) -> Result<Self, u16> {
+        let mut request = format!("ws://{}{path}", server.address).into_client_request().unwrap();
+        for (name, value) in headers {
+            let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+            request.headers_mut().append(name, HeaderValue::from_str(value).unwrap());
+        }
+        match within(PATIENCE_S, connect_async(request)).await {
+            Ok((socket, response)) => {
+                let protocol = response.headers().get("sec-websocket-protocol");
+                let protocol = protocol.map(|value| value.to_str().unwrap().to_owned());
+                let (sink, stream) = socket.split();
+                let (sender, inbox) = mpsc::channel(UNREAD);
+                tokio::spawn(read_on(stream, sender));
+                Ok(Self { sink, inbox, protocol })
+            }
+            Err(Error::Http(response)) => Err(response.status().as_u16()),
+            Err(error) => panic!("neither upgraded nor refused: {error}"),
+        }
+    }
+
+    /// Opens the stream of a user; the welcome is still to come.
+    pub async fn greeted_next(server: &Server, user: &User) -> Self {
+        let opened = Self::open(server, &format!("/ws?token={}", user.token), &[]).await;
+        opened.unwrap_or_else(|status| panic!("refused with {status}"))
+    }
+
+    /// Opens the stream of a user and takes the welcome.
+    pub async fn connect(server: &Server, user: &User) -> Self {
+        let mut ws = Self::greeted_next(server, user).await;
+        assert_eq!(ws.frame().await["type"], "system");
+        ws
+    }
+
+    pub async fn text(&mut self, text: &str) {
+        self.sink.send(Message::text(text)).await.unwrap();
+    }
+
+    pub async fn json(&mut self, frame: &Value) {
+        self.text(&frame.to_string()).await;
+    }
+
+    pub async fn message(&mut self, message: Message) {
+        self.sink.send(message).await.unwrap();
+    }
+
+    /// Sends if the stream is still there.
+    pub async fn try_json(&mut self, frame: &Value) -> bool {
+        self.sink.send(Message::text(frame.to_string())).await.is_ok()
+    }
+
+    /// The next thing that comes.
+    pub async fn next(&mut self) -> Got {
+        within(PATIENCE_S, self.inbox.recv()).await.unwrap_or(Got::Broken)
+    }
+
+    /// The next frame, which must be a JSON text.
+    #[track_caller]
+    pub fn frame(&mut self) -> impl Future<Output = Value> {
+        let caller = std::panic::Location::caller();
+        async move {
+            match self.next().await {
+                Got::Text(text) => serde_json::from_str(&text).unwrap(),
+                other => panic!("{other:?} instead of a text frame, at {caller}"),
+            }
+        }
+    }
+
+    /// The next so many frames.
+    pub async fn frames(&mut self, count: usize) -> Vec<Value> {
+        let mut frames = Vec::with_capacity(count);
+        for _ in 0..count {
+            frames.push(self.frame().await);
+        }
+        frames
+    }
+
+    /// The error that answers a wrong frame; gives its code.
+    pub async fn error_code(&mut self) -> String {
+        let frame = self.frame().await;
+        assert_eq!(super::http::keys(&frame), ["code", "error", "type"], "{frame}");
+        assert_eq!(frame["type"], "error", "{frame}");
+        assert!(frame["error"].as_str().is_some_and(|error| !error.is_empty()), "{frame}");
+        frame["code"].as_str().unwrap().to_owned()
+    }
+
+    /// Nothing has come in: what the server sent before it answered this ping would be here.
+    pub async fn is_quiet(&mut self) {
+        self.message(Message::Ping(b"still there?".to_vec().into())).await;
+        assert_eq!(self.next().await, Got::Pong(b"still there?".to_vec()));
+    }
+
+    /// The closing frame, after whatever else.
+    pub async fn closed(&mut self) -> (u16, String) {
+        loop {
+            match self.next().await {
+                Got::Closed(code, reason) => return (code, reason),
+                Got::Broken => panic!("broken off without a closing frame"),
+                _ => {}
+            }
+        }
+    }
+
+    /// Takes leave and waits until the server has answered that.
+    pub async fn leave(mut self) {
+        self.message(Message::Close(None)).await;
+        while !matches!(self.next().await, Got::Closed(..) | Got::Broken) {}
+    }
+}
+
+async fn read_on(
+    mut stream: impl StreamExt<Item = Result<Message, Error>> + Unpin,
+    inbox: mpsc::Sender<Got>,
+) {
+    while let Some(Ok(message)) = stream.next().await {
+        let got = match message {
+            Message::Text(text) => Got::Text(text.as_str().to_owned()),
+            Message::Pong(payload) => Got::Pong(payload.to_vec()),
+            Message::Close(frame) => frame.map_or(Got::Closed(1005, String::new()), |frame| {
+                Got::Closed(frame.code.into(), frame.reason.as_str().to_owned())
+            }),
+            _ => continue,
+        };
+        if inbox.send(got).await.is_err() {
+            return;
+        }
+    }
+    let _ = inbox.send(Got::Broken).await;
+}
