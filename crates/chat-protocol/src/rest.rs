@@ -1,5 +1,7 @@
 //! The bodies of `/v1` (contract.md part 1).
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -248,10 +250,10 @@ pub struct Sent {
     /// As in the message object.
     #[serde(rename = "type")]
     #[schema(example = "text")]
-    pub kind: String,
+    pub kind: Cow<'static, str>,
     /// As in the message object.
     #[schema(example = "PENDING")]
-    pub status: String,
+    pub status: Cow<'static, str>,
     /// The key it was sent under, if any.
     #[schema(required)]
     pub client_msg_id: Option<String>,
@@ -277,7 +279,7 @@ pub struct Message {
     /// `text`, `image`, `video`, `audio` or `file`.
     #[serde(rename = "type")]
     #[schema(example = "text")]
-    pub kind: String,
+    pub kind: Cow<'static, str>,
     /// Text.
     pub content: String,
     /// Where the media is; empty where none.
@@ -286,7 +288,7 @@ pub struct Message {
     pub timestamp: Time,
     /// P2P: `PENDING`, `DELIVERED` or `READ`; group: `SENT`.
     #[schema(example = "DELIVERED")]
-    pub status: String,
+    pub status: Cow<'static, str>,
     /// The conversation it is in.
     #[schema(example = 1)]
     pub conversation_id: i64,

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use chat_core::Chat;
 use chat_core::ids::{GroupId, UserId};
-use chat_core::messages::{MessageKind, PostMessage, Recipient};
+use chat_core::messages::{MessageKind, PostMessage, Posted, Recipient};
 use chat_protocol::v1::ClientFrame;
 use serde_json::Value;
 
@@ -21,14 +21,19 @@ impl Dialogue {
         Self { user, recipient: None }
     }
 
-    /// Does what a text frame asks for. Only a refusal is answered; a message that was sent comes back as an event.
+    /// Does what a text frame asks for. A message that was sent comes back as an event, so only a refusal is answered,
+    /// and a repetition: with the first message, because nothing new happens that could come back.
     pub(super) async fn answer(&mut self, chat: &Chat, text: &str) -> Option<Bytes> {
         let done = match parse(text) {
             Frame::PlainText => self.say(chat, text).await,
             Frame::Object(frame) => self.follow(chat, *frame).await,
             Frame::Malformed(reason) => Err(Problem::invalid(reason)),
         };
-        let problem = done.err()?;
+        let problem = match done {
+            Ok(Some(Posted::Duplicate(first))) => return Some(wire::v1_message(&first)),
+            Ok(_) => return None,
+            Err(problem) => problem,
+        };
         if let Some(cause) = problem.cause() {
             tracing::error!(user.id = self.user.0, cause, code = problem.code(), "a frame failed");
         }
@@ -36,36 +41,35 @@ impl Dialogue {
     }
 
     /// Plain text, as typed into a terminal: its line end is not part of it.
-    async fn say(&self, chat: &Chat, text: &str) -> Result<(), Problem> {
+    async fn say(&self, chat: &Chat, text: &str) -> Result<Option<Posted>, Problem> {
         let Some(to) = self.recipient else {
             let sentence = r#"Choose a recipient first: {"action":"set_recipient","user_id":2} or {"action":"set_recipient","group_id":1}"#;
             return Err(Problem::new(400, "no_recipient", sentence));
         };
         let content = text.trim_end_matches(['\r', '\n']).to_owned();
         let message = PostMessage { to, kind: None, content, media_url: String::new(), client_msg_id: None };
-        chat.post(self.user, message).await?;
-        Ok(())
+        Ok(Some(chat.post(self.user, message).await?))
     }
 
-    async fn follow(&mut self, chat: &Chat, frame: ClientFrame) -> Result<(), Problem> {
+    async fn follow(&mut self, chat: &Chat, frame: ClientFrame) -> Result<Option<Posted>, Problem> {
         match (frame.action.as_deref(), frame.kind.as_deref()) {
             (Some("set_recipient"), _) => {
                 let to = recipient(frame.user_id, frame.group_id, "user_id")?;
                 chat.check_recipient(self.user, to).await?;
                 self.recipient = Some(to);
-                Ok(())
+                Ok(None)
             }
             (Some(_), _) => {
                 Err(Problem::new(400, "unknown_action", "Unknown action; the only one is set_recipient"))
             }
             (None, Some("typing")) => {
                 let to = recipient(frame.recipient_id, frame.group_id, "recipient_id")?;
-                Ok(chat.typing(self.user, to).await?)
+                chat.typing(self.user, to).await?;
+                Ok(None)
             }
             (None, Some(kind)) => {
                 let message = message(kind, &frame)?;
-                chat.post(self.user, message).await?;
-                Ok(())
+                Ok(Some(chat.post(self.user, message).await?))
             }
             (None, None) => Err(Problem::invalid("a frame needs an action or a type")),
         }

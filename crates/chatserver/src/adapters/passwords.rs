@@ -1,12 +1,12 @@
 //! Password hashing: argon2id with the parameters that OWASP recommends (19 MiB, two passes, one lane), and checking
 //! the bcrypt hashes of the earlier Go server, which are reported as outdated.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::PasswordVerifier;
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use async_trait::async_trait;
 use chat_core::ports::{Passwords, Verdict};
 use chat_core::{Error, Result};
@@ -24,25 +24,42 @@ const NOBODY: &str =
 /// Hashes on threads of their own, a few at a time.
 pub(crate) struct Argon2Passwords {
     permits: Arc<Semaphore>,
+    /// The working memory of hashes that ran, for those to come: given back, blocks of this size stay with the
+    /// allocator and add up.
+    spare: Arc<Mutex<Vec<Memory>>>,
     waiting: AtomicUsize,
 }
+
+type Memory = Vec<Block>;
 
 impl Argon2Passwords {
     /// At most `at_once` hashes run at a time.
     pub(crate) fn new(at_once: usize) -> Self {
-        Self { permits: Arc::new(Semaphore::new(at_once.max(1))), waiting: AtomicUsize::new(0) }
+        let permits = Arc::new(Semaphore::new(at_once.max(1)));
+        Self { permits, spare: Arc::default(), waiting: AtomicUsize::new(0) }
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Memory) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let _waiting = Waiting::enter(&self.waiting)?;
         let permit = self.permits.clone().acquire_owned().await.map_err(Error::internal)?;
+        let spare = self.spare.clone();
         let working = tokio::task::spawn_blocking(move || {
             // Held until the work is done even if the caller has gone: it is the work that is bounded.
             let _permit = permit;
-            work()
+            let mut memory = lock(&spare).pop().unwrap_or_default();
+            let done = work(&mut memory);
+            lock(&spare).push(memory);
+            done
         });
         working.await.map_err(Error::internal)?
     }
+}
+
+fn lock(spare: &Mutex<Vec<Memory>>) -> std::sync::MutexGuard<'_, Vec<Memory>> {
+    spare.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// One place in the queue; dropping it gives the place back.
@@ -67,39 +84,64 @@ impl Drop for Waiting<'_> {
 #[async_trait]
 impl Passwords for Argon2Passwords {
     async fn hash(&self, password: String) -> Result<String> {
-        self.run(move || {
-            let hash = hasher()?.hash_password(password.as_bytes());
-            hash.map(|hash| hash.to_string()).map_err(Error::internal)
-        })
-        .await
+        self.run(move |memory| hash(memory, &password)).await
     }
 
     async fn verify(&self, password: String, hash: Option<String>) -> Result<Verdict> {
-        self.run(move || verify(&password, hash.as_deref().unwrap_or(NOBODY))).await
+        self.run(move |memory| verify(memory, &password, hash.as_deref().unwrap_or(NOBODY))).await
     }
 }
 
-fn hasher() -> Result<Argon2<'static>> {
-    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(Error::internal)?;
-    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+fn params() -> Result<Params> {
+    Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(Error::internal)
 }
 
-fn verify(password: &str, hash: &str) -> Result<Verdict> {
+/// The argon2id output for a password and a salt.
+fn compute(memory: &mut Memory, password: &str, salt: &[u8]) -> Result<Output> {
+    let params = params()?;
+    memory.resize(params.block_count(), Block::new());
+    let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        .hash_password_into_with_memory(password.as_bytes(), salt, &mut output, memory.as_mut_slice())
+        .map_err(Error::internal)?;
+    Output::new(&output).map_err(Error::internal)
+}
+
+fn hash(memory: &mut Memory, password: &str) -> Result<String> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(|error| Error::internal(error.to_string()))?;
+    let salt = Salt::new(&random).map_err(Error::internal)?;
+    let hash = PasswordHash {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(&params()?).map_err(Error::internal)?,
+        salt: Some(salt),
+        hash: Some(compute(memory, password, &salt)?),
+    };
+    Ok(hash.to_string())
+}
+
+fn verify(memory: &mut Memory, password: &str, hash: &str) -> Result<Verdict> {
     if ["$2a$", "$2b$", "$2y$"].iter().any(|prefix| hash.starts_with(prefix)) {
         let matches = bcrypt::verify(password, hash).unwrap_or(false);
         return Ok(if matches { Verdict::MatchOutdated } else { Verdict::Mismatch });
     }
     // A hash that can't be read can't be matched: such an account can't log in.
     let Ok(parsed) = PasswordHash::new(hash) else { return Ok(Verdict::Mismatch) };
-    if hasher()?.verify_password(password.as_bytes(), &parsed).is_err() {
-        return Ok(Verdict::Mismatch);
-    }
     let present = format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}$");
-    Ok(if hash.starts_with(&present) { Verdict::Match } else { Verdict::MatchOutdated })
+    if let (true, Some(salt), Some(output)) = (hash.starts_with(&present), parsed.salt, parsed.hash) {
+        // The comparison takes the same time wherever they differ.
+        let matches = compute(memory, password, &salt)? == output;
+        return Ok(if matches { Verdict::Match } else { Verdict::Mismatch });
+    }
+    let matches = Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok();
+    Ok(if matches { Verdict::MatchOutdated } else { Verdict::Mismatch })
 }
 
 #[cfg(test)]
 mod tests {
+    use argon2::password_hash::PasswordHasher;
+
     use super::*;
 
     #[tokio::test]
@@ -111,6 +153,11 @@ mod tests {
         assert_eq!(verify("correct horse").await.unwrap(), Verdict::Match);
         assert_eq!(verify("correct horsf").await.unwrap(), Verdict::Mismatch);
         assert_ne!(hash, passwords.hash("correct horse".into()).await.unwrap(), "salted");
+        // The library's own way comes to the same, so the hashes can be read by anybody.
+        let parsed = PasswordHash::new(&hash).unwrap();
+        assert!(Argon2::default().verify_password(b"correct horse", &parsed).is_ok());
+        let theirs = Argon2::default().hash_password(b"battery staple").unwrap().to_string();
+        assert_eq!(passwords.verify("battery staple".into(), Some(theirs)).await.unwrap(), Verdict::Match);
     }
 
     #[tokio::test]

@@ -254,10 +254,10 @@ impl Server {
         assert!(self.ended_within(Duration::from_secs(10)).success(), "{}", self.printed());
     }
 
-    /// Its memory in use, in KiB.
-    pub fn resident_kib(&self) -> u64 {
+    /// Its memory in KiB: `VmRSS`, what it has now, or `VmHWM`, the most that it has had.
+    pub fn resident_kib(&self, which: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(which)?.strip_prefix(':')).unwrap();
         line.split_whitespace().next().unwrap().parse().unwrap()
     }
 }
