@@ -46,12 +46,17 @@ const FAREWELL: Duration = Duration::from_secs(3);
 /// Puts a server together. Nothing is served yet.
 pub(crate) async fn compose(plan: Plan) -> Result<Server> {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    // Before the database is made: one that a refused start left behind would not be new at the next.
+    let given_secret = secret::given(plan.jwt_secret.as_deref())?;
     let listener = bind(&plan.host, plan.port).await?;
     let address = listener.local_addr().context("the listening address is unknown")?;
     let hub = Hub::spawn(cores);
     let options = Options { path: plan.database.clone(), readers: cores.clamp(2, 8) };
     let Opened { store, is_new, backup } = Sqlite::open(&options, hub.sink())?;
-    let secret = secret::load(plan.jwt_secret.as_deref(), &plan.database)?;
+    let secret = match given_secret {
+        Some(secret) => secret,
+        None => secret::kept(&plan.database)?,
+    };
     let tokens = Tokens::new(&TokenOptions { secret, lifetime: plan.token_lifetime });
     let store = Arc::new(store);
     let adapters = Adapters {

@@ -12,20 +12,19 @@ const MIN_BYTES: usize = 32;
 const WELL_KNOWN: [&str; 7] =
     ["default_secret", "changeme", "change-me", "change_me", "secret", "your-secret", "your_secret"];
 
-/// The operator's key if there is one, else the kept one, which is made on the first start.
-pub(crate) fn load(given: Option<&str>, database: &Path) -> Result<Vec<u8>> {
-    match given.filter(|secret| !secret.is_empty()) {
-        Some(secret) => {
-            check(secret).context("JWT_SECRET is refused")?;
-            Ok(secret.as_bytes().to_vec())
-        }
-        None => {
-            let path = kept_at(database);
-            let secret = read_or_make(&path).with_context(|| format!("the key file {}", path.display()))?;
-            check(&secret).with_context(|| format!("the key file {} is refused", path.display()))?;
-            Ok(secret.into_bytes())
-        }
-    }
+/// The operator's key, if there is one.
+pub(crate) fn given(secret: Option<&str>) -> Result<Option<Vec<u8>>> {
+    let Some(secret) = secret.filter(|secret| !secret.is_empty()) else { return Ok(None) };
+    check(secret).context("JWT_SECRET is refused")?;
+    Ok(Some(secret.as_bytes().to_vec()))
+}
+
+/// The kept key of a database, which is made on the first start.
+pub(crate) fn kept(database: &Path) -> Result<Vec<u8>> {
+    let path = kept_at(database);
+    let secret = read_or_make(&path).with_context(|| format!("the key file {}", path.display()))?;
+    check(&secret).with_context(|| format!("the key file {} is refused", path.display()))?;
+    Ok(secret.into_bytes())
 }
 
 fn check(secret: &str) -> Result<()> {
@@ -90,9 +89,9 @@ mod tests {
     fn the_kept_key_is_made_once_for_the_owner_alone() {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("chat.db");
-        let first = load(None, &database).unwrap();
+        let first = kept(&database).unwrap();
         assert_eq!(first.len(), 64);
-        assert_eq!(load(Some(""), &database).unwrap(), first);
+        assert_eq!(kept(&database).unwrap(), first);
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
@@ -102,10 +101,11 @@ mod tests {
     }
 
     #[test]
-    fn the_operators_key_comes_first() {
-        let folder = tempfile::tempdir().unwrap();
+    fn an_empty_key_is_none_given() {
         let key = "0123456789abcdef0123456789abcdef";
-        assert_eq!(load(Some(key), &folder.path().join("chat.db")).unwrap(), key.as_bytes());
-        assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none(), "no file is made");
+        assert_eq!(given(Some(key)).unwrap().as_deref(), Some(key.as_bytes()));
+        assert_eq!(given(Some("")).unwrap(), None);
+        assert_eq!(given(None).unwrap(), None);
+        assert!(given(Some("changeme")).is_err());
     }
 }

@@ -151,8 +151,11 @@ fn a_short_or_well_known_secret_is_refused() {
         "your-secret-key-goes-here-0123456789",
         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
     ] {
-        let refusal = Setup::new().env("JWT_SECRET", bad).refuse();
+        let setup = Setup::new().env("JWT_SECRET", bad);
+        let refusal = setup.refuse();
         refusal.says("JWT_SECRET");
+        // Else the next start would find a database that is not new, and make no demo users.
+        assert!(!setup.path("chatserver.db").exists(), "a refused start left a database behind");
         assert!(refusal.stderr.contains("openssl rand"), "{refusal:?}");
         assert!(!refusal.stderr.contains(bad) && !refusal.stdout.contains(bad), "{refusal:?}");
     }
