@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -32,7 +32,7 @@ pub(crate) struct Connection {
     state: Mutex<State>,
     wake: Notify,
     started: Instant,
-    heard_at: AtomicU32,
+    heard_at: AtomicU64,
     is_closing: AtomicBool,
 }
 
@@ -48,8 +48,8 @@ struct State {
 struct Ping {
     number: u32,
     /// When the unanswered one was queued, on the hub's clock (milliseconds).
-    sent_at: Option<u32>,
-    last_at: u32,
+    sent_at: Option<u64>,
+    last_at: u64,
 }
 
 /// Why the session is called.
@@ -64,11 +64,11 @@ pub(crate) enum Woken {
 }
 
 /// A second ping for confirmations comes so many milliseconds after the first at the earliest.
-const PING_GAP_MS: u32 = 500;
+const PING_GAP_MS: u64 = 500;
 /// A client that was silent for so long is asked for a sign of life.
-const SILENT_MS: u32 = 25_000;
+const SILENT_MS: u64 = 25_000;
 /// A client that does not answer a ping within this is gone.
-const DEAD_MS: u32 = 10_000;
+const DEAD_MS: u64 = 10_000;
 
 impl Connection {
     pub(crate) fn new(
@@ -86,7 +86,7 @@ impl Connection {
             state: Mutex::new(State { outbox: Outbox::replaying(), blocked: false, ping: Ping::default() }),
             wake: Notify::new(),
             started,
-            heard_at: AtomicU32::new(0),
+            heard_at: AtomicU64::new(0),
             is_closing: AtomicBool::new(false),
         };
         connection.heard();
@@ -165,13 +165,13 @@ impl Connection {
     /// Queues a ping behind what the client has yet to confirm, unless one is on its way or was a moment ago.
     fn ask_if_due(&self, state: &mut State) {
         let now = self.now();
-        let recently = state.ping.number > 0 && now.wrapping_sub(state.ping.last_at) < PING_GAP_MS;
+        let recently = state.ping.number > 0 && now.saturating_sub(state.ping.last_at) < PING_GAP_MS;
         if state.outbox.has_unconfirmed() && state.ping.sent_at.is_none() && !recently {
             self.ping(state, now);
         }
     }
 
-    fn ping(&self, state: &mut State, now: u32) {
+    fn ping(&self, state: &mut State, now: u64) {
         state.ping.number = state.ping.number.wrapping_add(1).max(1);
         let frame = encode(Opcode::Ping, &state.ping.number.to_be_bytes());
         if let Pushed::Queued { .. } = state.outbox.push(frame, None, self.limits) {
@@ -183,7 +183,7 @@ impl Connection {
 
     /// Looks after liveness; called every so often by the shard.
     pub(crate) fn tick(&self) {
-        if self.bearer.expires_at <= u64::from(self.now()) {
+        if self.bearer.expires_at <= self.now() {
             self.close(close_codes::TOKEN_EXPIRED, "token expired: log in again");
             return;
         }
@@ -311,12 +311,43 @@ impl Connection {
         self.state().blocked
     }
 
-    /// Milliseconds on the hub's clock; it wraps after 49 days, where saturating differences err on the kind side.
-    fn now(&self) -> u32 {
-        u32::try_from(self.started.elapsed().as_millis() & u128::from(u32::MAX)).unwrap_or(u32::MAX)
+    /// Milliseconds on the hub's clock.
+    fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    /// Milliseconds since the start of a hub that has run for 50 days, which is more than 32 bits hold.
+    const UPTIME_MS: u64 = 50 * 24 * 3600 * 1000;
+
+    async fn connection(expires_at: u64) -> (Connection, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let started = Instant::now().checked_sub(Duration::from_millis(UPTIME_MS)).unwrap();
+        let bearer = Bearer { user: UserId(1), expires_at };
+        (Connection::new(1, bearer, Socket::new(stream), OutboxLimits::default(), started), client)
+    }
+
+    #[tokio::test]
+    async fn a_token_ends_its_stream_however_long_the_server_has_run() {
+        let (expired, _client) = connection(UPTIME_MS - 1000).await;
+        expired.tick();
+        assert!(expired.is_closing());
+        let (valid, _client) = connection(UPTIME_MS + 3_600_000).await;
+        valid.tick();
+        assert!(!valid.is_closing());
     }
 }
