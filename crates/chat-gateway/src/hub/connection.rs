@@ -120,12 +120,12 @@ impl Connection {
         self.after_push(pushed)
     }
 
-    /// Queues a signal, unless the client is not up to date yet (it could overtake the welcome) or slow: of all that
+    /// Queues a signal, unless the client has not been welcomed yet (it must not be overtaken) or is slow: of all that
     /// waits, signals are the least worth waiting for.
     pub(crate) fn push_signal(&self, frame: &Bytes) -> bool {
         let takes_signals = {
             let outbox = &self.state().outbox;
-            !outbox.is_replaying() && outbox.has_room(self.limits)
+            outbox.is_greeted() && outbox.has_room(self.limits)
         };
         takes_signals && self.push(frame.clone(), None)
     }

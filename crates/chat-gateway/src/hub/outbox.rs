@@ -40,6 +40,7 @@ pub(crate) struct Outbox {
     queued_bytes: usize,
     written_of_front: usize,
     replay: Option<Box<Held>>,
+    greeted: bool,
     unconfirmed: Vec<(ConversationId, Seq)>,
     asked: Vec<(ConversationId, Seq)>,
 }
@@ -60,6 +61,7 @@ impl Outbox {
             queued_bytes: 0,
             written_of_front: 0,
             replay: Some(Box::default()),
+            greeted: false,
             unconfirmed: Vec::new(),
             asked: Vec::new(),
         }
@@ -69,9 +71,9 @@ impl Outbox {
         self.queue.is_empty()
     }
 
-    /// Whether the client is still being given what it missed.
-    pub(crate) fn is_replaying(&self) -> bool {
-        self.replay.is_some()
+    /// Whether the client has been given its first frame, which nothing may overtake.
+    pub(crate) fn is_greeted(&self) -> bool {
+        self.greeted
     }
 
     /// Whether more than half of what may wait is free.
@@ -97,6 +99,7 @@ impl Outbox {
         if !fits && !first {
             return Pushed::TooSlow;
         }
+        self.greeted = true;
         self.queued_bytes += frame.len();
         self.queue.push_back(frame);
         if let Some(delivery) = delivery.filter(|delivery| delivery.confirm) {
@@ -286,6 +289,15 @@ mod tests {
         assert!(outbox.go_live(&sent, LIMITS));
         assert_eq!(waiting(&outbox), "2");
         assert_eq!(outbox.push_live(&frame("3"), delivery(1, 3), LIMITS), Pushed::Queued { first: false });
+    }
+
+    #[test]
+    fn a_client_is_greeted_by_its_first_frame_and_not_by_what_is_held_back() {
+        let mut outbox = Outbox::replaying();
+        outbox.push_live(&frame("1"), delivery(1, 1), LIMITS);
+        assert!(!outbox.is_greeted());
+        outbox.push(frame("welcome"), None, LIMITS);
+        assert!(outbox.is_greeted());
     }
 
     #[test]
