@@ -4,8 +4,11 @@ use async_trait::async_trait;
 use chat_core::error::Kind;
 use chat_core::groups::Role;
 use chat_core::ids::{ConversationId, GroupId, MessageId, Rev, Seq, UserId};
-use chat_core::messages::{Message, MessageKind, MessageStore, NewMessage, Page, Posted, Recipient, Status};
+use chat_core::messages::{
+    Media, Mentions, Message, MessageKind, MessageStore, Page, Posted, Recipient, Status, Stretch,
+};
 use chat_core::policy::Action;
+use chat_core::posting::{Destination, NewMessage};
 use chat_core::receipts::Pointers;
 use chat_core::time::Timestamp;
 use chat_core::{Error, Result};
@@ -19,6 +22,14 @@ use crate::{Sqlite, accounts, fault, groups};
 impl MessageStore for Sqlite {
     async fn post(&self, new: NewMessage) -> Result<Posted> {
         self.writer.write(move |tx| post(tx, &new)).await
+    }
+
+    async fn message(&self, _reader: UserId, _id: MessageId) -> Result<Message> {
+        Err(Error::internal("not built yet"))
+    }
+
+    async fn stretch(&self, _reader: UserId, _id: ConversationId, _stretch: Stretch) -> Result<Vec<Message>> {
+        Err(Error::internal("not built yet"))
     }
 
     async fn direct_history(&self, reader: UserId, other: UserId, page: Page) -> Result<Vec<Message>> {
@@ -124,7 +135,8 @@ fn post(tx: &Tx<'_>, new: &NewMessage) -> fault::Result<Posted> {
     if let Some(first) = posted_before(tx, new)? {
         return Ok(Posted::Duplicate(first));
     }
-    let (conversation, recipient_id, group_id) = match new.to {
+    let Destination::To(to) = new.to else { return Err(Error::internal("not built yet").into()) };
+    let (conversation, recipient_id, group_id) = match to {
         Recipient::User(other) => (direct_for_post(tx, new.sender, other, new.at)?, other.0, 0),
         Recipient::Group(group) => {
             (groups::conversation_for(tx, group, new.sender, Action::Post)?, 0, group.0)
@@ -148,25 +160,17 @@ fn post(tx: &Tx<'_>, new: &NewMessage) -> fault::Result<Posted> {
         recipient_id,
         group_id,
         new.kind.as_str(),
-        new.content,
-        new.media_url,
+        new.body.content,
+        new.body.media.first().map_or("", |first| &first.url),
         new.client_msg_id,
         new.at.0
     ])?;
-    Ok(Posted::New(Message {
-        id: MessageId(tx.last_insert_rowid()),
-        conversation,
-        seq,
-        rev,
-        sender: new.sender,
-        to: new.to,
-        kind: new.kind,
-        content: new.content.clone(),
-        media_url: new.media_url.clone(),
-        client_msg_id: new.client_msg_id.clone(),
-        sent_at: new.at,
-        status: status_of(new.to, seq, Pointers::default()),
-    }))
+    let sql =
+        "SELECT id, conversation_id, seq, rev, sender_id, recipient_id, group_id, kind, content, media_url,
+                      client_msg_id, sent_at FROM messages WHERE id = ?1";
+    let id = tx.last_insert_rowid();
+    let message = tx.prepare_cached(sql)?.query_row([id], |row| message(row, |_| Pointers::default()))?;
+    Ok(Posted::New { conversation: None, message, root: None })
 }
 
 /// The first message that the sender posted under this key.
@@ -265,7 +269,18 @@ fn message(row: &Row<'_>, recipient_of: impl Fn(UserId) -> Pointers) -> rusqlite
         to,
         kind: MessageKind::parse(kind).unwrap_or(MessageKind::Text),
         content: row.get(8)?,
-        media_url: row.get(9)?,
+        media: media(row.get(9)?),
+        reply_to: None,
+        thread: None,
+        replies: None,
+        forwarded: None,
+        mentions: Mentions::default(),
+        custom: None,
+        reactions: Vec::new(),
+        edited_at: None,
+        deleted_at: None,
+        pin: None,
+        streaming: None,
         client_msg_id: row.get(10)?,
         sent_at: Timestamp(row.get(11)?),
         status: status_of(to, seq, recipient_of(sender)),
@@ -277,4 +292,8 @@ fn status_of(to: Recipient, seq: Seq, recipient: Pointers) -> Status {
         Recipient::User(_) => Status::of_direct(seq, recipient),
         Recipient::Group(_) => Status::Sent,
     }
+}
+
+fn media(url: String) -> Vec<Media> {
+    if url.is_empty() { Vec::new() } else { vec![Media { url, ..Media::default() }] }
 }
