@@ -6,6 +6,7 @@
 mod accept;
 mod app;
 mod auth;
+mod commands;
 mod http;
 mod hub;
 mod receipts;

@@ -4,10 +4,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use chat_core::ids::{GroupId, MessageId, UserId};
-use chat_core::messages::{
-    DEFAULT_PAGE, MAX_PAGE, Message, MessageKind, Page, PostMessage, Posted, Recipient,
-};
-use chat_protocol::rest;
+use chat_core::messages::{DEFAULT_PAGE, MAX_PAGE, Message, Page, Posted, Recipient};
+use chat_core::posting::{Destination, PostMessage};
+use chat_protocol::message as wire_message;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -15,7 +14,7 @@ use super::extract::{Body, Params, PathId, limit};
 use super::problem::Problem;
 use super::refusals::{Any, BodyRefused, NoSuchUser, OfGroup, Unauthenticated};
 use crate::auth::Caller;
-use crate::{App, wire};
+use crate::{App, commands, wire};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Most conversations that `/v1/chats` lists.
@@ -23,16 +22,16 @@ const MAX_CHATS: u16 = 1000;
 
 /// Sends a message to a user. When it is answered, the message is on disk.
 #[utoipa::path(post, path = "/v1/messages/p2p/{userID}", tag = "messages", security(("bearer" = [])),
-    params(("userID" = i64, Path, minimum = 1), IdempotencyKey), request_body = rest::SendRequest, responses(
-    (status = 201, body = rest::Sent), Unauthenticated, NoSuchUser, Any, BodyRefused,
+    params(("userID" = i64, Path, minimum = 1), IdempotencyKey), request_body = wire_message::SendRequest, responses(
+    (status = 201, body = wire_message::Sent), Unauthenticated, NoSuchUser, Any, BodyRefused,
 ))]
 pub(super) async fn send_to_user(
     Caller(caller): Caller,
     State(app): State<App>,
     PathId(user): PathId,
     headers: HeaderMap,
-    Body(request): Body<rest::SendRequest>,
-) -> Result<(StatusCode, Json<rest::Sent>), Problem> {
+    Body(request): Body<wire_message::SendRequest>,
+) -> Result<(StatusCode, Json<wire_message::Sent>), Problem> {
     let command = command(Recipient::User(UserId(user)), request, &headers)?;
     let posted = app.chat.post(caller, command).await?;
     Ok((StatusCode::CREATED, Json(sent(posted, "P2P message sent successfully"))))
@@ -40,16 +39,16 @@ pub(super) async fn send_to_user(
 
 /// Sends a message to a group; for members. When it is answered, the message is on disk.
 #[utoipa::path(post, path = "/v1/messages/group/{groupID}", tag = "messages", security(("bearer" = [])),
-    params(("groupID" = i64, Path, minimum = 1), IdempotencyKey), request_body = rest::SendRequest, responses(
-    (status = 201, body = rest::Sent), Unauthenticated, OfGroup, Any, BodyRefused,
+    params(("groupID" = i64, Path, minimum = 1), IdempotencyKey), request_body = wire_message::SendRequest, responses(
+    (status = 201, body = wire_message::Sent), Unauthenticated, OfGroup, Any, BodyRefused,
 ))]
 pub(super) async fn send_to_group(
     Caller(caller): Caller,
     State(app): State<App>,
     PathId(group): PathId,
     headers: HeaderMap,
-    Body(request): Body<rest::SendRequest>,
-) -> Result<(StatusCode, Json<rest::Sent>), Problem> {
+    Body(request): Body<wire_message::SendRequest>,
+) -> Result<(StatusCode, Json<wire_message::Sent>), Problem> {
     let command = command(Recipient::Group(GroupId(group)), request, &headers)?;
     let posted = app.chat.post(caller, command).await?;
     Ok((StatusCode::CREATED, Json(sent(posted, "Message sent successfully to group"))))
@@ -65,20 +64,13 @@ struct IdempotencyKey {
     idempotency_key: Option<String>,
 }
 
-fn command(to: Recipient, request: rest::SendRequest, headers: &HeaderMap) -> Result<PostMessage, Problem> {
-    let kind = request.kind.as_deref().map(kind).transpose()?;
-    Ok(PostMessage {
-        to,
-        kind,
-        content: request.content.unwrap_or_default(),
-        media_url: request.media_url.unwrap_or_default(),
-        client_msg_id: client_msg_id(request.client_msg_id, headers)?,
-    })
-}
-
-fn kind(text: &str) -> Result<MessageKind, Problem> {
-    MessageKind::parse(text)
-        .ok_or_else(|| Problem::invalid("type must be one of text, image, video, audio, file"))
+fn command(
+    to: Recipient,
+    mut request: wire_message::SendRequest,
+    headers: &HeaderMap,
+) -> Result<PostMessage, Problem> {
+    request.client_msg_id = client_msg_id(request.client_msg_id, headers)?;
+    commands::post(Destination::To(to), request)
 }
 
 fn client_msg_id(in_body: Option<String>, headers: &HeaderMap) -> Result<Option<String>, Problem> {
@@ -93,15 +85,16 @@ fn client_msg_id(in_body: Option<String>, headers: &HeaderMap) -> Result<Option<
     }
 }
 
-fn sent(posted: Posted, what: &str) -> rest::Sent {
+fn sent(posted: Posted, what: &str) -> wire_message::Sent {
     let (message, duplicate) = match posted {
-        Posted::New(message) => (message, false),
+        Posted::New { message, .. } => (message, false),
         Posted::Duplicate(message) => (message, true),
     };
-    rest::Sent {
+    wire_message::Sent {
         message: what.into(),
         id: message.id.0,
         seq: message.seq.0,
+        rev: message.rev.0,
         timestamp: wire::time(message.sent_at),
         conversation_id: message.conversation.0,
         kind: message.kind.as_str().into(),
@@ -132,35 +125,36 @@ impl PageParams {
 /// A page of the caller's conversation with a user, oldest first.
 #[utoipa::path(get, path = "/v1/messages/history/{userID}", tag = "messages", security(("bearer" = [])),
     params(("userID" = i64, Path, minimum = 1), PageParams), responses(
-    (status = 200, body = rest::History), Unauthenticated, NoSuchUser, Any,
+    (status = 200, body = wire_message::History), Unauthenticated, NoSuchUser, Any,
 ))]
 pub(super) async fn history(
     Caller(caller): Caller,
     State(app): State<App>,
     PathId(user): PathId,
     Params(params): Params<PageParams>,
-) -> Result<Json<rest::History>, Problem> {
+) -> Result<Json<wire_message::History>, Problem> {
     let messages = app.chat.direct_history(caller, UserId(user), params.page()?).await?;
-    Ok(Json(page(messages)))
+    Ok(Json(page(&messages, caller)))
 }
 
 /// A page of a group's conversation, oldest first; for members.
 #[utoipa::path(get, path = "/v1/groups/{id}/messages", tag = "messages", security(("bearer" = [])),
     params(("id" = i64, Path, minimum = 1), PageParams), responses(
-    (status = 200, body = rest::History), Unauthenticated, OfGroup, Any,
+    (status = 200, body = wire_message::History), Unauthenticated, OfGroup, Any,
 ))]
 pub(super) async fn group_history(
     Caller(caller): Caller,
     State(app): State<App>,
     PathId(group): PathId,
     Params(params): Params<PageParams>,
-) -> Result<Json<rest::History>, Problem> {
+) -> Result<Json<wire_message::History>, Problem> {
     let messages = app.chat.group_history(caller, GroupId(group), params.page()?).await?;
-    Ok(Json(page(messages)))
+    Ok(Json(page(&messages, caller)))
 }
 
-fn page(messages: Vec<Message>) -> rest::History {
-    rest::History { count: messages.len(), messages: messages.into_iter().map(wire::message).collect() }
+fn page(messages: &[Message], reader: UserId) -> wire_message::History {
+    let messages: Vec<_> = messages.iter().map(|message| wire::message(message, reader)).collect();
+    wire_message::History { count: messages.len(), messages }
 }
 
 /// How many conversations.
@@ -174,13 +168,13 @@ pub(super) struct ChatParams {
 
 /// The last message of each of the caller's conversations, newest first.
 #[utoipa::path(get, path = "/v1/chats", tag = "messages", security(("bearer" = [])), params(ChatParams), responses(
-    (status = 200, body = Vec<rest::Message>), Unauthenticated, Any,
+    (status = 200, body = Vec<wire_message::Message>), Unauthenticated, Any,
 ))]
 pub(super) async fn chats(
     Caller(caller): Caller,
     State(app): State<App>,
     Params(params): Params<ChatParams>,
-) -> Result<Json<Vec<rest::Message>>, Problem> {
+) -> Result<Json<Vec<wire_message::Message>>, Problem> {
     let messages = app.chat.recent_chats(caller, limit(params.limit, MAX_CHATS, MAX_CHATS)?).await?;
-    Ok(Json(messages.into_iter().map(wire::message).collect()))
+    Ok(Json(messages.iter().map(|message| wire::message(message, caller)).collect()))
 }

@@ -81,7 +81,7 @@ impl From<Error> for Problem {
             Error::WrongCredentials | Error::UnknownCaller => 401,
             Error::NotMember | Error::Forbidden(_) => 403,
             Error::NotFound(_) => 404,
-            Error::Taken(_) => 409,
+            Error::Taken(_) | Error::Conflict { .. } => 409,
             Error::Overloaded | Error::Unavailable(_) => 503,
             Error::Internal(_) => 500,
         };
