@@ -79,11 +79,13 @@ CREATE TABLE message_versions (
 ) STRICT;
 CREATE INDEX message_versions_of ON message_versions (message_id, id);
 
+-- `position` tells which was first, which the wall clock cannot.
 CREATE TABLE reactions (
     message_id INTEGER NOT NULL,
     emoji      TEXT NOT NULL,
     user_id    INTEGER NOT NULL,
     at         INTEGER NOT NULL,
+    position   INTEGER NOT NULL,
     PRIMARY KEY (message_id, emoji, user_id)
 ) STRICT, WITHOUT ROWID;
 
