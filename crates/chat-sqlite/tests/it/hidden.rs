@@ -1,5 +1,6 @@
 //! Deleting for oneself: the message is in no answer to that reader, and in all answers to the others.
 
+use chat_core::accounts::AccountQuery;
 use chat_core::edits::Hidden;
 use chat_core::event::Change;
 use chat_core::ids::{MessageId, UserId};
@@ -108,4 +109,21 @@ async fn whoever_has_hidden_everything_has_no_last_message() {
     assert_eq!(house.store.direct_history(tom, jerry, ALL).await.unwrap(), []);
     house.store.post(message(jerry, Recipient::User(tom), "you there?")).await.unwrap();
     assert_eq!(house.store.last_of_each(tom, 9).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn the_list_of_users_does_not_show_it_either() {
+    let (house, _folder) = House::fresh();
+    let [tom, jerry] = house.users(["tom", "jerry"]).await;
+    house.say(jerry, Recipient::User(tom), "first").await;
+    let last = house.say(jerry, Recipient::User(tom), "last").await;
+    let shown = async |reader, other: UserId| {
+        let query = AccountQuery { prefix: None, after: UserId(0), limit: 9 };
+        let list = house.store.accounts_with_last_message(reader, query).await.unwrap();
+        let (_, last) = list.into_iter().find(|(account, _)| account.id == other).unwrap();
+        last.unwrap().content
+    };
+    assert_eq!(shown(tom, jerry).await, "last");
+    house.store.hide(deed(tom, &last)).await.unwrap();
+    assert_eq!((shown(tom, jerry).await, shown(jerry, tom).await), ("first".into(), "last".into()));
 }
