@@ -37,7 +37,7 @@ async fn an_event_tells_of_everybody_and_a_reading_of_the_reader() {
     let read = async |reader| {
         let message = house.store.message(reader, sent.id).await.unwrap();
         let history = house.store.group_history(reader, group.id, ALL).await.unwrap();
-        assert_eq!(history, [message.clone()]);
+        assert_eq!(history, std::slice::from_ref(&message));
         message.reactions
     };
     assert_eq!(read(jerry).await, [reaction("🧀", 2, &[jerry]), reaction("+1", 1, &[jerry])]);
