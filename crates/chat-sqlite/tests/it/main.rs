@@ -11,3 +11,4 @@ mod messages;
 mod open;
 mod receipts;
 mod support;
+mod sync;
