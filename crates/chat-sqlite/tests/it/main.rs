@@ -20,4 +20,5 @@ mod receipts;
 mod saved;
 mod stretches;
 mod support;
+mod sync;
 mod threads;
