@@ -18,6 +18,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::client::{Client, State};
+use super::told;
 use crate::support::{House, NOW, message};
 
 /// What somebody does; numbers choose among what is there by then.
@@ -380,7 +381,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn a_resumed_client_has_what_a_fresh_one_has(ops in vec(op(), 1..120)) {
+    fn a_resumed_client_has_what_a_fresh_one_has(
+        ops in vec(op(), 1..120),
+        looked_at in vec(any::<Index>(), 12),
+    ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let (house, _folder) = House::fresh();
@@ -389,6 +393,10 @@ proptest! {
                 world.run(op).await;
             }
             world.settle().await;
+            let events = world.house.sink.events();
+            for event in looked_at {
+                told::check(&*world.house.store, &world.users, &events, &events[event.index(events.len())]).await;
+            }
         });
     }
 }
