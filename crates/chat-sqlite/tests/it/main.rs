@@ -2,13 +2,17 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod access;
 mod accounts;
+mod conversations;
 mod groups;
 mod history;
 mod legacy;
 mod log;
+mod members;
 mod messages;
 mod open;
+mod pointers;
 mod receipts;
 mod support;
 mod sync;
