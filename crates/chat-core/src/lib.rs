@@ -8,6 +8,7 @@
 pub mod accounts;
 pub mod error;
 pub mod event;
+pub mod failpoints;
 pub mod groups;
 pub mod ids;
 pub mod messages;

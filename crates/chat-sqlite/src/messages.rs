@@ -8,7 +8,7 @@ use chat_core::messages::{Message, MessageKind, MessageStore, NewMessage, Page, 
 use chat_core::policy::Action;
 use chat_core::receipts::Pointers;
 use chat_core::time::Timestamp;
-use chat_core::{Error, Result};
+use chat_core::{Error, Result, failpoints};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::receipts::pointers;
@@ -17,7 +17,10 @@ use crate::{Sqlite, accounts, fault, groups};
 
 #[async_trait]
 impl MessageStore for Sqlite {
-    async fn post(&self, new: NewMessage) -> Result<Posted> {
+    async fn post(&self, mut new: NewMessage) -> Result<Posted> {
+        if failpoints::is_broken("no_dedupe") {
+            new.client_msg_id = None;
+        }
         self.writer.write(move |tx| post(tx, &new)).await
     }
 
