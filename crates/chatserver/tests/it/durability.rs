@@ -1,14 +1,17 @@
 //! `kill -9` under load: what was answered is there, once, in its place (promises 1, 2 and 3).
+//!
+//! `CRASHES=200` crashes so often; without it, twenty times.
 
 use std::time::{Duration, Instant};
 
+use crate::proof::from_environment;
 use crate::proof::ledger::{Cast, Entry, Load, Retried, retry};
 use crate::proof::verdict::Verdict;
 use crate::support::Server;
 
 const CYCLES: usize = 20;
-/// Shorter runs would prove nothing.
-const MIN_ACKED: usize = 1000;
+/// Acknowledged for each crash, on average; shorter runs would prove nothing.
+const MIN_ACKED: usize = 50;
 
 /// Milliseconds until the crash.
 fn random_delay() -> Duration {
@@ -52,10 +55,11 @@ pub async fn crashes(mut server: Server, cycles: usize) -> Crashes {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_crashes_under_load_lose_double_and_misplace_nothing() {
-    let Crashes { verdict, ledger, acked, retried, slowest_start } = crashes(Server::start(), CYCLES).await;
+    let cycles = from_environment("CRASHES", CYCLES);
+    let Crashes { verdict, ledger, acked, retried, slowest_start } = crashes(Server::start(), cycles).await;
     eprintln!(
-        "{CYCLES} crashes, {acked} acknowledged, {retried:?}, slowest start {slowest_start:?}: {verdict:?}"
+        "{cycles} crashes, {acked} acknowledged, {retried:?}, slowest start {slowest_start:?}: {verdict:?}"
     );
     assert_eq!(verdict, Verdict::clean(&ledger));
-    assert!(acked >= MIN_ACKED, "only {acked} were acknowledged");
+    assert!(acked >= MIN_ACKED * cycles, "only {acked} were acknowledged");
 }

@@ -4,3 +4,8 @@
 pub mod ledger;
 pub mod slow;
 pub mod verdict;
+
+/// How often something is done: as often as this variable says, or as is enough for a run of all tests.
+pub fn from_environment(name: &str, usual: usize) -> usize {
+    std::env::var(name).map_or(usual, |count| count.parse().unwrap_or_else(|_| panic!("{name} is no number")))
+}

@@ -3,11 +3,11 @@
 use super::power::cut;
 use super::power::load::record;
 use crate::durability::crashes;
-use crate::proof::slow::never_reads;
-use crate::support::{Server, Setup};
+use crate::proof::slow::{MAX_GROWN_MIB, never_reads};
+use crate::support::Setup;
 
 const CRASHES: usize = 6;
-const CUTS: u64 = 12;
+const CUTS: usize = 12;
 
 fn broken(way: &str) -> Setup {
     Setup::new().env("CHATSERVER_FAILPOINTS", way)
@@ -30,13 +30,9 @@ async fn crashes_notice_that_keys_are_not_looked_at() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_never_reads_notices_a_queue_without_a_bound() {
-    let sound = never_reads(&Server::start()).await;
-    eprintln!("bounded: {sound:?}");
-    assert!(sound.is_bounded() && sound.lost == 0, "{sound:?}");
     let found = never_reads(&broken("no_queue_bound").start()).await;
     eprintln!("no_queue_bound: {found:?}");
-    assert!(!found.is_bounded() && !found.closed, "{found:?}");
-    assert!(found.grown_mib >= sound.grown_mib + 30, "it grew with what was sent: {sound:?} {found:?}");
+    assert!(found.grown_mib > MAX_GROWN_MIB && !found.closed, "{found:?}");
 }
 
 /// With `synchronous=NORMAL` SQLite syncs at checkpoints only: a crash of the process does no harm, a power cut does.

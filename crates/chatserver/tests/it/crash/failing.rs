@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
 use super::power::load::strace;
+use crate::proof::from_environment;
 use crate::proof::ledger::{Cast, Entry, Load, retry};
 use crate::proof::verdict::Verdict;
 use crate::support::people::p2p;
@@ -78,7 +79,7 @@ async fn a_full_disk_refuses_writes_serves_reads_and_heals_without_a_restart() {
 
 /// Lets the n-th call fail, and the one after it, for several n.
 async fn fails(call: &str, error: &str) {
-    let places = std::env::var("IO_ERRORS").map_or(PLACES, |n| n.parse().expect("IO_ERRORS is a number"));
+    let places = from_environment("IO_ERRORS", PLACES);
     let (mut acked, mut refused) = (0, 0);
     for place in 0..places {
         let first = FIRST_PLACE + place * 7;

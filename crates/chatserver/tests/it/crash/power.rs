@@ -12,18 +12,19 @@ use std::collections::BTreeSet;
 
 use rusqlite::Connection;
 
-use self::disk::Disk;
+use self::disk::{Dice, Disk};
 use self::load::{Recording, record};
 use self::trace::Step;
+use crate::proof::from_environment;
 use crate::support::Setup;
 
 /// Cuts in a run of all tests.
-const CUTS: u64 = 40;
+const CUTS: usize = 40;
 
 /// What so many power cuts have come to.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
-    pub cuts: u64,
+    pub cuts: usize,
     /// Of all cuts together: what a client had been told of before.
     pub told: usize,
     pub lost: usize,
@@ -42,16 +43,15 @@ pub struct Syncs {
     pub syncs: usize,
 }
 
-pub fn cuts() -> u64 {
-    std::env::var("POWER_CUTS").map_or(CUTS, |cuts| cuts.parse().expect("POWER_CUTS is a number"))
-}
-
 /// Cuts the power at so many random places of a recording, each time on the disk as the recording left it there.
-pub fn cut(recording: &Recording, cuts: u64) -> Verdict {
+pub fn cut(recording: &Recording, cuts: usize) -> Verdict {
     let first = recording.steps.iter().position(|step| matches!(step, Step::Told(_))).unwrap();
-    let mut places: Vec<_> = (0..cuts)
-        .map(|seed| (disk::Dice::new(seed).below(recording.steps.len() - first) + first, seed))
-        .collect();
+    let place = |seed| match seed % 8 {
+        // Nothing was told yet: the database is in the making.
+        7 => Dice::new(seed).below(first),
+        _ => first + Dice::new(seed).below(recording.steps.len() - first),
+    };
+    let mut places: Vec<_> = (0..cuts as u64).map(|seed| (place(seed), seed)).collect();
     places.sort_unstable();
     let (mut disk, mut told, mut at) = (Disk::default(), BTreeSet::new(), 0);
     let mut verdict = Verdict { cuts, ..Verdict::default() };
@@ -104,7 +104,7 @@ async fn power_cuts_lose_nothing_that_was_told() {
     assert_eq!((syncs.told, syncs.told_too_early), (load::MESSAGES, 0));
     assert!(syncs.syncs * 4 <= syncs.told, "one fdatasync serves many: {syncs:?}");
 
-    let cuts = cuts();
+    let cuts = from_environment("POWER_CUTS", CUTS);
     let verdict = cut(&recording, cuts);
     eprintln!("{verdict:?}");
     assert_eq!(verdict, Verdict { cuts, told: verdict.told, ..Verdict::default() });

@@ -13,7 +13,7 @@ const EACH: usize = 160;
 /// not mistaken for the database's caches (10 MiB).
 const CHARACTERS: usize = 16_000;
 /// What the server may grow by: the queue (1 MiB), its caches, and buffers of requests under way.
-const MAX_GROWN_MIB: u64 = 32;
+pub const MAX_GROWN_MIB: u64 = 32;
 
 /// What came of it.
 #[derive(Debug)]
@@ -80,4 +80,11 @@ async fn received(server: &Server, user: &User, closed: bool) -> usize {
     }
     let mut ws = Ws::connect(server, user).await;
     ws.frames(SENDERS * EACH).await.iter().filter(|frame| frame["type"] == "text").count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_never_reads_costs_its_queue_and_no_more() {
+    let verdict = never_reads(&Server::start()).await;
+    eprintln!("{verdict:?}");
+    assert!(verdict.is_bounded() && verdict.lost == 0, "{verdict:?}");
 }
