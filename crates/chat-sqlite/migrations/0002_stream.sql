@@ -29,7 +29,8 @@ CREATE TABLE drafts (
     PRIMARY KEY (user_id, conversation_id)
 ) STRICT, WITHOUT ROWID;
 
--- Who is no longer a member, until they are one again.
+-- The last time that somebody ceased to be a member. Whether they are one again is for `members` to say; the row stays,
+-- so that whoever slept through both can be given what was written in between.
 CREATE TABLE departures (
     user_id         INTEGER NOT NULL,
     conversation_id INTEGER NOT NULL,

@@ -1,5 +1,7 @@
 //! Statements about conversations as their members see them.
 
+pub(crate) mod view;
+
 use async_trait::async_trait;
 use chat_core::conversations::{
     ConversationPage, ConversationStore, ConversationView, OwnChange, OwnChanged, Totals,
