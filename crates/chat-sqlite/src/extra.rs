@@ -2,11 +2,11 @@
 //! where a message was forwarded from. Ordinary messages have none, and what cannot be understood reads as nothing.
 
 use chat_core::ids::{MessageId, UserId};
-use chat_core::messages::{Forwarded, Media, Mentions, MessageKind};
+use chat_core::messages::{Forwarded, Media, Mentions, Message, MessageKind};
 use serde::{Deserialize, Serialize};
 
 /// What a message has beside its columns.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, PartialEq, Eq, Default)]
 pub(crate) struct Extra {
     /// All media, or none where the column `media_url` says it all.
     pub(crate) media: Vec<Media>,
@@ -15,25 +15,32 @@ pub(crate) struct Extra {
     pub(crate) forwarded: Option<Forwarded>,
 }
 
-impl Extra {
-    /// As the column holds it; `None` where there is nothing to say.
-    pub(crate) fn encode(&self) -> rusqlite::Result<Option<String>> {
-        let is_bare = self.media.iter().all(is_bare) && self.media.len() < 2;
-        let media: Vec<_> = if is_bare { Vec::new() } else { self.media.iter().map(Attached::of).collect() };
-        let fields = Fields {
-            media,
-            mentions: self.mentions.users.iter().map(|user| user.0).collect(),
-            mention_all: self.mentions.all,
-            custom: self.custom.clone(),
-            forwarded: self.forwarded.map(|from| (from.message.0, from.sender.0)),
-        };
-        if fields == Fields::default() {
-            return Ok(None);
-        }
-        let json = serde_json::to_string(&fields);
-        json.map(Some).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+/// As the column holds it; `None` where the message has nothing beside its columns.
+pub(crate) fn encode(message: &Message) -> rusqlite::Result<Option<String>> {
+    let media = match message.media.as_slice() {
+        [only] if is_bare(only) => &[],
+        all => all,
+    };
+    let fields = Fields {
+        media: media.iter().map(Attached::of).collect(),
+        mentions: message.mentions.users.iter().map(|user| user.0).collect(),
+        mention_all: message.mentions.all,
+        custom: message.custom.clone(),
+        forwarded: message.forwarded.map(|from| (from.message.0, from.sender.0)),
+    };
+    if fields == Fields::default() {
+        return Ok(None);
     }
+    let json = serde_json::to_string(&fields);
+    json.map(Some).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+}
 
+/// Whom mentions name in the table of mentions: 0 stands for all members.
+pub(crate) fn mentioned(mentions: &Mentions) -> impl Iterator<Item = i64> {
+    mentions.users.iter().map(|user| user.0).chain(mentions.all.then_some(0))
+}
+
+impl Extra {
     /// What the column holds; of a later release's fields those that are known here.
     pub(crate) fn decode(json: &str) -> Self {
         let fields: Fields = serde_json::from_str(json).unwrap_or_else(|error| {
@@ -106,17 +113,49 @@ impl Attached {
 
 #[cfg(test)]
 mod tests {
+    use chat_core::ids::{ConversationId, GroupId, Rev, Seq};
+    use chat_core::messages::{Recipient, Status};
+    use chat_core::time::Timestamp;
+
     use super::*;
 
     fn at(url: &str) -> Media {
         Media { url: url.into(), ..Media::default() }
     }
 
+    fn plain() -> Message {
+        Message {
+            id: MessageId(1),
+            conversation: ConversationId(1),
+            seq: Seq(1),
+            rev: Rev(1),
+            sender: UserId(1),
+            to: Recipient::Group(GroupId(1)),
+            kind: MessageKind::Text,
+            content: "hi".into(),
+            media: Vec::new(),
+            reply_to: None,
+            thread: None,
+            replies: None,
+            forwarded: None,
+            mentions: Mentions::default(),
+            custom: None,
+            reactions: Vec::new(),
+            client_msg_id: None,
+            sent_at: Timestamp(0),
+            edited_at: None,
+            deleted_at: None,
+            pin: None,
+            streaming: None,
+            status: Status::Sent,
+        }
+    }
+
     #[test]
     fn an_ordinary_message_has_nothing() {
-        assert_eq!(Extra::default().encode().unwrap(), None);
-        let picture = Extra { media: vec![at("https://example.com/a.png")], ..Extra::default() };
-        assert_eq!(picture.encode().unwrap(), None, "the column has the address");
+        assert_eq!(encode(&plain()).unwrap(), None);
+        let picture = Message { media: vec![at("https://example.com/a.png")], ..plain() };
+        assert_eq!(encode(&picture).unwrap(), None, "the column has the address");
     }
 
     #[test]
@@ -129,28 +168,30 @@ mod tests {
             height: Some(0),
             ..at("https://example.com/b.mp4")
         };
-        let whole = Extra {
+        let whole = Message {
             media: vec![film, at("https://example.com/a.png")],
             mentions: Mentions { users: vec![UserId(2), UserId(3)], all: true },
             custom: Some("{ \"a\": [1, 2.50] }".into()),
             forwarded: Some(Forwarded { message: MessageId(7), sender: UserId(1) }),
+            ..plain()
         };
         let parts = [
-            Extra { media: whole.media.clone(), ..Extra::default() },
-            Extra { media: whole.media[..1].to_vec(), ..Extra::default() },
-            Extra { mentions: Mentions { users: Vec::new(), all: true }, ..Extra::default() },
-            Extra { custom: whole.custom.clone(), ..Extra::default() },
-            Extra { forwarded: whole.forwarded, ..Extra::default() },
+            Message { media: whole.media.clone(), ..plain() },
+            Message { media: whole.media[..1].to_vec(), ..plain() },
+            Message { mentions: Mentions { users: Vec::new(), all: true }, ..plain() },
+            Message { custom: whole.custom.clone(), ..plain() },
+            Message { forwarded: whole.forwarded, ..plain() },
         ];
-        for extra in [whole].into_iter().chain(parts) {
-            let json = extra.encode().unwrap().unwrap();
-            assert_eq!(Extra::decode(&json), extra, "{json}");
+        for message in [whole].into_iter().chain(parts) {
+            let json = encode(&message).unwrap().unwrap();
+            let Message { media, mentions, custom, forwarded, .. } = message;
+            assert_eq!(Extra::decode(&json), Extra { media, mentions, custom, forwarded }, "{json}");
         }
     }
 
     #[test]
     fn what_is_not_understood_is_left_out() {
-        for broken in ["", "{", "[]", "null", "{\"mentions\":\"all\"}"] {
+        for broken in ["", "{", "[1]", "null", "{\"mentions\":\"all\"}"] {
             assert_eq!(Extra::decode(broken), Extra::default(), "{broken}");
         }
         let later =

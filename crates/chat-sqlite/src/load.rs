@@ -12,10 +12,10 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 use crate::extra::Extra;
 use crate::fault;
 
-/// A statement that gives messages `m` as [`stored`] reads them; `$rest` begins with its WHERE. `r` is the recipient's
+/// A statement that gives messages `m` as [`stored`] reads them; what is given begins with its WHERE. `r` is the recipient's
 /// row of a direct message, from whose pointers the status follows.
 macro_rules! select_messages {
-    ($rest:literal) => {
+    ($($rest:tt)+) => {
         concat!(
             "SELECT m.id, m.conversation_id, m.seq, m.rev, m.sender_id, m.recipient_id, m.group_id, m.kind,
                     m.content, m.media_url, m.client_msg_id, m.sent_at, m.reply_to, m.thread_id, m.n_replies,
@@ -23,11 +23,18 @@ macro_rules! select_messages {
                     m.streaming, m.extra, r.delivered_seq, r.read_seq
              FROM messages m
              LEFT JOIN members r ON r.conversation_id = m.conversation_id AND r.user_id = m.recipient_id ",
-            $rest
+            $($rest)+
         )
     };
 }
-pub(crate) use select_messages;
+
+/// That the reader, who has to be `?1`, has not hidden the message.
+macro_rules! is_shown {
+    () => {
+        "NOT EXISTS (SELECT 1 FROM hidden_messages h WHERE h.user_id = ?1 AND h.message_id = m.id)"
+    };
+}
+pub(crate) use {is_shown, select_messages};
 
 /// A message as its own row has it: without the quote and the reactions, which few have.
 pub(crate) struct Stored {
