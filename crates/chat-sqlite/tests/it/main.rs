@@ -10,4 +10,5 @@ mod log;
 mod messages;
 mod open;
 mod receipts;
+mod search;
 mod support;
