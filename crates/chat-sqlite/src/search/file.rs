@@ -196,6 +196,20 @@ pub(super) enum Trouble {
     Database(rusqlite::Error),
 }
 
+impl Trouble {
+    /// Whether it ends with a new index, rather than by waiting for somebody to free the disk or let go of a lock.
+    pub(super) fn is_of_the_file(&self) -> bool {
+        matches!(self, Self::Index(error) if !fault::is_passing(error))
+    }
+}
+
+impl std::fmt::Display for Trouble {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (Self::Index(error) | Self::Database(error)) = self;
+        error.fmt(f)
+    }
+}
+
 impl From<rusqlite::Error> for Trouble {
     fn from(error: rusqlite::Error) -> Self {
         Self::Database(error)

@@ -12,7 +12,6 @@ use rusqlite::{Connection, OpenFlags, Row, params};
 use super::Ear;
 use super::expression::scope;
 use super::file::{self, Shelf, State, Trouble};
-use crate::fault;
 
 /// Most messages in one transaction, and most bytes of text, whichever comes first.
 const BATCH: usize = 4000;
@@ -58,7 +57,10 @@ impl Indexer {
         loop {
             let begun = Instant::now();
             let outcome = self.round();
-            let pause = if outcome.is_ok() { ROUND.saturating_sub(begun.elapsed()) } else { RETRY };
+            let pause = match &outcome {
+                Err(trouble) if !trouble.is_of_the_file() => RETRY,
+                _ => ROUND.saturating_sub(begun.elapsed()),
+            };
             if let Err(trouble) = &outcome {
                 self.recover(trouble);
             }
@@ -121,17 +123,14 @@ impl Indexer {
     /// An index that is no good is taken away, so that the next round makes a new one; what may pass is waited for.
     fn recover(&mut self, trouble: &Trouble) {
         self.session = None;
-        match trouble {
-            Trouble::Index(error) if !fault::is_passing(error) => {
-                tracing::warn!(error = %error, "the search index is no good and is made anew");
-                self.shelf.clear();
-                if let Err(error) = file::discard(&self.shelf.path) {
-                    tracing::warn!(error = %error, "the search index could not be removed; trying again");
-                }
-            }
-            Trouble::Index(error) | Trouble::Database(error) => {
-                tracing::warn!(error = %error, "the search index falls behind; trying again");
-            }
+        if !trouble.is_of_the_file() {
+            tracing::warn!(error = %trouble, "the search index falls behind; trying again");
+            return;
+        }
+        tracing::warn!(error = %trouble, "the search index is no good and is made anew");
+        self.shelf.clear();
+        if let Err(error) = file::discard(&self.shelf.path) {
+            tracing::warn!(error = %error, "the search index could not be removed; trying again");
         }
     }
 

@@ -14,6 +14,7 @@ use chat_core::search::{Order, Search, Term, parse_terms};
 use chat_core::time::Timestamp;
 use chat_sqlite::{Options, Sqlite};
 use rusqlite::{Connection, params};
+use tokio::task::JoinSet;
 
 use crate::support::{House, NOW, Recorder, code, contents, deed, ids, message};
 
@@ -369,11 +370,12 @@ async fn an_index_that_is_gone_or_no_good_is_made_anew() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn whatever_page_of_the_index_is_overwritten_all_is_found_again() {
     let (path, tom, _folder) = closed().await;
     let whole = std::fs::read(index_of(&path)).unwrap();
-    assert!(whole.len() >= 8 * 4096, "{} bytes", whole.len());
+    assert!(whole.len() >= 6 * 4096, "{} bytes", whole.len());
+    let mut tasks = JoinSet::new();
     for page in 0..whole.len() / 4096 {
         let mut broken = whole.clone();
         let mut noise = u8::try_from(page % 251).unwrap();
@@ -381,12 +383,18 @@ async fn whatever_page_of_the_index_is_overwritten_all_is_found_again() {
             noise = noise.wrapping_mul(141).wrapping_add(91);
             *byte = noise;
         }
-        std::fs::write(index_of(&path), broken).unwrap();
-        let house = House::open(&path).unwrap_or_else(|error| panic!("page {page}: {error}"));
-        wait_for(&house, tom, "cheese", &BOTH).await;
-        house.say(tom, Recipient::User(UserId(2)), &format!("page {page}")).await;
-        wait_for(&house, tom, &format!("\"page {page}\""), &[&format!("page {page}")]).await;
+        let folder = tempfile::tempdir().unwrap();
+        let copy = folder.path().join("chat.db");
+        std::fs::copy(&path, &copy).unwrap();
+        std::fs::write(index_of(&copy), broken).unwrap();
+        tasks.spawn(async move {
+            let house = House::open(&copy).unwrap_or_else(|error| panic!("page {page}: {error}"));
+            house.say(tom, Recipient::User(UserId(2)), "green cheese").await;
+            wait_for(&house, tom, "cheese", &["green cheese", "red cheese", "blue cheese"]).await;
+            drop((house, folder));
+        });
     }
+    tasks.join_all().await;
 }
 
 #[tokio::test]
