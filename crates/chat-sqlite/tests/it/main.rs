@@ -22,6 +22,7 @@ mod random;
 mod reactions;
 mod receipts;
 mod saved;
+mod search;
 mod stretches;
 mod support;
 mod sync;
