@@ -68,8 +68,7 @@ pub async fn upgrade(
     url: &ServerUrl,
     token: &str,
 ) -> Result<(TcpStream, Vec<u8>), Error> {
-    let (_, rest) =
-        exchange(&mut socket, url, "/ws", &format!("Authorization: Bearer {token}\r\n")).await?;
+    let (_, rest) = exchange(&mut socket, url, "/ws", &format!("Authorization: Bearer {token}\r\n")).await?;
     Ok((socket, rest))
 }
 

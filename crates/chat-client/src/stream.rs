@@ -34,8 +34,7 @@ impl Stream {
     /// Connects as the user of the token.
     pub async fn connect(url: &ServerUrl, token: &str) -> Result<Self, Error> {
         let (socket, mut early) = connect_raw(url, token).await?;
-        let mut stream =
-            Self { wire: Wire::new(socket), received: VecDeque::new(), pings: 0, answered: 0 };
+        let mut stream = Self { wire: Wire::new(socket), received: VecDeque::new(), pings: 0, answered: 0 };
         let (received, answered) = (&mut stream.received, &mut stream.answered);
         stream.wire.take(&mut early, |incoming| note(incoming, received, answered))?;
         Ok(stream)

@@ -63,13 +63,21 @@ impl Receipt {
     }
 }
 
-/// What came of moving pointers: those that did move.
+/// What came of moving pointers: those that did move, each conversation's together.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Moved(pub Vec<Receipt>);
 
+impl Moved {
+    /// The receipts that are told of together: neighbours of one conversation that concern the same clients. Each run is
+    /// one change, so a store MUST note the place of the first run as that of the first change, and so on.
+    pub fn runs(&self) -> impl Iterator<Item = &[Receipt]> {
+        self.0.chunk_by(|one, next| one.conversation == next.conversation && one.audience == next.audience)
+    }
+}
+
 impl Outcome for Moved {
     fn changes(&self) -> Vec<Change> {
-        if self.0.is_empty() { Vec::new() } else { vec![Change::PointersMoved(self.0.clone())] }
+        self.runs().map(|run| Change::PointersMoved(run.to_vec())).collect()
     }
 }
 
@@ -169,6 +177,31 @@ mod tests {
     #[test]
     fn what_is_read_has_been_delivered() {
         assert_eq!(at(1, 1).moved(at(0, 4), Seq(9)), at(4, 4));
+    }
+
+    #[test]
+    fn those_who_are_told_together_are_one_change() {
+        let group = |id| Audience::Group(ConversationId(id));
+        let receipt = |user, conversation, audience| Receipt {
+            user: UserId(user),
+            conversation: ConversationId(conversation),
+            pointers: at(1, 0),
+            audience,
+            counts: None,
+        };
+        let moved = Moved(vec![
+            receipt(1, 5, group(5)),
+            receipt(2, 5, group(5)),
+            receipt(1, 6, group(6)),
+            receipt(1, 7, Audience::User(UserId(1))),
+            receipt(2, 7, Audience::User(UserId(2))),
+            receipt(2, 8, Audience::User(UserId(2))),
+        ]);
+        assert_eq!(moved.runs().map(<[_]>::len).collect::<Vec<_>>(), [2, 1, 1, 1, 1]);
+        let told: Vec<_> = moved.changes().iter().map(Change::audience).collect();
+        let own = |user| Audience::User(UserId(user));
+        assert_eq!(told, [group(5), group(6), own(1), own(2), own(2)]);
+        assert!(Moved::default().changes().is_empty());
     }
 
     #[test]

@@ -88,7 +88,8 @@ pub(crate) fn own_change(request: StateRequest) -> OwnChange {
     OwnChange { marked_unread, muted_until, archived, pinned, draft }
 }
 
-fn message_id(id: Option<i64>, field: &str) -> Result<Option<MessageId>, Problem> {
+/// The message that a body, frame or query names, where it names one.
+pub(crate) fn message_id(id: Option<i64>, field: &str) -> Result<Option<MessageId>, Problem> {
     id.map(|id| positive(id, field).map(MessageId)).transpose()
 }
 

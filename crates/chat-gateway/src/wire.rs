@@ -71,6 +71,16 @@ pub(crate) fn message(message: &Message, viewer: UserId) -> wire_message::Messag
     }
 }
 
+/// Message objects as `viewer` sees them.
+pub(crate) fn messages(messages: &[Message], viewer: UserId) -> Vec<wire_message::Message> {
+    messages.iter().map(|one| message(one, viewer)).collect()
+}
+
+/// A page of messages as `viewer` sees them, in the order given.
+pub(crate) fn history(page: &[Message], viewer: UserId) -> wire_message::History {
+    wire_message::History { messages: messages(page, viewer), count: page.len() }
+}
+
 fn media(media: &messages::Media) -> wire_message::Media {
     wire_message::Media {
         url: media.url.clone(),
@@ -163,6 +173,13 @@ pub(crate) fn group(group: groups::Group) -> rest::Group {
         owner_id: group.owner.0,
         created_at: time(group.created_at),
     }
+}
+
+/// A group as its conversation tells of it; `None` for a direct one.
+pub(crate) fn group_of(conversation: conversations::Conversation) -> Option<rest::Group> {
+    let conversations::ConversationKind::Group { id, name, owner } = conversation.kind else { return None };
+    let created_at = time(conversation.created_at);
+    Some(rest::Group { id: id.0, name, owner_id: owner.0, created_at })
 }
 
 /// A member of a group.

@@ -29,7 +29,8 @@ CREATE TABLE drafts (
     PRIMARY KEY (user_id, conversation_id)
 ) STRICT, WITHOUT ROWID;
 
--- Who is no longer a member, until they are one again.
+-- The last time that somebody ceased to be a member. Whether they are one again is for `members` to say; the row stays,
+-- so that whoever slept through both can be given what was written in between.
 CREATE TABLE departures (
     user_id         INTEGER NOT NULL,
     conversation_id INTEGER NOT NULL,
@@ -78,11 +79,13 @@ CREATE TABLE message_versions (
 ) STRICT;
 CREATE INDEX message_versions_of ON message_versions (message_id, id);
 
+-- `position` tells which was first, which the wall clock cannot.
 CREATE TABLE reactions (
     message_id INTEGER NOT NULL,
     emoji      TEXT NOT NULL,
     user_id    INTEGER NOT NULL,
     at         INTEGER NOT NULL,
+    position   INTEGER NOT NULL,
     PRIMARY KEY (message_id, emoji, user_id)
 ) STRICT, WITHOUT ROWID;
 

@@ -216,7 +216,8 @@ impl Session {
                     ServerFrame::Hello(hello) => {
                         self.is_greeted = true;
                         // The server's question after that time is a sign of life; the rest is for the way.
-                        self.silence = Duration::from_millis(hello.heartbeat_ms.saturating_mul(2)).max(PATIENCE);
+                        self.silence =
+                            Duration::from_millis(hello.heartbeat_ms.saturating_mul(2)).max(PATIENCE);
                     }
                     ServerFrame::Live(_) => self.options.backoff.reset(),
                     _ => {}

@@ -126,7 +126,8 @@ mod tests {
         let Received::Frame(frame) = live else { panic!("{live:?}") };
         assert_eq!(cursor_of(&frame), Some("c-1"));
         assert_eq!(parsed(r#"{"type":"parade","cursor":"c"}"#).unwrap(), Received::Unknown("parade".into()));
-        for broken in [r#"{"type":"live"}"#, r#"{"cursor":"c"}"#, "[]", "live", r#"{"type":"live","cursor":"#] {
+        for broken in [r#"{"type":"live"}"#, r#"{"cursor":"c"}"#, "[]", "live", r#"{"type":"live","cursor":"#]
+        {
             assert!(parsed(broken).is_err(), "{broken}");
         }
     }

@@ -380,7 +380,12 @@ fn conversation_frame(conversation: Conversation, at: u64) -> ServerFrame {
     ServerFrame::Conversation(v2::ConversationFrame { conversation: Box::new(conversation), cursor })
 }
 
-fn receipt(conversation_id: i64, user_id: i64, (delivered_seq, read_seq): (i64, i64), at: u64) -> ServerFrame {
+fn receipt(
+    conversation_id: i64,
+    user_id: i64,
+    (delivered_seq, read_seq): (i64, i64),
+    at: u64,
+) -> ServerFrame {
     ServerFrame::Receipt(v2::Receipt {
         conversation_id,
         user_id,
