@@ -1,5 +1,6 @@
 //! The route table, from which the OpenAPI document is made. No handler stands here.
 
+mod access;
 mod accounts;
 mod conversations;
 mod edits;
@@ -18,7 +19,10 @@ mod saved;
 mod search;
 mod sending;
 
+use std::sync::LazyLock;
+
 use axum::Router;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -27,7 +31,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::{App, ws};
+use crate::{App, asyncapi, ws};
 use problem::Problem;
 
 #[derive(OpenApi)]
@@ -67,6 +71,8 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(health::readyz))
         .routes(routes!(accounts::register))
         .routes(routes!(accounts::login))
+        .routes(routes!(access::log_out))
+        .routes(routes!(access::change_password))
         .routes(routes!(accounts::test_auth))
         .routes(routes!(accounts::ws_ticket))
         .routes(routes!(accounts::users))
@@ -126,6 +132,7 @@ pub fn router(app: App) -> Router {
     let (api, document) = routes().split_for_parts();
     api.route("/ws", get(ws::upgrade))
         .route("/v1/ws", get(ws::upgrade))
+        .route("/asyncapi.json", get(stream_reference))
         .merge(reference(document))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
@@ -137,6 +144,12 @@ pub fn router(app: App) -> Router {
 fn reference(document: utoipa::openapi::OpenApi) -> SwaggerUi {
     let config = Config::default().validator_url("none").persist_authorization(false);
     SwaggerUi::new("/docs").url("/openapi.json", document).config(config)
+}
+
+/// The AsyncAPI document of the stream.
+async fn stream_reference() -> Response {
+    static DOCUMENT: LazyLock<String> = LazyLock::new(|| asyncapi().to_string());
+    ([(CONTENT_TYPE, "application/json")], DOCUMENT.as_str()).into_response()
 }
 
 async fn not_found() -> Response {

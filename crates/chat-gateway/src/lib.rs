@@ -5,6 +5,7 @@
 
 mod accept;
 mod app;
+mod asyncapi;
 mod auth;
 mod commands;
 mod housekeeping;
@@ -20,6 +21,7 @@ mod ws;
 
 pub use accept::{ServeOptions, serve};
 pub use app::App;
+pub use asyncapi::asyncapi;
 pub use http::{openapi, router};
 pub use hub::{Hub, OutboxLimits};
 pub use tokens::{TokenOptions, Tokens};

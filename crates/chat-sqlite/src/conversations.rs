@@ -7,7 +7,7 @@ use chat_core::conversations::{
     ConversationPage, ConversationStore, ConversationView, OwnChange, OwnChanged, Totals,
 };
 use chat_core::error::Kind;
-use chat_core::ids::{ConversationId, GroupId, MessageId, Seq, UserId};
+use chat_core::ids::{ConversationId, MessageId, Seq, UserId};
 use chat_core::messages::Recipient;
 use chat_core::time::Timestamp;
 use chat_core::{Error, Result};
@@ -90,7 +90,12 @@ impl ConversationStore for Sqlite {
     }
 
     async fn recipient(&self, member: UserId, id: ConversationId) -> Result<Recipient> {
-        self.readers.read(move |db| recipient(db, member, id)).await
+        self.readers
+            .read(move |db| {
+                let snapshot = db.unchecked_transaction()?;
+                Ok(standing::with_recipient(&snapshot, member, id)?.1)
+            })
+            .await
     }
 }
 
@@ -186,15 +191,4 @@ fn change_own_part(
         None => {}
     }
     Ok(OwnChanged { user, view: with_last_message(tx, user, id)? })
-}
-
-fn recipient(db: &Connection, member: UserId, id: ConversationId) -> fault::Result<Recipient> {
-    standing::of_member(db, member, id)?;
-    let sql = "SELECT id FROM groups WHERE conversation_id = ?1";
-    let group = db.prepare_cached(sql)?.query_row([id.0], |row| row.get(0).map(GroupId)).optional()?;
-    if let Some(group) = group {
-        return Ok(Recipient::Group(group));
-    }
-    let (low, high) = view::pair(db, id)?;
-    Ok(Recipient::User(if member == low { high } else { low }))
 }

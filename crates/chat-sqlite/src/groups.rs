@@ -118,7 +118,7 @@ fn role_of_member(db: &Connection, conversation: ConversationId, user: UserId) -
 
 /// Adds a row to `members`, with everything so far as delivered and read. How many members there are is for the caller
 /// to note, together with what else changes in the conversation's row.
-pub(crate) fn join(
+fn join(
     tx: &Tx<'_>,
     conversation: ConversationId,
     user: UserId,

@@ -99,15 +99,6 @@ pub(crate) fn place(db: &Connection, id: ConversationId) -> rusqlite::Result<Opt
     Ok(Some(Place { last, n_members, members }))
 }
 
-/// A member's pointers; both at 0 for somebody who is none.
-pub(crate) fn pointers(
-    db: &Connection,
-    conversation: ConversationId,
-    user: UserId,
-) -> rusqlite::Result<Pointers> {
-    Ok(member(db, conversation, user)?.map_or_else(Pointers::default, |(pointers, _)| pointers))
-}
-
 /// A member's pointers and mark of being unread.
 fn member(
     db: &Connection,

@@ -1,5 +1,6 @@
 //! The command line. Each subcommand has a file of its own.
 
+mod asyncapi;
 mod bench;
 mod chat;
 mod healthcheck;
@@ -35,6 +36,8 @@ enum Command {
     Healthcheck(healthcheck::Args),
     /// Print the OpenAPI document
     Openapi,
+    /// Print the AsyncAPI document of the stream
+    Asyncapi,
 }
 
 /// Runs what the command line asks for.
@@ -46,6 +49,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         Command::Chat(args) => chat::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Openapi => openapi(),
+        Command::Asyncapi => asyncapi::run(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use axum::body::{Bytes, HttpBody};
+use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
@@ -23,31 +23,35 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
-        let content_type = request.headers().get(CONTENT_TYPE);
-        if !content_type.is_none_or(|value| value.to_str().is_ok_and(is_json)) {
-            let sentence = "The body must be JSON: send the header Content-Type: application/json";
-            return Err(Problem::new(415, "unsupported_media_type", sentence));
-        }
+        declared_as_json(&request)?;
         object(&read(request, app.options.body_bytes).await?).map(Self)
     }
 }
 
-/// A JSON body that may be left out.
+/// A JSON body that may be left out, or be null.
 pub(crate) struct OptionalBody<T>(pub(crate) T);
 
 impl<T: DeserializeOwned + Default> FromRequest<App> for OptionalBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
-        let is_declared = request.headers().get(CONTENT_TYPE).is_some();
-        if is_declared && !request.body().is_end_stream() {
-            return Body::from_request(request, app).await.map(|Body(body)| Self(body));
+        let declared = declared_as_json(&request);
+        let bytes = read(request, app.options.body_bytes).await?;
+        if bytes.is_empty() {
+            return Ok(Self(T::default()));
         }
-        match read(request, app.options.body_bytes).await? {
-            bytes if bytes.is_empty() => Ok(Self(T::default())),
-            bytes => object(&bytes).map(Self),
-        }
+        declared?;
+        object::<Option<T>>(&bytes).map(|body| Self(body.unwrap_or_default()))
     }
+}
+
+fn declared_as_json(request: &Request) -> Result<(), Problem> {
+    let content_type = request.headers().get(CONTENT_TYPE);
+    if content_type.is_none_or(|value| value.to_str().is_ok_and(is_json)) {
+        return Ok(());
+    }
+    let sentence = "The body must be JSON: send the header Content-Type: application/json";
+    Err(Problem::new(415, "unsupported_media_type", sentence))
 }
 
 fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {

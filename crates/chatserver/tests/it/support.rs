@@ -1,5 +1,6 @@
 //! What the tests stand on: a server of their own, users, and clients for HTTP and the stream.
 
+pub mod frames;
 pub mod http;
 pub mod jwt;
 pub mod people;

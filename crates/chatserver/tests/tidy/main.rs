@@ -148,6 +148,33 @@ fn every_route_is_in_the_readme() {
     }
 }
 
+/// The names in the first column of a table, below its own head.
+fn first_column(document: &str, heading: &str) -> BTreeSet<String> {
+    let section = document.split(heading).nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
+    let cells = rows.skip(1).filter_map(|row| row.split(" |").next());
+    cells.flat_map(|cell| cell.split('`').step_by(2)).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_frame_is_explained_and_in_the_asyncapi_document() {
+    let explained = read(&root().join("docs/stream.md"));
+    let document = chat_gateway::asyncapi();
+    let mut ops = BTreeSet::new();
+    let mut types = BTreeSet::new();
+    for message in document["channels"]["v2"]["messages"].as_object().unwrap().values() {
+        let pointer = message["$ref"].as_str().unwrap().trim_start_matches('#');
+        let message = document.pointer(pointer).unwrap();
+        let is_op = message["payload"]["properties"]["op"].is_object();
+        let frames = if is_op { &mut ops } else { &mut types };
+        frames.insert(message["name"].as_str().unwrap().to_owned());
+    }
+    // How one says who one is has a section of its own.
+    assert!(ops.remove("auth"));
+    assert_eq!(first_column(&explained, "## What a client sends"), ops);
+    assert_eq!(first_column(&explained, "## What the server sends"), types);
+}
+
 #[test]
 fn architecture_stays_a_map() {
     let map = read(&root().join("ARCHITECTURE.md"));

@@ -1,0 +1,5 @@
+//! The MUSTs of `SyncStore`.
+
+mod client;
+mod random;
+mod told;
