@@ -4,7 +4,7 @@ mod conversations;
 
 use chat_protocol::message::History;
 use chat_protocol::problem::Problem;
-use chat_protocol::{message, rest};
+use chat_protocol::rest;
 use hyper::{Method, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;

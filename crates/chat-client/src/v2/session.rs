@@ -213,6 +213,9 @@ impl Session {
             ServerFrame::Error(refusal) => self.refused(refusal),
             frame => {
                 match &frame {
+                    ServerFrame::Pong(pong) => {
+                        number(pong.id.as_ref()).and_then(|id| self.outbox.settle(id));
+                    }
                     ServerFrame::Hello(hello) => {
                         self.is_greeted = true;
                         // The server's question after that time is a sign of life; the rest is for the way.
