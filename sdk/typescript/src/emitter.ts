@@ -23,7 +23,9 @@ export class Emitter<Events extends object> {
       try {
         (listener as (payload: Events[Name]) => void)(payload);
       } catch (error) {
-        this.#failed(error);
+        // A listener for errors that throws cannot be told of its error.
+        if (name === "error") queueMicrotask(() => { throw error; });
+        else this.#failed(error);
       }
     }
   }

@@ -45,7 +45,7 @@ export interface LinkOptions {
 
 export interface LinkHost {
   cursor(): string | undefined;
-  /** Asks by REST whether the server takes the token: a browser does not tell why a WebSocket was refused. */
+  /** Asks by REST whether the server refuses the token: a browser does not tell why a WebSocket was refused. */
   isRefused(token: string): Promise<boolean>;
   /** Every frame; after a `hello` frames can be sent. */
   frame(frame: ServerFrame): void;
@@ -143,11 +143,11 @@ export class Link {
       if (turn === this.#turn) this.#heard(event.data);
     };
     socket.onclose = (event: { code: number; reason: string }) => {
-      if (turn === this.#turn) void this.#lost(event.code, event.reason);
+      if (turn === this.#turn) this.#lost(event.code, event.reason);
     };
     // What went wrong stands in the close event that follows.
     socket.onerror = () => undefined;
-    this.#timer = setTimeout(() => void this.#lost(ABNORMAL, "no greeting in time"), this.#options.answerMs);
+    this.#timer = setTimeout(() => this.#lost(ABNORMAL, "no greeting in time"), this.#options.answerMs);
   }
 
   #heard(data: unknown): void {
@@ -161,10 +161,13 @@ export class Link {
       this.#watch();
       this.#set({ status: "catching_up" });
     }
+    const isLive = (frame.type === "live" || frame.type === "resync") && this.#status.status === "catching_up";
+    if (isLive) this.#status = { status: "live" };
     this.#host.frame(frame);
-    if (frame.type === "live" || frame.type === "resync") {
+    // Said only now, when what the frame brought is known; a listener may have ended the connection meanwhile.
+    if (isLive && this.#status.status === "live") {
       this.#attempt = 0;
-      if (this.#status.status === "catching_up") this.#set({ status: "live" });
+      this.#host.status(this.#status);
     }
   }
 
@@ -175,22 +178,26 @@ export class Link {
     const isAsked = this.#unansweredSince !== undefined;
     const due = isAsked ? this.#unansweredSince! + answerMs : this.#heardAt + this.#quietMs;
     if (due > now()) this.#timer = setTimeout(() => this.#watch(), due - now());
-    else if (isAsked) void this.#lost(ABNORMAL, "no answer in time");
+    else if (isAsked) this.#lost(ABNORMAL, "no answer in time");
     else this.send({ op: "ping", id: "ping" });
   }
 
-  async #lost(code: number, reason: string): Promise<void> {
+  #lost(code: number, reason: string): void {
     const wasGreeted = this.#isGreeted;
-    const turn = this.#next();
+    const token = this.#token;
+    this.#next();
     this.#host.down(code);
-    const isRefused =
-      code === CLOSE.UNAUTHORIZED || (!wasGreeted && (await this.#host.isRefused(this.#token).catch(() => false)));
-    if (turn !== this.#turn) return;
-    if (isRefused) {
-      this.#refusedToken = this.#token;
-      if (!this.#options.isRefreshable) return this.#end({ status: "unauthorized" });
-    }
     this.#wait(code, reason);
+    if (code === CLOSE.UNAUTHORIZED) this.#refuse(token);
+    else if (!wasGreeted) void this.#host.isRefused(token).then((isRefused) => isRefused && this.#refuse(token));
+  }
+
+  /** The server does not take this token: only another one makes a further try worth while. */
+  #refuse(token: string): void {
+    const { status } = this.#status;
+    if (status === "closed" || token !== this.#token) return;
+    this.#refusedToken = token;
+    if (!this.#options.isRefreshable) this.#end({ status: "unauthorized" });
   }
 
   #wait(code: number, reason: string): void {

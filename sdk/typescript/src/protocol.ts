@@ -209,7 +209,7 @@ export interface ResyncFrame {
 
 export interface AckFrame {
   type: "ack";
-  id: string | number;
+  id: string | number | null;
   message?: Message;
   duplicate?: boolean;
   message_id?: number;
@@ -219,7 +219,7 @@ export interface AckFrame {
 
 export interface ErrorFrame {
   type: "error";
-  id?: string | number | null;
+  id: string | number | null;
   code: string;
   error: string;
   temporary: boolean;
@@ -228,7 +228,8 @@ export interface ErrorFrame {
 
 export interface PongFrame {
   type: "pong";
-  id?: string | number | null;
+  id: string | number | null;
+  server_time: string;
 }
 
 export type ServerFrame =

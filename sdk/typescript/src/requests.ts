@@ -94,9 +94,12 @@ export class Requests {
     for (const request of this.#queue.values()) request.isSent = false;
   }
 
-  acknowledged(frame: AckFrame): void {
-    this.#take(frame.id)?.settle?.resolve(frame);
+  /** Gives what was acknowledged, if that was still waited for. */
+  acknowledged(frame: AckFrame): Op | undefined {
+    const request = this.#take(frame.id);
+    request?.settle?.resolve(frame);
     this.#pump();
+    return request?.op;
   }
 
   /** `false` if the error answers no request. */
@@ -147,7 +150,7 @@ export class Requests {
     if (another) this.#host.changed();
   }
 
-  #take(id: string | number): Request | undefined {
+  #take(id: string | number | null): Request | undefined {
     const request = this.#queue.get(Number(id));
     if (request === undefined) return undefined;
     this.#queue.delete(request.id);

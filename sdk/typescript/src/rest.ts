@@ -6,13 +6,20 @@ import type { Answer, Args, Input, PathsOf } from "./rest-shape.js";
 /** The part of `fetch` that is used. */
 export type FetchLike = (
   url: string,
-  init: { method: string; headers: Record<string, string>; body?: string },
+  init: { method: string; headers: Record<string, string>; body?: string; signal: AbortSignal },
 ) => Promise<{
   ok: boolean;
   status: number;
   headers: { get(name: string): string | null };
   text(): Promise<string>;
 }>;
+
+export interface RestOptions {
+  url: string;
+  token?: () => string | undefined | Promise<string | undefined>;
+  fetch?: FetchLike | undefined;
+  timeoutMs?: number;
+}
 
 interface Untyped {
   path?: object;
@@ -51,15 +58,27 @@ function parseJson(text: string): unknown {
   }
 }
 
+/** The given `fetch`, or the surroundings' own. */
+function fetchOf(given: FetchLike | undefined): FetchLike {
+  // Called as a plain function, because browsers refuse it as a method of another object.
+  const found = given ?? (globalThis as { fetch?: FetchLike }).fetch;
+  if (found === undefined) throw new TypeError("There is no fetch here: give one as an option");
+  return (url, init) => found(url, init);
+}
+
 export class Rest {
   readonly #url: string;
-  readonly #token: () => string | undefined | Promise<string | undefined>;
+  readonly #token: NonNullable<RestOptions["token"]>;
   readonly #fetch: FetchLike;
 
-  constructor(url: string, token: () => string | undefined | Promise<string | undefined>, fetch: FetchLike) {
+  readonly #timeoutMs: number;
+
+  /** Without a `fetch` that of the surroundings is used. */
+  constructor({ url, token, fetch, timeoutMs = 30_000 }: RestOptions) {
     this.#url = url.replace(/\/+$/, "");
-    this.#token = token;
-    this.#fetch = fetch;
+    this.#token = token ?? (() => undefined);
+    this.#fetch = fetchOf(fetch);
+    this.#timeoutMs = timeoutMs;
   }
 
   get<P extends PathsOf<"get">>(path: P, ...[input]: Args<Input<"get", P>>): Promise<Answer<"get", P>> {
@@ -111,6 +130,7 @@ export class Rest {
     const response = await this.#fetch(this.#url + path, {
       method,
       headers,
+      signal: AbortSignal.timeout(this.#timeoutMs),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const data = parseJson(await response.text());
