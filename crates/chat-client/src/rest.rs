@@ -1,7 +1,7 @@
 //! The calls of `/v1`.
 
 use chat_protocol::problem::Problem;
-use chat_protocol::rest;
+use chat_protocol::{message, rest};
 use hyper::{Method, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -89,12 +89,12 @@ impl Client {
     }
 
     /// The last messages of the conversation with a user, oldest first.
-    pub async fn direct_history(&self, user_id: i64, limit: u16) -> Result<rest::History, Error> {
+    pub async fn direct_history(&self, user_id: i64, limit: u16) -> Result<message::History, Error> {
         self.get(&format!("/v1/messages/history/{user_id}?limit={limit}")).await
     }
 
     /// The last messages of a group, oldest first.
-    pub async fn group_history(&self, group_id: i64, limit: u16) -> Result<rest::History, Error> {
+    pub async fn group_history(&self, group_id: i64, limit: u16) -> Result<message::History, Error> {
         self.get(&format!("/v1/groups/{group_id}/messages?limit={limit}")).await
     }
 

@@ -13,28 +13,34 @@ use chat_core::{Chat, Error};
 
 use crate::App;
 use crate::http::problem::Problem;
+use crate::hub::Hub;
 use crate::tokens::{Granted, Tokens};
 
 /// Checks tokens. An account that was found once is not looked up again: accounts are never deleted.
 pub(crate) struct Authenticator {
     chat: Chat,
+    hub: Hub,
     tokens: Tokens,
     known: RwLock<HashSet<UserId>>,
 }
 
 impl Authenticator {
-    pub(crate) fn new(chat: Chat, tokens: Tokens) -> Self {
-        Self { chat, tokens, known: RwLock::default() }
+    pub(crate) fn new(chat: Chat, hub: Hub, tokens: Tokens) -> Self {
+        Self { chat, hub, tokens, known: RwLock::default() }
     }
 
     /// A token for this user, and when it expires (seconds since 1970).
     pub(crate) fn issue(&self, user: UserId) -> Result<(String, i64), Error> {
-        self.tokens.issue(user, self.chat.now()).map_err(Error::internal)
+        let from = self.hub.revocations().tokens_from(user);
+        self.tokens.issue(user, self.chat.now(), from).map_err(Error::internal)
     }
 
-    /// Who the token stands for; `None` if it is not valid or its account is gone.
+    /// Who the token stands for; `None` if it is not valid, was revoked, or its account is gone.
     pub(crate) async fn check(&self, token: &str) -> Result<Option<Granted>, Error> {
         let Some(granted) = self.tokens.verify(token, self.chat.now()) else { return Ok(None) };
+        if self.hub.revocations().has(&granted) {
+            return Ok(None);
+        }
         if self.known.read().unwrap_or_else(PoisonError::into_inner).contains(&granted.user) {
             return Ok(Some(granted));
         }
@@ -54,13 +60,24 @@ impl FromRequestParts<App> for Caller {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
+        let Bearer(granted) = Bearer::from_request_parts(parts, app).await?;
+        Ok(Self(granted.user))
+    }
+}
+
+/// What the token of a request grants, for those who need to know more than whose it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bearer(pub(crate) Granted);
+
+impl FromRequestParts<App> for Bearer {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
         let token = bearer(&parts.headers).ok_or_else(|| {
             unauthenticated("Missing bearer token: send the header Authorization: Bearer <token>")
         })?;
         let granted = app.auth.check(token).await.map_err(|error| Problem::from(error).into_response())?;
-        granted
-            .map(|granted| Self(granted.user))
-            .ok_or_else(|| unauthenticated("Invalid or expired token; log in again"))
+        granted.map(Self).ok_or_else(|| unauthenticated("Invalid or expired token; log in again"))
     }
 }
 

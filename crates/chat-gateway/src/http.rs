@@ -1,13 +1,21 @@
 //! The route table, from which the OpenAPI document is made. No handler stands here.
 
 mod accounts;
+mod conversations;
+mod edits;
 pub(crate) mod extract;
 mod groups;
 mod health;
+mod live_text;
 mod messages;
 mod middleware;
 pub(crate) mod problem;
+mod reactions;
+mod receipts;
 mod refusals;
+mod saved;
+mod search;
+mod sending;
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
@@ -34,7 +42,8 @@ use problem::Problem;
     tags(
         (name = "accounts", description = "Registering, logging in, finding users"),
         (name = "groups", description = "Groups and their members"),
-        (name = "messages", description = "Sending and reading messages"),
+        (name = "conversations", description = "Conversations, and how far their members have come"),
+        (name = "messages", description = "Sending, reading, changing and finding messages"),
         (name = "operation", description = "Whether the server is well"),
     )
 )]
@@ -63,12 +72,46 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(accounts::users_with_chat_info))
         .routes(routes!(accounts::user))
         .routes(routes!(groups::create, groups::list))
+        .routes(routes!(groups::rename))
         .routes(routes!(groups::add_member, groups::members))
-        .routes(routes!(messages::send_to_user))
-        .routes(routes!(messages::send_to_group))
+        .routes(routes!(groups::remove_member, groups::change_role))
+        .merge(conversation_routes())
+        .merge(message_routes())
+}
+
+fn conversation_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(conversations::list))
+        .routes(routes!(conversations::conversation))
+        .routes(routes!(conversations::change_state))
+        .routes(routes!(conversations::typing))
+        .routes(routes!(conversations::unread))
+        .routes(routes!(messages::stretch, sending::send_to_conversation))
+        .routes(routes!(receipts::read))
+        .routes(routes!(receipts::delivered))
+        .routes(routes!(receipts::receipts))
+        .routes(routes!(edits::pins))
+}
+
+fn message_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(sending::send_to_user))
+        .routes(routes!(sending::send_to_group))
         .routes(routes!(messages::history))
         .routes(routes!(messages::group_history))
         .routes(routes!(messages::chats))
+        .routes(routes!(messages::message, edits::edit, edits::delete))
+        .routes(routes!(edits::versions))
+        .routes(routes!(edits::pin, edits::unpin))
+        .routes(routes!(reactions::reactors))
+        .routes(routes!(reactions::react, reactions::unreact))
+        .routes(routes!(sending::forward))
+        .routes(routes!(live_text::append))
+        .routes(routes!(live_text::finish))
+        .routes(routes!(receipts::thread))
+        .routes(routes!(saved::save, saved::unsave))
+        .routes(routes!(saved::saved))
+        .routes(routes!(search::search))
 }
 
 /// The OpenAPI document of the routes.

@@ -5,16 +5,29 @@
 //! `writer.rs` is the message log's engine, `reader.rs` the pool of readers, `open.rs` what happens to a file before
 //! it is served, `legacy.rs` the way in for the earlier Go server's files, and each feature's statements are in the file of the feature's name.
 
+mod access;
 mod accounts;
 mod checkpoint;
+mod conversations;
+mod edits;
+mod extra;
 mod fault;
 mod groups;
+mod in_place;
 mod legacy;
+mod live_text;
+mod load;
 mod messages;
 mod open;
+mod posting;
+mod reactions;
 mod reader;
 mod receipts;
+mod saved;
 mod schema;
+mod search;
+mod standing;
+mod sync;
 mod writer;
 
 use async_trait::async_trait;

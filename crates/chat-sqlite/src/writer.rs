@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use chat_core::Error;
-use chat_core::event::{Event, Outcome};
+use chat_core::event::{Change, Event, Outcome};
 use chat_core::ids::Position;
 use chat_core::ports::EventSink;
 use rusqlite::Connection;
@@ -26,10 +26,11 @@ const QUEUE: usize = 8192;
 const BATCH: usize = 512;
 const CACHE_KIB: i64 = 64 * 1024;
 
-/// What a write works with: the open transaction, and the place in the log that its change will have.
+/// What a write works with: the open transaction, and the place in the log that its first change will have; further
+/// ones of the same write have the next places.
 pub(crate) struct Tx<'a> {
     connection: &'a Connection,
-    /// The position of this write's change.
+    /// The position of this write's first change.
     pub(crate) position: Position,
 }
 
@@ -50,7 +51,7 @@ trait Job: Send {
 
 /// What one run of a job did.
 struct Ran {
-    event: Option<Event>,
+    changes: Vec<Change>,
     failed: bool,
 }
 
@@ -69,11 +70,8 @@ where
         let work = std::panic::AssertUnwindSafe(|| (self.work)(tx));
         let result = std::panic::catch_unwind(work)
             .unwrap_or_else(|_| Err(Fault::Refused(Error::internal("a write panicked"))));
-        let change = result.as_ref().ok().and_then(Outcome::change);
-        let ran = Ran {
-            event: change.map(|change| Event { position: tx.position, change }),
-            failed: result.is_err(),
-        };
+        let changes = result.as_ref().map(Outcome::changes).unwrap_or_default();
+        let ran = Ran { changes, failed: result.is_err() };
         self.result = Some(result);
         ran
     }
@@ -193,22 +191,23 @@ impl Log {
 
     fn transact(&mut self, jobs: &mut [Box<dyn Job>]) -> std::result::Result<Vec<Arc<Event>>, Aborted> {
         execute(&self.connection, "BEGIN IMMEDIATE")?;
-        let mut position = self.position;
+        let mut position = self.position.0;
         let mut events = Vec::with_capacity(jobs.len());
         for job in jobs {
             let changes_before = self.connection.total_changes();
-            let ran = job.run(&Tx { connection: &self.connection, position: Position(position.0 + 1) });
+            let ran = job.run(&Tx { connection: &self.connection, position: Position(position + 1) });
             if ran.failed
                 && (self.connection.total_changes() != changes_before || self.connection.is_autocommit())
             {
                 let _ = execute(&self.connection, "ROLLBACK");
                 return Err(Aborted::ByOne);
             }
-            if let Some(event) = ran.event {
-                position = event.position;
-                events.push(Arc::new(event));
+            for change in ran.changes {
+                position += 1;
+                events.push(Arc::new(Event { position: Position(position), change }));
             }
         }
+        let position = Position(position);
         if let Err(error) = self.finish(position) {
             let _ = execute(&self.connection, "ROLLBACK");
             return Err(error.into());

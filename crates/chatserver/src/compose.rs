@@ -69,7 +69,7 @@ pub(crate) async fn compose(plan: Plan) -> Result<Server> {
     let circumstances =
         demo::Circumstances { wanted: plan.demo, is_loopback: address.ip().is_loopback(), is_new };
     let demo_users = demo::prepare(&chat, circumstances).await?;
-    let app = App::new(chat, hub, tokens, plan.gateway);
+    let app = App::start(chat, hub, tokens, plan.gateway).await.context("the store cannot be read")?;
     Ok(Server { listener, app, store, address, backup, demo_users })
 }
 
@@ -94,7 +94,7 @@ impl Server {
         let router = chat_gateway::router(app.clone());
         chat_gateway::serve(listener, router, ServeOptions::default(), shutdown).await;
         let _ = tokio::time::timeout(FAREWELL, app.all_closed()).await;
-        app.flush_receipts().await;
+        app.flush().await;
         let closed = tokio::task::spawn_blocking(move || store.close()).await;
         if closed.is_err() {
             tracing::error!("the database was not closed in order; it will be recovered at the next start");

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use chat_protocol::rest::Sent;
+use chat_protocol::message::Sent;
 use tokio::task::JoinSet;
 
 use super::audience::Audience;

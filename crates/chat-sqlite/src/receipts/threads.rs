@@ -1,0 +1,48 @@
+//! How far members have come in threads, which are read apart from their conversations.
+
+use chat_core::Error;
+use chat_core::error::Kind;
+use chat_core::ids::{ConversationId, MessageId, Seq, UserId};
+use chat_core::receipts::ThreadView;
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::writer::Tx;
+use crate::{fault, load, standing};
+
+/// The thread below a root, as this member sees it.
+pub(super) fn view(db: &Connection, reader: UserId, root: MessageId) -> fault::Result<ThreadView> {
+    let snapshot = db.unchecked_transaction()?;
+    check_member(&snapshot, reader, root)?;
+    let message = load::load(&snapshot, &[root], Some(reader))?.pop();
+    let message = message.ok_or(Error::NotFound(Kind::Message))?;
+    let sql = "SELECT read_seq FROM thread_pointers WHERE user_id = ?1 AND thread_id = ?2";
+    let read = snapshot.prepare_cached(sql)?.query_row([reader.0, root.0], |row| row.get(0)).optional()?;
+    let read = Seq(read.unwrap_or(0));
+    let sql = "SELECT count(*) FROM messages INDEXED BY messages_in_threads
+               WHERE thread_id = ?1 AND seq > ?2 AND sender_id <> ?3 AND deleted_at IS NULL";
+    let unread = snapshot.prepare_cached(sql)?.query_row([root.0, read.0, reader.0], |row| row.get(0))?;
+    Ok(ThreadView { root: message, read, unread })
+}
+
+/// Moves the member's pointer, never back and never past the conversation's end.
+pub(super) fn read(tx: &Tx<'_>, reader: UserId, root: MessageId, seq: Seq) -> fault::Result<()> {
+    let conversation = check_member(tx, reader, root)?;
+    let sql = "INSERT INTO thread_pointers (user_id, thread_id, read_seq)
+               SELECT ?1, ?2, min(?3, last_seq) FROM conversations WHERE id = ?4
+               ON CONFLICT DO UPDATE SET read_seq = max(read_seq, excluded.read_seq)";
+    tx.prepare_cached(sql)?.execute([reader.0, root.0, seq.0, conversation.0])?;
+    Ok(())
+}
+
+/// The message's conversation; to those who are no members of it the message is not there.
+fn check_member(db: &Connection, reader: UserId, root: MessageId) -> fault::Result<ConversationId> {
+    let not_found = Error::NotFound(Kind::Message);
+    let sql = "SELECT conversation_id FROM messages WHERE id = ?1";
+    let found =
+        db.prepare_cached(sql)?.query_row([root.0], |row| row.get(0).map(ConversationId)).optional()?;
+    let Some(conversation) = found else { return Err(not_found.into()) };
+    match standing::standing(db, reader, conversation)?.role {
+        Some(_) => Ok(conversation),
+        None => Err(not_found.into()),
+    }
+}
