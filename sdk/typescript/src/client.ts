@@ -241,9 +241,9 @@ export class ChatClient {
 
   /** Loads a part of a conversation into the state: without `before_seq` and `after_seq` its newest messages. */
   async history(conversationId: number, of: PageOf = {}): Promise<Message[]> {
-    const search = new URLSearchParams(Object.entries(of).map(([name, value]) => [name, String(value)]));
-    const { data } = await this.rest.request("GET", `/v1/conversations/${conversationId}/messages?${search}`);
-    return this.#receiver.page(conversationId, (data as { messages: Message[] }).messages, of);
+    const path = { id: conversationId };
+    const { messages } = await this.rest.get("/v1/conversations/{id}/messages", { path, query: of });
+    return this.#receiver.page(conversationId, messages, of);
   }
 
   async #changing(op: Op): Promise<Message> {

@@ -12,6 +12,7 @@ import type { AckFrame, AppendFrame, Conversation, HelloFrame, Message } from ".
 import type { Op, ResyncFrame, ServerFrame } from "./protocol.js";
 import type { Requests } from "./requests.js";
 import type { Rest } from "./rest.js";
+import type { Answer } from "./rest-shape.js";
 import { lengthOf, type ChatState, type PageOf } from "./state.js";
 
 /** What an acknowledged op did to its message. */
@@ -199,10 +200,9 @@ export class Receiver {
     void this.#persist(async (isWanted) => {
       let cursor: string | null = null;
       do {
-        const search: string = cursor === null ? "" : `?cursor=${encodeURIComponent(cursor)}`;
-        const { data } = await this.#with.rest.request("GET", `/v1/conversations${search}`);
+        const query: { cursor?: string } = cursor === null ? {} : { cursor };
+        const page: Answer<"get", "/v1/conversations"> = await this.#with.rest.get("/v1/conversations", { query });
         if (!isWanted()) return;
-        const page = data as { conversations: Conversation[]; next_cursor: string | null };
         for (const conversation of page.conversations) {
           this.#with.state.applyConversation(conversation);
           this.#told(conversation);
@@ -217,20 +217,19 @@ export class Receiver {
 
   /** Fetches a message that a piece of text is missing of; pieces that come meanwhile wait for it. */
   #fetch(frame: AppendFrame): void {
-    const { conversation_id, message_id, seq } = frame;
+    const { message_id } = frame;
     const waiting = this.#fetching.get(message_id);
     if (waiting !== undefined) return void waiting.push(frame);
     const pieces = [frame];
     this.#fetching.set(message_id, pieces);
     void this.#persist(async (isWanted) => {
-      const path = `/v1/conversations/${conversation_id}/messages?after_seq=${seq - 1}&limit=1`;
-      const { data } = await this.#with.rest.request("GET", path).catch(refused);
+      const message = await this.#with.rest.get("/v1/messages/{id}", { path: { id: message_id } }).catch(absent);
       if (!isWanted()) return;
       this.#fetching.delete(message_id);
-      const message = (data as { messages: Message[] }).messages.find(({ id }) => id === message_id);
       if (message === undefined) return;
       this.#came(message);
       if (this.#with.state.applyMessage(message)) {
+        const { conversation_id } = message;
         this.#with.events.emit("message", { event: "reloaded", conversation_id, message });
       }
       for (const piece of pieces) this.frame(piece);
@@ -253,9 +252,8 @@ export class Receiver {
 }
 
 /** A message that may not be read (any more) is one that is not there. */
-function refused(error: unknown): { data: unknown } {
-  const isFinal = error instanceof ChatError && (error.status === 403 || error.status === 404);
-  if (isFinal) return { data: { messages: [] } };
+function absent(error: unknown): undefined {
+  if (error instanceof ChatError && (error.status === 403 || error.status === 404)) return undefined;
   throw error;
 }
 

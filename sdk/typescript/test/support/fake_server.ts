@@ -23,11 +23,9 @@ function fakeFetch(rest: Stage["rest"], asked: string[]): FetchLike {
   return async (url) => {
     const path = url.replace("http://chat.test", "");
     asked.push(path);
-    const after = /after_seq=(\d+)/.exec(path);
-    const page = rest.messages.filter(({ seq }) => after === null || seq > Number(after[1]));
-    const body = path.startsWith("/v1/conversations?") || path === "/v1/conversations"
-      ? { conversations: rest.conversations, next_cursor: null }
-      : { messages: page };
+    const one = /^\/v1\/messages\/(\d+)$/.exec(path);
+    const list = { conversations: rest.conversations, next_cursor: null };
+    const body = one === null ? list : rest.messages.find(({ id }) => id === Number(one[1]));
     const { status } = rest;
     return { ok: status < 400, status, headers: { get: () => null }, text: async () => JSON.stringify(body) };
   };

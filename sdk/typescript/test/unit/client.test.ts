@@ -103,7 +103,7 @@ test("a missing piece of text is fetched, and pieces that come meanwhile are not
   piece(5, 4, "e");
   piece(6, 5, "f");
   await turns();
-  assert.deepEqual(set.asked, ["/v1/conversations/1/messages?after_seq=0&limit=1"]);
+  assert.deepEqual(set.asked, ["/v1/messages/101"]);
   assert.equal(set.client.state.message(101)?.content, "abcdef");
   assert.deepEqual(set.heard, ["created a", "append b", "reloaded abcd", "append e", "append f"]);
   set.client.close();
