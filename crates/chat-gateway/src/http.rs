@@ -9,6 +9,7 @@ mod health;
 mod live_text;
 mod messages;
 mod middleware;
+mod presence;
 pub(crate) mod problem;
 mod reactions;
 mod receipts;
@@ -86,6 +87,7 @@ fn conversation_routes() -> OpenApiRouter<App> {
         .routes(routes!(conversations::change_state))
         .routes(routes!(conversations::typing))
         .routes(routes!(conversations::unread))
+        .routes(routes!(presence::presence))
         .routes(routes!(messages::stretch, sending::send_to_conversation))
         .routes(routes!(receipts::read))
         .routes(routes!(receipts::delivered))

@@ -141,7 +141,7 @@ fn settle(
 fn make_direct(tx: &Tx<'_>, new: &NewMessage, other: UserId) -> rusqlite::Result<Conversation> {
     let (low, high) = (new.sender.min(other), new.sender.max(other));
     let sql = "INSERT INTO conversations (rev, n_members, created_at, position, meta_position)
-               VALUES (1, 2, ?1, ?2, ?2)";
+               VALUES (0, 2, ?1, ?2, ?2)";
     tx.prepare_cached(sql)?.execute([new.at.0, tx.position.0])?;
     let id = ConversationId(tx.last_insert_rowid());
     tx.prepare_cached("INSERT INTO directs (low, high, conversation_id) VALUES (?1, ?2, ?3)")?
@@ -150,7 +150,7 @@ fn make_direct(tx: &Tx<'_>, new: &NewMessage, other: UserId) -> rusqlite::Result
                VALUES (?1, ?2, 'member', ?4, ?5), (?1, ?3, 'member', ?4, ?5)";
     tx.prepare_cached(sql)?.execute([id.0, low.0, high.0, new.at.0, tx.position.0])?;
     let kind = ConversationKind::Direct(low, high);
-    Ok(Conversation { id, kind, rev: Rev(1), last_seq: Seq(0), n_members: 2, created_at: new.at })
+    Ok(Conversation { id, kind, rev: Rev(0), last_seq: Seq(0), n_members: 2, created_at: new.at })
 }
 
 /// The message as it will be, but for its numbers.

@@ -118,7 +118,7 @@ fn path_id(text: &str) -> Result<i64, Problem> {
 }
 
 fn no_id() -> Problem {
-    Problem::invalid("an id in the path must be a positive integer")
+    Problem::invalid("the id in the path must be a positive integer")
 }
 
 /// The number that is spelt so, in digits alone, if it is a positive 64-bit one.
