@@ -11,7 +11,7 @@ export const FATES = ["cut", "reset", "half_to_client", "half_to_server", "hole"
 export type Fate = (typeof FATES)[number];
 
 /** A connection lives from so long to so long. */
-const LIFE_MS = [30, 900] as const;
+const LIFE_MS = [20, 400] as const;
 const MAX_DELAY_MS = 15;
 /** How long the open half of a half-closed connection stays. */
 const HALF_MS = 250;
