@@ -3,12 +3,23 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod accounts;
+mod edits;
 mod groups;
+mod hidden;
 mod history;
+mod ledger;
 mod legacy;
+mod live_text;
 mod log;
 mod messages;
 mod open;
+mod posting;
+mod random;
+mod reactions;
 mod receipts;
 mod search;
+mod saved;
+mod stretches;
 mod support;
+mod sync;
+mod threads;

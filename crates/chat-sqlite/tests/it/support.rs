@@ -15,6 +15,7 @@ use chat_core::receipts::Delivered;
 use chat_core::time::Timestamp;
 use chat_core::{Error, Result};
 use chat_sqlite::{OpenError, Opened, Options, Sqlite};
+use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 
 /// The time at which everything in these tests happens.
@@ -73,6 +74,11 @@ impl House {
         self.sqlite.close();
         drop(self);
         Self::open(&path).unwrap()
+    }
+
+    /// The rows behind the store, for what its answers do not tell.
+    pub fn rows(&self) -> Connection {
+        Connection::open_with_flags(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap()
     }
 
     pub async fn user(&self, name: &str) -> UserId {

@@ -1,0 +1,4 @@
+//! The MUSTs of `SyncStore`.
+
+mod client;
+mod random;
