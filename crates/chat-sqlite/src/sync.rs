@@ -17,7 +17,7 @@ use rusqlite::Connection;
 
 use crate::conversations::view;
 use crate::{Sqlite, fault, load, receipts};
-use gather::{Item, What};
+use gather::{Gathered, Item, What};
 
 #[async_trait]
 impl SyncStore for Sqlite {
@@ -45,7 +45,7 @@ fn changes(db: &Connection, user: UserId, after: Position, limit: u16) -> fault:
     let snapshot = db.unchecked_transaction()?;
     let end = self::end(&snapshot)?;
     let limit = usize::from(limit.max(1));
-    let mut items = gather::gather(&snapshot, user, (after, end), limit)?;
+    let Gathered { mut items, left } = gather::gather(&snapshot, user, (after, end), limit)?;
     let complete = items.len() <= limit;
     let mut up_to = end;
     if let (false, Some(last)) = (complete, items.get(limit - 1)) {
@@ -53,6 +53,7 @@ fn changes(db: &Connection, user: UserId, after: Position, limit: u16) -> fault:
         up_to = last.position;
         items.truncate(items.partition_point(|item| item.position <= up_to));
     }
+    items.splice(..0, left);
     Ok(Changes { events: read(&snapshot, user, items)?, up_to, complete })
 }
 

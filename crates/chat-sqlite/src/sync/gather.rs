@@ -38,14 +38,21 @@ impl Item {
     }
 }
 
-/// The first things that changed for the user after one place and up to another: all of them if there are no more than
-/// `limit`, else more than `limit`. In the order of their places.
+/// What was found, in the order of places.
+pub(super) struct Gathered {
+    /// The first things that changed: all of them if there are no more than the limit, else more than the limit.
+    pub(super) items: Vec<Item>,
+    /// Conversations that the user is to forget, all at the first of all places.
+    pub(super) left: Vec<Item>,
+}
+
+/// What changed for the user after one place and up to another.
 pub(super) fn gather(
     db: &Connection,
     user: UserId,
     (after, end): (Position, Position),
     limit: usize,
-) -> rusqlite::Result<Vec<Item>> {
+) -> rusqlite::Result<Gathered> {
     let mut gatherer = Gatherer { db, user, after, horizon: end, limit, items: Vec::new() };
     gatherer.own()?;
     for conversation in concerned(db, user, after)? {
@@ -53,7 +60,27 @@ pub(super) fn gather(
         gatherer.narrow();
     }
     gatherer.narrow();
-    Ok(gatherer.items)
+    let items = gatherer.items;
+    let mut left = left(db, user, after)?;
+    // Of what such a conversation has had since, nothing is told. Were the client cut before it hears that it is to
+    // forget it, and the user a member again when it comes back, it would have a hole: so it hears of that first.
+    let first = items.iter().chain(&left).map(|item| item.position).min();
+    for (item, first) in left.iter_mut().zip(first.into_iter().cycle()) {
+        item.position = first;
+    }
+    Ok(Gathered { items, left })
+}
+
+/// The conversations of which the user ceased to be a member and is none now.
+fn left(db: &Connection, user: UserId, after: Position) -> rusqlite::Result<Vec<Item>> {
+    let sql = "SELECT d.position, d.conversation_id FROM departures d
+               WHERE d.user_id = ?1 AND d.position > ?2 AND NOT EXISTS (
+                   SELECT 1 FROM members m WHERE m.conversation_id = d.conversation_id AND m.user_id = d.user_id)";
+    let mut statement = db.prepare_cached(sql)?;
+    let rows = statement.query_map([user.0, after.0], |row| {
+        Ok(Item { position: Position(row.get(0)?), what: What::Left(ConversationId(row.get(1)?)) })
+    })?;
+    rows.collect()
 }
 
 /// A conversation of the user's in which something changed.
@@ -226,20 +253,14 @@ impl Gatherer<'_> {
         Ok(())
     }
 
-    /// What concerns the user apart from the conversations of which they are a member.
+    /// What the user did to messages for themselves.
     fn own(&mut self) -> rusqlite::Result<()> {
         let hidden = "SELECT position, conversation_id, message_id FROM hidden_messages
                       WHERE user_id = ?1 AND position > ?2 ORDER BY position LIMIT ?3";
         self.own_of(hidden, |row| Ok(What::Hidden(ConversationId(row.get(1)?), MessageId(row.get(2)?))))?;
         let saved = "SELECT position, message_id, saved FROM saved_messages
                      WHERE user_id = ?1 AND position > ?2 ORDER BY position LIMIT ?3";
-        self.own_of(saved, |row| Ok(What::Saved(MessageId(row.get(1)?), row.get(2)?)))?;
-        let left = "SELECT d.position, d.conversation_id FROM departures d
-                    WHERE d.user_id = ?1 AND d.position > ?2 AND NOT EXISTS (
-                        SELECT 1 FROM members m
-                        WHERE m.conversation_id = d.conversation_id AND m.user_id = d.user_id)
-                    ORDER BY d.position LIMIT ?3";
-        self.own_of(left, |row| Ok(What::Left(ConversationId(row.get(1)?))))
+        self.own_of(saved, |row| Ok(What::Saved(MessageId(row.get(1)?), row.get(2)?)))
     }
 
     fn own_of(

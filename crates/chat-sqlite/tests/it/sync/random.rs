@@ -18,6 +18,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::client::{Client, State};
+use super::told;
 use crate::support::{House, NOW, message};
 
 /// What somebody does; numbers choose among what is there by then.
@@ -245,10 +246,13 @@ impl World {
                 let client = client.index(self.clients.len());
                 let client = &mut self.clients[client];
                 if !client.past.is_empty() {
-                    let (cursor, state) = to.get(&client.past).clone();
+                    let to = to.index(client.past.len());
+                    let (cursor, state) = client.past[to].clone();
                     client.cursor = cursor;
                     if *forgets {
                         client.state = state;
+                        // Nor was it given the later ones then.
+                        client.past.truncate(to);
                     }
                 }
             }
@@ -380,7 +384,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn a_resumed_client_has_what_a_fresh_one_has(ops in vec(op(), 1..120)) {
+    fn a_resumed_client_has_what_a_fresh_one_has(
+        ops in vec(op(), 1..120),
+        looked_at in vec(any::<Index>(), 12),
+    ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let (house, _folder) = House::fresh();
@@ -389,6 +396,10 @@ proptest! {
                 world.run(op).await;
             }
             world.settle().await;
+            let events = world.house.sink.events();
+            for event in looked_at {
+                told::check(&*world.house.store, &world.users, &events, &events[event.index(events.len())]).await;
+            }
         });
     }
 }
