@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
-use chat_core::Error;
 use chat_core::event::{Change, Event, Outcome};
 use chat_core::ids::Position;
 use chat_core::ports::EventSink;
+use chat_core::{Error, failpoints};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use tokio::sync::{mpsc, oneshot};
@@ -25,6 +25,8 @@ const QUEUE: usize = 8192;
 /// Most writes in one transaction.
 const BATCH: usize = 512;
 const CACHE_KIB: i64 = 64 * 1024;
+/// A way in which tests break the server.
+const ACK_BEFORE_COMMIT: &str = "ack_before_commit";
 
 /// What a write works with: the open transaction, and the place in the log that its first change will have; further
 /// ones of the same write have the next places.
@@ -172,8 +174,11 @@ impl Log {
         }
         match self.transact(&mut jobs) {
             Ok(events) => {
+                failpoints::pass("after_commit");
                 self.sink.publish(&events);
+                failpoints::pass("after_publish");
                 jobs.into_iter().for_each(|job| job.answer(Ok(())));
+                self.commit_late();
             }
             Err(Aborted::ByOne) if jobs.len() > 1 => {
                 // One of them failed half-way: each gets a transaction of its own, so that only that one is lost.
@@ -205,6 +210,7 @@ impl Log {
             for change in ran.changes {
                 position += 1;
                 events.push(Arc::new(Event { position: Position(position), change }));
+                failpoints::pass("after_insert");
             }
         }
         let position = Position(position);
@@ -221,7 +227,19 @@ impl Log {
             let sql = "UPDATE log SET position = ?1 WHERE only_row = 1";
             self.connection.prepare_cached(sql)?.execute([position.0])?;
         }
+        failpoints::pass("before_commit");
+        if failpoints::is_broken(ACK_BEFORE_COMMIT) {
+            return Ok(());
+        }
         execute(&self.connection, "COMMIT")
+    }
+
+    /// The commit of a server that a test has broken so that it answers first.
+    fn commit_late(&self) {
+        if failpoints::is_broken(ACK_BEFORE_COMMIT) {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            let _ = execute(&self.connection, "COMMIT");
+        }
     }
 
     /// After a failed commit the state of the handle is not to be trusted: a second fsync may succeed without having
@@ -266,7 +284,8 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     // Else a statement is prepared anew whenever its parameters differ from those it was first planned for.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
+    let synchronous = if failpoints::is_broken("sync_normal") { "NORMAL" } else { "FULL" };
+    connection.pragma_update(None, "synchronous", synchronous)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     // The checkpointer does it, on a connection of its own.

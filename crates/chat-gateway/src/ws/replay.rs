@@ -32,6 +32,10 @@ pub(super) async fn backlog(app: &App, connection: &Arc<Connection>, live_from: 
         let is_last = page.len() < usize::from(PAGE);
         for message in page {
             after = message.id;
+            // This stream has no way to say that a message is deleted, and nothing is left of it to be shown.
+            if message.deleted_at.is_some() {
+                continue;
+            }
             let confirm = message.sender != user;
             let delivery = Delivery { conversation: message.conversation, seq: message.seq, confirm };
             if !push(connection, wire::v1::message(&message), Some(delivery)).await {

@@ -11,11 +11,13 @@
 )]
 
 mod accounts;
+mod crash;
 mod durability;
 mod groups;
 mod login;
 mod messages;
 mod operation;
+mod proof;
 mod requests;
 mod stream;
 mod support;
