@@ -7,13 +7,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use chat_core::event::{Change, Event, Outcome};
 use chat_core::ids::Position;
 use chat_core::ports::EventSink;
 use chat_core::{Error, failpoints};
-use rusqlite::Connection;
 use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::checkpoint::Checkpointer;
@@ -25,6 +26,9 @@ const QUEUE: usize = 8192;
 /// Most writes in one transaction.
 const BATCH: usize = 512;
 const CACHE_KIB: i64 = 64 * 1024;
+/// How long a batch waits for somebody else's lock; and once one has waited in vain, how long those after it do.
+const LOCK_WAIT: Duration = Duration::from_secs(5);
+const LOCK_WAIT_AGAIN: Duration = Duration::from_millis(100);
 /// A way in which tests break the server.
 const ACK_BEFORE_COMMIT: &str = "ack_before_commit";
 
@@ -159,13 +163,14 @@ struct Log {
     path: PathBuf,
     position: Position,
     sink: Arc<dyn EventSink>,
+    waits_shortly: bool,
 }
 
 impl Log {
     fn open(path: &Path, sink: Arc<dyn EventSink>) -> rusqlite::Result<Self> {
         let connection = connect(path)?;
         let position = stored_position(&connection)?;
-        Ok(Self { connection, path: path.to_owned(), position, sink })
+        Ok(Self { connection, path: path.to_owned(), position, sink, waits_shortly: false })
     }
 
     fn commit(&mut self, mut jobs: Vec<Box<dyn Job>>) {
@@ -174,6 +179,9 @@ impl Log {
         }
         match self.transact(&mut jobs) {
             Ok(events) => {
+                if self.waits_shortly {
+                    self.waits_shortly(false);
+                }
                 failpoints::pass("after_commit");
                 self.sink.publish(&events);
                 failpoints::pass("after_publish");
@@ -190,6 +198,7 @@ impl Log {
                 let reason = error.to_string();
                 jobs.into_iter().for_each(|job| job.answer(Err(&reason)));
                 self.reopen();
+                self.waits_shortly(error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy));
             }
         }
     }
@@ -242,6 +251,12 @@ impl Log {
         }
     }
 
+    /// Whoever waited behind a batch that waited in vain must not wait as long once more.
+    fn waits_shortly(&mut self, shortly: bool) {
+        let wait = if shortly { LOCK_WAIT_AGAIN } else { LOCK_WAIT };
+        self.waits_shortly = self.connection.busy_timeout(wait).is_ok() && shortly;
+    }
+
     /// After a failed commit the state of the handle is not to be trusted: a second fsync may succeed without having
     /// written what the first one failed on.
     fn reopen(&mut self) {
@@ -279,7 +294,7 @@ impl From<rusqlite::Error> for Aborted {
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
-    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.busy_timeout(LOCK_WAIT)?;
     connection.set_prepared_statement_cache_capacity(128);
     // Else a statement is prepared anew whenever its parameters differ from those it was first planned for.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;

@@ -7,7 +7,7 @@ export { Rest, type FetchLike } from "./rest.js";
 export { ChatState, type PageOf, type Pointers } from "./state.js";
 export type { Status, WebSocketClass, WebSocketLike } from "./link.js";
 export type { ChatEvents, ChatOptions, MessageEvent } from "./options.js";
-export type { Storage } from "./outbox.js";
+export type { OutboxStorage } from "./outbox.js";
 export type * from "./protocol.js";
 export type { Answer, Input, PathsOf } from "./rest-shape.js";
 export type { components, paths } from "./rest-types.js";

@@ -17,7 +17,7 @@ import type {
   SavedFrame,
   TypingFrame,
 } from "./protocol.js";
-import type { Storage } from "./outbox.js";
+import type { OutboxStorage } from "./outbox.js";
 
 export interface ChatOptions {
   /** Where the server is, such as `https://chat.example.com`. */
@@ -32,7 +32,7 @@ export interface ChatOptions {
   /** Needed in Node before 22, which has none of its own: give it that of `ws`. */
   WebSocket?: WebSocketClass;
   /** Where messages that wait to be accepted outlive the program. */
-  storage?: Storage;
+  storage?: OutboxStorage;
   /** Under which key; one for each user and device. */
   storageKey?: string;
   /** Load the list of conversations at first and after a `resync`; on unless `false`. */

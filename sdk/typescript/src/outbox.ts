@@ -6,7 +6,7 @@
 import type { Op } from "./protocol.js";
 
 /** Where the outbox lives, such as a wrapper of `localStorage`; one for each user and device. */
-export interface Storage {
+export interface OutboxStorage {
   get(key: string): string | null | undefined | Promise<string | null | undefined>;
   set(key: string, value: string): void | Promise<void>;
 }
@@ -35,13 +35,13 @@ export function parseSaved(text: string | null | undefined): Saved {
 }
 
 export class Outbox {
-  readonly #storage: Storage;
+  readonly #storage: OutboxStorage;
   readonly #key: string;
   readonly #failed: (error: unknown) => void;
   #isDirty = false;
   #work: Promise<void> | undefined;
 
-  constructor(storage: Storage, key: string, failed: (error: unknown) => void) {
+  constructor(storage: OutboxStorage, key: string, failed: (error: unknown) => void) {
     this.#storage = storage;
     this.#key = key;
     this.#failed = failed;

@@ -6,7 +6,7 @@ import type { Answer, Args, Input, PathsOf } from "./rest-shape.js";
 /** The part of `fetch` that is used. */
 export type FetchLike = (
   url: string,
-  init: { method: string; headers: Record<string, string>; body?: string; signal: AbortSignal },
+  init: { method: string; headers: Record<string, string>; body?: string; signal: any },
 ) => Promise<{
   ok: boolean;
   status: number;

@@ -24,9 +24,9 @@ const WRITER_CACHE_KIB: i64 = 16 * 1024;
 /// Pages of write-ahead log after which it is moved into the file: seldom, since that takes an fsync.
 const PAGES_PER_CHECKPOINT: i64 = 4096;
 
-/// The index keeps no text: only which words are in which message. `scope` has a token for the conversation, one for the
-/// sender and one for whether there is media, so that the index itself can leave out what is not asked for. The beginnings
-/// of words are indexed up to three letters, because shorter ones have too many words to go through.
+/// The index keeps no text: only which words are in which message. `scope` has a token for the conversation, one for
+/// the sender and one for whether there is media, so that the index itself can leave out what is not asked for. The
+/// beginnings of words are indexed up to three letters: so short ones have too many words to go through.
 const TABLES: &str = "
     CREATE VIRTUAL TABLE texts USING fts5 (
         content, scope,

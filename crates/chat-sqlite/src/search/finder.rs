@@ -16,7 +16,7 @@ const CONVERSATIONS_AT_ONCE: usize = 500;
 /// How many of the newest messages with these words, whosoever they are, are looked at before the conversations are put
 /// into the question.
 const CANDIDATES: usize = 2000;
-/// Among so many of the newest matches the best are looked for.
+/// Among at most so many of the newest matches the best are looked for.
 const RANKED: usize = 1000;
 /// How far back the server's clock may have been set without a search between two times missing anything.
 const CLOCK_MARGIN: i64 = 3_600_000_000;
@@ -28,9 +28,9 @@ pub(super) fn find(
     reader: UserId,
     search: &Search,
 ) -> Result<Vec<MessageId>, Trouble> {
-    let limit = usize::from(search.limit);
-    let wanted = if search.order == Order::Best { RANKED.max(limit) } else { limit };
     let hunt = Hunt { db, index, reader, search };
+    let limit = hunt.limit();
+    let wanted = if search.order == Order::Best { RANKED.max(limit) } else { limit };
     let conversations = conversations_of(db, reader, search.conversation)?;
     let mut found = hunt.found(&conversations, wanted)?;
     if search.order == Order::Best {
@@ -48,7 +48,8 @@ fn conversations_of(
     reader: UserId,
     only: Option<ConversationId>,
 ) -> rusqlite::Result<Vec<ConversationId>> {
-    let sql = "SELECT conversation_id FROM members WHERE user_id = ?1 AND conversation_id = coalesce(?2, conversation_id)";
+    let sql = "SELECT conversation_id FROM members
+               WHERE user_id = ?1 AND conversation_id = coalesce(?2, conversation_id)";
     let mut statement = db.prepare_cached(sql)?;
     let only = only.map(|id| id.0);
     let rows = statement.query_map(params![reader.0, only], |row| row.get(0).map(ConversationId))?;
@@ -75,6 +76,10 @@ struct Hunt<'a> {
 }
 
 impl Hunt<'_> {
+    fn limit(&self) -> usize {
+        usize::from(self.search.limit)
+    }
+
     /// At least the newest `wanted` that fit, the newest first.
     fn found(&self, conversations: &[ConversationId], wanted: usize) -> Result<Vec<Found>, Trouble> {
         let mut found = Vec::new();
@@ -84,6 +89,10 @@ impl Hunt<'_> {
         // hundreds of conversations into the question costs more than looking at what comes back.
         if conversations.len() > FEW_CONVERSATIONS && !anywhere.is_empty() {
             match self.pass(&anywhere, range, (wanted, CANDIDATES), &mut found)? {
+                // A page of the best of these will do: ranking with hundreds of conversations in the question is slow.
+                Some(_) if self.search.order == Order::Best && found.len() >= self.limit() => {
+                    return Ok(found);
+                }
                 Some(rest) => range = rest,
                 None => return Ok(found),
             }

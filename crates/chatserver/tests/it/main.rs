@@ -19,6 +19,7 @@ mod messages;
 mod operation;
 mod proof;
 mod requests;
+mod rest;
 mod stream;
 mod support;
 mod tokens;

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
-import type { ChatClient, Conversation, Message, Rest, Storage } from "../../src/index.js";
+import type { ChatClient, Conversation, Message, Rest, OutboxStorage } from "../../src/index.js";
 import { hurried, JERRY, restOf, TOM, tokenOf, until } from "../support/people.js";
 import { FATES, Proxy } from "../support/proxy.js";
 import { chance, type Chance } from "../support/random.js";
@@ -32,7 +32,7 @@ afterEach(() => {
 after(() => server?.remove());
 
 /** A client behind a network of its own. */
-async function behindProxy(name: string, storage?: Storage): Promise<{ client: ChatClient; proxy: Proxy }> {
+async function behindProxy(name: string, storage?: OutboxStorage): Promise<{ client: ChatClient; proxy: Proxy }> {
   const token = await tokenOf(server, name);
   const proxy = await Proxy.listen(() => server.port, random);
   const client = hurried(proxy.url, token, { random: () => random.next() * 0.2, ...(storage && { storage }) });

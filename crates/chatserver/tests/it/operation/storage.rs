@@ -51,7 +51,8 @@ async fn a_long_lock_is_told_and_ends_without_a_restart() {
         answer.refused(503, "storage_unavailable");
         assert!(answer.header("retry-after").is_some());
     }
-    assert!(began.elapsed() < Duration::from_secs(12), "{:?}", began.elapsed());
+    // One wait is enough to know: whoever came meanwhile does not wait it out once more.
+    assert!(began.elapsed() < Duration::from_secs(7), "{:?}", began.elapsed());
     assert_eq!(server.get("/healthz").await.status, 200);
     assert_eq!(jerry.history(&tom).await.len(), 0, "what was refused was not stored");
     held.execute_batch("ROLLBACK").unwrap();
