@@ -12,6 +12,6 @@ pub mod ws;
 pub use http::{Answer, Request};
 pub use people::User;
 pub use raw_ws::RawWs;
-pub use server::{Server, Setup};
+pub use server::{Server, Setup, bytes_of};
 pub use wait::{eventually, within};
 pub use ws::{Got, Ws};
