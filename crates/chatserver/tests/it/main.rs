@@ -20,3 +20,4 @@ mod requests;
 mod stream;
 mod support;
 mod tokens;
+mod v2;
