@@ -11,6 +11,7 @@ pub mod conversations;
 pub mod edits;
 pub mod error;
 pub mod event;
+pub mod failpoints;
 pub mod groups;
 pub mod ids;
 pub mod live_text;

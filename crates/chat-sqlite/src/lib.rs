@@ -38,10 +38,12 @@ pub use open::{OpenError, Opened, Options};
 use reader::Readers;
 use writer::Writer;
 
-/// A [`Store`] in one SQLite file. Dropping it, or [`Sqlite::close`], writes out what is queued and closes the file.
+/// A [`Store`] in one SQLite file, with an index for searching beside it. Dropping it, or [`Sqlite::close`], writes out
+/// what is queued and closes the file.
 pub struct Sqlite {
     writer: Writer,
     readers: Readers,
+    search: Option<search::Index>,
     /// Held as long as the file is served, so that a second server refuses it.
     _lock: std::fs::File,
 }
@@ -51,6 +53,10 @@ impl Sqlite {
     /// Blocks until done; later calls on the store answer `Unavailable`.
     pub fn close(&self) {
         self.readers.close();
+        // Before the writer, which moves the log into the file only when nobody else has it open.
+        if let Some(search) = &self.search {
+            search.close();
+        }
         self.writer.close();
     }
 }

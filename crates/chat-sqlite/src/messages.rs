@@ -6,7 +6,7 @@ use chat_core::ids::{ConversationId, GroupId, MessageId, UserId};
 use chat_core::messages::{Message, MessageStore, Page, Posted, Start, Stretch};
 use chat_core::policy::Action;
 use chat_core::posting::NewMessage;
-use chat_core::{Error, Result};
+use chat_core::{Error, Result, failpoints};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::load::{complete, is_shown, one, select, select_messages};
@@ -15,7 +15,10 @@ use crate::{Sqlite, accounts, fault, groups, standing};
 
 #[async_trait]
 impl MessageStore for Sqlite {
-    async fn post(&self, new: NewMessage) -> Result<Posted> {
+    async fn post(&self, mut new: NewMessage) -> Result<Posted> {
+        if failpoints::is_broken("no_dedupe") {
+            new.client_msg_id = None;
+        }
         self.writer.write(move |tx| post(tx, &new)).await
     }
 

@@ -1,5 +1,6 @@
 //! The schema's versions and the way from each to the next. A released migration is never edited.
 
+use chat_core::failpoints;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::legacy;
@@ -61,6 +62,7 @@ fn apply(transaction: &Transaction<'_>, done: usize) -> rusqlite::Result<()> {
     for migration in MIGRATIONS.iter().skip(done) {
         transaction.execute_batch(migration)?;
     }
+    failpoints::pass("in_migration");
     transaction.pragma_update(None, "application_id", APPLICATION)?;
     transaction.pragma_update(None, "user_version", VERSION)
 }

@@ -20,7 +20,7 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Sends a message to a user. When it is answered, the message is on disk.
 #[utoipa::path(post, path = "/v1/messages/p2p/{userID}", tag = "messages", security(("bearer" = [])),
     params(("userID" = i64, Path, minimum = 1), IdempotencyKey), request_body = SendRequest, responses(
-    (status = 201, body = Sent), Unauthenticated, MayNot, NotTheCallers, Any, BodyRefused,
+    (status = 201, body = Sent), Unauthenticated, MayNot, NotTheCallers, DoesNotFit, Any, BodyRefused,
 ))]
 pub(super) async fn send_to_user(
     Caller(caller): Caller,
@@ -37,7 +37,7 @@ pub(super) async fn send_to_user(
 /// Sends a message to a group; for members. When it is answered, the message is on disk.
 #[utoipa::path(post, path = "/v1/messages/group/{groupID}", tag = "messages", security(("bearer" = [])),
     params(("groupID" = i64, Path, minimum = 1), IdempotencyKey), request_body = SendRequest, responses(
-    (status = 201, body = Sent), Unauthenticated, OfGroup, Any, BodyRefused,
+    (status = 201, body = Sent), Unauthenticated, OfGroup, DoesNotFit, Any, BodyRefused,
 ))]
 pub(super) async fn send_to_group(
     Caller(caller): Caller,
@@ -54,7 +54,7 @@ pub(super) async fn send_to_group(
 /// Sends a message into a conversation; for members. When it is answered, the message is on disk.
 #[utoipa::path(post, path = "/v1/conversations/{id}/messages", tag = "messages", security(("bearer" = [])),
     params(("id" = i64, Path, minimum = 1), IdempotencyKey), request_body = SendRequest, responses(
-    (status = 201, body = Sent), Unauthenticated, MayNot, NotTheCallers, Any, BodyRefused,
+    (status = 201, body = Sent), Unauthenticated, MayNot, NotTheCallers, DoesNotFit, Any, BodyRefused,
 ))]
 pub(super) async fn send_to_conversation(
     Caller(caller): Caller,

@@ -32,6 +32,10 @@ pub(super) async fn backlog(app: &App, connection: &Arc<Connection>, live_from: 
         let is_last = page.len() < usize::from(PAGE);
         for message in page {
             after = message.id;
+            // This stream has no way to say that a message is deleted, and nothing is left of it to be shown.
+            if message.deleted_at.is_some() {
+                continue;
+            }
             let confirm = message.sender != user;
             let delivery = Delivery { conversation: message.conversation, seq: message.seq, confirm };
             if !push(connection, wire::v1::message(&message), Some(delivery)).await {
@@ -61,8 +65,10 @@ pub(super) async fn changes(
             Ok(page) => page,
             Err(error) => return stopped(connection, &error),
         };
-        for event in &page.events {
-            let cursor = Cursor { epoch, position: event.position };
+        for (index, event) in page.events.iter().enumerate() {
+            let here = Cursor { epoch, position: event.position };
+            let shares = page.events.get(index + 1).is_some_and(|next| next.position == event.position);
+            let cursor = if shares { here.before() } else { here };
             let Some(frame) = wire::v2::change(&event.change, cursor, user) else { continue };
             if !push(connection, frame, None).await {
                 return false;

@@ -103,8 +103,8 @@ pub(crate) fn counts(
     let deleted = "SELECT count(*) FROM messages INDEXED BY messages_deleted
                    WHERE conversation_id = ?1 AND seq > ?2 AND sender_id <> ?3 AND deleted_at IS NOT NULL";
     let mentions = "SELECT count(DISTINCT n.seq) FROM mentions n
-                    CROSS JOIN messages m ON m.conversation_id = n.conversation_id AND m.seq = n.seq
-                    WHERE n.conversation_id = ?1 AND n.user_id IN (0, ?3) AND n.seq > ?2
-                      AND m.sender_id <> ?3 AND m.deleted_at IS NULL";
+                    WHERE n.conversation_id = ?1 AND n.user_id IN (0, ?3) AND n.seq > ?2 AND EXISTS (
+                        SELECT 1 FROM messages m WHERE m.conversation_id = ?1 AND m.seq = n.seq
+                        AND m.sender_id <> ?3 AND m.deleted_at IS NULL)";
     Ok(Counts { unread: waiting.saturating_sub(count(deleted)?), mentions: count(mentions)? })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chat_core::conversations::ConversationKind;
 use chat_core::event::{Change, Event};
 use chat_core::ids::{ConversationId, MessageId};
 use chat_core::messages::{Message, MessageEvent};
@@ -41,6 +42,11 @@ pub fn check(house: &House) {
             Change::TextAppended(piece) => {
                 assert_eq!(count(&mut tallies, event, piece.conversation), piece.rev.0, "{event:?}");
                 last.insert(piece.message, (position, MessageEvent::Appended, piece.rev.0));
+            }
+            // That a pair's conversation came into being is told, and is none of the changes that its `rev` counts.
+            Change::ConversationChanged(made) if matches!(made.kind, ConversationKind::Direct(..)) => {
+                let tally = tallies.entry(made.id).or_default();
+                (tally.position, tally.meta_position) = (position, position);
             }
             Change::ConversationChanged(conversation)
             | Change::MemberChanged { conversation, .. }

@@ -131,7 +131,7 @@ impl House {
 }
 
 pub fn open_with(path: &Path, sink: Arc<dyn EventSink>) -> std::result::Result<Opened, OpenError> {
-    Sqlite::open(&Options { path: path.to_owned(), readers: 2 }, sink)
+    Sqlite::open(&Options { path: path.to_owned(), readers: 2, search: true }, sink)
 }
 
 pub fn account(name: &str) -> NewAccount {

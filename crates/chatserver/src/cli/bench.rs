@@ -30,6 +30,7 @@ use clap::ValueEnum;
 use self::report::{Measured, Report, Run};
 use self::server::Server;
 use self::stage::{LISTENERS, Stage};
+use super::child::interrupted;
 use super::print_line;
 
 /// Descriptors that the benchmark needs beside its connections.
@@ -117,20 +118,6 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let (report, all_measured) = report;
     print_line(&if as_json { format!("{:#}", report.json()) } else { report.text() })?;
     Ok(if all_measured { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-async fn interrupted() -> Result<()> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be awaited")?;
-        tokio::select! {
-            _ = terminate.recv() => Ok(()),
-            ended = tokio::signal::ctrl_c() => ended.context("Ctrl-C cannot be awaited"),
-        }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await.context("Ctrl-C cannot be awaited")
 }
 
 async fn measure(args: Args) -> Result<(Report, bool)> {

@@ -55,6 +55,9 @@ pub(crate) struct Args {
     /// Bytes that may wait for one client before it is closed as too slow
     #[arg(long, env = "MAX_QUEUED_BYTES", default_value_t = 1_048_576)]
     max_queued_bytes: usize,
+    /// Frames that one v2 client may send per second, on average over some seconds
+    #[arg(long, env = "MAX_FRAMES_PER_SECOND", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
+    max_frames_per_second: u32,
 }
 
 /// Serves until told to stop.
@@ -94,6 +97,7 @@ fn plan(args: Args) -> Plan {
             connections_per_user: args.max_connections_per_user,
             connections: args.max_connections,
             outbox,
+            frames_per_second: args.max_frames_per_second,
             ..GatewayOptions::default()
         },
     }

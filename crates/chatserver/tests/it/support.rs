@@ -13,7 +13,7 @@ pub mod ws;
 pub use http::{Answer, Request};
 pub use people::User;
 pub use raw_ws::RawWs;
-pub use server::{Server, Setup};
+pub use server::{Server, Setup, bytes_of};
 pub use v2::Stream;
 pub use wait::{eventually, within};
 pub use ws::{Got, Ws};

@@ -246,10 +246,13 @@ impl World {
                 let client = client.index(self.clients.len());
                 let client = &mut self.clients[client];
                 if !client.past.is_empty() {
-                    let (cursor, state) = to.get(&client.past).clone();
+                    let to = to.index(client.past.len());
+                    let (cursor, state) = client.past[to].clone();
                     client.cursor = cursor;
                     if *forgets {
                         client.state = state;
+                        // Nor was it given the later ones then.
+                        client.past.truncate(to);
                     }
                 }
             }
