@@ -92,13 +92,6 @@ impl User {
         self.messages(&format!("/v1/messages/history/{}", with.id)).await
     }
 
-    /// The conversation of a group.
-    pub async fn conversation_of(&self, group: i64) -> Value {
-        let listed = self.get("/v1/conversations?limit=200").await.expect(200);
-        let all = listed["conversations"].as_array().unwrap();
-        all.iter().find(|one| one["group_id"] == group).expect("the group is listed")["id"].clone()
-    }
-
     /// The messages of a page.
     pub async fn messages(&self, path: &str) -> Vec<Value> {
         let page = self.get(path).await.expect(200);

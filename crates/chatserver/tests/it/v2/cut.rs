@@ -143,24 +143,21 @@ async fn a_client_that_is_cut_at_any_place_knows_everything_in_the_end() {
         changes.toms.send(to_user(&changes.jerry), "the end").await;
         changes
     });
-    for n_taken in [1, 1, 2, 3, 40, 152, 1, 1, 90, 17, 201, 5] {
+    let mut is_over = false;
+    for n_taken in [1, 1, 2, 3, 40, 152, 1, 1, 90, 17, 99, usize::MAX] {
+        if is_over {
+            break;
+        }
         let mut stream = Stream::resumed(&server, &jerry, &cursor).await;
         for _ in 0..n_taken {
             let frame = stream.frame().await;
-            if frame["message"]["content"] == "the end" {
+            known.apply(&frame);
+            is_over = frame["message"]["content"] == "the end";
+            if is_over {
                 break;
             }
-            known.apply(&frame);
         }
         cursor = stream.cursor;
-    }
-    let mut stream = Stream::resumed(&server, &jerry, &cursor).await;
-    loop {
-        let frame = stream.frame().await;
-        known.apply(&frame);
-        if frame["message"]["content"] == "the end" {
-            break;
-        }
     }
     let _changes = meanwhile.await.unwrap();
     // The last hiding may have come after a last change; a client that hid a message forgets it whatever comes.

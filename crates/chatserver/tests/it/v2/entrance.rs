@@ -195,7 +195,7 @@ async fn a_token_that_is_not_valid_opens_nothing() {
     }
     let mut forged = tom.token.clone();
     forged.truncate(tom.token.len() - 4);
-    for wrong in ["x", "", &forged, &jwt::signed(&expired)] {
+    for wrong in ["x", &forged, &jwt::signed(&expired)] {
         for (query, extra) in [
             (format!("?token={wrong}"), None),
             (format!("?ticket={wrong}"), None),

@@ -3,12 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::support::v2::{briefs, into, to_user};
-use crate::support::{Request, Server, Stream, User};
+use crate::support::{Server, Stream, User};
 
 async fn state(user: &User, conversation: &Value, body: &Value) -> Value {
-    let path = format!("/v1/conversations/{conversation}/state");
-    let request = Request::new("PATCH", &path).header("Content-Type", "application/json").body(body.to_string());
-    user.send(request).await.expect(200)
+    user.patch(&format!("/v1/conversations/{conversation}/state"), body).await.expect(200)
 }
 
 #[tokio::test]

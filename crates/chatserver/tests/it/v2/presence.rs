@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::v2::to_user;
-use crate::support::{Request, Server, Stream, User};
+use crate::support::{Server, Stream, User};
 
 fn look_at(conversations: &[&Value]) -> Value {
     json!({"op": "view", "conversation_ids": conversations})
@@ -135,7 +135,7 @@ async fn who_is_no_longer_a_member_neither_sees_nor_is_seen() {
         stream.next("presence").await;
     }
     let path = format!("/v1/groups/{group}/members/{}", jerry.id);
-    tom.send(Request::new("DELETE", &path)).await.expect(200);
+    tom.delete(&path).await.expect(200);
     for stream in [&mut toms, &mut jerrys, &mut spikes] {
         stream.next("conversation").await;
     }
@@ -145,6 +145,30 @@ async fn who_is_no_longer_a_member_neither_sees_nor_is_seen() {
     presence_of(&mut spikes, &tom, "away").await;
     spikes.is_quiet().await;
     toms.is_quiet().await;
+}
+
+/// Whoever is met in two conversations is still seen when one of them ends.
+#[tokio::test]
+async fn who_is_met_elsewhere_too_is_still_seen_there() {
+    let server = Server::start();
+    let (tom, jerry) = server.tom_and_jerry().await;
+    let group = tom.group("Cheese", &[&jerry]).await;
+    let cheese = tom.conversation_of(group).await;
+    let direct = tom.write(&jerry, "Hello").await["conversation_id"].clone();
+    let mut toms = Stream::connect(&server, &tom).await;
+    let mut jerrys = Stream::connect(&server, &jerry).await;
+    for views in [[&cheese, &direct], [&direct, &cheese]] {
+        tom.add(group, jerry.id).await.expect(200);
+        toms.ok(look_at(&views)).await;
+        presence_of(&mut toms, &jerry, "online").await;
+        jerrys.ok(choose("away")).await;
+        presence_of(&mut toms, &jerry, "away").await;
+        toms.is_quiet().await;
+        tom.delete(&format!("/v1/groups/{group}/members/{}", jerry.id)).await.expect(200);
+        toms.find(|frame| frame["conversation"]["n_members"] == 1).await;
+        jerrys.ok(choose("online")).await;
+        presence_of(&mut toms, &jerry, "online").await;
+    }
 }
 
 #[tokio::test]
