@@ -23,3 +23,4 @@ mod rest;
 mod stream;
 mod support;
 mod tokens;
+mod torture;
