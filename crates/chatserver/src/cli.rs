@@ -3,8 +3,10 @@
 mod asyncapi;
 mod bench;
 mod chat;
+mod child;
 mod healthcheck;
 mod serve;
+mod torture;
 
 use std::process::ExitCode;
 
@@ -34,6 +36,8 @@ enum Command {
     Chat(chat::Args),
     /// Ask a running server whether it is ready; exits 0 if it is
     Healthcheck(healthcheck::Args),
+    /// Kill a server again and again under load and check that it keeps its promises; exits 0 if it does
+    Torture(torture::Args),
     /// Print the OpenAPI document
     Openapi,
     /// Print the AsyncAPI document of the stream
@@ -48,6 +52,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         Command::Bench(args) => bench::run(args),
         Command::Chat(args) => chat::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
+        Command::Torture(args) => torture::run(&args),
         Command::Openapi => openapi(),
         Command::Asyncapi => asyncapi::run(),
     }

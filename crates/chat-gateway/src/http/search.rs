@@ -15,7 +15,7 @@ use super::extract::{Params, limit};
 use super::problem::Problem;
 use super::refusals::{Any, Unauthenticated};
 use crate::auth::Caller;
-use crate::{App, wire};
+use crate::{App, commands, wire};
 
 /// The order of results.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
@@ -37,8 +37,10 @@ pub(super) struct SearchParams {
     #[param(max_length = 256, example = "\"blue cheese\" mou*")]
     q: Option<String>,
     /// Only messages of this sender.
+    #[param(minimum = 1)]
     sender_id: Option<i64>,
     /// Only messages of this conversation.
+    #[param(minimum = 1)]
     conversation_id: Option<i64>,
     /// Only messages sent at or after this.
     since: Option<Time>,
@@ -60,8 +62,8 @@ impl SearchParams {
     fn search(&self) -> Result<Search, Problem> {
         Ok(Search {
             terms: parse_terms(self.q.as_deref().unwrap_or_default())?,
-            sender: self.sender_id.map(UserId),
-            conversation: self.conversation_id.map(ConversationId),
+            sender: positive(self.sender_id, "sender_id")?.map(UserId),
+            conversation: positive(self.conversation_id, "conversation_id")?.map(ConversationId),
             since: self.since.map(|time| Timestamp(time.0)),
             until: self.until.map(|time| Timestamp(time.0)),
             has_media: self.has_media,
@@ -73,6 +75,10 @@ impl SearchParams {
             limit: limit(self.limit, DEFAULT_PAGE, MAX_RESULTS)?,
         })
     }
+}
+
+fn positive(id: Option<i64>, field: &str) -> Result<Option<i64>, Problem> {
+    id.map(|id| commands::positive(id, field)).transpose()
 }
 
 /// Searches the messages that the caller may see. A message may be found about a second after it was sent.

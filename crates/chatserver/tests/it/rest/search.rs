@@ -146,6 +146,8 @@ async fn a_query_is_words_and_never_a_language() {
         "q=cheese&since=yesterday",
         "q=cheese&has_media=maybe",
         "q=cheese&sender_id=x",
+        "q=cheese&sender_id=-1",
+        "q=cheese&conversation_id=0",
         &format!("q={}", "a".repeat(257)),
         &format!("q={}", "a+".repeat(17)),
     ] {
