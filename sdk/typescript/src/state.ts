@@ -10,11 +10,15 @@ import type {
   HiddenFrame,
   Message,
   PresenceFrame,
+  Quote,
   ReceiptFrame,
   ServerFrame,
 } from "./protocol.js";
 import { Timeline } from "./timeline.js";
 import { countUnread, type Counted } from "./unread.js";
+
+/** In characters. */
+const QUOTE_LENGTH = 200;
 
 export interface Pointers {
   delivered_seq: number;
@@ -38,6 +42,12 @@ export function lengthOf(text: string): number {
   return length;
 }
 
+/** A message in brief, as the server puts it into those that answer it. */
+function quoteOf({ id, sender_id, content, deleted_at }: Message): Quote {
+  const brief = [...content.slice(0, 2 * QUOTE_LENGTH)].slice(0, QUOTE_LENGTH).join("");
+  return { message_id: id, sender_id, content: brief, deleted: deleted_at !== null };
+}
+
 export class ChatState {
   /** Whose state it is; 0 until the server has said so. */
   userId = 0;
@@ -45,6 +55,8 @@ export class ChatState {
   readonly #timelines = new Map<number, Timeline>();
   readonly #messages = new Map<number, Message>();
   readonly #lengths = new Map<number, number>();
+  /** Which messages quote one. */
+  readonly #replies = new Map<number, Set<number>>();
   readonly #conversations = new Map<number, Conversation>();
   readonly #counted = new Map<number, Counted>();
   readonly #receipts = new Map<number, Map<number, Pointers>>();
@@ -129,11 +141,32 @@ export class ChatState {
   }
 
   #put(message: Message): boolean {
-    if (this.#hidden.has(message.id)) return false;
-    if (!this.#timeline(message.conversation_id).put(message)) return false;
+    const isHidden = this.#hidden.has(message.id);
+    // Others' answers quote it all the same.
+    if (isHidden) this.#quoted(message);
+    if (isHidden || !this.#timeline(message.conversation_id).put(message)) return false;
     this.#messages.set(message.id, message);
     this.#lengths.delete(message.id);
+    const { id, reply_to } = message;
+    if (reply_to !== null) {
+      this.#replies.set(reply_to, (this.#replies.get(reply_to) ?? new Set()).add(id));
+      this.#quote(id, this.#messages.get(reply_to));
+    }
+    this.#quoted(message);
     return true;
+  }
+
+  /** A quote moves no `rev` of the message that has it: it follows from the message quoted, where that is known. */
+  #quote(replyId: number, original: Message | undefined): void {
+    const reply = this.#messages.get(replyId);
+    if (reply === undefined || original === undefined) return;
+    const changed = { ...reply, quote: quoteOf(original) };
+    this.#messages.set(replyId, changed);
+    this.#timeline(reply.conversation_id).replace(changed);
+  }
+
+  #quoted(original: Message): void {
+    for (const reply of this.#replies.get(original.id) ?? []) this.#quote(reply, original);
   }
 
   /**
@@ -171,7 +204,7 @@ export class ChatState {
   /** Forgets everything but whose it is. */
   clear(): void {
     const parts = [
-      this.#timelines, this.#messages, this.#lengths, this.#conversations,
+      this.#timelines, this.#messages, this.#lengths, this.#replies, this.#conversations,
       this.#counted, this.#receipts, this.#presence, this.#hidden,
     ];
     for (const part of parts) part.clear();

@@ -66,6 +66,14 @@ export class Timeline {
     return true;
   }
 
+  /** Puts a message in the place of what is known of it, however new that is. */
+  replace(message: Message): void {
+    const at = position(this.#list, message.seq);
+    if (this.#list[at]?.seq !== message.seq) return;
+    this.#list[at] = message;
+    this.#window = undefined;
+  }
+
   remove(seq: number): void {
     const at = position(this.#list, seq);
     if (this.#list[at]?.seq !== seq) return;

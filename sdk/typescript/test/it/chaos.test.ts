@@ -78,8 +78,17 @@ function journal(client: ChatClient): { created: Message[]; doubles: string[] } 
   return { created, doubles };
 }
 
-/** What is the same for everybody who asks, whenever: `status` follows from receipts and moves no `rev`. */
-const lasting = (messages: readonly Message[]): unknown[] => messages.map((message) => ({ ...message, status: "" }));
+/**
+ * What the stream tells: `status` follows from receipts and moves no `rev`, and what becomes of a message that one has
+ * hidden is not told to whoever was away, so that a quote of it may be an old one.
+ */
+function lasting(messages: readonly Message[]): unknown[] {
+  const known = new Set(messages.map(({ id }) => id));
+  return messages.map((message) => {
+    const isTold = message.reply_to === null || known.has(message.reply_to);
+    return { ...message, status: "", quote: isTold ? message.quote : null };
+  });
+}
 
 test("every message arrives exactly once and in order, whatever happens to the connections", async () => {
   const [tom, jerry] = [await behindProxy("tom"), await behindProxy("jerry")];
@@ -113,7 +122,9 @@ test("every message arrives exactly once and in order, whatever happens to the c
 function meddle(client: ChatClient, id: number, n: number): Promise<unknown> {
   const known = client.state.messages(id);
   if (known.length === 0 || random.next() < 0.3) {
-    return client.send({ conversation_id: id, content: `meddled ${n}`, mentions: random.next() < 0.2 ? [JERRY] : [] });
+    const reply = known.length > 0 && random.next() < 0.5 ? { reply_to: random.pick(known.slice(-10)).id } : {};
+    const content = `meddled ${n} ${"🐭é".repeat(random.between(0, 150))}`;
+    return client.send({ conversation_id: id, content, mentions: random.next() < 0.2 ? [JERRY] : [], ...reply });
   }
   const message = random.pick(known.slice(-40));
   const emoji = random.pick(["👍", "🧀", "🐭"]);

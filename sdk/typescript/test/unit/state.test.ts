@@ -180,6 +180,30 @@ test("the status of a direct message follows the other side's pointers", () => {
   assert.equal(state.status({ ...sent, group_id: 3, status: "SENT" }), "SENT");
 });
 
+test("a quote follows the message quoted, which moves no rev of the reply", () => {
+  const state = mine();
+  const quote = { message_id: 101, sender_id: 1, content: "first", deleted: false };
+  const reply = message({ seq: 2, reply_to: 101, quote });
+  state.applyMessage(reply);
+  assert.deepEqual(state.message(102)?.quote, quote, "as the server has it, while nothing else is known");
+  state.applyMessage(message({ seq: 1, rev: 3, content: "🐭".repeat(201) }));
+  assert.equal(state.message(102)?.quote?.content, "🐭".repeat(200));
+  assert.equal(state.messages(1)[1]?.quote?.content, "🐭".repeat(200));
+  state.applyMessage(message({ seq: 1, rev: 4, content: "", deleted_at: "2026-01-01T17:00:00Z" }));
+  assert.deepEqual(state.message(102)?.quote, { ...quote, content: "", deleted: true });
+  state.applyMessage({ ...reply, rev: 5 });
+  assert.equal(state.message(102)?.quote?.deleted, true, "a page that was read before does not bring the text back");
+});
+
+test("a quote follows a message that one has hidden, too", () => {
+  const state = mine();
+  state.applyMessage(message({ seq: 1, content: "secret" }));
+  state.applyMessage(message({ seq: 2, reply_to: 101, quote: { message_id: 101, sender_id: 1, content: "secret", deleted: false } }));
+  state.apply({ type: "hidden", conversation_id: 1, message_id: 101 });
+  state.applyMessage(message({ seq: 1, rev: 3, content: "", deleted_at: "2026-01-01T17:00:00Z" }));
+  assert.deepEqual(state.messages(1).map(({ quote }) => quote?.content), [""]);
+});
+
 test("a hidden message goes, does not come back, and tears no hole", () => {
   const state = mine();
   for (const seq of [1, 2, 3]) state.applyMessage(message({ seq }));
