@@ -77,7 +77,7 @@ impl Tokens {
     }
 
     /// A token for this user, issued at or after `from`, and when it expires (both in seconds since 1970).
-    pub(crate) fn issue(&self, user: UserId, now: Timestamp, from: i64) -> Result<(String, i64), JwtError> {
+    pub fn issue(&self, user: UserId, now: Timestamp, from: i64) -> Result<(String, i64), JwtError> {
         let now = now.0.div_euclid(1_000_000).max(from);
         let exp = now.saturating_add(self.lifetime_s);
         let mut number = [0; 12];

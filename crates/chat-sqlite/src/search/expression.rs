@@ -68,7 +68,7 @@ mod tests {
         let conversations = [ConversationId(1), ConversationId(7)];
         let expected = format!("{words} AND scope:(\"u5\") AND scope:(\"m1\") AND scope:(\"c1\" OR \"c7\")");
         assert_eq!(expression(&narrow, &conversations), expected);
-        assert_eq!(expression(&of(&[]), &conversations), "scope:(c1 OR c7)");
+        assert_eq!(expression(&of(&[]), &conversations), "scope:(\"c1\" OR \"c7\")");
         assert_eq!(expression(&of(&[]), &[]), "");
     }
 

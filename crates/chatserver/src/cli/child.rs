@@ -92,6 +92,11 @@ impl Drop for Process {
     }
 }
 
+/// The database of the servers that run in a folder.
+pub(super) fn database(folder: &Path) -> PathBuf {
+    folder.join("chat.db")
+}
+
 /// Starts a server on the data in a folder, and waits until it is ready.
 pub(super) async fn launch(folder: &Path, connections_per_user: usize) -> Result<(Process, ServerUrl)> {
     let program = std::env::current_exe().context("this program's own file is not known")?;
@@ -101,7 +106,7 @@ pub(super) async fn launch(folder: &Path, connections_per_user: usize) -> Result
         .args(["--jwt-expiry-minutes", "1440"])
         .args(["--max-connections-per-user", &connections_per_user.to_string()])
         .arg("--database")
-        .arg(folder.join("chat.db"))
+        .arg(database(folder))
         .arg("--log-file")
         .arg(folder.join("app.log"));
     // A setting of the person's own server, for instance in a `.env` file, would keep this one from starting.

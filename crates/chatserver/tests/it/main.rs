@@ -23,4 +23,5 @@ mod rest;
 mod stream;
 mod support;
 mod tokens;
+mod torture;
 mod v2;

@@ -1,12 +1,12 @@
 //! The server under test: one that is already there, or one that is started for the measurement in a folder of its
 //! own and leaves nothing behind.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use chat_client::ServerUrl;
 
-use crate::cli::child::{Folder, Process, launch};
+use crate::cli::child::{self, Folder, Process, launch};
 
 /// The server that is measured.
 pub(super) struct Server {
@@ -49,6 +49,11 @@ impl Server {
     /// A folder on the disk that an own server writes to; for another's it is the working folder.
     pub(super) fn folder(&self) -> &Path {
         self.own.as_ref().map_or(Path::new("."), |own| own.folder.path())
+    }
+
+    /// The database of an own server; it may be opened while the server is stopped.
+    pub(super) fn database(&self) -> Option<PathBuf> {
+        self.own.as_ref().map(|own| child::database(own.folder.path()))
     }
 
     /// Stops an own server in order. It can be started again with [`Server::resume`].
