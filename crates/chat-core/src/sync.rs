@@ -26,6 +26,13 @@ pub struct Cursor {
 }
 
 impl Cursor {
+    /// The place just before this one. Of several things that are told about one place, only the last may name it: a
+    /// client that was cut off between them would miss the others.
+    #[must_use]
+    pub fn before(self) -> Self {
+        Self { position: Position(self.position.0 - 1), ..self }
+    }
+
     /// The cursor that is spelt so, if any.
     pub fn parse(text: &str) -> Option<Self> {
         let (epoch, position) = text.split_once('-')?;

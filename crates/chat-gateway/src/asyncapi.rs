@@ -14,7 +14,7 @@ const V2: &str = "Chosen by the WebSocket subprotocol `chatserver.v2`. Every fra
     The server begins with `hello`; a client that said who it is in none of the other ways sends `auth` within 5 \
     seconds. With `cursor` in the query or in `auth`, everything that changed since then follows, or `resync` if that \
     can't be served; `live` says that it is complete. A client keeps the cursor of the last frame that carried one, \
-    and applies an object only if its `rev` is greater than that of what it has.\n\n\
+    and applies a message only if its `rev` is greater than that of what it has, a conversation if it is not smaller.\n\n\
     Each frame of a client gets exactly one `ack` or `error` with the same `id`, and `ping` a `pong`; an `ack` of \
     whatever changes something comes after it is on disk. Unknown fields are ignored.";
 

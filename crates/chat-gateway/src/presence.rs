@@ -53,6 +53,9 @@ impl Status {
     }
 }
 
+/// Somebody to look at: where, whom, and when that one was last seen.
+pub(crate) type Companion = (ConversationId, UserId, Option<Timestamp>);
+
 /// The registry of one server.
 #[derive(Default)]
 pub(crate) struct Presence(Mutex<State>);
@@ -67,6 +70,8 @@ struct State {
     views: HashMap<u64, Vec<UserId>>,
     /// Users who left or were seen since this was last written out.
     seen: HashMap<UserId, Timestamp>,
+    /// How often somebody ceased to be a member of something.
+    n_removals: u64,
 }
 
 impl State {
@@ -144,14 +149,24 @@ impl Presence {
         }
     }
 
-    /// From now on the client looks at these, and at nobody else; gives the frames that tell how each is now.
+    /// How often somebody ceased to be a member of something.
+    pub(crate) fn n_removals(&self) -> u64 {
+        self.lock().n_removals
+    }
+
+    /// From now on the client looks at these, and at nobody else; gives the frames that tell how each is now. `None`:
+    /// nothing is done, because somebody has been removed since `as_of`, and the companions may be out of date.
     pub(crate) fn look(
         &self,
         connection: &Arc<Connection>,
-        companions: &[(ConversationId, UserId, Option<Timestamp>)],
-    ) -> Vec<bytes::Bytes> {
+        companions: &[Companion],
+        as_of: u64,
+    ) -> Option<Vec<bytes::Bytes>> {
         debug_assert_eq!(connection.protocol(), Protocol::V2);
         let mut state = self.lock();
+        if state.n_removals != as_of {
+            return None;
+        }
         state.stop_looking(connection.id());
         for (conversation, user, _) in companions {
             state.watchers.entry(*user).or_default().push((connection.clone(), *conversation));
@@ -160,7 +175,7 @@ impl Presence {
             let users = companions.iter().map(|(_, user, _)| *user).collect();
             state.views.insert(connection.id(), users);
         }
-        companions.iter().map(|(_, user, seen)| frame(*user, state.status(*user), *seen)).collect()
+        Some(companions.iter().map(|(_, user, seen)| frame(*user, state.status(*user), *seen)).collect())
     }
 
     /// How these are now.
@@ -172,6 +187,7 @@ impl Presence {
     /// Somebody is no member of a conversation any more: neither side looks at the other there.
     pub(crate) fn member_removed(&self, conversation: ConversationId, user: UserId) {
         let mut state = self.lock();
+        state.n_removals += 1;
         state.watchers.retain(|watched, watchers| {
             watchers.retain(|(watcher, place)| {
                 *place != conversation || (*watched != user && watcher.user() != user)

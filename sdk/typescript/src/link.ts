@@ -54,6 +54,7 @@ export interface LinkHost {
   failed(error: unknown): void;
 }
 
+const PING = { op: "ping", id: "ping" };
 const DEFAULT_HEARTBEAT_MS = 30_000;
 /** Closed without a closing frame, or given up by us. */
 const ABNORMAL = 1006;
@@ -80,8 +81,11 @@ export class Link {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #quietMs = 0;
   #heardAt = 0;
-  /** When the first frame was sent that nothing has been heard after. */
-  #unansweredSince: number | undefined;
+  /** Frames of ours that wait for their answer; what else comes in does not show that ours arrive. */
+  #unanswered = 0;
+  /** When the last answer came, or the first frame was sent that waits for one. */
+  #answeredAt = 0;
+  #isPinged = false;
 
   constructor(options: LinkOptions, host: LinkHost) {
     this.#options = options;
@@ -108,10 +112,11 @@ export class Link {
   send(frame: object): boolean {
     if (!this.#isGreeted || this.#socket === undefined) return false;
     this.#socket.send(JSON.stringify(frame));
-    if (this.#unansweredSince === undefined) {
-      this.#unansweredSince = this.#options.now();
-      this.#watch();
-    }
+    this.#unanswered += 1;
+    if (this.#unanswered > 1) return true;
+    this.#answeredAt = this.#options.now();
+    this.#isPinged = false;
+    this.#watch();
     return true;
   }
 
@@ -152,9 +157,9 @@ export class Link {
 
   #heard(data: unknown): void {
     this.#heardAt = this.#options.now();
-    this.#unansweredSince = undefined;
     const frame = parseFrame(data);
     if (frame === undefined) return;
+    if (frame.type === "ack" || frame.type === "error" || frame.type === "pong") this.#answered();
     if (frame.type === "hello") {
       this.#isGreeted = true;
       this.#quietMs = this.#options.quietMs ?? 2 * (frame.heartbeat_ms || DEFAULT_HEARTBEAT_MS);
@@ -171,15 +176,31 @@ export class Link {
     }
   }
 
-  /** Sees to it that silence is noticed: a quiet connection is asked, and one that does not answer is given up. */
+  #answered(): void {
+    this.#unanswered = Math.max(0, this.#unanswered - 1);
+    this.#answeredAt = this.#heardAt;
+    this.#isPinged = false;
+  }
+
+  /**
+   * Sees to it that silence is noticed: a quiet connection is asked, and one that answers nothing is given up. Before
+   * that it is asked too, because what was asked for may take long on a server that is well.
+   */
   #watch(): void {
     clearTimeout(this.#timer);
     const { now, answerMs } = this.#options;
-    const isAsked = this.#unansweredSince !== undefined;
-    const due = isAsked ? this.#unansweredSince! + answerMs : this.#heardAt + this.#quietMs;
-    if (due > now()) this.#timer = setTimeout(() => this.#watch(), due - now());
-    else if (isAsked) this.#lost(ABNORMAL, "no answer in time");
-    else this.send({ op: "ping", id: "ping" });
+    const isWaiting = this.#unanswered > 0;
+    const pingAt = isWaiting ? this.#answeredAt + answerMs / 2 : this.#heardAt + this.#quietMs;
+    const due = isWaiting && this.#isPinged ? this.#answeredAt + answerMs : pingAt;
+    if (due > now()) {
+      this.#timer = setTimeout(() => this.#watch(), due - now());
+    } else if (isWaiting && this.#isPinged) {
+      this.#lost(ABNORMAL, "no answer in time");
+    } else {
+      this.send(PING);
+      this.#isPinged = true;
+      this.#watch();
+    }
   }
 
   #lost(code: number, reason: string): void {
@@ -219,7 +240,7 @@ export class Link {
   /** Leaves the present connection; its number is no longer the one that is heard. */
   #next(): number {
     clearTimeout(this.#timer);
-    this.#unansweredSince = undefined;
+    this.#unanswered = 0;
     this.#isGreeted = false;
     // A dead connection may take minutes to close: nobody waits for it.
     this.#socket?.close(1000);
@@ -231,6 +252,6 @@ export class Link {
   /** The system says that there is a network again. */
   readonly #wake = (): void => {
     if (this.#status.status === "waiting") void this.#open();
-    else this.send({ op: "ping", id: "ping" });
+    else this.send(PING);
   };
 }

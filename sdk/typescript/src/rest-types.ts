@@ -375,6 +375,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/conversations/{id}/presence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The presence of a conversation's members, at most 200; for members. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Presence"][];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/conversations/{id}/read": {
         parameters: {
             query?: never;
@@ -1696,6 +1733,87 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/users/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Logs out: ends the token that is sent, or with `everywhere` all of the caller's. Streams that were opened with it end
+         *     within a second.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: {
+                content: {
+                    "application/json": components["schemas"]["LogoutRequest"] | null;
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Done"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Changes the caller's password, for who knows the present one. All tokens end; the answer has a new one. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["ChangePasswordRequest"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PasswordChanged"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/users/register": {
         parameters: {
             query?: never;
@@ -1904,6 +2022,19 @@ export interface components {
              * @description The message's `rev` now.
              */
             rev: number;
+        };
+        /** @description A request to change the caller's password, which ends all tokens. */
+        ChangePasswordRequest: {
+            /**
+             * Format: password
+             * @description 8 to 128 characters.
+             */
+            new_password: string;
+            /**
+             * Format: password
+             * @description The present one.
+             */
+            old_password: string;
         };
         /** @description A request to give a member another role. */
         ChangeRoleRequest: {
@@ -2147,6 +2278,11 @@ export interface components {
              */
             username?: string | null;
         };
+        /** @description A request to log out. */
+        LogoutRequest: {
+            /** @description Whether all tokens of the caller end, instead of the one that was sent. */
+            everywhere?: boolean;
+        };
         /** @description Something attached to a message; only `url` must be there. */
         Media: {
             /**
@@ -2341,6 +2477,13 @@ export interface components {
              */
             unread: number;
         };
+        /** @description A password that was changed. */
+        PasswordChanged: {
+            /** @description `Password changed successfully`. */
+            message: string;
+            /** @description A JWT in place of those that ended. */
+            token: string;
+        };
         /** @description `GET /ping`. */
         Pong: {
             /**
@@ -2353,6 +2496,21 @@ export interface components {
              * @example pong
              */
             message: string;
+        };
+        /** @description A user's presence. */
+        Presence: {
+            last_seen: components["schemas"]["Time"] | null;
+            /**
+             * @description `online`, `away` or `offline`.
+             * @example online
+             */
+            status: string;
+            /**
+             * Format: int64
+             * @description Whose.
+             * @example 2
+             */
+            user_id: number;
         };
         /** @description A refusal. `error` and `detail` say the same; the first is for clients of the first hour. */
         Problem: {

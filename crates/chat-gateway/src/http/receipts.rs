@@ -3,8 +3,6 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use chat_core::Error;
-use chat_core::error::Kind;
 use chat_core::ids::{ConversationId, MessageId, Seq, UserId};
 use chat_protocol::conversation::{DeliveredRequest, MemberReceipt, ReadRequest};
 use chat_protocol::message::Thread;
@@ -33,24 +31,10 @@ pub(super) async fn read(
 ) -> Result<StatusCode, Problem> {
     let (conversation, seq) = (ConversationId(id), Seq(request.seq));
     match commands::message_id(request.thread_id, "thread_id")? {
-        Some(root) => {
-            in_conversation(&app, caller, root, conversation).await?;
-            app.chat.read_thread(caller, root, seq).await?;
-        }
+        Some(root) => app.chat.read_thread(caller, conversation, root, seq).await?,
         None => app.chat.read(caller, conversation, seq).await?,
     }
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// Whoever names a thread by another conversation than its own names nothing.
-async fn in_conversation(
-    app: &App,
-    caller: UserId,
-    root: MessageId,
-    conversation: ConversationId,
-) -> Result<(), Error> {
-    let found = app.chat.message(caller, root).await?.conversation;
-    if found == conversation { Ok(()) } else { Err(Error::NotFound(Kind::Message)) }
 }
 
 /// A client of the caller has everything up to a message.

@@ -139,7 +139,8 @@ fn member(
 /// One frame after another: each receipt is a frame of its own.
 fn all_receipts(receipts: &[Receipt], cursor: Cursor, viewer: UserId) -> Bytes {
     let mut frames = BytesMut::new();
-    for receipt in receipts {
+    for (index, receipt) in receipts.iter().enumerate() {
+        let cursor = if index + 1 < receipts.len() { cursor.before() } else { cursor };
         let counts = receipt.counts.filter(|_| receipt.user == viewer);
         frames.extend_from_slice(&frame(&ServerFrame::Receipt(v2::Receipt {
             conversation_id: receipt.conversation.0,
@@ -152,4 +153,31 @@ fn all_receipts(receipts: &[Receipt], cursor: Cursor, viewer: UserId) -> Bytes {
         })));
     }
     frames.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use chat_core::conversations::Audience;
+    use chat_core::ids::{ConversationId, Position, Seq};
+    use chat_core::receipts::Pointers;
+    use chat_core::sync::Epoch;
+
+    use super::*;
+
+    #[test]
+    fn only_the_last_of_several_receipts_names_their_place() {
+        let receipt = |user| Receipt {
+            user: UserId(user),
+            conversation: ConversationId(1),
+            pointers: Pointers { delivered: Seq(1), read: Seq(1) },
+            audience: Audience::Group(ConversationId(1)),
+            counts: None,
+        };
+        let cursor = Cursor { epoch: Epoch(1), position: Position(7) };
+        let frames = all_receipts(&[receipt(1), receipt(2), receipt(3)], cursor, UserId(9));
+        let text = String::from_utf8_lossy(&frames);
+        let cursors: Vec<_> =
+            text.split("cursor\":\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        assert_eq!(cursors, ["00000001-6", "00000001-6", "00000001-7"]);
+    }
 }

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::session::{self, Beginning, Input, Taken};
+use super::session::{self, Beginning, End, Input, Taken};
 use super::{Entrance, bare_socket, connection, slot};
 use crate::App;
 use crate::http::problem::Problem;
@@ -63,8 +63,8 @@ async fn listen(
         if !taken.inputs.is_empty() {
             break;
         }
-        if taken.end.is_some() {
-            return Err((close_code::PROTOCOL_ERROR, "broken frame"));
+        if let Some(End::Broken(error)) = taken.end {
+            return Err((error.close_code(), "the first frame is broken or too big"));
         }
         bytes.clear();
         bytes.reserve(READ_BYTES);

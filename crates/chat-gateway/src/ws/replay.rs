@@ -65,8 +65,10 @@ pub(super) async fn changes(
             Ok(page) => page,
             Err(error) => return stopped(connection, &error),
         };
-        for event in &page.events {
-            let cursor = Cursor { epoch, position: event.position };
+        for (index, event) in page.events.iter().enumerate() {
+            let here = Cursor { epoch, position: event.position };
+            let shares = page.events.get(index + 1).is_some_and(|next| next.position == event.position);
+            let cursor = if shares { here.before() } else { here };
             let Some(frame) = wire::v2::change(&event.change, cursor, user) else { continue };
             if !push(connection, frame, None).await {
                 return false;

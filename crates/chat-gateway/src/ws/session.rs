@@ -10,6 +10,7 @@ use chat_core::groups::Memberships;
 use chat_core::ids::Position;
 use chat_core::sync::{Cursor, Resume};
 use chat_core::{Chat, Result};
+use chat_protocol::close_codes;
 use chat_websocket::{Decoder, Incoming, Opcode, ProtocolError, Role, close_code, encode};
 
 use super::{replay, v1, v2};
@@ -22,7 +23,7 @@ thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; SCRATCH_BYTES]);
 }
 /// How long a client may take for the closing frame.
-const LAST_WORD: Duration = Duration::from_secs(2);
+const LAST_WORD: Duration = Duration::from_secs(10);
 
 /// What a client sent, in a form that outlives the buffer.
 pub(super) enum Input {
@@ -132,6 +133,10 @@ async fn attach(app: &App, connection: &Arc<Connection>) -> Result<()> {
     let mut reading = Memberships { conversations: Vec::new(), position: Position(0) };
     let read = app.chat.memberships(connection.user()).await.map(|groups| reading = groups);
     app.hub.joined(connection.user(), reading).await;
+    // Before it was attached, the news that its token is revoked would not have reached it.
+    if app.hub.revocations().has(connection.granted()) {
+        connection.close(close_codes::TOKEN_EXPIRED, "token revoked: log in again");
+    }
     read
 }
 

@@ -23,7 +23,7 @@ use crate::{App, wire};
 const MAX_UNDER_WAY: usize = 64;
 /// For how many seconds' worth of frames a client may have saved up.
 const BURST_S: f64 = 2.0;
-/// A client that goes on after so many refusals is closed.
+/// A client that goes on after so many refusals is closed; each frame that was taken makes up for one.
 const MAX_REFUSALS: u32 = 200;
 /// Longest `id` of a frame, in bytes.
 const MAX_ID: usize = 64;
@@ -65,13 +65,16 @@ impl<'a> Dialogue<'a> {
 
     /// Begins what a frame asks for. Waits only while too much is under way.
     pub(super) async fn take(&mut self, text: String) {
-        let head = match head(&text) {
+        let head = head(&text);
+        if let Err(wait_ms) = self.allowance.take(self.app.hub.started()) {
+            let id = head.map_or_else(|(id, _)| id, |head| head.id);
+            return self.refuse_for_now(id, wait_ms);
+        }
+        self.refusals = self.refusals.saturating_sub(1);
+        let head = match head {
             Ok(head) => head,
             Err((id, problem)) => return self.say(refusal(id, &problem)),
         };
-        if let Err(wait_ms) = self.allowance.take(self.app.hub.started()) {
-            return self.refuse_for_now(head.id, wait_ms);
-        }
         while self.under_way.as_ref().is_some_and(|under_way| under_way.len() >= MAX_UNDER_WAY) {
             let answer = self.next_answer().await;
             self.say(answer);

@@ -20,13 +20,13 @@ pub(super) fn expression(search: &Search, conversations: &[ConversationId]) -> S
         and(&mut text, format_args!("content:({})", terms.join(" ")));
     }
     if let Some(UserId(sender)) = search.sender {
-        and(&mut text, format_args!("scope:(u{sender})"));
+        and(&mut text, format_args!("scope:(\"u{sender}\")"));
     }
     if let Some(has_media) = search.has_media {
-        and(&mut text, format_args!("scope:(m{})", u8::from(has_media)));
+        and(&mut text, format_args!("scope:(\"m{}\")", u8::from(has_media)));
     }
     if !conversations.is_empty() {
-        let tokens: Vec<_> = conversations.iter().map(|id| format!("c{id}")).collect();
+        let tokens: Vec<_> = conversations.iter().map(|id| format!("\"c{id}\"")).collect();
         and(&mut text, format_args!("scope:({})", tokens.join(" OR ")));
     }
     text
@@ -66,9 +66,9 @@ mod tests {
         assert_eq!(expression(&of(&terms), &[]), words);
         let narrow = Search { sender: Some(UserId(5)), has_media: Some(true), ..of(&terms) };
         let conversations = [ConversationId(1), ConversationId(7)];
-        let expected = format!("{words} AND scope:(u5) AND scope:(m1) AND scope:(c1 OR c7)");
+        let expected = format!("{words} AND scope:(\"u5\") AND scope:(\"m1\") AND scope:(\"c1\" OR \"c7\")");
         assert_eq!(expression(&narrow, &conversations), expected);
-        assert_eq!(expression(&of(&[]), &conversations), "scope:(c1 OR c7)");
+        assert_eq!(expression(&of(&[]), &conversations), "scope:(\"c1\" OR \"c7\")");
         assert_eq!(expression(&of(&[]), &[]), "");
     }
 

@@ -24,3 +24,4 @@ mod stream;
 mod support;
 mod tokens;
 mod torture;
+mod v2;

@@ -6,6 +6,7 @@ pub mod jwt;
 pub mod people;
 pub mod raw_ws;
 pub mod server;
+pub mod v2;
 pub mod wait;
 pub mod ws;
 
@@ -13,5 +14,6 @@ pub use http::{Answer, Request};
 pub use people::User;
 pub use raw_ws::RawWs;
 pub use server::{Server, Setup, bytes_of};
+pub use v2::Stream;
 pub use wait::{eventually, within};
 pub use ws::{Got, Ws};

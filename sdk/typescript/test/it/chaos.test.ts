@@ -35,7 +35,7 @@ after(() => server?.remove());
 async function behindProxy(name: string, storage?: OutboxStorage): Promise<{ client: ChatClient; proxy: Proxy }> {
   const token = await tokenOf(server, name);
   const proxy = await Proxy.listen(() => server.port, random);
-  const client = hurried(proxy.url, token, { random: () => random.next() * 0.2, ...(storage && { storage }) });
+  const client = hurried(proxy.url, token, { random: () => random.next() * 0.1, ...(storage && { storage }) });
   proxies.push(proxy);
   clients.push(client);
   // Ready before anything happens: what was there before its first connection a client has to ask for.

@@ -188,6 +188,15 @@ test("a wrong token is said to be wrong", async () => {
   await assert.rejects(login(server.url, { username: "tom", password: "wrong password" }), { status: 401 });
 });
 
+test("logging out ends the streams of that token, and no others", async () => {
+  const phone = new ChatClient({ url: server.url, token: await tokenOf(server, "jerry"), WebSocket });
+  await phone.connect();
+  await phone.rest.post("/v1/users/logout");
+  await until(() => phone.status.status === "unauthorized", () => phone.status.status);
+  await assert.rejects(phone.connect(), { code: "unauthorized" });
+  assert.equal(jerry.status.status, "live");
+});
+
 test("what the server refuses is an error with its code", async () => {
   const refusal = (error: { code: string; temporary: boolean }): boolean => error.code !== "" && !error.temporary;
   await assert.rejects(tom.send({ to_user: 999, content: "nobody" }), refusal);

@@ -152,11 +152,39 @@ test("a request that is not answered is noticed sooner", async () => {
   const set = await liveStage();
   const sent = set.client.send({ to_user: 2, content: "hi" });
   sent.catch(() => undefined);
-  await set.pass(10_000);
+  await set.pass(5000);
+  assert.equal(set.socket().ops("ping").length, 1);
+  await set.pass(4999);
+  assert.equal(set.client.status.status, "live");
+  await set.pass(1);
   assert.equal(set.client.status.status, "waiting");
   await set.pass(250);
   set.socket().greets({ resumed: true });
   assert.deepEqual(set.socket().ops("send").map((frame) => frame["content"]), ["hi"]);
+  set.client.close();
+});
+
+test("frames of others do not show that ours arrive", async () => {
+  const set = await liveStage();
+  set.client.send({ to_user: 2, content: "hi" }).catch(() => undefined);
+  for (let seq = 1; seq <= 20; seq += 1) {
+    await set.pass(500);
+    const frame = { type: "message", event: "created", conversation_id: 1, message: message({ seq }), cursor: `m${seq}` } as const;
+    if (seq < 20) set.socket().says(frame);
+  }
+  assert.equal(set.client.status.status, "waiting");
+  set.client.close();
+});
+
+test("a server that takes its time for one thing, and answers another, is not given up", async () => {
+  const set = await liveStage();
+  set.client.send({ to_user: 2, content: "hi" }).catch(() => undefined);
+  for (let n = 0; n < 10; n += 1) {
+    await set.pass(5000);
+    set.socket().says({ type: "pong", id: "ping", server_time: "2026-01-01T16:00:00Z" });
+  }
+  assert.equal(set.socket().ops("ping").length, 10);
+  assert.equal(set.client.status.status, "live");
   set.client.close();
 });
 
@@ -199,4 +227,25 @@ test("a token that cannot be had is an error, and is asked for again", async () 
   await set.pass(250);
   assert.equal(set.sockets.length, 1);
   set.client.close();
+});
+
+test("when the system says that there is a network again, nobody waits on", async () => {
+  const listeners = new Set<() => void>();
+  const browser = globalThis as unknown as Record<string, unknown>;
+  browser["addEventListener"] = (_: string, listener: () => void) => listeners.add(listener);
+  browser["removeEventListener"] = (_: string, listener: () => void) => listeners.delete(listener);
+  try {
+    const set = await liveStage();
+    for (const online of listeners) online();
+    assert.equal(set.socket().ops("ping").length, 1, "a connection that seems to live is asked");
+    set.socket().ends();
+    for (const online of listeners) online();
+    await turns();
+    assert.equal(set.sockets.length, 2);
+    set.client.close();
+    assert.equal(listeners.size, 0);
+  } finally {
+    delete browser["addEventListener"];
+    delete browser["removeEventListener"];
+  }
 });

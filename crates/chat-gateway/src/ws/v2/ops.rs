@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::http::problem::Problem;
 use crate::hub::Connection;
-use crate::presence::Choice;
+use crate::presence::{Choice, Companion};
 use crate::ws::session::send;
 use crate::{App, commands, presence, wire};
 
@@ -171,7 +171,7 @@ async fn pointer(app: &App, user: UserId, asked: &Asked) -> Result<(), Problem> 
     let v2::Pointer { conversation_id, seq, thread_id } = asked.fields()?;
     let (conversation, seq) = (ConversationId(conversation_id), Seq(seq));
     match (asked.op.as_str(), thread_id) {
-        ("read", Some(thread)) => app.chat.read_thread(user, MessageId(thread), seq).await?,
+        ("read", Some(thread)) => app.chat.read_thread(user, conversation, MessageId(thread), seq).await?,
         ("read", None) => app.chat.read(user, conversation, seq).await?,
         _ => app.chat.delivered(user, conversation, seq).await?,
     }
@@ -183,18 +183,26 @@ async fn view(app: &App, connection: &Arc<Connection>, view: v2::View) -> Result
     if view.conversation_ids.len() > MAX_VIEWED {
         return Err(Problem::invalid(format!("conversation_ids must have at most {MAX_VIEWED} entries")));
     }
+    loop {
+        let as_of = app.hub.presence().n_removals();
+        let companions = companions(app, connection.user(), &view.conversation_ids).await?;
+        // Where somebody was removed meanwhile, what was read may no longer be so.
+        if let Some(frames) = app.hub.presence().look(connection, &companions, as_of) {
+            frames.into_iter().for_each(|frame| send(connection, frame));
+            return Ok(());
+        }
+    }
+}
+
+async fn companions(app: &App, user: UserId, conversations: &[i64]) -> Result<Vec<Companion>, Problem> {
     let mut companions = Vec::new();
-    for id in view.conversation_ids {
-        let conversation = ConversationId(id);
-        let most = presence::MAX_COMPANIONS;
-        let members = app.chat.companions(connection.user(), conversation, most).await?;
+    for id in conversations {
+        let conversation = ConversationId(*id);
+        let members = app.chat.companions(user, conversation, presence::MAX_COMPANIONS).await?;
         companions.extend(members.into_iter().map(|(user, seen)| (conversation, user, seen)));
     }
     // Somebody may be met in several conversations, and is told of once.
     companions.sort_by_key(|(_, user, _)| *user);
     companions.dedup_by_key(|(_, user, _)| *user);
-    for frame in app.hub.presence().look(connection, &companions) {
-        send(connection, frame);
-    }
-    Ok(())
+    Ok(companions)
 }

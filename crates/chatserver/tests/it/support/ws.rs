@@ -87,8 +87,13 @@ impl Ws {
     }
 
     /// Sends if the stream is still there.
+    pub async fn try_text(&mut self, text: &str) -> bool {
+        self.sink.send(Message::text(text)).await.is_ok()
+    }
+
+    /// Sends if the stream is still there.
     pub async fn try_json(&mut self, frame: &Value) -> bool {
-        self.sink.send(Message::text(frame.to_string())).await.is_ok()
+        self.try_text(&frame.to_string()).await
     }
 
     /// The next thing that comes. A text frame must be as the AsyncAPI document says.
