@@ -142,7 +142,11 @@ impl Stream {
         let caller = std::panic::Location::caller();
         async move {
             let answer = self.op(op.clone()).await;
-            assert_eq!((&answer["type"], &answer["code"]), (&json!("error"), &json!(code)), "{op} at {caller}");
+            assert_eq!(
+                (&answer["type"], &answer["code"]),
+                (&json!("error"), &json!(code)),
+                "{op} at {caller}"
+            );
             answer
         }
     }
