@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
@@ -16,6 +17,9 @@ use crate::http::problem::Problem;
 use crate::hub::Hub;
 use crate::tokens::{Granted, Tokens};
 
+/// A second that is further away is a matter of clocks, and not waited for.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
 /// Checks tokens. An account that was found once is not looked up again: accounts are never deleted.
 pub(crate) struct Authenticator {
     chat: Chat,
@@ -29,9 +33,15 @@ impl Authenticator {
         Self { chat, hub, tokens, known: RwLock::default() }
     }
 
-    /// A token for this user, and when it expires (seconds since 1970).
-    pub(crate) fn issue(&self, user: UserId) -> Result<(String, i64), Error> {
+    /// A token for this user, and when it expires (seconds since 1970). Where all of the user's were revoked in this very
+    /// second, the next one is waited for: a token that is dated ahead would outlive another revocation until then.
+    pub(crate) async fn issue(&self, user: UserId) -> Result<(String, i64), Error> {
         let from = self.hub.revocations().tokens_from(user);
+        let ahead_us = from.saturating_mul(1_000_000).saturating_sub(self.chat.now().0);
+        let wait = Duration::from_micros(u64::try_from(ahead_us).unwrap_or(0)).min(LONGEST_WAIT);
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+        }
         self.tokens.issue(user, self.chat.now(), from).map_err(Error::internal)
     }
 

@@ -70,6 +70,8 @@ struct State {
     views: HashMap<u64, Vec<UserId>>,
     /// Users who left or were seen since this was last written out.
     seen: HashMap<UserId, Timestamp>,
+    /// What was given out last to be written, which may not be on disk yet.
+    being_written: HashMap<UserId, Timestamp>,
     /// How often somebody ceased to be a member of something.
     n_removals: u64,
 }
@@ -82,6 +84,14 @@ impl State {
             Some(Choice::Away) => Status::Away,
             Some(Choice::Invisible) | None => Status::Offline,
         }
+    }
+
+    /// When the user was last seen, where `stored` is what the store knew a moment ago.
+    fn last_seen(&self, user: UserId, stored: Option<Timestamp>) -> Option<Timestamp> {
+        [stored, self.being_written.get(&user).copied(), self.seen.get(&user).copied()]
+            .into_iter()
+            .flatten()
+            .max()
     }
 
     fn stop_looking(&mut self, connection: u64) {
@@ -140,7 +150,11 @@ impl Presence {
             }
             let Some(watchers) = state.watchers.get(&user) else { return };
             let frame = frame(user, status, last_seen);
-            (frame, watchers.iter().map(|(watcher, _)| watcher.clone()).collect::<Vec<_>>())
+            let mut watchers: Vec<_> = watchers.iter().map(|(watcher, _)| watcher.clone()).collect();
+            // Whoever looks at somebody in several conversations is told once.
+            watchers.sort_unstable_by_key(|watcher| watcher.id());
+            watchers.dedup_by_key(|watcher| watcher.id());
+            (frame, watchers)
         };
         for watcher in watchers {
             if watcher.push_signal(&frame) {
@@ -171,17 +185,24 @@ impl Presence {
         for (conversation, user, _) in companions {
             state.watchers.entry(*user).or_default().push((connection.clone(), *conversation));
         }
-        if !companions.is_empty() {
-            let users = companions.iter().map(|(_, user, _)| *user).collect();
-            state.views.insert(connection.id(), users);
+        // Somebody may be met in several conversations, and is told of once.
+        let mut met: Vec<_> = companions.iter().map(|(_, user, stored)| (*user, *stored)).collect();
+        met.sort_unstable_by_key(|(user, _)| *user);
+        met.dedup_by_key(|(user, _)| *user);
+        if !met.is_empty() {
+            state.views.insert(connection.id(), met.iter().map(|(user, _)| *user).collect());
         }
-        Some(companions.iter().map(|(_, user, seen)| frame(*user, state.status(*user), *seen)).collect())
+        let frame = |(user, stored)| frame(user, state.status(user), state.last_seen(user, stored));
+        Some(met.into_iter().map(frame).collect())
     }
 
     /// How these are now.
     pub(crate) fn of(&self, companions: &[(UserId, Option<Timestamp>)]) -> Vec<Wire> {
         let state = self.lock();
-        companions.iter().map(|(user, seen)| presence(*user, state.status(*user), *seen)).collect()
+        let presence = |(user, stored): &(UserId, Option<Timestamp>)| {
+            presence(*user, state.status(*user), state.last_seen(*user, *stored))
+        };
+        companions.iter().map(presence).collect()
     }
 
     /// Somebody is no member of a conversation any more: neither side looks at the other there.
@@ -198,7 +219,9 @@ impl Presence {
 
     /// Who was last seen when, since this was asked last.
     pub(crate) fn take_seen(&self) -> Vec<(UserId, Timestamp)> {
-        std::mem::take(&mut self.lock().seen).into_iter().collect()
+        let mut state = self.lock();
+        state.being_written = std::mem::take(&mut state.seen);
+        state.being_written.iter().map(|(user, at)| (*user, *at)).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -70,7 +70,7 @@ pub(crate) async fn upgrade(
         Who::Known(granted, slot) => {
             tokio::spawn(start(app, Entrance { granted, slot, protocol, cursor: query.cursor }, on_upgrade))
         }
-        Who::Unknown(place) => tokio::spawn(first_frame::start(app, place, on_upgrade)),
+        Who::Unknown(place) => tokio::spawn(first_frame::start(app, place, on_upgrade, query.cursor)),
     };
     Ok(switching_protocols(accept, protocol_to_name(&parts.headers, protocol)))
 }

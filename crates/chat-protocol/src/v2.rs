@@ -15,7 +15,7 @@ use crate::time::Time;
 pub enum Id {
     /// An integer.
     Number(i64),
-    /// A string of at most 64 bytes.
+    /// A string of at most 64 characters.
     Text(String),
 }
 

@@ -30,7 +30,7 @@ struct Cli {
 enum Command {
     /// Serve (the default)
     Serve(serve::Args),
-    /// Measure a server: sends, fan-out, latency, idle connections, history, logins
+    /// Measure a server: sends, fan-out, latency, connections, resuming, history, search
     Bench(bench::Args),
     /// Chat in lines of text, on a terminal or through pipes
     Chat(chat::Args),

@@ -24,6 +24,7 @@ pub(crate) struct Plan {
     pub(crate) jwt_secret: Option<String>,
     pub(crate) token_lifetime: Duration,
     pub(crate) demo: bool,
+    pub(crate) search: bool,
     pub(crate) gateway: GatewayOptions,
 }
 
@@ -51,7 +52,7 @@ pub(crate) async fn compose(plan: Plan) -> Result<Server> {
     let listener = bind(&plan.host, plan.port).await?;
     let address = listener.local_addr().context("the listening address is unknown")?;
     let hub = Hub::spawn(cores);
-    let options = Options { path: plan.database.clone(), readers: cores.clamp(2, 8), search: true };
+    let options = Options { path: plan.database.clone(), readers: cores.clamp(2, 8), search: plan.search };
     let Opened { store, is_new, backup } = Sqlite::open(&options, hub.sink())?;
     let secret = match given_secret {
         Some(secret) => secret,

@@ -271,3 +271,6 @@ fn number(id: Option<&chat_protocol::v2::Id>) -> Option<i64> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

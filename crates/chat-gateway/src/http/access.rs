@@ -44,6 +44,6 @@ pub(super) async fn change_password(
 ) -> Result<Json<rest::PasswordChanged>, Problem> {
     let rest::ChangePasswordRequest { old_password, new_password } = request;
     app.chat.change_password(caller, old_password, new_password).await?;
-    let (token, _) = app.auth.issue(caller)?;
+    let (token, _) = app.auth.issue(caller).await?;
     Ok(Json(rest::PasswordChanged { message: "Password changed successfully".into(), token }))
 }

@@ -33,13 +33,20 @@ pub(super) fn place(app: &App) -> Result<OwnedSemaphorePermit, Problem> {
     })
 }
 
-/// Waits for the upgrade and the first frame, and goes on as for any other client, or turns it away.
-pub(super) async fn start(app: App, place: OwnedSemaphorePermit, on_upgrade: OnUpgrade) {
+/// Waits for the upgrade and the first frame, and goes on as for any other client, or turns it away. The `cursor` of the
+/// URL counts where the first frame has none.
+pub(super) async fn start(
+    app: App,
+    place: OwnedSemaphorePermit,
+    on_upgrade: OnUpgrade,
+    cursor: Option<String>,
+) {
     let Some((mut stream, early)) = on_upgrade.await.ok().and_then(bare_socket) else { return };
     let told = tokio::time::timeout(DEADLINE, listen(&app, &mut stream, early)).await;
     drop(place);
     match told.unwrap_or(Err((close_code::POLICY_VIOLATION, "no auth frame in time"))) {
-        Ok((entrance, beginning)) => {
+        Ok((entrance, mut beginning)) => {
+            beginning.cursor = beginning.cursor.or(cursor);
             let (connection, slot) = connection(&app, entrance, stream);
             tokio::spawn(session::run(app, connection, slot, beginning));
         }
@@ -81,7 +88,9 @@ async fn listen(
 }
 
 async fn enter(app: &App, first: &str) -> Result<Entrance, Refusal> {
-    let is_auth = serde_json::from_str::<Head<'_>>(first).is_ok_and(|head| head.op == "auth");
+    // A list of values in the right order would be read as an object too.
+    let is_object = first.trim_start().starts_with('{');
+    let is_auth = is_object && serde_json::from_str::<Head<'_>>(first).is_ok_and(|head| head.op == "auth");
     let auth = serde_json::from_str::<Auth>(first).ok().filter(|_| is_auth);
     let auth = auth.ok_or((close_code::POLICY_VIOLATION, "the first frame must be an auth frame"))?;
     match app.auth.check(&auth.token).await {

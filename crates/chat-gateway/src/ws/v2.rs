@@ -25,7 +25,7 @@ const MAX_UNDER_WAY: usize = 64;
 const BURST_S: f64 = 2.0;
 /// A client that goes on after so many refusals is closed; each frame that was taken makes up for one.
 const MAX_REFUSALS: u32 = 200;
-/// Longest `id` of a frame, in bytes.
+/// Longest `id` of a frame, in characters.
 const MAX_ID: usize = 64;
 /// What clients may rely on beyond the contract's first version.
 const FEATURES: [&str; 14] = [
@@ -166,8 +166,8 @@ fn head(text: &str) -> Result<Head<'_>, (Option<Id>, Problem)> {
         (id, Problem::invalid(error))
     })?;
     match &head.id {
-        Some(Id::Text(id)) if id.len() > MAX_ID => {
-            Err((None, Problem::invalid(format!("id must be at most {MAX_ID} bytes"))))
+        Some(Id::Text(id)) if id.chars().nth(MAX_ID).is_some() => {
+            Err((None, Problem::invalid(format!("id must be at most {MAX_ID} characters"))))
         }
         _ => Ok(head),
     }

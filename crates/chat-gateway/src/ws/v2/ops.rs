@@ -201,8 +201,5 @@ async fn companions(app: &App, user: UserId, conversations: &[i64]) -> Result<Ve
         let members = app.chat.companions(user, conversation, presence::MAX_COMPANIONS).await?;
         companions.extend(members.into_iter().map(|(user, seen)| (conversation, user, seen)));
     }
-    // Somebody may be met in several conversations, and is told of once.
-    companions.sort_by_key(|(_, user, _)| *user);
-    companions.dedup_by_key(|(_, user, _)| *user);
     Ok(companions)
 }

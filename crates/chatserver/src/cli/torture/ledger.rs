@@ -26,7 +26,7 @@ pub(super) struct Sent {
 pub(super) struct Ledger {
     /// By `client_msg_id`.
     pub(super) sends: BTreeMap<String, Sent>,
-    /// The new text of each message that was edited.
+    /// The new text of each message that was edited, or grew.
     pub(super) edits: BTreeMap<i64, String>,
     /// Message, emoji, and who.
     pub(super) reactions: Vec<(i64, String, i64)>,

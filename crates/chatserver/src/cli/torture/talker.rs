@@ -1,4 +1,4 @@
-//! A client of the v2 stream that sends, edits, reacts and reads, and keeps what it is told.
+//! A client of the v2 stream that sends, edits, reacts, reads and writes piece by piece, and keeps what it is told.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,8 +6,8 @@ use std::time::Duration;
 use chat_client::link::Backoff;
 use chat_client::v2::{Applied, Event, Op, Options, Session, State, Way};
 use chat_client::{Error, ServerUrl};
-use chat_protocol::message::{EditRequest, Message, SendRequest};
-use chat_protocol::v2::{Ack, Edit, Pointer, React, Send, ServerFrame};
+use chat_protocol::message::{AppendRequest, EditRequest, FinishRequest, Message, SendRequest};
+use chat_protocol::v2::{Ack, Append, Edit, Finish, Pointer, React, Send, ServerFrame};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -41,8 +41,12 @@ pub(super) struct Talker {
     conversations: BTreeMap<Target, i64>,
     /// Messages of its own since the last comparison that were not edited.
     unedited: Vec<i64>,
-    /// Messages since the last comparison.
+    /// Messages since the last comparison: id, conversation and `seq`.
     recent: Vec<(i64, i64, i64)>,
+    /// Messages of its own that are being written: the text that was acknowledged, and how many pieces will follow.
+    growing: BTreeMap<i64, (String, u64)>,
+    /// Those of them that nothing is on its way for.
+    idle: Vec<i64>,
     n_resumed: u64,
 }
 
@@ -73,6 +77,8 @@ impl Talker {
             conversations: BTreeMap::new(),
             unedited: Vec::new(),
             recent: Vec::new(),
+            growing: BTreeMap::new(),
+            idle: Vec::new(),
             n_resumed: 0,
         }
     }
@@ -144,6 +150,8 @@ impl Talker {
         self.state = State::default();
         self.unedited.clear();
         self.recent.clear();
+        self.growing.clear();
+        self.idle.clear();
         self
     }
 
@@ -165,6 +173,7 @@ impl Talker {
             0..12 => self.edit(),
             12..24 => self.react(),
             24..34 => self.read(),
+            34..54 => self.grow(),
             _ => None,
         };
         // Nothing to edit, say: then a message.
@@ -178,9 +187,15 @@ impl Talker {
         let target = self.me.target(&mut self.dice)?;
         let key = format!("v2-{}-{}", self.me.number, self.n_sent);
         self.n_sent += 1;
-        let content = format!("{key} says {}", self.dice.throw());
+        let will_grow = self.dice.is_lucky(10);
+        let content = if will_grow { String::new() } else { format!("{key} says {}", self.dice.throw()) };
         self.ledger.sending(&key, &content);
-        let body = SendRequest { content: Some(content), client_msg_id: Some(key), ..SendRequest::default() };
+        let body = SendRequest {
+            content: Some(content),
+            streaming: will_grow.then_some(true),
+            client_msg_id: Some(key),
+            ..SendRequest::default()
+        };
         let known = self.conversations.get(&target).copied().filter(|_| self.dice.is_lucky(50));
         Some(Op::Send(match (known, target) {
             (Some(id), _) => Send { conversation_id: Some(id), body, ..Send::default() },
@@ -193,6 +208,18 @@ impl Talker {
         let message_id = self.unedited.pop()?;
         let content = format!("{message_id} now says {}", self.dice.throw());
         Some(Op::Edit(Edit { message_id, edit: EditRequest { content } }))
+    }
+
+    /// The next piece of a message that is being written, or its end.
+    fn grow(&mut self) -> Option<Op> {
+        let message_id = self.idle.pop()?;
+        let (text, pieces) = self.growing.get(&message_id)?;
+        if *pieces == 0 {
+            return Some(Op::Finish(Finish { message_id, ending: FinishRequest::default() }));
+        }
+        let offset = u32::try_from(text.chars().count()).ok()?;
+        let content = format!("né{} ", self.dice.throw());
+        Some(Op::Append(Append { message_id, piece: AppendRequest { offset, content } }))
     }
 
     fn react(&mut self) -> Option<Op> {
@@ -259,8 +286,15 @@ impl Talker {
             (Op::Send(send), Some(message)) => {
                 let place = Place { id: message.id, conversation: message.conversation_id, seq: message.seq };
                 self.ledger.sent(&send.body.client_msg_id.unwrap_or_default(), place, message.rev);
-                self.unedited.push(message.id);
+                if send.body.streaming.is_some() {
+                    self.growing.insert(message.id, (String::new(), self.dice.between(1, 6)));
+                    self.idle.push(message.id);
+                } else {
+                    self.unedited.push(message.id);
+                }
             }
+            (Op::Append(append), None) => self.has_grown(&append, ack.length),
+            (Op::Finish(finish), Some(_)) => drop(self.growing.remove(&finish.message_id)),
             (Op::Edit(edit), Some(_)) => drop(self.ledger.edits.insert(edit.message_id, edit.edit.content)),
             (Op::React(react), Some(_)) => {
                 self.ledger.reactions.push((react.message_id, react.emoji, self.me.id));
@@ -270,5 +304,16 @@ impl Talker {
                 self.findings.note(Violation::Lost, || format!("an ack without what belongs to {op:?}"))
             }
         }
+    }
+
+    fn has_grown(&mut self, append: &Append, length: Option<u32>) {
+        let Some((text, pieces)) = self.growing.get_mut(&append.message_id) else { return };
+        text.push_str(&append.piece.content);
+        *pieces = pieces.saturating_sub(1);
+        if length != u32::try_from(text.chars().count()).ok() {
+            self.findings.note(Violation::Lost, || format!("{length:?} characters are told of {text:?}"));
+        }
+        self.ledger.edits.insert(append.message_id, text.clone());
+        self.idle.push(append.message_id);
     }
 }

@@ -37,7 +37,7 @@ impl Stream {
 
     /// A stream that says who it is by its first frame, which is still to be sent.
     pub async fn unknown(server: &Server) -> Self {
-        Self::open(server, "/ws", &[("Sec-WebSocket-Protocol", V2)]).await.ok().expect("it may come in")
+        Self::open(server, "/ws", &[("Sec-WebSocket-Protocol", V2)]).await.expect("it may come in")
     }
 
     /// Opens a user's stream and takes what it begins with.
@@ -142,7 +142,11 @@ impl Stream {
         let caller = std::panic::Location::caller();
         async move {
             let answer = self.op(op.clone()).await;
-            assert_eq!((&answer["type"], &answer["code"]), (&json!("error"), &json!(code)), "{op} at {caller}");
+            assert_eq!(
+                (&answer["type"], &answer["code"]),
+                (&json!("error"), &json!(code)),
+                "{op} at {caller}"
+            );
             answer
         }
     }

@@ -21,13 +21,19 @@ async fn messages_pass_both_ways() {
     let sent = new.send(to_user(&tom), "from the new one").await;
     let frame = old.frame().await;
     assert_eq!((&frame["ID"], &frame["content"]), (&sent["id"], &json!("from the new one")));
-    assert_eq!((&frame["sender_id"], &frame["recipient_id"], &frame["group_id"]), (&json!(2), &json!(1), &json!(0)));
+    assert_eq!(
+        (&frame["sender_id"], &frame["recipient_id"], &frame["group_id"]),
+        (&json!(2), &json!(1), &json!(0))
+    );
     let mut picture = into(&conversation);
     picture["media"] = json!([{"url": "https://example.com/a.png"}, {"url": "https://example.com/b.png"}]);
     let sent = new.send(picture, "").await;
     let frame = old.frame().await;
     assert_eq!((&frame["ID"], &frame["type"]), (&sent["id"], &json!("group_message")));
-    assert_eq!((&frame["MediaURL"], &frame["group_id"]), (&json!("https://example.com/a.png"), &json!(group)));
+    assert_eq!(
+        (&frame["MediaURL"], &frame["group_id"]),
+        (&json!("https://example.com/a.png"), &json!(group))
+    );
 
     old.json(&json!({"type": "text", "recipient_id": jerry.id, "content": "from the old one"})).await;
     let message = new.find(|frame| frame["message"]["content"] == "from the old one").await;
@@ -89,7 +95,10 @@ async fn a_v1_client_confirms_to_v2() {
     let sent = new.send(to_user(&jerry), "Hello").await;
     assert_eq!(old.frame().await["ID"], sent["id"]);
     let receipt = new.next("receipt").await;
-    assert_eq!((&receipt["user_id"], &receipt["conversation_id"]), (&json!(jerry.id), &sent["conversation_id"]));
+    assert_eq!(
+        (&receipt["user_id"], &receipt["conversation_id"]),
+        (&json!(jerry.id), &sent["conversation_id"])
+    );
     assert_eq!((&receipt["delivered_seq"], &receipt["read_seq"]), (&json!(1), &json!(0)));
     assert_eq!(receipt.get("unread"), None, "what waits for Jerry is not Tom's business");
     status_is(&tom, &jerry, &sent["id"], "DELIVERED").await;

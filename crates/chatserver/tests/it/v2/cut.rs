@@ -35,7 +35,8 @@ impl Known {
     }
 
     fn append(&mut self, frame: &Value) {
-        let known = self.messages.get_mut(&frame["message_id"].as_i64().unwrap()).expect("it was told of before");
+        let known =
+            self.messages.get_mut(&frame["message_id"].as_i64().unwrap()).expect("it was told of before");
         if frame["rev"].as_i64() > known["rev"].as_i64() {
             let text = known["content"].as_str().unwrap();
             assert_eq!(frame["offset"], text.chars().count(), "a piece is missing");
@@ -45,7 +46,8 @@ impl Known {
     }
 
     fn conversation(&mut self, conversation: &Value) {
-        let known = self.conversations.entry(conversation["id"].as_i64().unwrap()).or_insert(json!({"rev": -1}));
+        let known =
+            self.conversations.entry(conversation["id"].as_i64().unwrap()).or_insert(json!({"rev": -1}));
         if conversation["rev"].as_i64() >= known["rev"].as_i64() {
             let fields = conversation.as_object().unwrap().clone();
             known.as_object_mut().unwrap().extend(fields);
@@ -162,7 +164,8 @@ async fn a_client_that_is_cut_at_any_place_knows_everything_in_the_end() {
     let _changes = meanwhile.await.unwrap();
     // The last hiding may have come after a last change; a client that hid a message forgets it whatever comes.
     let stored = stored(&jerry, &paths).await;
-    let told: BTreeMap<_, _> = known.messages.into_iter().map(|(id, message)| (id, without_status(message))).collect();
+    let told: BTreeMap<_, _> =
+        known.messages.into_iter().map(|(id, message)| (id, without_status(message))).collect();
     for (id, message) in &stored {
         assert_eq!(told.get(id), Some(message), "message {id}");
     }

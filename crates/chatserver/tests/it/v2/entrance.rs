@@ -44,7 +44,11 @@ async fn every_way_in_leads_to_the_same_stream() {
     streams.extend(by_each_way(&server, &tom, "/v1/ws").await);
     let mut sessions = Vec::new();
     for stream in &mut streams {
-        assert_eq!(stream.ws.protocol.as_deref(), Some(V2), "the protocol that was chosen, and never the token");
+        assert_eq!(
+            stream.ws.protocol.as_deref(),
+            Some(V2),
+            "the protocol that was chosen, and never the token"
+        );
         let hello = stream.frame().await;
         let expected = [
             "cursor",
@@ -86,7 +90,8 @@ async fn the_first_of_our_protocols_that_a_client_names_is_spoken() {
         (Some("chatserver.v2, chatserver.v1"), Some("chatserver.v2"), "hello"),
         (Some("chatserver.v3, chatserver.v2"), Some("chatserver.v2"), "hello"),
     ] {
-        let headers: Vec<_> = offered.map(|offered| ("Sec-WebSocket-Protocol", offered)).into_iter().collect();
+        let headers: Vec<_> =
+            offered.map(|offered| ("Sec-WebSocket-Protocol", offered)).into_iter().collect();
         // An independent client would refuse a protocol that is not answered although it asked for one.
         let request = headers
             .iter()

@@ -36,7 +36,12 @@ async fn who_sends_too_much_is_told_to_wait_and_then_closed() {
         let (answers, code) = to_the_end(&mut stream).await;
         assert_eq!(code, 4029, "{frame}");
         let refused: Vec<_> = answers.iter().filter(|answer| answer["code"] == "rate_limited").collect();
-        assert!(!refused.is_empty() && refused.len() < answers.len(), "{} of {}", refused.len(), answers.len());
+        assert!(
+            !refused.is_empty() && refused.len() < answers.len(),
+            "{} of {}",
+            refused.len(),
+            answers.len()
+        );
         for refusal in refused {
             assert_eq!(refusal["temporary"], true, "{refusal}");
             assert!(refusal["retry_after_ms"].as_u64().is_some_and(|wait| wait > 0), "{refusal}");

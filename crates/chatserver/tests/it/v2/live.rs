@@ -68,8 +68,8 @@ async fn every_change_reaches_each_connection_of_each_member_once_and_in_one_ord
 
     let told = told(&mut all, "the end").await;
     let expected = [
-        "created", "edited", "reaction", "reaction", "reaction", "pinned", "pinned", "created", "thread", "created",
-        "append", "append", "finished", "deleted", "created",
+        "created", "edited", "reaction", "reaction", "reaction", "pinned", "pinned", "created", "thread",
+        "created", "append", "append", "finished", "deleted", "created",
     ];
     for one in &told {
         assert_eq!(briefs(one), expected);
@@ -77,11 +77,12 @@ async fn every_change_reaches_each_connection_of_each_member_once_and_in_one_ord
         let revs: Vec<_> = one.iter().map(rev).collect();
         assert!(revs.is_sorted_by(|one, next| one < next), "each change has a rev of its own: {revs:?}");
     }
-    let text: String = told[2].iter().filter(|frame| frame["type"] == "append").fold(String::new(), |text, frame| {
-        assert_eq!(frame["offset"], text.chars().count());
-        assert_eq!((&frame["message_id"], &frame["conversation_id"]), (&growing, &conversation));
-        text + frame["content"].as_str().unwrap()
-    });
+    let text: String =
+        told[2].iter().filter(|frame| frame["type"] == "append").fold(String::new(), |text, frame| {
+            assert_eq!(frame["offset"], text.chars().count());
+            assert_eq!((&frame["message_id"], &frame["conversation_id"]), (&growing, &conversation));
+            text + frame["content"].as_str().unwrap()
+        });
     let finished = told[2].iter().find(|frame| frame["event"] == "finished").unwrap();
     assert_eq!(finished["message"]["content"], text);
     for stream in &mut all {
@@ -125,7 +126,10 @@ async fn everybody_sees_their_own_reactions_as_their_own() {
         }
         let last = stream.find(|frame| frame["event"] == "reaction").await;
         let last = last["message"]["reactions"].as_array().unwrap();
-        assert!(last.contains(&reaction("👍", 1, by_spike)) && last.contains(&reaction("🧀", 1, by_spike)), "{last:?}");
+        assert!(
+            last.contains(&reaction("👍", 1, by_spike)) && last.contains(&reaction("🧀", 1, by_spike)),
+            "{last:?}"
+        );
     }
 }
 
@@ -154,7 +158,9 @@ async fn pointers_are_told_to_all_and_what_waits_to_their_owner() {
         let pointers: Vec<_> = receipts
             .iter()
             .filter(|receipt| receipt["user_id"] == jerry.id)
-            .map(|receipt| (receipt["delivered_seq"].as_i64().unwrap(), receipt["read_seq"].as_i64().unwrap()))
+            .map(|receipt| {
+                (receipt["delivered_seq"].as_i64().unwrap(), receipt["read_seq"].as_i64().unwrap())
+            })
             .collect();
         assert_eq!(pointers, [(2, 0), (2, 1), (3, 3)]);
         let counts = |number: usize| (&receipts[number]["unread"], &receipts[number]["mentions"]);
@@ -191,7 +197,11 @@ async fn a_group_counts_who_is_called_upon() {
     let mut jerrys = Stream::connect(&server, &jerry).await;
     jerrys.ok(json!({"op": "read", "conversation_id": conversation, "seq": 1})).await;
     let receipt = jerrys.next("receipt").await;
-    assert_eq!((&receipt["unread"], &receipt["mentions"]), (&json!(1), &json!(1)), "what is deleted waits no more");
+    assert_eq!(
+        (&receipt["unread"], &receipt["mentions"]),
+        (&json!(1), &json!(1)),
+        "what is deleted waits no more"
+    );
 }
 
 #[tokio::test]
@@ -205,7 +215,10 @@ async fn a_thread_has_its_own_pointer() {
     let replies = [all[0].send(reply.clone(), "one").await, all[0].send(reply.clone(), "two").await];
     for count in 1..=2 {
         let frame = all[1].find(|frame| frame["event"] == "thread").await;
-        assert_eq!((&frame["message"]["id"], &frame["message"]["thread"]["replies"]), (&root["id"], &json!(count)));
+        assert_eq!(
+            (&frame["message"]["id"], &frame["message"]["thread"]["replies"]),
+            (&root["id"], &json!(count))
+        );
         assert_eq!(frame["message"]["thread"]["last_reply_at"], replies[count - 1]["timestamp"]);
     }
     let path = format!("/v1/messages/{}/thread", root["id"]);

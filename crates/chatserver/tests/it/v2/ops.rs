@@ -106,8 +106,10 @@ async fn live_text_is_acknowledged_piece_by_piece() {
     assert_eq!((&finished["streaming"], &finished["content"]), (&json!("finished"), &json!("🧀 is good")));
     toms.refused(append(9, "!"), "not_growing").await;
 
-    let second = toms.ok(json!({"op": "send", "to_user": jerry.id, "streaming": true, "content": "Once"})).await;
-    let op = json!({"op": "finish", "message_id": second["message"]["id"], "content": "Never", "abandoned": true});
+    let second =
+        toms.ok(json!({"op": "send", "to_user": jerry.id, "streaming": true, "content": "Once"})).await;
+    let op =
+        json!({"op": "finish", "message_id": second["message"]["id"], "content": "Never", "abandoned": true});
     let abandoned = message_of(&mut toms, op).await;
     assert_eq!((&abandoned["streaming"], &abandoned["content"]), (&json!("abandoned"), &json!("Never")));
 }
@@ -187,9 +189,15 @@ async fn what_is_wrong_is_refused_under_its_id() {
         (json!({"op": "send", "to_user": 2, "media": vec![json!({"url": "a"}); 11]}), "invalid_request"),
         (json!({"op": "send", "to_user": 2, "media": [{}]}), "invalid_request"),
         (json!({"op": "send", "to_user": 2, "content": "x", "custom": [1]}), "invalid_request"),
-        (json!({"op": "send", "to_user": 2, "content": "x", "custom": {"a": "x".repeat(5000)}}), "invalid_request"),
+        (
+            json!({"op": "send", "to_user": 2, "content": "x", "custom": {"a": "x".repeat(5000)}}),
+            "invalid_request",
+        ),
         (json!({"op": "send", "to_user": 2, "content": "x", "client_msg_id": ""}), "invalid_request"),
-        (json!({"op": "send", "to_user": 2, "content": "x", "client_msg_id": "x".repeat(200)}), "invalid_request"),
+        (
+            json!({"op": "send", "to_user": 2, "content": "x", "client_msg_id": "x".repeat(200)}),
+            "invalid_request",
+        ),
         (json!({"op": "send", "to_user": 2, "content": "x", "reply_to": secret}), "message_not_found"),
         (json!({"op": "send", "to_user": tom.id, "content": "x"}), "cannot_chat_with_yourself"),
         (json!({"op": "send", "to_user": 999, "content": "x"}), "user_not_found"),
@@ -216,7 +224,10 @@ async fn what_is_wrong_is_refused_under_its_id() {
         (json!({"op": "delivered", "conversation_id": foreign, "seq": 1}), "conversation_not_found"),
         (json!({"op": "read", "conversation_id": foreign, "seq": 1}), "conversation_not_found"),
         (json!({"op": "read", "conversation_id": conversation}), "invalid_request"),
-        (json!({"op": "read", "conversation_id": foreign, "seq": 1, "thread_id": secret}), "message_not_found"),
+        (
+            json!({"op": "read", "conversation_id": foreign, "seq": 1, "thread_id": secret}),
+            "message_not_found",
+        ),
         (json!({"op": "typing", "conversation_id": foreign}), "conversation_not_found"),
         (json!({"op": "presence", "status": "busy"}), "invalid_request"),
         (json!({"op": "view", "conversation_ids": vec![conversation; 21]}), "invalid_request"),

@@ -41,7 +41,10 @@ async fn what_one_hides_saves_or_drafts_is_told_to_ones_own_clients() {
         assert_eq!((&told[2]["message_id"], &told[2]["conversation_id"]), (id, conversation));
         let own = |number: usize| &told[number]["conversation"];
         assert_eq!((&own(3)["draft"], &own(3)["archived"]), (&json!("Dear Tom"), &json!(false)));
-        assert_eq!((&own(4)["draft"], &own(4)["archived"], &own(4)["pinned"]), (&Value::Null, &json!(true), &json!(true)));
+        assert_eq!(
+            (&own(4)["draft"], &own(4)["archived"], &own(4)["pinned"]),
+            (&Value::Null, &json!(true), &json!(true))
+        );
         assert_eq!(own(5)["marked_unread"], true);
         assert!(own(5)["muted_until"].as_str().unwrap().starts_with("2030-01-01"));
         assert_eq!(own(5)["user_id"], tom.id);

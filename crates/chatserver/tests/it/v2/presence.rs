@@ -20,7 +20,10 @@ fn presence_of(stream: &mut Stream, user: &User, status: &str) -> impl Future<Ou
     async move {
         let frame = stream.next("presence").await;
         assert_eq!(json!([frame["user_id"], frame["status"]]), expected, "{frame} at {caller}");
-        assert_eq!(frame["last_seen"].is_string(), frame["status"] == "offline" && frame["last_seen"] != Value::Null);
+        assert_eq!(
+            frame["last_seen"].is_string(),
+            frame["status"] == "offline" && frame["last_seen"] != Value::Null
+        );
         frame
     }
 }
@@ -191,7 +194,10 @@ async fn typing_is_told_to_the_others_and_is_not_kept() {
     let direct = toms[0].send(to_user(&jerry), "the end").await["conversation_id"].clone();
     for stream in &mut toms {
         let frames = stream.told_until("the end").await;
-        assert!(frames.iter().all(|frame| frame["type"] != "typing"), "one's own typing is no news: {frames:?}");
+        assert!(
+            frames.iter().all(|frame| frame["type"] != "typing"),
+            "one's own typing is no news: {frames:?}"
+        );
     }
     toms[0].ok(json!({"op": "typing", "conversation_id": direct})).await;
     assert_eq!(others[0].next("typing").await["conversation_id"], direct);

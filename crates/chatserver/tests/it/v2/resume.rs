@@ -71,8 +71,19 @@ async fn everything_that_was_missed_comes_oldest_change_first() {
 
     let (mut stream, missed) = Stream::resume(&server, &jerry, &cursor).await;
     let kinds = [
-        "edited", "deleted", "reaction", "pinned", "receipt", "created", "thread", "saved", "hidden", "receipt",
-        "conversation", "created", "conversation",
+        "edited",
+        "deleted",
+        "reaction",
+        "pinned",
+        "receipt",
+        "created",
+        "thread",
+        "saved",
+        "hidden",
+        "receipt",
+        "conversation",
+        "created",
+        "conversation",
     ];
     assert_eq!(briefs(&missed), kinds, "{missed:#?}");
     assert_eq!(missed[0]["message"]["content"], "zero");
@@ -82,7 +93,10 @@ async fn everything_that_was_missed_comes_oldest_change_first() {
     assert_eq!((&missed[4]["user_id"], &missed[4]["read_seq"]), (&json!(spike.id), &json!(6)));
     assert_eq!(missed[4].get("unread"), None, "what waits for Spike is not Jerry's business");
     assert_eq!(missed[5]["message"]["content"], "reply");
-    assert_eq!((&missed[6]["message"]["id"], &missed[6]["message"]["thread"]["replies"]), (&ids[4], &json!(1)));
+    assert_eq!(
+        (&missed[6]["message"]["id"], &missed[6]["message"]["thread"]["replies"]),
+        (&ids[4], &json!(1))
+    );
     assert_eq!((&missed[7]["message_id"], &missed[7]["saved"]), (&ids[5], &json!(true)));
     assert_eq!(missed[8]["message_id"], ids[5]);
     assert_eq!((&missed[9]["user_id"], &missed[9]["read_seq"]), (&json!(jerry.id), &json!(3)));
@@ -90,7 +104,10 @@ async fn everything_that_was_missed_comes_oldest_change_first() {
     assert_eq!(missed[11]["message"]["content"], "in person");
     // A conversation comes once and as it is now: it was renamed, and somebody joined and left.
     let seen = &missed[12]["conversation"];
-    assert_eq!((&seen["name"], &seen["n_members"], &seen["role"]), (&json!("Gouda"), &json!(3), &json!("member")));
+    assert_eq!(
+        (&seen["name"], &seen["n_members"], &seen["role"]),
+        (&json!("Gouda"), &json!(3), &json!("member"))
+    );
     assert_eq!(seen["read_seq"], 3);
     assert_eq!(missed[9]["unread"], seen["unread"]);
 
@@ -124,7 +141,8 @@ async fn what_is_new_comes_once_as_it_is_now_and_what_one_left_comes_first() {
     tom.write_group(left, "not for Jerry").await;
 
     let (_, missed) = Stream::resume(&server, &jerry, &cursor).await;
-    let kinds = ["conversation", "conversation", "conversation", "created", "conversation", "receipt", "created"];
+    let kinds =
+        ["conversation", "conversation", "conversation", "created", "conversation", "receipt", "created"];
     assert_eq!(briefs(&missed), kinds, "{missed:#?}");
     let names: Vec<_> = missed.iter().filter_map(|frame| frame["conversation"]["name"].as_str()).collect();
     assert_eq!(names[2], "Joined");
@@ -143,9 +161,13 @@ async fn what_is_new_comes_once_as_it_is_now_and_what_one_left_comes_first() {
         let (_, rest) = Stream::resume(&server, &jerry, &cut.cursor).await;
         for frame in &missed[n_taken..] {
             let about = |frame: &Value| {
-                [&frame["type"], &frame["conversation"]["id"], &frame["message"]["id"], &frame["user_id"]].map(Value::clone)
+                [&frame["type"], &frame["conversation"]["id"], &frame["message"]["id"], &frame["user_id"]]
+                    .map(Value::clone)
             };
-            assert!(rest.iter().any(|told| about(told) == about(frame)), "after {n_taken} {frame} is lost: {rest:#?}");
+            assert!(
+                rest.iter().any(|told| about(told) == about(frame)),
+                "after {n_taken} {frame} is lost: {rest:#?}"
+            );
         }
     }
 }
@@ -228,7 +250,9 @@ async fn a_cursor_that_is_not_of_this_log_asks_for_a_reload() {
         tom.write(&jerry, &number.to_string()).await;
     }
     let future = format!("{own}9999");
-    for wrong in [&foreign, &future, "", "x", "-", "0", "00000000-0", "%00", "%F0%9F%A7%80", &"9".repeat(2000)] {
+    for wrong in
+        [&foreign, &future, "", "x", "-", "0", "00000000-0", "%00", "%F0%9F%A7%80", &"9".repeat(2000)]
+    {
         let mut stream = Stream::greeted_next(&server, &jerry, &format!("/ws?cursor={wrong}")).await;
         let hello = stream.frame().await;
         assert_eq!((&hello["type"], &hello["resumed"]), (&json!("hello"), &json!(false)), "{wrong}");

@@ -21,7 +21,8 @@ struct Opened {
 
 impl Opened {
     async fn new(server: &Server, user: &User) -> Self {
-        let ticket = user.post("/v1/ws-ticket", &json!({})).await.expect(201)["ticket"].as_str().unwrap().to_owned();
+        let ticket =
+            user.post("/v1/ws-ticket", &json!({})).await.expect(201)["ticket"].as_str().unwrap().to_owned();
         let path = format!("/ws?ticket={ticket}");
         let by_ticket = Stream::open(server, &path, &[("Sec-WebSocket-Protocol", V2)]).await;
         let mut by_ticket = by_ticket.ok().unwrap();
@@ -66,7 +67,8 @@ async fn logging_out_ends_what_that_token_opened_and_nothing_else() {
     let first = Opened::new(&server, &tom).await;
     let mut second = Opened::new(&server, &again).await;
     let mut others = Opened::new(&server, &jerry).await;
-    let ticket = tom.post("/v1/ws-ticket", &json!({})).await.expect(201)["ticket"].as_str().unwrap().to_owned();
+    let ticket =
+        tom.post("/v1/ws-ticket", &json!({})).await.expect(201)["ticket"].as_str().unwrap().to_owned();
     let since = log_out(&tom, &json!({})).await;
     first.are_closed(since).await;
     second.live_on().await;

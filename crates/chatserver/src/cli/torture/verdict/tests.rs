@@ -97,7 +97,7 @@ fn a_message_that_is_there_twice_is_doubled() {
 
 #[test]
 fn a_retry_that_is_told_another_place_is_doubled() {
-    let spoilt = found(|ledger, _| ledger.sent("b", Place { id: 20, conversation: 5, seq: 4 }, 4));
+    let spoilt = found(|ledger, _| ledger.sent("b", Place { id: 20, conversation: 5, seq: 4 }, 2));
     assert_eq!(spoilt, [(Violation::Doubled, 1)]);
 }
 
