@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use chat_core::{Adapters, Chat, Limits};
 use chat_gateway::{App, GatewayOptions, Hub, ServeOptions, TokenOptions, Tokens};
 use chat_sqlite::{Opened, Options, Sqlite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use crate::adapters::passwords::Argon2Passwords;
 use crate::adapters::system_clock::SystemClock;
@@ -41,6 +41,9 @@ pub(crate) struct Server {
     pub(crate) demo_users: Vec<&'static str>,
 }
 
+/// Connections that may wait to be accepted. All clients of a server come back at once when it has been restarted, and
+/// whoever finds no room tries again a second later.
+const BACKLOG: u32 = 4096;
 /// How long clients get to take their leave.
 const FAREWELL: Duration = Duration::from_secs(3);
 
@@ -75,11 +78,31 @@ pub(crate) async fn compose(plan: Plan) -> Result<Server> {
 }
 
 async fn bind(host: &str, port: u16) -> Result<TcpListener> {
-    TcpListener::bind((host, port)).await.with_context(|| {
+    listen(host, port).await.with_context(|| {
         format!(
             "cannot listen on {host}:{port}; if the port is in use, stop that program or choose another with --port"
         )
     })
+}
+
+async fn listen(host: &str, port: u16) -> std::io::Result<TcpListener> {
+    let mut refused = std::io::ErrorKind::AddrNotAvailable.into();
+    for address in tokio::net::lookup_host((host, port)).await? {
+        match listen_at(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => refused = error,
+        }
+    }
+    Err(refused)
+}
+
+fn listen_at(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // As the runtime's own way of binding does; on Windows it would let another program take the port.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 impl Server {

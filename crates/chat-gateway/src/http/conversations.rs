@@ -30,7 +30,7 @@ pub(super) struct ListParams {
 }
 
 /// Lists the caller's conversations, the one with the newest message first.
-#[utoipa::path(get, path = "/v1/conversations", tag = "conversations", security(("bearer" = [])),
+#[utoipa::path(get, operation_id = "list_conversations", path = "/v1/conversations", tag = "conversations", security(("bearer" = [])),
     params(ListParams), responses((status = 200, body = Conversations), Unauthenticated, Any))]
 pub(super) async fn list(
     Caller(caller): Caller,

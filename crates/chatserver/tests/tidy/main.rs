@@ -141,6 +141,16 @@ fn every_setting_is_in_the_example_file_and_the_readme() {
 }
 
 #[test]
+fn every_operation_of_the_api_has_a_name_of_its_own() {
+    let document = chat_gateway::openapi().to_json().unwrap();
+    let names: Vec<_> =
+        document.split("\"operationId\":\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let distinct: BTreeSet<_> = names.iter().collect();
+    assert!(names.len() > 40, "the operations were not found");
+    assert_eq!(distinct.len(), names.len(), "{names:?}");
+}
+
+#[test]
 fn every_route_is_in_the_readme() {
     let readme = read(&root().join("README.md"));
     for path in chat_gateway::openapi().paths.paths.keys() {

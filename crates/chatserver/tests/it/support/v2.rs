@@ -37,7 +37,8 @@ impl Stream {
 
     /// A stream that says who it is by its first frame, which is still to be sent.
     pub async fn unknown(server: &Server) -> Self {
-        Self::open(server, "/ws", &[("Sec-WebSocket-Protocol", V2)]).await.expect("it may come in")
+        let opened = Self::open(server, "/ws", &[("Sec-WebSocket-Protocol", V2)]).await;
+        opened.unwrap_or_else(|status| panic!("refused with {status}"))
     }
 
     /// Opens a user's stream and takes what it begins with.
