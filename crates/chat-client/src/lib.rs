@@ -1,14 +1,19 @@
-//! The Rust client: REST over one kept connection, and the v1 stream. Used by the terminal client, the benchmark and
-//! the tests; it knows the wire types and nothing of the server's inside.
+//! The Rust client: REST over one kept connection, and both streams. Used by the terminal client, the benchmark, the
+//! torture test and the tests; it knows the wire types and nothing of the server's inside.
 
 mod error;
+mod handshake;
 mod http;
+pub mod link;
 mod rest;
 mod stream;
 mod url;
+pub mod v2;
+mod wire;
 
 pub use error::Error;
+pub use handshake::{connect_raw, upgrade};
 pub use http::{Connection, Response};
 pub use rest::Client;
-pub use stream::{Received, Stream, connect_raw, upgrade};
+pub use stream::{Received, Stream};
 pub use url::ServerUrl;

@@ -1,5 +1,8 @@
-//! The calls of `/v1`.
+//! The calls of `/v1`; those about conversations stand in a file of their own.
 
+mod conversations;
+
+use chat_protocol::message::History;
 use chat_protocol::problem::Problem;
 use chat_protocol::rest;
 use hyper::{Method, StatusCode};
@@ -89,12 +92,12 @@ impl Client {
     }
 
     /// The last messages of the conversation with a user, oldest first.
-    pub async fn direct_history(&self, user_id: i64, limit: u16) -> Result<rest::History, Error> {
+    pub async fn direct_history(&self, user_id: i64, limit: u16) -> Result<History, Error> {
         self.get(&format!("/v1/messages/history/{user_id}?limit={limit}")).await
     }
 
     /// The last messages of a group, oldest first.
-    pub async fn group_history(&self, group_id: i64, limit: u16) -> Result<rest::History, Error> {
+    pub async fn group_history(&self, group_id: i64, limit: u16) -> Result<History, Error> {
         self.get(&format!("/v1/groups/{group_id}/messages?limit={limit}")).await
     }
 
@@ -152,6 +155,6 @@ impl Client {
     }
 }
 
-fn percent_encoded(text: &str) -> String {
+pub(crate) fn percent_encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }

@@ -90,8 +90,8 @@ pub struct LastMessage {
 }
 
 impl Outcome for Account {
-    fn change(&self) -> Option<Change> {
-        None
+    fn changes(&self) -> Vec<Change> {
+        Vec::new()
     }
 }
 
@@ -229,7 +229,7 @@ fn is_domain(domain: &str) -> bool {
     domain.contains('.') && domain.split('.').all(is_label)
 }
 
-fn check_password(password: &str) -> Result<()> {
+pub(crate) fn check_password(password: &str) -> Result<()> {
     if (8..=128).contains(&password.chars().count()) {
         return Ok(());
     }

@@ -11,6 +11,21 @@ pub enum Kind {
     User,
     /// A group.
     Group,
+    /// A conversation.
+    Conversation,
+    /// A message; one that the caller may not see is not found either.
+    Message,
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::User => "User",
+            Self::Group => "Group",
+            Self::Conversation => "Conversation",
+            Self::Message => "Message",
+        })
+    }
 }
 
 /// Why a use case refused or failed. Each variant has one stable code.
@@ -27,12 +42,20 @@ pub enum Error {
     /// A message, typing signal or history request names the caller as the other side.
     #[error("You cannot chat with yourself")]
     Yourself,
-    /// No such user or group.
-    #[error("{} not found", match .0 { Kind::User => "User", Kind::Group => "Group" })]
+    /// No such thing, or none that the caller may know of.
+    #[error("{0} not found")]
     NotFound(Kind),
     /// The caller is not a member of the group.
     #[error("You are not a member of this group")]
     NotMember,
+    /// What is asked for does not fit the present state of things.
+    #[error("{sentence}")]
+    Conflict {
+        /// The stable name of this conflict.
+        code: &'static str,
+        /// What is the matter, and what to do.
+        sentence: String,
+    },
     /// The caller's role does not allow it.
     #[error("{0}")]
     Forbidden(&'static str),
@@ -67,6 +90,11 @@ impl Error {
         Self::Invalid { field, reason: reason.into() }
     }
 
+    /// Something that does not fit the present state, with its stable code.
+    pub fn conflict(code: &'static str, sentence: impl Into<String>) -> Self {
+        Self::Conflict { code, sentence: sentence.into() }
+    }
+
     /// The stable machine-readable name of this refusal (contract part 1, "Errors").
     pub fn code(&self) -> &'static str {
         match self {
@@ -74,6 +102,9 @@ impl Error {
             Self::Yourself => "cannot_chat_with_yourself",
             Self::NotFound(Kind::User) => "user_not_found",
             Self::NotFound(Kind::Group) => "group_not_found",
+            Self::NotFound(Kind::Conversation) => "conversation_not_found",
+            Self::NotFound(Kind::Message) => "message_not_found",
+            Self::Conflict { code, .. } => code,
             Self::NotMember => "not_a_member",
             Self::Forbidden(_) => "forbidden",
             Self::Taken("email") => "email_taken",

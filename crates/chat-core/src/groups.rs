@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use crate::Chat;
+use crate::conversations::{Conversation, OwnPart};
 use crate::error::{Error, Result};
 use crate::event::{Change, Outcome};
 use crate::ids::{ConversationId, GroupId, Position, UserId};
@@ -85,36 +86,93 @@ pub struct AddMember {
     pub at: Timestamp,
 }
 
-/// What came of adding a member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Added {
-    /// The user is a member now.
-    New {
-        /// The group.
-        group: GroupId,
-        /// Its conversation.
-        conversation: ConversationId,
-        /// The new member.
+/// A request to take somebody out of a group; oneself, to leave it.
+#[derive(Debug, Clone, Copy)]
+pub struct RemoveMember {
+    /// Who asks.
+    pub actor: UserId,
+    /// Of which group.
+    pub group: GroupId,
+    /// Whom to remove.
+    pub user: UserId,
+}
+
+/// A request to give a member another role.
+#[derive(Debug, Clone, Copy)]
+pub struct ChangeRole {
+    /// Who asks.
+    pub actor: UserId,
+    /// In which group.
+    pub group: GroupId,
+    /// Whose role.
+    pub user: UserId,
+    /// The role from now on; by making somebody else the owner, the actor becomes an admin.
+    pub role: Role,
+}
+
+/// A group that was created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Created {
+    /// The group.
+    pub group: Group,
+    /// Its conversation.
+    pub conversation: Conversation,
+}
+
+/// What came of a change to a group's members.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MembersChanged {
+    /// These users have become members, or have another role; the parts are theirs.
+    Now {
+        /// The group's conversation.
+        conversation: Conversation,
+        /// Who, and as what.
+        members: Vec<(UserId, OwnPart)>,
+    },
+    /// This user is no longer a member.
+    Removed {
+        /// The group's conversation.
+        conversation: Conversation,
+        /// Who was a member.
         user: UserId,
     },
-    /// The user was a member before; nothing changed.
+    /// It was so before; nothing changed.
     Already,
 }
 
-impl Outcome for Group {
-    fn change(&self) -> Option<Change> {
-        Some(Change::GroupCreated(self.clone()))
+/// A group that has another name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renamed(pub Conversation);
+
+impl Outcome for Created {
+    fn changes(&self) -> Vec<Change> {
+        let own = OwnPart { role: Some(Role::Owner), ..OwnPart::default() };
+        vec![Change::MemberChanged { conversation: self.conversation.clone(), user: self.group.owner, own }]
     }
 }
 
-impl Outcome for Added {
-    fn change(&self) -> Option<Change> {
-        match *self {
-            Self::New { group, conversation, user } => {
-                Some(Change::MemberAdded { group, conversation, user, role: Role::Member })
+impl Outcome for MembersChanged {
+    fn changes(&self) -> Vec<Change> {
+        match self {
+            Self::Now { conversation, members } => {
+                let change = |(user, own): &(UserId, OwnPart)| Change::MemberChanged {
+                    conversation: conversation.clone(),
+                    user: *user,
+                    own: own.clone(),
+                };
+                members.iter().map(change).collect()
             }
-            Self::Already => None,
+            Self::Removed { conversation, user } => {
+                vec![Change::MemberRemoved { conversation: conversation.clone(), user: *user }]
+            }
+            Self::Already => Vec::new(),
         }
+    }
+}
+
+impl Outcome for Renamed {
+    fn changes(&self) -> Vec<Change> {
+        vec![Change::ConversationChanged(self.0.clone())]
     }
 }
 
@@ -131,13 +189,22 @@ pub struct Memberships {
 #[async_trait]
 pub trait GroupStore: Send + Sync + 'static {
     /// Creates the group with its owner as member. MUST refuse an owner who does not exist with `UnknownCaller`.
-    async fn create_group(&self, new: NewGroup) -> Result<Group>;
+    async fn create_group(&self, new: NewGroup) -> Result<Created>;
     /// The groups of which the user is a member, oldest first.
     async fn groups_of(&self, user: UserId) -> Result<Vec<Group>>;
     /// MUST check, in the same transaction and in this order, that the group exists, that the policy allows it to
     /// the actor's role and that the user exists; MUST answer `Already` for a member. A new member starts with
     /// everything before as delivered.
-    async fn add_member(&self, command: AddMember) -> Result<Added>;
+    async fn add_member(&self, command: AddMember) -> Result<MembersChanged>;
+    /// MUST check, in the same transaction, that the group exists, that its actor is a member and, unless it is
+    /// themselves, may remove the user ([`may_remove`](crate::policy::may_remove)); MUST refuse to let the owner leave,
+    /// since a group always has one; MUST answer `NotFound(User)` for somebody who is not a member.
+    async fn remove_member(&self, command: RemoveMember) -> Result<MembersChanged>;
+    /// MUST ask the policy in the same transaction; MUST answer `NotFound(User)` for somebody who is not a member and
+    /// refuse to take the owner's role away but by giving it to another member.
+    async fn change_role(&self, command: ChangeRole) -> Result<MembersChanged>;
+    /// Gives the group another name. MUST ask the policy in the same transaction.
+    async fn rename_group(&self, actor: UserId, group: GroupId, name: String) -> Result<Renamed>;
     /// The members, in the order of their ids. MUST refuse readers who are not members.
     async fn members(&self, reader: UserId, group: GroupId) -> Result<Vec<Member>>;
     /// The user's groups and the position of that snapshot, read in one transaction.
@@ -150,7 +217,14 @@ impl Chat {
     /// Creates a group that `owner` owns.
     pub async fn create_group(&self, owner: UserId, name: &str) -> Result<Group> {
         let name = checked_name(name, self.limits.group_name_chars)?;
-        self.store.create_group(NewGroup { name, owner, at: self.clock.now() }).await
+        let created = self.store.create_group(NewGroup { name, owner, at: self.clock.now() }).await?;
+        Ok(created.group)
+    }
+
+    /// Gives a group another name on behalf of `actor`.
+    pub async fn rename_group(&self, actor: UserId, group: GroupId, name: &str) -> Result<Conversation> {
+        let name = checked_name(name, self.limits.group_name_chars)?;
+        Ok(self.store.rename_group(actor, group, name).await?.0)
     }
 
     /// The groups of which the user is a member.
@@ -159,8 +233,18 @@ impl Chat {
     }
 
     /// Adds a user to a group on behalf of `actor`; adding a member twice changes nothing.
-    pub async fn add_member(&self, actor: UserId, group: GroupId, user: UserId) -> Result<Added> {
+    pub async fn add_member(&self, actor: UserId, group: GroupId, user: UserId) -> Result<MembersChanged> {
         self.store.add_member(AddMember { actor, group, user, at: self.clock.now() }).await
+    }
+
+    /// Takes a user out of a group on behalf of `actor`, who may be that user.
+    pub async fn remove_member(&self, actor: UserId, group: GroupId, user: UserId) -> Result<()> {
+        self.store.remove_member(RemoveMember { actor, group, user }).await.map(drop)
+    }
+
+    /// Gives a member another role.
+    pub async fn change_role(&self, command: ChangeRole) -> Result<()> {
+        self.store.change_role(command).await.map(drop)
     }
 
     /// The members of a group, for a member.

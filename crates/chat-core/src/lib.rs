@@ -5,15 +5,25 @@
 //! the other way round. Each feature file holds, in this order: its types, its rules, its port and the use cases
 //! as an `impl Chat` block.
 
+pub mod access;
 pub mod accounts;
+pub mod conversations;
+pub mod edits;
 pub mod error;
 pub mod event;
+pub mod failpoints;
 pub mod groups;
 pub mod ids;
+pub mod live_text;
 pub mod messages;
 pub mod policy;
 pub mod ports;
+pub mod posting;
+pub mod reactions;
 pub mod receipts;
+pub mod saved;
+pub mod search;
+pub mod sync;
 pub mod time;
 pub mod typing;
 
@@ -27,8 +37,16 @@ use ports::{Clock, EventSink, Passwords, Store};
 pub struct Limits {
     /// Longest message text, in bytes of UTF-8.
     pub content_bytes: usize,
+    /// Most attachments of one message.
+    pub media: usize,
     /// Longest `media_url`, in bytes.
     pub media_url_bytes: usize,
+    /// Longest name of an attachment, in bytes.
+    pub media_name_bytes: usize,
+    /// Most users whom one message mentions by id.
+    pub mentions: usize,
+    /// Longest JSON object of an application's own, in bytes.
+    pub custom_bytes: usize,
     /// Longest `client_msg_id`, in bytes.
     pub client_msg_id_bytes: usize,
     /// Longest group name, in characters.
@@ -39,7 +57,11 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             content_bytes: 16 * 1024,
+            media: 10,
             media_url_bytes: 2048,
+            media_name_bytes: 255,
+            mentions: 100,
+            custom_bytes: 4096,
             client_msg_id_bytes: 128,
             group_name_chars: 100,
         }

@@ -1,13 +1,16 @@
-//! Messages: posting them once and in order, and reading them back.
+//! Messages: what they are, posting them once and in order, and reading them back.
 
 use async_trait::async_trait;
 
+use crate::conversations::{Audience, Conversation};
 use crate::error::{Error, Result};
 use crate::event::{Change, Outcome};
 use crate::ids::{ConversationId, GroupId, MessageId, Rev, Seq, UserId};
+use crate::posting::{NewMessage, PostMessage};
+use crate::reactions::Reaction;
 use crate::receipts::Pointers;
 use crate::time::Timestamp;
-use crate::{Chat, Limits};
+use crate::{Chat, posting};
 
 /// Most messages that one page of history holds.
 pub const MAX_PAGE: u16 = 200;
@@ -57,9 +60,10 @@ impl MessageKind {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 
-    /// What a message is when its sender does not say: a picture if it has media, else text (contract part 1).
-    pub fn implied(media_url: &str) -> Self {
-        if media_url.is_empty() { Self::Text } else { Self::Image }
+    /// What a message is when its sender does not say: what its first media says or else a picture, or text where
+    /// there is none (contract part 1).
+    pub fn implied(media: &[Media]) -> Self {
+        media.first().map_or(Self::Text, |first| first.kind.unwrap_or(Self::Image))
     }
 }
 
@@ -99,7 +103,110 @@ impl Status {
     }
 }
 
-/// A stored message.
+/// Something attached to a message; only where it is has to be known.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Media {
+    /// Where it is.
+    pub url: String,
+    /// What it is; never [`MessageKind::Text`].
+    pub kind: Option<MessageKind>,
+    /// Its name as its sender knows it.
+    pub name: Option<String>,
+    /// Its size in bytes.
+    pub size: Option<u64>,
+    /// Its width in pixels.
+    pub width: Option<u32>,
+    /// Its height in pixels.
+    pub height: Option<u32>,
+}
+
+/// The message that another one answers, in brief and as it is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quote {
+    /// Which message.
+    pub message: MessageId,
+    /// Who wrote it.
+    pub sender: UserId,
+    /// At most [`QUOTE_CHARS`] characters of its text; empty once it is deleted.
+    pub content: String,
+    /// Whether it is deleted.
+    pub deleted: bool,
+}
+
+/// Most characters of a message that a quote shows.
+pub const QUOTE_CHARS: usize = 200;
+
+impl Quote {
+    /// The beginning of a text, as a quote shows it.
+    pub fn excerpt(content: &str) -> String {
+        content.chars().take(QUOTE_CHARS).collect()
+    }
+}
+
+/// What a thread's root tells of the replies below it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ThreadSummary {
+    /// How many there are; deleted ones count, since they keep their places.
+    pub n_replies: u32,
+    /// When the last one was sent.
+    pub last_reply_at: Timestamp,
+}
+
+/// Where a forwarded message comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Forwarded {
+    /// The message that was forwarded.
+    pub message: MessageId,
+    /// Who wrote it.
+    pub sender: UserId,
+}
+
+/// Who pinned a message, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pin {
+    /// Who.
+    pub by: UserId,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// How far a message that is shown while it is being written has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Streaming {
+    /// It may still grow.
+    Growing,
+    /// It is whole.
+    Finished,
+    /// Its sender gave up; it stays as it is.
+    Abandoned,
+}
+
+impl Streaming {
+    /// The state as clients and stores spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Growing => "growing",
+            Self::Finished => "finished",
+            Self::Abandoned => "abandoned",
+        }
+    }
+
+    /// The state that is spelt so, if any.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Growing, Self::Finished, Self::Abandoned].into_iter().find(|state| state.as_str() == text)
+    }
+}
+
+/// Who is called upon by a message, by id and never by name alone.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Mentions {
+    /// These members.
+    pub users: Vec<UserId>,
+    /// All members.
+    pub all: bool,
+}
+
+/// A stored message, as it is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// Unique on the server.
@@ -116,67 +223,171 @@ pub struct Message {
     pub to: Recipient,
     /// What it mainly is.
     pub kind: MessageKind,
-    /// Its text; may be empty when there is media.
+    /// Its text; may be empty when there is media, and is once it is deleted.
     pub content: String,
-    /// Its media; empty where none.
-    pub media_url: String,
+    /// What is attached.
+    pub media: Vec<Media>,
+    /// The message it answers.
+    pub reply_to: Option<Quote>,
+    /// The root of the thread that it is in.
+    pub thread: Option<MessageId>,
+    /// What is below it, where it is a thread's root.
+    pub replies: Option<ThreadSummary>,
+    /// Where it comes from, where it was forwarded.
+    pub forwarded: Option<Forwarded>,
+    /// Whom it calls upon.
+    pub mentions: Mentions,
+    /// A JSON object of the application's own.
+    pub custom: Option<String>,
+    /// Reactions to it, the first used emoji first.
+    pub reactions: Vec<Reaction>,
     /// The sender's own key for it, if one was given.
     pub client_msg_id: Option<String>,
     /// When the server accepted it.
     pub sent_at: Timestamp,
-    /// How far it has come, as of the moment it was read.
+    /// When its text was last changed.
+    pub edited_at: Option<Timestamp>,
+    /// When it was deleted for everyone.
+    pub deleted_at: Option<Timestamp>,
+    /// Who pinned it, where it is pinned.
+    pub pin: Option<Pin>,
+    /// How far it has come, where it is shown while being written.
+    pub streaming: Option<Streaming>,
+    /// How far its delivery has come, as of the moment it was read.
     pub status: Status,
 }
 
-/// What a client asks to have posted.
-#[derive(Debug, Clone)]
-pub struct PostMessage {
-    /// To whom.
-    pub to: Recipient,
-    /// What it is, where the sender says so.
-    pub kind: Option<MessageKind>,
-    /// Text; may be empty when there is media.
-    pub content: String,
-    /// Media; may be empty when there is text.
-    pub media_url: String,
-    /// The sender's key: two posts with one key make one message, forever (promise 2).
-    pub client_msg_id: Option<String>,
+impl Message {
+    /// The first attachment's address as part 1 of the contract has it; empty where there is none.
+    pub fn media_url(&self) -> &str {
+        self.media.first().map_or("", |first| &first.url)
+    }
+
+    /// The members of its conversation.
+    pub fn audience(&self) -> Audience {
+        match self.to {
+            Recipient::User(user) => Audience::Pair(self.sender, user),
+            Recipient::Group(_) => Audience::Group(self.conversation),
+        }
+    }
 }
 
-/// A checked message, ready to be stored.
-#[derive(Debug, Clone)]
-pub struct NewMessage {
-    /// Who wrote it.
-    pub sender: UserId,
-    /// To whom.
-    pub to: Recipient,
-    /// What it mainly is.
-    pub kind: MessageKind,
-    /// Its text.
-    pub content: String,
-    /// Its media.
-    pub media_url: String,
-    /// The sender's key, if any.
-    pub client_msg_id: Option<String>,
-    /// When the server accepted it.
-    pub at: Timestamp,
+/// What was done to a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MessageEvent {
+    /// It came into being.
+    Created,
+    /// Its text was changed.
+    Edited,
+    /// It was deleted for everyone.
+    Deleted,
+    /// Somebody reacted to it, or took a reaction back.
+    Reaction,
+    /// It was pinned, or is no longer.
+    Pinned,
+    /// A reply was added to its thread.
+    Thread,
+    /// It grew while being written.
+    Appended,
+    /// It was shown while being written, and that has ended.
+    Finished,
+}
+
+impl MessageEvent {
+    const ALL: [Self; 8] = [
+        Self::Created,
+        Self::Edited,
+        Self::Deleted,
+        Self::Reaction,
+        Self::Pinned,
+        Self::Thread,
+        Self::Appended,
+        Self::Finished,
+    ];
+
+    /// The event as clients and stores spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Edited => "edited",
+            Self::Deleted => "deleted",
+            Self::Reaction => "reaction",
+            Self::Pinned => "pinned",
+            Self::Thread => "thread",
+            Self::Appended => "appended",
+            Self::Finished => "finished",
+        }
+    }
+
+    /// The event that is spelt so, if any.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|event| event.as_str() == text)
+    }
+}
+
+/// What came of changing a message in place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changed {
+    /// It is different now.
+    Now(Message, MessageEvent),
+    /// It was so before; nothing changed.
+    Already(Message),
+}
+
+impl Changed {
+    /// The message as it is now.
+    pub fn into_message(self) -> Message {
+        match self {
+            Self::Now(message, _) | Self::Already(message) => message,
+        }
+    }
+}
+
+impl Outcome for Changed {
+    fn changes(&self) -> Vec<Change> {
+        match self {
+            Self::Now(message, what) => {
+                vec![Change::MessageChanged { message: message.clone(), what: *what }]
+            }
+            Self::Already(_) => Vec::new(),
+        }
+    }
 }
 
 /// What came of a post.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Posted {
     /// It was stored now.
-    New(Message),
-    /// The sender had posted under this key before; this is that first message.
+    New {
+        /// The conversation, if this message made it.
+        conversation: Option<Conversation>,
+        /// The message.
+        message: Message,
+        /// The root of its thread as it is now, if it is in one.
+        root: Option<Box<Message>>,
+    },
+    /// The sender had posted under this key before; this is that first message as it is now.
     Duplicate(Message),
 }
 
-impl Outcome for Posted {
-    fn change(&self) -> Option<Change> {
+impl Posted {
+    /// The stored message.
+    pub fn message(&self) -> &Message {
         match self {
-            Self::New(message) => Some(Change::MessagePosted(message.clone())),
-            Self::Duplicate(_) => None,
+            Self::New { message, .. } | Self::Duplicate(message) => message,
         }
+    }
+}
+
+impl Outcome for Posted {
+    fn changes(&self) -> Vec<Change> {
+        let Self::New { conversation, message, root } = self else { return Vec::new() };
+        let made = conversation.clone().map(Change::ConversationChanged);
+        let posted = Change::MessagePosted(message.clone());
+        let in_thread = root
+            .as_ref()
+            .map(|root| Change::MessageChanged { message: Message::clone(root), what: MessageEvent::Thread });
+        made.into_iter().chain([posted]).chain(in_thread).collect()
     }
 }
 
@@ -189,14 +400,47 @@ pub struct Page {
     pub limit: u16,
 }
 
-/// The durable side of messages.
+/// From where a part of a conversation is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// The newest ones before this place.
+    Before(Seq),
+    /// The oldest ones after this place.
+    After(Seq),
+    /// The newest ones of all.
+    End,
+}
+
+/// Which part of a conversation is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stretch {
+    /// Only the thread below this message, without the root itself.
+    pub thread: Option<MessageId>,
+    /// From where.
+    pub from: Start,
+    /// At most so many; 1 to [`MAX_PAGE`].
+    pub limit: u16,
+}
+
+/// The durable side of messages. Messages that a reader has hidden are in none of its answers to that reader, but for
+/// `newest`.
 #[async_trait]
 pub trait MessageStore: Send + Sync + 'static {
     /// MUST, in one transaction: answer `Duplicate` with the first message if the sender used `client_msg_id`
-    /// before; refuse an unknown recipient, a group that is not there and senders who are not members; make the
-    /// direct conversation of the pair on its first message; number the message with the conversation's next `seq`
-    /// and `rev`.
+    /// before; refuse an unknown recipient, a group that is not there and senders who are not members; refuse mentions
+    /// of those who are not members, and a message replied to or a thread's root that is not in the same conversation
+    /// (`NotFound`) or is itself in a thread; make the direct conversation of the pair on its first message; number
+    /// the message with the conversation's next `seq` and `rev`; bring a thread's root up to date.
     async fn post(&self, new: NewMessage) -> Result<Posted>;
+    /// One message. MUST answer `NotFound` where the reader is not a member of its conversation.
+    async fn message(&self, reader: UserId, id: MessageId) -> Result<Message>;
+    /// A part of a conversation, oldest first. MUST answer `NotFound` to those who are not members.
+    async fn stretch(
+        &self,
+        reader: UserId,
+        conversation: ConversationId,
+        stretch: Stretch,
+    ) -> Result<Vec<Message>>;
     /// A page of a direct conversation, oldest first; empty where the two have none. MUST refuse an unknown user.
     async fn direct_history(&self, reader: UserId, other: UserId, page: Page) -> Result<Vec<Message>>;
     /// A page of a group's conversation, oldest first. MUST refuse readers who are not members.
@@ -205,9 +449,9 @@ pub trait MessageStore: Send + Sync + 'static {
     async fn last_of_each(&self, reader: UserId, limit: u16) -> Result<Vec<Message>>;
     /// The id of the newest message on the server; 0 where there is none.
     async fn newest(&self) -> Result<MessageId>;
-    /// A page of what a client of the user that connected after `live_from` must be given, in the order of ids: what
-    /// others wrote in the user's conversations beyond the user's delivered pointers, and whatever anybody, the user
-    /// included, wrote there with an id above `live_from`; of that, at most `limit` with ids above `after`.
+    /// A page of what a v1 client of the user that connected after `live_from` must be given, in the order of ids:
+    /// what others wrote in the user's conversations beyond the user's delivered pointers, and whatever anybody, the
+    /// user included, wrote there with an id above `live_from`; of that, at most `limit` with ids above `after`.
     async fn backlog(
         &self,
         user: UserId,
@@ -220,11 +464,30 @@ pub trait MessageStore: Send + Sync + 'static {
 impl Chat {
     /// Posts a message. When this returns, the message is on disk and on its way to who is connected.
     pub async fn post(&self, sender: UserId, command: PostMessage) -> Result<Posted> {
-        check(sender, &command, &self.limits)?;
-        let PostMessage { to, kind, content, media_url, client_msg_id } = command;
-        let kind = kind.unwrap_or_else(|| MessageKind::implied(&media_url));
-        let at = self.clock.now();
-        self.store.post(NewMessage { sender, to, kind, content, media_url, client_msg_id, at }).await
+        let new = posting::checked(sender, command, &self.limits, self.clock.now())?;
+        self.store.post(new).await
+    }
+
+    /// Posts what another message says, with its media, to somebody else.
+    pub async fn forward(&self, sender: UserId, command: posting::Forward) -> Result<Posted> {
+        let original = self.store.message(sender, command.message).await?;
+        let new = posting::forwarded(sender, command, original, self.clock.now())?;
+        self.store.post(new).await
+    }
+
+    /// One message, for a member of its conversation.
+    pub async fn message(&self, reader: UserId, id: MessageId) -> Result<Message> {
+        self.store.message(reader, id).await
+    }
+
+    /// A part of a conversation, for a member.
+    pub async fn stretch(
+        &self,
+        reader: UserId,
+        conversation: ConversationId,
+        stretch: Stretch,
+    ) -> Result<Vec<Message>> {
+        self.store.stretch(reader, conversation, stretch).await
     }
 
     /// A page of the reader's direct conversation with another user.
@@ -262,84 +525,9 @@ impl Chat {
     }
 }
 
-fn check(sender: UserId, command: &PostMessage, limits: &Limits) -> Result<()> {
-    if command.to == Recipient::User(sender) {
-        return Err(Error::Yourself);
-    }
-    if command.content.trim().is_empty() && command.media_url.is_empty() {
-        return Err(Error::invalid("content", "or media_url must be given"));
-    }
-    at_most("content", &command.content, limits.content_bytes)?;
-    at_most("media_url", &command.media_url, limits.media_url_bytes)?;
-    if command.media_url.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        return Err(Error::invalid("media_url", "must not contain spaces or control characters"));
-    }
-    if let Some(key) = &command.client_msg_id {
-        if key.is_empty() {
-            return Err(Error::invalid("client_msg_id", "must not be empty"));
-        }
-        at_most("client_msg_id", key, limits.client_msg_id_bytes)?;
-    }
-    Ok(())
-}
-
-fn at_most(field: &'static str, text: &str, bytes: usize) -> Result<()> {
-    if text.len() <= bytes {
-        Ok(())
-    } else {
-        Err(Error::invalid(field, format!("must be at most {bytes} bytes")))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn command(content: &str, media_url: &str) -> PostMessage {
-        PostMessage {
-            to: Recipient::User(UserId(2)),
-            kind: None,
-            content: content.into(),
-            media_url: media_url.into(),
-            client_msg_id: None,
-        }
-    }
-
-    fn field_refused(command: &PostMessage) -> Option<&'static str> {
-        match check(UserId(1), command, &Limits::default()) {
-            Err(Error::Invalid { field, .. }) => Some(field),
-            _ => None,
-        }
-    }
-
-    #[test]
-    fn a_message_needs_text_or_media() {
-        assert_eq!(field_refused(&command("", "")), Some("content"));
-        assert_eq!(field_refused(&command(" \n\t", "")), Some("content"));
-        assert_eq!(field_refused(&command("hi", "")), None);
-        assert_eq!(field_refused(&command("", "https://example.com/a.png")), None);
-    }
-
-    #[test]
-    fn every_field_is_bounded() {
-        assert_eq!(field_refused(&command(&"x".repeat(16 * 1024), "")), None);
-        assert_eq!(field_refused(&command(&"x".repeat(16 * 1024 + 1), "")), Some("content"));
-        assert_eq!(field_refused(&command("", &"x".repeat(2049))), Some("media_url"));
-        assert_eq!(field_refused(&command("hi", "a b")), Some("media_url"));
-        let keyed = |key: &str| PostMessage { client_msg_id: Some(key.into()), ..command("hi", "") };
-        assert_eq!(field_refused(&keyed("")), Some("client_msg_id"));
-        assert_eq!(field_refused(&keyed(&"k".repeat(129))), Some("client_msg_id"));
-        assert_eq!(field_refused(&keyed("k")), None);
-    }
-
-    #[test]
-    fn nobody_writes_to_oneself_but_a_group_may_have_the_same_number() {
-        let mut own = command("hi", "");
-        own.to = Recipient::User(UserId(1));
-        assert!(matches!(check(UserId(1), &own, &Limits::default()), Err(Error::Yourself)));
-        own.to = Recipient::Group(GroupId(1));
-        assert!(check(UserId(1), &own, &Limits::default()).is_ok());
-    }
 
     #[test]
     fn status_follows_the_recipients_pointers() {
@@ -352,12 +540,32 @@ mod tests {
     }
 
     #[test]
-    fn kinds_survive_spelling_and_are_implied_by_media() {
+    fn what_is_stored_by_name_survives_spelling() {
         for kind in MessageKind::ALL {
             assert_eq!(MessageKind::parse(kind.as_str()), Some(kind));
         }
         assert_eq!(MessageKind::parse("system"), None);
-        assert_eq!(MessageKind::implied(""), MessageKind::Text);
-        assert_eq!(MessageKind::implied("https://example.com/a.png"), MessageKind::Image);
+        for event in MessageEvent::ALL {
+            assert_eq!(MessageEvent::parse(event.as_str()), Some(event));
+        }
+        for state in [Streaming::Growing, Streaming::Finished, Streaming::Abandoned] {
+            assert_eq!(Streaming::parse(state.as_str()), Some(state));
+        }
+    }
+
+    #[test]
+    fn a_kind_is_implied_by_the_first_media() {
+        let media = |kind| Media { url: "https://example.com/a".into(), kind, ..Media::default() };
+        assert_eq!(MessageKind::implied(&[]), MessageKind::Text);
+        assert_eq!(MessageKind::implied(&[media(None)]), MessageKind::Image);
+        let film = media(Some(MessageKind::Video));
+        assert_eq!(MessageKind::implied(&[film, media(None)]), MessageKind::Video);
+    }
+
+    #[test]
+    fn a_quote_shows_characters_and_not_bytes() {
+        let long = "é".repeat(QUOTE_CHARS + 1);
+        assert_eq!(Quote::excerpt(&long).chars().count(), QUOTE_CHARS);
+        assert_eq!(Quote::excerpt("cheese"), "cheese");
     }
 }

@@ -4,12 +4,20 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::access::AccessStore;
 use crate::accounts::AccountStore;
+use crate::conversations::ConversationStore;
+use crate::edits::EditStore;
 use crate::error::Result;
 use crate::event::{Event, Signal};
 use crate::groups::GroupStore;
+use crate::live_text::LiveTextStore;
 use crate::messages::MessageStore;
+use crate::reactions::ReactionStore;
 use crate::receipts::ReceiptStore;
+use crate::saved::SavedStore;
+use crate::search::SearchStore;
+use crate::sync::SyncStore;
 use crate::time::Timestamp;
 
 /// All that is durable: one small trait per feature, and what belongs to no feature.
@@ -18,7 +26,20 @@ use crate::time::Timestamp;
 /// [`EventSink`] by then, in commit order. A write MUST go on to its end when its future is dropped. When its queue
 /// is full a store MUST answer [`Error::Overloaded`](crate::Error::Overloaded) rather than wait.
 #[async_trait]
-pub trait Store: AccountStore + GroupStore + MessageStore + ReceiptStore {
+pub trait Store:
+    AccountStore
+    + AccessStore
+    + ConversationStore
+    + GroupStore
+    + MessageStore
+    + EditStore
+    + ReactionStore
+    + LiveTextStore
+    + ReceiptStore
+    + SavedStore
+    + SearchStore
+    + SyncStore
+{
     /// Makes a small durable write; an error says why no write would succeed now.
     async fn probe_write(&self) -> Result<()>;
     /// `sqlite3` or `postgres`.

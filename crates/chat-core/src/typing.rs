@@ -1,9 +1,9 @@
 //! Typing signals: checked like a message, forwarded to who is connected, never stored.
 
 use crate::Chat;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::event::Signal;
-use crate::ids::UserId;
+use crate::ids::{ConversationId, UserId};
 use crate::messages::Recipient;
 
 impl Chat {
@@ -12,6 +12,12 @@ impl Chat {
         let signal = self.reach(from, to).await?;
         self.sink.signal(signal);
         Ok(())
+    }
+
+    /// Tells the other members of a conversation that `from` is typing.
+    pub async fn typing_in(&self, from: UserId, conversation: ConversationId) -> Result<()> {
+        let to = self.store.recipient(from, conversation).await?;
+        self.typing(from, to).await
     }
 
     /// Checks that `from` may write to this recipient, as a post would.
@@ -24,8 +30,8 @@ impl Chat {
         match to {
             Recipient::User(to) if to == from => Err(Error::Yourself),
             Recipient::User(to) => {
-                self.store.account(to).await?.ok_or(Error::NotFound(Kind::User))?;
-                Ok(Signal::TypingToUser { from, to, at })
+                let conversation = self.store.direct_with(from, to).await?;
+                Ok(Signal::TypingToUser { from, to, conversation, at })
             }
             Recipient::Group(group) => {
                 let conversation = self.store.group_conversation(from, group).await?;

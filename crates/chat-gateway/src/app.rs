@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chat_core::Chat;
+use tokio::sync::Semaphore;
 
 use crate::auth::Authenticator;
 use crate::hub::{Hub, Slots};
 use crate::receipts::Receipts;
 use crate::tickets::Tickets;
-use crate::{GatewayOptions, Tokens};
+use crate::{GatewayOptions, Tokens, housekeeping};
 
 /// The gateway's state; cheap to clone.
 #[derive(Clone)]
@@ -25,13 +26,29 @@ pub struct Shared {
     pub(crate) receipts: Receipts,
     pub(crate) options: GatewayOptions,
     is_draining: AtomicBool,
+    /// Places for streams whose first frame has yet to say who they are.
+    pub(crate) unauthenticated: Arc<Semaphore>,
 }
 
+/// Streams at a time whose first frame has yet to say who they are.
+const UNAUTHENTICATED: usize = 1000;
+
 impl App {
-    /// Puts the gateway's parts together on the current runtime.
-    pub fn new(chat: Chat, hub: Hub, tokens: Tokens, options: GatewayOptions) -> Self {
-        Self(Arc::new(Shared {
-            auth: Authenticator::new(chat.clone(), tokens),
+    /// Puts the gateway's parts together on the current runtime, as the store says things stand. To be called before
+    /// anybody is served.
+    pub async fn start(
+        chat: Chat,
+        hub: Hub,
+        tokens: Tokens,
+        options: GatewayOptions,
+    ) -> chat_core::Result<Self> {
+        hub.set_epoch(chat.log_end().await?.epoch);
+        for ended in chat.revocations().await? {
+            hub.revocations().add(ended.user, ended.which);
+        }
+        tokio::spawn(housekeeping::keep(chat.clone(), hub.clone()));
+        Ok(Self(Arc::new(Shared {
+            auth: Authenticator::new(chat.clone(), hub.clone(), tokens),
             tickets: Tickets::default(),
             slots: Slots::new(options.connections_per_user, options.connections),
             receipts: Receipts::spawn(chat.clone()),
@@ -39,7 +56,8 @@ impl App {
             chat,
             options,
             is_draining: AtomicBool::new(false),
-        }))
+            unauthenticated: Arc::new(Semaphore::new(UNAUTHENTICATED)),
+        })))
     }
 
     /// Readiness ends, new streams are refused and every client is asked to reconnect a little later.
@@ -58,9 +76,10 @@ impl App {
         self.0.slots.all_free().await;
     }
 
-    /// Writes out the confirmations that have been collected.
-    pub async fn flush_receipts(&self) {
+    /// Writes out what has been collected: confirmations, and who was last seen when.
+    pub async fn flush(&self) {
         self.0.receipts.flush().await;
+        housekeeping::note_last_seen(&self.0.chat, &self.0.hub).await;
     }
 }
 

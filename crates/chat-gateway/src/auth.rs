@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
@@ -13,28 +14,43 @@ use chat_core::{Chat, Error};
 
 use crate::App;
 use crate::http::problem::Problem;
+use crate::hub::Hub;
 use crate::tokens::{Granted, Tokens};
+
+/// A second that is further away is a matter of clocks, and not waited for.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// Checks tokens. An account that was found once is not looked up again: accounts are never deleted.
 pub(crate) struct Authenticator {
     chat: Chat,
+    hub: Hub,
     tokens: Tokens,
     known: RwLock<HashSet<UserId>>,
 }
 
 impl Authenticator {
-    pub(crate) fn new(chat: Chat, tokens: Tokens) -> Self {
-        Self { chat, tokens, known: RwLock::default() }
+    pub(crate) fn new(chat: Chat, hub: Hub, tokens: Tokens) -> Self {
+        Self { chat, hub, tokens, known: RwLock::default() }
     }
 
-    /// A token for this user, and when it expires (seconds since 1970).
-    pub(crate) fn issue(&self, user: UserId) -> Result<(String, i64), Error> {
-        self.tokens.issue(user, self.chat.now()).map_err(Error::internal)
+    /// A token for this user, and when it expires (seconds since 1970). Where all of the user's were revoked in this very
+    /// second, the next one is waited for: a token that is dated ahead would outlive another revocation until then.
+    pub(crate) async fn issue(&self, user: UserId) -> Result<(String, i64), Error> {
+        let from = self.hub.revocations().tokens_from(user);
+        let ahead_us = from.saturating_mul(1_000_000).saturating_sub(self.chat.now().0);
+        let wait = Duration::from_micros(u64::try_from(ahead_us).unwrap_or(0)).min(LONGEST_WAIT);
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+        }
+        self.tokens.issue(user, self.chat.now(), from).map_err(Error::internal)
     }
 
-    /// Who the token stands for; `None` if it is not valid or its account is gone.
+    /// Who the token stands for; `None` if it is not valid, was revoked, or its account is gone.
     pub(crate) async fn check(&self, token: &str) -> Result<Option<Granted>, Error> {
         let Some(granted) = self.tokens.verify(token, self.chat.now()) else { return Ok(None) };
+        if self.hub.revocations().has(&granted) {
+            return Ok(None);
+        }
         if self.known.read().unwrap_or_else(PoisonError::into_inner).contains(&granted.user) {
             return Ok(Some(granted));
         }
@@ -54,13 +70,24 @@ impl FromRequestParts<App> for Caller {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
+        let Bearer(granted) = Bearer::from_request_parts(parts, app).await?;
+        Ok(Self(granted.user))
+    }
+}
+
+/// What the token of a request grants, for those who need to know more than whose it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bearer(pub(crate) Granted);
+
+impl FromRequestParts<App> for Bearer {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
         let token = bearer(&parts.headers).ok_or_else(|| {
             unauthenticated("Missing bearer token: send the header Authorization: Bearer <token>")
         })?;
         let granted = app.auth.check(token).await.map_err(|error| Problem::from(error).into_response())?;
-        granted
-            .map(|granted| Self(granted.user))
-            .ok_or_else(|| unauthenticated("Invalid or expired token; log in again"))
+        granted.map(Self).ok_or_else(|| unauthenticated("Invalid or expired token; log in again"))
     }
 }
 

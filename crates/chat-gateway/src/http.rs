@@ -1,15 +1,28 @@
 //! The route table, from which the OpenAPI document is made. No handler stands here.
 
+mod access;
 mod accounts;
+mod conversations;
+mod edits;
 pub(crate) mod extract;
 mod groups;
 mod health;
+mod live_text;
 mod messages;
 mod middleware;
+mod presence;
 pub(crate) mod problem;
+mod reactions;
+mod receipts;
 mod refusals;
+mod saved;
+mod search;
+mod sending;
+
+use std::sync::LazyLock;
 
 use axum::Router;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -18,7 +31,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::{App, ws};
+use crate::{App, asyncapi, ws};
 use problem::Problem;
 
 #[derive(OpenApi)]
@@ -34,7 +47,8 @@ use problem::Problem;
     tags(
         (name = "accounts", description = "Registering, logging in, finding users"),
         (name = "groups", description = "Groups and their members"),
-        (name = "messages", description = "Sending and reading messages"),
+        (name = "conversations", description = "Conversations, and how far their members have come"),
+        (name = "messages", description = "Sending, reading, changing and finding messages"),
         (name = "operation", description = "Whether the server is well"),
     )
 )]
@@ -57,18 +71,55 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(health::readyz))
         .routes(routes!(accounts::register))
         .routes(routes!(accounts::login))
+        .routes(routes!(access::log_out))
+        .routes(routes!(access::change_password))
         .routes(routes!(accounts::test_auth))
         .routes(routes!(accounts::ws_ticket))
         .routes(routes!(accounts::users))
         .routes(routes!(accounts::users_with_chat_info))
         .routes(routes!(accounts::user))
         .routes(routes!(groups::create, groups::list))
+        .routes(routes!(groups::rename))
         .routes(routes!(groups::add_member, groups::members))
-        .routes(routes!(messages::send_to_user))
-        .routes(routes!(messages::send_to_group))
+        .routes(routes!(groups::remove_member, groups::change_role))
+        .merge(conversation_routes())
+        .merge(message_routes())
+}
+
+fn conversation_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(conversations::list))
+        .routes(routes!(conversations::conversation))
+        .routes(routes!(conversations::change_state))
+        .routes(routes!(conversations::typing))
+        .routes(routes!(conversations::unread))
+        .routes(routes!(presence::presence))
+        .routes(routes!(messages::stretch, sending::send_to_conversation))
+        .routes(routes!(receipts::read))
+        .routes(routes!(receipts::delivered))
+        .routes(routes!(receipts::receipts))
+        .routes(routes!(edits::pins))
+}
+
+fn message_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(sending::send_to_user))
+        .routes(routes!(sending::send_to_group))
         .routes(routes!(messages::history))
         .routes(routes!(messages::group_history))
         .routes(routes!(messages::chats))
+        .routes(routes!(messages::message, edits::edit, edits::delete))
+        .routes(routes!(edits::versions))
+        .routes(routes!(edits::pin, edits::unpin))
+        .routes(routes!(reactions::reactors))
+        .routes(routes!(reactions::react, reactions::unreact))
+        .routes(routes!(sending::forward))
+        .routes(routes!(live_text::append))
+        .routes(routes!(live_text::finish))
+        .routes(routes!(receipts::thread))
+        .routes(routes!(saved::save, saved::unsave))
+        .routes(routes!(saved::saved))
+        .routes(routes!(search::search))
 }
 
 /// The OpenAPI document of the routes.
@@ -81,6 +132,7 @@ pub fn router(app: App) -> Router {
     let (api, document) = routes().split_for_parts();
     api.route("/ws", get(ws::upgrade))
         .route("/v1/ws", get(ws::upgrade))
+        .route("/asyncapi.json", get(stream_reference))
         .merge(reference(document))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
@@ -92,6 +144,12 @@ pub fn router(app: App) -> Router {
 fn reference(document: utoipa::openapi::OpenApi) -> SwaggerUi {
     let config = Config::default().validator_url("none").persist_authorization(false);
     SwaggerUi::new("/docs").url("/openapi.json", document).config(config)
+}
+
+/// The AsyncAPI document of the stream.
+async fn stream_reference() -> Response {
+    static DOCUMENT: LazyLock<String> = LazyLock::new(|| asyncapi().to_string());
+    ([(CONTENT_TYPE, "application/json")], DOCUMENT.as_str()).into_response()
 }
 
 async fn not_found() -> Response {

@@ -4,6 +4,7 @@
 //! every connection concerned, and after draining what has come in writes each connection's queue in as few system
 //! calls as possible. It never waits for a socket and never reads the store.
 
+mod announcement;
 mod connection;
 mod index;
 mod outbox;
@@ -15,19 +16,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use bytes::Bytes;
+use announcement::{Announcement, Notice};
 use chat_core::event::{Change, Event, Signal};
 use chat_core::groups::Memberships;
 use chat_core::ids::UserId;
 use chat_core::ports::EventSink;
+use chat_core::sync::Epoch;
 use tokio::sync::mpsc;
 
-pub(crate) use connection::{Bearer, Connection, Woken};
+pub(crate) use connection::{Bearer, Connection, Protocol, SILENT_MS, Woken};
 pub(crate) use outbox::Delivery;
 pub(crate) use slots::{Full, Slot, Slots};
 pub(crate) use socket::Socket;
 
-use crate::wire;
+use crate::presence::Presence;
+use crate::revocations::Revocations;
 
 /// Orders that may wait for a shard. A full queue holds up the writer, and through it those who send.
 const QUEUE: usize = 1024;
@@ -40,28 +43,6 @@ pub(crate) enum Order {
     Joined(UserId, Memberships),
     Detach(Arc<Connection>),
     CloseAll,
-}
-
-/// An event on its way to clients, with its frame once somebody needed it.
-pub(crate) struct Announcement {
-    pub(crate) event: Arc<Event>,
-    v1: OnceLock<Bytes>,
-}
-
-impl Announcement {
-    /// The v1 frame; `None` where that stream has none for the event.
-    pub(crate) fn v1_frame(&self) -> Option<&Bytes> {
-        match &self.event.change {
-            Change::MessagePosted(message) => Some(self.v1.get_or_init(|| wire::v1_message(message))),
-            Change::GroupCreated(_) | Change::MemberAdded { .. } => None,
-        }
-    }
-}
-
-/// A signal and its frame.
-pub(crate) struct Notice {
-    pub(crate) signal: Signal,
-    pub(crate) v1: Bytes,
 }
 
 /// Bounds on what one connection may hold up.
@@ -85,6 +66,16 @@ pub struct Hub {
     shards: Arc<[mpsc::Sender<Order>]>,
     next_connection: Arc<AtomicU64>,
     started: Instant,
+    state: Arc<State>,
+}
+
+/// What follows from events beside frames, kept up to date before the frames go out.
+#[derive(Default)]
+struct State {
+    /// Known once the log is open, which is before anything is committed.
+    epoch: OnceLock<Epoch>,
+    revocations: Revocations,
+    presence: Presence,
 }
 
 impl Hub {
@@ -100,12 +91,39 @@ impl Hub {
             shards: (0..shards.max(1)).map(spawn_one).collect(),
             next_connection: Arc::new(AtomicU64::new(1)),
             started,
+            state: Arc::default(),
         }
     }
 
     /// What a store tells of its commits.
     pub fn sink(&self) -> Arc<dyn EventSink> {
         Arc::new(self.clone())
+    }
+
+    /// Tells which log the events are of, for cursors. To be called once, before the first connection.
+    pub(crate) fn set_epoch(&self, epoch: Epoch) {
+        // A second call would change nothing; there is none.
+        let _ = self.state.epoch.set(epoch);
+    }
+
+    /// The tokens that are worth nothing any more.
+    pub(crate) fn revocations(&self) -> &Revocations {
+        &self.state.revocations
+    }
+
+    /// Who is connected, and who looks at whom.
+    pub(crate) fn presence(&self) -> &Presence {
+        &self.state.presence
+    }
+
+    fn note(&self, change: &Change) {
+        match change {
+            Change::AccessRevoked { user, which } => self.state.revocations.add(*user, *which),
+            Change::MemberRemoved { conversation, user } => {
+                self.state.presence.member_removed(conversation.id, *user);
+            }
+            _ => {}
+        }
     }
 
     /// When the hub's own clock stood at zero.
@@ -151,7 +169,11 @@ impl Hub {
 impl EventSink for Hub {
     /// Waits while a shard is behind, so it must not be called from an async thread.
     fn publish(&self, events: &[Arc<Event>]) {
-        let announce = |event: &Arc<Event>| Announcement { event: event.clone(), v1: OnceLock::new() };
+        let epoch = self.state.epoch.get().copied().unwrap_or(Epoch(0));
+        let announce = |event: &Arc<Event>| {
+            self.note(&event.change);
+            Announcement::new(event.clone(), epoch)
+        };
         let announcements: Arc<[Announcement]> = events.iter().map(announce).collect();
         if announcements.is_empty() {
             return;
@@ -162,7 +184,7 @@ impl EventSink for Hub {
     }
 
     fn signal(&self, signal: Signal) {
-        let notice = Arc::new(Notice { v1: wire::v1_signal(&signal), signal });
+        let notice = Arc::new(Notice::new(signal));
         for shard in self.shards.iter() {
             // Signals are the first to go when a shard is behind.
             let _ = shard.try_send(Order::Signal(notice.clone()));

@@ -5,10 +5,15 @@
 
 mod accept;
 mod app;
+mod asyncapi;
 mod auth;
+mod commands;
+mod housekeeping;
 mod http;
 mod hub;
+mod presence;
 mod receipts;
+mod revocations;
 mod tickets;
 mod tokens;
 mod wire;
@@ -16,6 +21,7 @@ mod ws;
 
 pub use accept::{ServeOptions, serve};
 pub use app::App;
+pub use asyncapi::asyncapi;
 pub use http::{openapi, router};
 pub use hub::{Hub, OutboxLimits};
 pub use tokens::{TokenOptions, Tokens};
@@ -30,6 +36,8 @@ pub struct GatewayOptions {
     pub connections: usize,
     /// Largest message from a client over WebSocket, in bytes.
     pub frame_bytes: usize,
+    /// Frames that one v2 client may send per second, on average over some seconds.
+    pub frames_per_second: u32,
     /// Largest body of a request, in bytes.
     pub body_bytes: usize,
     /// What may wait for one client.
@@ -42,6 +50,7 @@ impl Default for GatewayOptions {
             connections_per_user: 100,
             connections: 100_000,
             frame_bytes: 64 * 1024,
+            frames_per_second: 500,
             body_bytes: 128 * 1024,
             outbox: OutboxLimits::default(),
         }

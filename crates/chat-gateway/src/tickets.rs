@@ -49,10 +49,15 @@ mod tests {
 
     use super::*;
 
+    fn granted() -> Granted {
+        let fingerprint = chat_core::access::Fingerprint([0; 16]);
+        Granted { user: UserId(3), issued_at: 0, expires_at: 10, fingerprint }
+    }
+
     #[test]
     fn a_ticket_works_once() {
         let tickets = Tickets::default();
-        let granted = Granted { user: UserId(3), expires_at: 10 };
+        let granted = granted();
         let ticket = tickets.issue(granted).unwrap();
         assert_eq!(ticket.len(), 48);
         assert_eq!(tickets.redeem("nonsense"), None);
@@ -63,7 +68,7 @@ mod tests {
     #[test]
     fn tickets_are_bounded() {
         let tickets = Tickets::default();
-        let granted = Granted { user: UserId(3), expires_at: 10 };
+        let granted = granted();
         assert!((0..CAPACITY).all(|_| tickets.issue(granted).is_some()));
         assert_eq!(tickets.issue(granted), None);
     }

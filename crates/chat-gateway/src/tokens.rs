@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chat_core::access::Fingerprint;
 use chat_core::ids::UserId;
 use chat_core::time::Timestamp;
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
@@ -9,6 +10,7 @@ use jsonwebtoken::errors::{Error as JwtError, ErrorKind, new_error};
 use jsonwebtoken::signature::{Error as SignatureError, Signer, Verifier};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use ring::hmac;
+use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 
 const ISSUER: &str = "chatserver";
@@ -37,7 +39,11 @@ pub struct Tokens {
 pub(crate) struct Granted {
     pub(crate) user: UserId,
     /// Seconds since 1970.
+    pub(crate) issued_at: i64,
+    /// Seconds since 1970.
     pub(crate) expires_at: i64,
+    /// By what the token is known once it is revoked.
+    pub(crate) fingerprint: Fingerprint,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -47,6 +53,9 @@ struct Claims {
     iat: i64,
     nbf: i64,
     exp: i64,
+    /// Makes each token one of its own, so that logging one out is not logging out another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    jti: Option<String>,
 }
 
 impl Tokens {
@@ -67,11 +76,16 @@ impl Tokens {
         }
     }
 
-    /// A token for this user, and when it expires (seconds since 1970).
-    pub(crate) fn issue(&self, user: UserId, now: Timestamp) -> Result<(String, i64), JwtError> {
-        let now = now.0.div_euclid(1_000_000);
+    /// A token for this user, issued at or after `from`, and when it expires (both in seconds since 1970).
+    pub fn issue(&self, user: UserId, now: Timestamp, from: i64) -> Result<(String, i64), JwtError> {
+        let now = now.0.div_euclid(1_000_000).max(from);
         let exp = now.saturating_add(self.lifetime_s);
-        let claims = Claims { user_id: user.0, iss: ISSUER.into(), iat: now, nbf: now, exp };
+        let mut number = [0; 12];
+        SystemRandom::new()
+            .fill(&mut number)
+            .map_err(|_| new_error(ErrorKind::Signing("no randomness".into())))?;
+        let jti = Some(number.iter().map(|byte| format!("{byte:02x}")).collect());
+        let claims = Claims { user_id: user.0, iss: ISSUER.into(), iat: now, nbf: now, exp, jti };
         let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)?;
         Ok((token, exp))
     }
@@ -84,8 +98,21 @@ impl Tokens {
         let in_future = claims.iat > now + leeway;
         let too_long = claims.exp.saturating_sub(claims.iat) > self.lifetime_s.saturating_add(leeway);
         let plausible = claims.user_id > 0 && !in_future && !too_long;
-        plausible.then_some(Granted { user: UserId(claims.user_id), expires_at: claims.exp })
+        plausible.then(|| Granted {
+            user: UserId(claims.user_id),
+            issued_at: claims.iat,
+            expires_at: claims.exp,
+            fingerprint: fingerprint(token),
+        })
     }
+}
+
+/// Half of a SHA-256: nobody can make another token that has it.
+fn fingerprint(token: &str) -> Fingerprint {
+    let digest = ring::digest::digest(&ring::digest::SHA256, token.as_bytes());
+    let mut half = [0; 16];
+    half.iter_mut().zip(digest.as_ref()).for_each(|(to, from)| *to = *from);
+    Fingerprint(half)
 }
 
 /// HMAC by `ring`, so that no second crypto library comes in.
@@ -161,16 +188,20 @@ mod tests {
     #[test]
     fn a_token_says_who_until_when() {
         let tokens = tokens(&[7; 32]);
-        let (token, expires_at) = tokens.issue(UserId(3), now()).unwrap();
-        assert_eq!(tokens.verify(&token, now()), Some(Granted { user: UserId(3), expires_at }));
+        let (token, expires_at) = tokens.issue(UserId(3), now(), 0).unwrap();
+        let granted = tokens.verify(&token, now()).unwrap();
+        assert_eq!((granted.user, granted.expires_at), (UserId(3), expires_at));
+        assert_eq!(granted.expires_at - granted.issued_at, 3600);
+        let (another, _) = tokens.issue(UserId(3), now(), 0).unwrap();
+        assert_ne!(tokens.verify(&another, now()).unwrap().fingerprint, granted.fingerprint);
     }
 
     #[test]
     fn a_token_of_another_key_or_changed_by_a_letter_is_refused() {
         let tokens = tokens(&[7; 32]);
-        let (other, _) = super::tests::tokens(&[8; 32]).issue(UserId(3), now()).unwrap();
+        let (other, _) = super::tests::tokens(&[8; 32]).issue(UserId(3), now(), 0).unwrap();
         assert_eq!(tokens.verify(&other, now()), None);
-        let (token, _) = tokens.issue(UserId(3), now()).unwrap();
+        let (token, _) = tokens.issue(UserId(3), now(), 0).unwrap();
         for (index, letter) in token.char_indices().filter(|(_, letter)| *letter != '.') {
             let mut changed = token.clone();
             let replacement = if letter == 'A' { "Q" } else { "A" };
@@ -214,7 +245,7 @@ mod tests {
     #[test]
     fn no_other_algorithm_is_accepted() {
         let tokens = tokens(&[7; 32]);
-        let (token, _) = tokens.issue(UserId(3), now()).unwrap();
+        let (token, _) = tokens.issue(UserId(3), now(), 0).unwrap();
         let rest = token.split_once('.').unwrap().1;
         // {"alg":"none"}, {"alg":"None"}, {"alg":"HS512","typ":"JWT"}, {"alg":"RS256","typ":"JWT"}
         for header in [

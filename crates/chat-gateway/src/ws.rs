@@ -1,9 +1,11 @@
 //! The stream's entrance: the WebSocket upgrade (RFC 6455, section 4.2) and who may make it.
 
 pub(crate) mod echo;
+mod first_frame;
 mod replay;
 mod session;
 mod v1;
+mod v2;
 
 use std::sync::Arc;
 
@@ -20,16 +22,19 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::App;
 use crate::auth::{bearer, unauthenticated};
 use crate::http::extract::Params;
 use crate::http::problem::Problem;
-use crate::hub::{Bearer, Connection, Full, Slot, Socket};
+use crate::hub::{Bearer, Connection, Full, Protocol, Slot, Socket};
 use crate::tokens::Granted;
+use session::Beginning;
 
 /// The v1 stream's name among the subprotocols; what a client without any gets too.
 const PROTOCOL_V1: &str = "chatserver.v1";
+const PROTOCOL_V2: &str = "chatserver.v2";
 /// A token may stand among the subprotocols, because a browser can set no other header.
 const BEARER_PREFIX: &str = "bearer.";
 
@@ -38,6 +43,7 @@ const BEARER_PREFIX: &str = "bearer.";
 pub(crate) struct Query {
     token: Option<String>,
     ticket: Option<String>,
+    cursor: Option<String>,
 }
 
 /// `GET /ws`.
@@ -47,17 +53,49 @@ pub(crate) async fn upgrade(
     mut parts: Parts,
 ) -> Result<Response, Problem> {
     let accept = handshake(&parts.headers)?;
-    let Some(granted) = authenticate(&app, &query, &parts.headers).await? else {
-        return Ok(unauthenticated(
-            "A valid token is needed: send it as ?token=, as Authorization: Bearer, or as a ticket",
-        ));
+    let protocol = chosen_protocol(&parts.headers);
+    let who = match authenticate(&app, &query, &parts.headers).await? {
+        Claim::Granted(granted) => Who::Known(granted, slot(&app, granted)?),
+        Claim::None if protocol == Protocol::V2 => Who::Unknown(first_frame::place(&app)?),
+        Claim::None | Claim::Refused => {
+            return Ok(unauthenticated(
+                "A valid token is needed: send it as ?token=, as Authorization: Bearer, or as a ticket",
+            ));
+        }
     };
-    let slot = slot(&app, granted)?;
     let on_upgrade = parts.extensions.remove::<OnUpgrade>();
     let on_upgrade =
         on_upgrade.ok_or_else(|| Problem::new(426, "upgrade_required", "This needs HTTP/1.1"))?;
-    tokio::spawn(start(app, granted, slot, on_upgrade));
-    Ok(switching_protocols(accept, chosen_protocol(&parts.headers)))
+    match who {
+        Who::Known(granted, slot) => {
+            tokio::spawn(start(app, Entrance { granted, slot, protocol, cursor: query.cursor }, on_upgrade))
+        }
+        Who::Unknown(place) => tokio::spawn(first_frame::start(app, place, on_upgrade, query.cursor)),
+    };
+    Ok(switching_protocols(accept, protocol_to_name(&parts.headers, protocol)))
+}
+
+/// What the upgrade says of who the client is.
+enum Claim {
+    Granted(Granted),
+    /// Something that is not valid.
+    Refused,
+    None,
+}
+
+/// Who may come in.
+enum Who {
+    Known(Granted, Slot),
+    /// Somebody whose first frame has to tell.
+    Unknown(OwnedSemaphorePermit),
+}
+
+/// A client that has been let in.
+struct Entrance {
+    granted: Granted,
+    slot: Slot,
+    protocol: Protocol,
+    cursor: Option<String>,
 }
 
 /// Checks the client's side of the handshake; gives the server's answer to its key.
@@ -87,16 +125,19 @@ fn words<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = 
     values.flat_map(|value| value.split(',')).map(str::trim)
 }
 
-async fn authenticate(app: &App, query: &Query, headers: &HeaderMap) -> Result<Option<Granted>, Problem> {
-    if let Some(ticket) = &query.ticket {
-        return Ok(app.tickets.redeem(ticket));
-    }
-    let in_protocols =
-        || words(headers, &SEC_WEBSOCKET_PROTOCOL).find_map(|word| word.strip_prefix(BEARER_PREFIX));
-    match query.token.as_deref().or_else(|| bearer(headers)).or_else(in_protocols) {
-        Some(token) => Ok(app.auth.check(token).await?),
-        None => Ok(None),
-    }
+async fn authenticate(app: &App, query: &Query, headers: &HeaderMap) -> Result<Claim, Problem> {
+    let granted = if let Some(ticket) = &query.ticket {
+        // A ticket does not outlive the token that it was made for.
+        app.tickets.redeem(ticket).filter(|granted| !app.hub.revocations().has(granted))
+    } else {
+        let in_protocols =
+            || words(headers, &SEC_WEBSOCKET_PROTOCOL).find_map(|word| word.strip_prefix(BEARER_PREFIX));
+        match query.token.as_deref().or_else(|| bearer(headers)).or_else(in_protocols) {
+            Some(token) => app.auth.check(token).await?,
+            None => return Ok(Claim::None),
+        }
+    };
+    Ok(granted.map_or(Claim::Refused, Claim::Granted))
 }
 
 fn slot(app: &App, granted: Granted) -> Result<Slot, Problem> {
@@ -112,12 +153,24 @@ fn slot(app: &App, granted: Granted) -> Result<Slot, Problem> {
     })
 }
 
-/// The subprotocol to answer with. A browser wants one of those it named; a lone token is all there is to choose.
-fn chosen_protocol(headers: &HeaderMap) -> Option<HeaderValue> {
+/// The first of our streams that the client names; v1 where it names none.
+fn chosen_protocol(headers: &HeaderMap) -> Protocol {
     let mut named = words(headers, &SEC_WEBSOCKET_PROTOCOL);
-    let chosen = named.find(|word| *word == PROTOCOL_V1);
+    match named.find(|word| [PROTOCOL_V1, PROTOCOL_V2].contains(word)) {
+        Some(PROTOCOL_V2) => Protocol::V2,
+        _ => Protocol::V1,
+    }
+}
+
+/// The subprotocol to answer with. A browser wants one of those it named; a lone token is all there is to choose.
+fn protocol_to_name(headers: &HeaderMap, chosen: Protocol) -> Option<HeaderValue> {
+    let name = match chosen {
+        Protocol::V1 => PROTOCOL_V1,
+        Protocol::V2 => PROTOCOL_V2,
+    };
+    let named = words(headers, &SEC_WEBSOCKET_PROTOCOL).find(|word| *word == name);
     let lone = || words(headers, &SEC_WEBSOCKET_PROTOCOL).find(|word| word.starts_with(BEARER_PREFIX));
-    HeaderValue::from_str(chosen.or_else(lone)?).ok()
+    HeaderValue::from_str(named.or_else(lone)?).ok()
 }
 
 fn switching_protocols(accept: String, protocol: Option<HeaderValue>) -> Response {
@@ -135,17 +188,25 @@ fn switching_protocols(accept: String, protocol: Option<HeaderValue>) -> Respons
 
 /// Waits for the upgrade and hands the bare socket to a session in a task of its own, so that nothing of the request
 /// stays in memory with it.
-async fn start(app: App, granted: Granted, slot: Slot, on_upgrade: OnUpgrade) {
+async fn start(app: App, mut entrance: Entrance, on_upgrade: OnUpgrade) {
     let Some((stream, early)) = on_upgrade.await.ok().and_then(bare_socket) else { return };
+    let cursor = entrance.cursor.take();
+    let beginning = Beginning::after_upgrade(app.options.frame_bytes, early, cursor);
+    let (connection, slot) = connection(&app, entrance, stream);
+    tokio::spawn(session::run(app, connection, slot, beginning));
+}
+
+fn connection(app: &App, entrance: Entrance, stream: TcpStream) -> (Arc<Connection>, Slot) {
+    let Entrance { granted, slot, protocol, .. } = entrance;
     let now_s = app.chat.now().0.div_euclid(1_000_000);
     let valid_s = u64::try_from(granted.expires_at.saturating_sub(now_s)).unwrap_or(0);
     let hub_now_ms = u64::try_from(app.hub.started().elapsed().as_millis()).unwrap_or(u64::MAX);
-    let bearer =
-        Bearer { user: granted.user, expires_at: hub_now_ms.saturating_add(valid_s.saturating_mul(1000)) };
-    let socket = Socket::new(stream);
+    let expires_at = hub_now_ms.saturating_add(valid_s.saturating_mul(1000));
+    let bearer = Bearer { granted, expires_at, protocol };
     let id = app.hub.next_connection_id();
+    let socket = Socket::new(stream);
     let connection = Connection::new(id, bearer, socket, app.options.outbox, app.hub.started());
-    tokio::spawn(session::run(app, Arc::new(connection), slot, early));
+    (Arc::new(connection), slot)
 }
 
 /// The socket without hyper around it, and what the client has sent already.

@@ -4,7 +4,10 @@
 //! their own spelling.
 
 pub mod close_codes;
+pub mod conversation;
+pub mod message;
 pub mod problem;
 pub mod rest;
 pub mod time;
 pub mod v1;
+pub mod v2;

@@ -1,6 +1,4 @@
-//! The bodies of `/v1` (contract.md part 1).
-
-use std::borrow::Cow;
+//! The bodies of `/v1` (contract.md part 1) but for those about messages and conversations.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -211,104 +209,46 @@ pub struct Member {
     pub role: String,
 }
 
-/// A message to be sent: `content`, `media_url` or both.
+/// A request to rename a group.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RenameGroupRequest {
+    /// 1 to 100 characters.
+    #[schema(example = "Cheese lovers", min_length = 1, max_length = 100)]
+    pub name: String,
+}
+
+/// A request to give a member another role.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ChangeRoleRequest {
+    /// `admin`, `member`, or `owner`, which makes the caller an admin.
+    #[schema(example = "admin")]
+    pub role: String,
+}
+
+/// A request to log out.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
-pub struct SendRequest {
-    /// Text, at most 16 KiB.
-    #[schema(example = "Hello, Jerry!")]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub content: Option<String>,
-    /// Where the media is.
-    #[schema(max_length = 2048)]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub media_url: Option<String>,
-    /// `text`, `image`, `video`, `audio` or `file`; where absent, `image` if there is media, else `text`.
-    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
-    pub kind: Option<String>,
-    /// The sender's key for this message: a retry under the same key gets the first result.
-    #[schema(max_length = 128)]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client_msg_id: Option<String>,
+pub struct LogoutRequest {
+    /// Whether all tokens of the caller end, instead of the one that was sent.
+    #[serde(default)]
+    pub everywhere: bool,
 }
 
-/// A message that is stored.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Sent {
-    /// What was done, in words.
+/// A request to change the caller's password, which ends all tokens.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct ChangePasswordRequest {
+    /// The present one.
+    #[schema(format = "password")]
+    pub old_password: String,
+    /// 8 to 128 characters.
+    #[schema(format = "password", min_length = 8, max_length = 128)]
+    pub new_password: String,
+}
+
+/// A password that was changed.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct PasswordChanged {
+    /// `Password changed successfully`.
     pub message: String,
-    /// The message's number.
-    #[schema(example = 7)]
-    pub id: i64,
-    /// Its place in the conversation: 1, 2, 3 … without gaps.
-    #[schema(example = 1)]
-    pub seq: i64,
-    /// When the server accepted it.
-    pub timestamp: Time,
-    /// The conversation it is in.
-    #[schema(example = 1)]
-    pub conversation_id: i64,
-    /// As in the message object.
-    #[serde(rename = "type")]
-    #[schema(example = "text")]
-    pub kind: Cow<'static, str>,
-    /// As in the message object.
-    #[schema(example = "PENDING")]
-    pub status: Cow<'static, str>,
-    /// The key it was sent under, if any.
-    #[schema(required)]
-    pub client_msg_id: Option<String>,
-    /// Whether this is the first result of an earlier request with the same key.
-    pub duplicate: bool,
-}
-
-/// A message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Message {
-    /// The message's number, unique on the server.
-    #[schema(example = 7)]
-    pub id: i64,
-    /// Who wrote it.
-    #[schema(example = 1)]
-    pub sender_id: i64,
-    /// To which user; 0 in a group message.
-    #[schema(example = 2)]
-    pub recipient_id: i64,
-    /// To which group; 0 in a P2P message.
-    #[schema(example = 0)]
-    pub group_id: i64,
-    /// `text`, `image`, `video`, `audio` or `file`.
-    #[serde(rename = "type")]
-    #[schema(example = "text")]
-    pub kind: Cow<'static, str>,
-    /// Text.
-    pub content: String,
-    /// Where the media is; empty where none.
-    pub media_url: String,
-    /// When the server accepted it.
-    pub timestamp: Time,
-    /// P2P: `PENDING`, `DELIVERED` or `READ`; group: `SENT`.
-    #[schema(example = "DELIVERED")]
-    pub status: Cow<'static, str>,
-    /// The conversation it is in.
-    #[schema(example = 1)]
-    pub conversation_id: i64,
-    /// Its place in the conversation: 1, 2, 3 … without gaps.
-    #[schema(example = 1)]
-    pub seq: i64,
-    /// The conversation's count of changes when this message last changed.
-    #[schema(example = 1)]
-    pub rev: i64,
-    /// The key it was sent under, if any.
-    #[schema(required)]
-    pub client_msg_id: Option<String>,
-}
-
-/// A page of a conversation, oldest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct History {
-    /// The messages.
-    pub messages: Vec<Message>,
-    /// How many there are in this page.
-    #[schema(example = 1)]
-    pub count: usize,
+    /// A JWT in place of those that ended.
+    pub token: String,
 }

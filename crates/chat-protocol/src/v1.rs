@@ -1,11 +1,12 @@
 //! The frames of the v1 stream (contract.md part 1). `ID` and `MediaURL` are spelt so for historical reasons.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::time::Time;
 
 /// A frame about a message, or a system or typing notice in the same shape.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MessageFrame {
     /// The message's number; 0 in a notice.
     #[serde(rename = "ID")]
@@ -29,7 +30,7 @@ pub struct MessageFrame {
 }
 
 /// The answer to a frame that was wrong; the connection stays.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ErrorFrame {
     /// Always `error`.
     #[serde(rename = "type")]
@@ -41,7 +42,7 @@ pub struct ErrorFrame {
 }
 
 /// A JSON object from a client: an `action`, or a `type` of message or notice.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ClientFrame {
     /// `set_recipient`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

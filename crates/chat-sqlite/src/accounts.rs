@@ -117,8 +117,11 @@ fn with_last_message(
     let sql = "SELECT u.id, u.username, u.email, u.created_at, m.content, m.sent_at, m.sender_id
                FROM users u
                LEFT JOIN directs d ON d.low = min(u.id, ?4) AND d.high = max(u.id, ?4)
-               LEFT JOIN conversations c ON c.id = d.conversation_id
-               LEFT JOIN messages m ON m.conversation_id = c.id AND m.seq = c.last_seq
+               LEFT JOIN messages m ON m.id = (
+                   SELECT x.id FROM messages x
+                   WHERE x.conversation_id = d.conversation_id AND NOT EXISTS (
+                       SELECT 1 FROM hidden_messages h WHERE h.user_id = ?4 AND h.message_id = x.id)
+                   ORDER BY x.seq DESC LIMIT 1)
                WHERE u.id > ?1 AND substr(u.username_key, 1, length(?2)) = ?2 ORDER BY u.id LIMIT ?3";
     let (after, prefix, limit) = page(query);
     let mut statement = db.prepare_cached(sql)?;

@@ -39,7 +39,7 @@ impl From<Fault> for Error {
 
 /// Whether the storage below, rather than our statement, is at fault: these end when somebody frees the disk or lets
 /// go of a lock.
-fn is_passing(error: &rusqlite::Error) -> bool {
+pub(crate) fn is_passing(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),
         Some(

@@ -2,20 +2,40 @@
 
 use async_trait::async_trait;
 use chat_core::error::Kind;
-use chat_core::groups::{AddMember, Added, Group, GroupStore, Member, Memberships, NewGroup, Role};
+use chat_core::groups::{
+    AddMember, ChangeRole, Created, Group, GroupStore, Member, MembersChanged, Memberships, NewGroup,
+    RemoveMember, Renamed, Role,
+};
 use chat_core::ids::{ConversationId, GroupId, Position, UserId};
-use chat_core::policy::{Action, allowed};
+use chat_core::policy::{Action, Standing, allowed, may_remove};
 use chat_core::time::Timestamp;
 use chat_core::{Error, Result};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use crate::conversations::view;
 use crate::writer::Tx;
 use crate::{Sqlite, accounts, fault};
 
 #[async_trait]
 impl GroupStore for Sqlite {
-    async fn create_group(&self, new: NewGroup) -> Result<Group> {
+    async fn create_group(&self, new: NewGroup) -> Result<Created> {
         self.writer.write(move |tx| create(tx, &new)).await
+    }
+
+    async fn add_member(&self, command: AddMember) -> Result<MembersChanged> {
+        self.writer.write(move |tx| add(tx, command)).await
+    }
+
+    async fn remove_member(&self, command: RemoveMember) -> Result<MembersChanged> {
+        self.writer.write(move |tx| remove(tx, command)).await
+    }
+
+    async fn change_role(&self, command: ChangeRole) -> Result<MembersChanged> {
+        self.writer.write(move |tx| change_role(tx, command)).await
+    }
+
+    async fn rename_group(&self, actor: UserId, group: GroupId, name: String) -> Result<Renamed> {
+        self.writer.write(move |tx| rename(tx, actor, group, &name)).await
     }
 
     async fn groups_of(&self, user: UserId) -> Result<Vec<Group>> {
@@ -29,10 +49,6 @@ impl GroupStore for Sqlite {
                 Ok(rows.collect::<rusqlite::Result<_>>()?)
             })
             .await
-    }
-
-    async fn add_member(&self, command: AddMember) -> Result<Added> {
-        self.writer.write(move |tx| add(tx, command)).await
     }
 
     async fn members(&self, reader: UserId, group: GroupId) -> Result<Vec<Member>> {
@@ -77,43 +93,65 @@ pub(crate) fn conversation_for(
     user: UserId,
     action: Action,
 ) -> fault::Result<ConversationId> {
+    let (conversation, role) = find(db, group, user)?;
+    allowed(Standing::in_group(role), action)?;
+    Ok(conversation)
+}
+
+/// The group's conversation, and what the user is there.
+fn find(db: &Connection, group: GroupId, user: UserId) -> fault::Result<(ConversationId, Option<Role>)> {
     let sql = "SELECT g.conversation_id, m.role FROM groups g
                LEFT JOIN members m ON m.conversation_id = g.conversation_id AND m.user_id = ?2 WHERE g.id = ?1";
     let found = db
         .prepare_cached(sql)?
         .query_row([group.0, user.0], |row| Ok((ConversationId(row.get(0)?), role_or_none(row, 1)?)));
-    let (conversation, role) = found.optional()?.ok_or(Error::NotFound(Kind::Group))?;
-    allowed(role, action)?;
-    Ok(conversation)
+    Ok(found.optional()?.ok_or(Error::NotFound(Kind::Group))?)
 }
 
-/// Adds a row to `members`, with everything so far as delivered and read.
-pub(crate) fn join(
-    tx: &Connection,
+/// What somebody is in the conversation who has to be a member of it.
+fn role_of_member(db: &Connection, conversation: ConversationId, user: UserId) -> fault::Result<Role> {
+    let sql = "SELECT role FROM members WHERE conversation_id = ?1 AND user_id = ?2";
+    let found =
+        db.prepare_cached(sql)?.query_row([conversation.0, user.0], |row| role_or_none(row, 0)).optional()?;
+    Ok(found.flatten().ok_or(Error::NotFound(Kind::User))?)
+}
+
+/// Adds a row to `members`, with everything so far as delivered and read. How many members there are is for the caller
+/// to note, together with what else changes in the conversation's row.
+fn join(
+    tx: &Tx<'_>,
     conversation: ConversationId,
     user: UserId,
     role: Role,
     at: Timestamp,
 ) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO members (conversation_id, user_id, role, delivered_seq, read_seq, joined_at)
-               SELECT id, ?2, ?3, last_seq, last_seq, ?4 FROM conversations WHERE id = ?1";
-    tx.prepare_cached(sql)?.execute(params![conversation.0, user.0, role.as_str(), at.0]).map(drop)
+    // Pointers that do not begin at 0 have moved, as far as the other members can tell.
+    let sql = "INSERT INTO members (conversation_id, user_id, role, delivered_seq, read_seq, joined_at,
+                                    joined_position, pointers_position)
+               SELECT id, ?2, ?3, last_seq, last_seq, ?4, ?5, CASE last_seq WHEN 0 THEN 0 ELSE ?5 END
+               FROM conversations WHERE id = ?1";
+    tx.prepare_cached(sql)?
+        .execute(params![conversation.0, user.0, role.as_str(), at.0, tx.position.0])
+        .map(drop)
 }
 
-fn create(tx: &Tx<'_>, new: &NewGroup) -> fault::Result<Group> {
+fn create(tx: &Tx<'_>, new: &NewGroup) -> fault::Result<Created> {
     if !accounts::exists(tx, new.owner)? {
         return Err(Error::UnknownCaller.into());
     }
-    tx.prepare_cached("INSERT INTO conversations (last_seq, rev) VALUES (0, 1)")?.execute(())?;
+    let sql = "INSERT INTO conversations (last_seq, rev, n_members, created_at, position, meta_position)
+               VALUES (0, 1, 1, ?1, ?2, ?2)";
+    tx.prepare_cached(sql)?.execute([new.at.0, tx.position.0])?;
     let conversation = ConversationId(tx.last_insert_rowid());
     let sql = "INSERT INTO groups (conversation_id, name, owner_id, created_at) VALUES (?1, ?2, ?3, ?4)";
     tx.prepare_cached(sql)?.execute(params![conversation.0, new.name, new.owner.0, new.at.0])?;
     let id = GroupId(tx.last_insert_rowid());
     join(tx, conversation, new.owner, Role::Owner, new.at)?;
-    Ok(Group { id, conversation, name: new.name.clone(), owner: new.owner, created_at: new.at })
+    let group = Group { id, conversation, name: new.name.clone(), owner: new.owner, created_at: new.at };
+    Ok(Created { group, conversation: view::load(tx, conversation)? })
 }
 
-fn add(tx: &Tx<'_>, command: AddMember) -> fault::Result<Added> {
+fn add(tx: &Tx<'_>, command: AddMember) -> fault::Result<MembersChanged> {
     let AddMember { actor, group, user, at } = command;
     let conversation = conversation_for(tx, group, actor, Action::AddMember)?;
     if !accounts::exists(tx, user)? {
@@ -121,11 +159,94 @@ fn add(tx: &Tx<'_>, command: AddMember) -> fault::Result<Added> {
     }
     let sql = "SELECT 1 FROM members WHERE conversation_id = ?1 AND user_id = ?2";
     if tx.prepare_cached(sql)?.exists([conversation.0, user.0])? {
-        return Ok(Added::Already);
+        return Ok(MembersChanged::Already);
     }
     join(tx, conversation, user, Role::Member, at)?;
-    tx.prepare_cached("UPDATE conversations SET rev = rev + 1 WHERE id = ?1")?.execute([conversation.0])?;
-    Ok(Added::New { group, conversation, user })
+    let sql = "UPDATE conversations SET rev = rev + 1, n_members = n_members + 1, position = ?2,
+                      meta_position = ?2, receipts_position = ?2 WHERE id = ?1";
+    tx.prepare_cached(sql)?.execute([conversation.0, tx.position.0])?;
+    members_now(tx, conversation, &[user])
+}
+
+fn remove(tx: &Tx<'_>, command: RemoveMember) -> fault::Result<MembersChanged> {
+    let RemoveMember { actor, group, user } = command;
+    let (conversation, role) = find(tx, group, actor)?;
+    if user == actor {
+        allowed(Standing::in_group(role), Action::Read)?;
+        if role == Some(Role::Owner) {
+            return Err(owner_needed().into());
+        }
+    } else {
+        allowed(Standing::in_group(role), Action::RemoveMember)?;
+        may_remove(role, role_of_member(tx, conversation, user)?)?;
+    }
+    for sql in [
+        "DELETE FROM members WHERE conversation_id = ?1 AND user_id = ?2",
+        "DELETE FROM drafts WHERE conversation_id = ?1 AND user_id = ?2",
+    ] {
+        tx.prepare_cached(sql)?.execute([conversation.0, user.0])?;
+    }
+    let sql = "INSERT INTO departures (user_id, conversation_id, position) VALUES (?1, ?2, ?3)
+               ON CONFLICT DO UPDATE SET position = excluded.position";
+    tx.prepare_cached(sql)?.execute([user.0, conversation.0, tx.position.0])?;
+    let sql = "UPDATE conversations SET rev = rev + 1, n_members = n_members - 1, position = ?2,
+                      meta_position = ?2 WHERE id = ?1";
+    tx.prepare_cached(sql)?.execute([conversation.0, tx.position.0])?;
+    Ok(MembersChanged::Removed { conversation: view::load(tx, conversation)?, user })
+}
+
+fn change_role(tx: &Tx<'_>, command: ChangeRole) -> fault::Result<MembersChanged> {
+    let ChangeRole { actor, group, user, role } = command;
+    let conversation = conversation_for(tx, group, actor, Action::ChangeRole)?;
+    let present = role_of_member(tx, conversation, user)?;
+    if present == role {
+        return Ok(MembersChanged::Already);
+    }
+    if present == Role::Owner {
+        return Err(owner_needed().into());
+    }
+    set_role(tx, conversation, user, role)?;
+    let members: &[UserId] = if role == Role::Owner {
+        set_role(tx, conversation, actor, Role::Admin)?;
+        let sql = "UPDATE groups SET owner_id = ?2 WHERE id = ?1";
+        tx.prepare_cached(sql)?.execute([group.0, user.0])?;
+        &[user, actor]
+    } else {
+        &[user]
+    };
+    // Each member whose role is another one is a change of its own; only the last one's place is noted.
+    let further = i64::from(role == Role::Owner);
+    let sql = "UPDATE conversations SET rev = rev + 1 + ?2, position = ?3, meta_position = ?3 WHERE id = ?1";
+    tx.prepare_cached(sql)?.execute([conversation.0, further, tx.position.0 + further])?;
+    members_now(tx, conversation, members)
+}
+
+fn set_role(tx: &Connection, conversation: ConversationId, user: UserId, role: Role) -> rusqlite::Result<()> {
+    let sql = "UPDATE members SET role = ?3 WHERE conversation_id = ?1 AND user_id = ?2";
+    tx.prepare_cached(sql)?.execute(params![conversation.0, user.0, role.as_str()]).map(drop)
+}
+
+fn rename(tx: &Tx<'_>, actor: UserId, group: GroupId, name: &str) -> fault::Result<Renamed> {
+    let conversation = conversation_for(tx, group, actor, Action::Rename)?;
+    tx.prepare_cached("UPDATE groups SET name = ?2 WHERE id = ?1")?.execute(params![group.0, name])?;
+    let sql = "UPDATE conversations SET rev = rev + 1, position = ?2, meta_position = ?2 WHERE id = ?1";
+    tx.prepare_cached(sql)?.execute([conversation.0, tx.position.0])?;
+    Ok(Renamed(view::load(tx, conversation)?))
+}
+
+/// What came of changing these members, as it is in the transaction now.
+fn members_now(
+    tx: &Connection,
+    conversation: ConversationId,
+    users: &[UserId],
+) -> fault::Result<MembersChanged> {
+    let part = |&user| Ok((user, view::own_part(tx, user, conversation)?.unwrap_or_default()));
+    let members = users.iter().map(part).collect::<rusqlite::Result<_>>()?;
+    Ok(MembersChanged::Now { conversation: view::load(tx, conversation)?, members })
+}
+
+fn owner_needed() -> Error {
+    Error::conflict("owner_needed", "A group always has an owner; make another member the owner first")
 }
 
 fn group(row: &Row<'_>) -> rusqlite::Result<Group> {

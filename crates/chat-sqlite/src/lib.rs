@@ -5,16 +5,29 @@
 //! `writer.rs` is the message log's engine, `reader.rs` the pool of readers, `open.rs` what happens to a file before
 //! it is served, `legacy.rs` the way in for the earlier Go server's files, and each feature's statements are in the file of the feature's name.
 
+mod access;
 mod accounts;
 mod checkpoint;
+mod conversations;
+mod edits;
+mod extra;
 mod fault;
 mod groups;
+mod in_place;
 mod legacy;
+mod live_text;
+mod load;
 mod messages;
 mod open;
+mod posting;
+mod reactions;
 mod reader;
 mod receipts;
+mod saved;
 mod schema;
+mod search;
+mod standing;
+mod sync;
 mod writer;
 
 use async_trait::async_trait;
@@ -25,10 +38,12 @@ pub use open::{OpenError, Opened, Options};
 use reader::Readers;
 use writer::Writer;
 
-/// A [`Store`] in one SQLite file. Dropping it, or [`Sqlite::close`], writes out what is queued and closes the file.
+/// A [`Store`] in one SQLite file, with an index for searching beside it. Dropping it, or [`Sqlite::close`], writes out
+/// what is queued and closes the file.
 pub struct Sqlite {
     writer: Writer,
     readers: Readers,
+    search: Option<search::Index>,
     /// Held as long as the file is served, so that a second server refuses it.
     _lock: std::fs::File,
 }
@@ -38,6 +53,10 @@ impl Sqlite {
     /// Blocks until done; later calls on the store answer `Unavailable`.
     pub fn close(&self) {
         self.readers.close();
+        // Before the writer, which moves the log into the file only when nobody else has it open.
+        if let Some(search) = &self.search {
+            search.close();
+        }
         self.writer.close();
     }
 }

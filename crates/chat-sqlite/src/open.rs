@@ -14,7 +14,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use crate::reader::Readers;
 use crate::writer::Writer;
-use crate::{Sqlite, legacy, schema};
+use crate::{Sqlite, legacy, schema, search};
 
 const MAGIC: &[u8] = b"SQLite format 3\0";
 /// Length of the header of an SQLite file.
@@ -29,6 +29,8 @@ pub struct Options {
     pub path: PathBuf,
     /// How many threads read.
     pub readers: usize,
+    /// Whether messages can be searched; takes a file beside the database and up to a quarter of a core.
+    pub search: bool,
 }
 
 /// A database that is ready to serve.
@@ -123,9 +125,11 @@ impl Sqlite {
         let lock = lock(&path)?;
         let is_new = !check_file(&path)?;
         let backup = if is_new { create(&path).map(|()| None)? } else { prepare(&path)? };
+        let (sink, ear) = if options.search { search::listen(sink) } else { (sink, None) };
         let writer = Writer::start(&path, sink)?;
         let readers = Readers::start(&path, options.readers)?;
-        Ok(Opened { store: Sqlite { writer, readers, _lock: lock }, is_new, backup })
+        let search = ear.map(|ear| search::Index::start(&path, ear)).transpose()?;
+        Ok(Opened { store: Sqlite { writer, readers, search, _lock: lock }, is_new, backup })
     }
 }
 
@@ -139,7 +143,8 @@ fn followed(path: &Path) -> PathBuf {
     path.canonicalize().ok().or_else(target).unwrap_or_else(|| path.to_owned())
 }
 
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+/// The name with something added, as SQLite does it.
+pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     PathBuf::from(name)

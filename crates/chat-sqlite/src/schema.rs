@@ -1,5 +1,6 @@
 //! The schema's versions and the way from each to the next. A released migration is never edited.
 
+use chat_core::failpoints;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::legacy;
@@ -7,9 +8,10 @@ use crate::legacy;
 /// `application_id` of our files: "Chat" in ASCII.
 const APPLICATION: i64 = 0x4368_6174;
 /// The migrations in order; the schema's version is how many of them a file has.
-const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_initial.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("../migrations/0001_initial.sql"), include_str!("../migrations/0002_stream.sql")];
 /// The newest version that this release knows.
-pub(crate) const VERSION: i64 = 1;
+pub(crate) const VERSION: i64 = 2;
 
 /// What a file turned out to be.
 #[derive(Debug, PartialEq, Eq)]
@@ -60,6 +62,7 @@ fn apply(transaction: &Transaction<'_>, done: usize) -> rusqlite::Result<()> {
     for migration in MIGRATIONS.iter().skip(done) {
         transaction.execute_batch(migration)?;
     }
+    failpoints::pass("in_migration");
     transaction.pragma_update(None, "application_id", APPLICATION)?;
     transaction.pragma_update(None, "user_version", VERSION)
 }

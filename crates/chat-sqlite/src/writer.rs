@@ -7,13 +7,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use chat_core::Error;
-use chat_core::event::{Event, Outcome};
+use chat_core::event::{Change, Event, Outcome};
 use chat_core::ids::Position;
 use chat_core::ports::EventSink;
-use rusqlite::Connection;
+use chat_core::{Error, failpoints};
 use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::checkpoint::Checkpointer;
@@ -25,11 +26,17 @@ const QUEUE: usize = 8192;
 /// Most writes in one transaction.
 const BATCH: usize = 512;
 const CACHE_KIB: i64 = 64 * 1024;
+/// How long a batch waits for somebody else's lock; and once one has waited in vain, how long those after it do.
+const LOCK_WAIT: Duration = Duration::from_secs(5);
+const LOCK_WAIT_AGAIN: Duration = Duration::from_millis(100);
+/// A way in which tests break the server.
+const ACK_BEFORE_COMMIT: &str = "ack_before_commit";
 
-/// What a write works with: the open transaction, and the place in the log that its change will have.
+/// What a write works with: the open transaction, and the place in the log that its first change will have; further
+/// ones of the same write have the next places.
 pub(crate) struct Tx<'a> {
     connection: &'a Connection,
-    /// The position of this write's change.
+    /// The position of this write's first change.
     pub(crate) position: Position,
 }
 
@@ -50,7 +57,7 @@ trait Job: Send {
 
 /// What one run of a job did.
 struct Ran {
-    event: Option<Event>,
+    changes: Vec<Change>,
     failed: bool,
 }
 
@@ -69,11 +76,8 @@ where
         let work = std::panic::AssertUnwindSafe(|| (self.work)(tx));
         let result = std::panic::catch_unwind(work)
             .unwrap_or_else(|_| Err(Fault::Refused(Error::internal("a write panicked"))));
-        let change = result.as_ref().ok().and_then(Outcome::change);
-        let ran = Ran {
-            event: change.map(|change| Event { position: tx.position, change }),
-            failed: result.is_err(),
-        };
+        let changes = result.as_ref().map(Outcome::changes).unwrap_or_default();
+        let ran = Ran { changes, failed: result.is_err() };
         self.result = Some(result);
         ran
     }
@@ -159,13 +163,14 @@ struct Log {
     path: PathBuf,
     position: Position,
     sink: Arc<dyn EventSink>,
+    waits_shortly: bool,
 }
 
 impl Log {
     fn open(path: &Path, sink: Arc<dyn EventSink>) -> rusqlite::Result<Self> {
         let connection = connect(path)?;
         let position = stored_position(&connection)?;
-        Ok(Self { connection, path: path.to_owned(), position, sink })
+        Ok(Self { connection, path: path.to_owned(), position, sink, waits_shortly: false })
     }
 
     fn commit(&mut self, mut jobs: Vec<Box<dyn Job>>) {
@@ -174,8 +179,14 @@ impl Log {
         }
         match self.transact(&mut jobs) {
             Ok(events) => {
+                if self.waits_shortly {
+                    self.waits_shortly(false);
+                }
+                failpoints::pass("after_commit");
                 self.sink.publish(&events);
+                failpoints::pass("after_publish");
                 jobs.into_iter().for_each(|job| job.answer(Ok(())));
+                self.commit_late();
             }
             Err(Aborted::ByOne) if jobs.len() > 1 => {
                 // One of them failed half-way: each gets a transaction of its own, so that only that one is lost.
@@ -187,28 +198,31 @@ impl Log {
                 let reason = error.to_string();
                 jobs.into_iter().for_each(|job| job.answer(Err(&reason)));
                 self.reopen();
+                self.waits_shortly(error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy));
             }
         }
     }
 
     fn transact(&mut self, jobs: &mut [Box<dyn Job>]) -> std::result::Result<Vec<Arc<Event>>, Aborted> {
         execute(&self.connection, "BEGIN IMMEDIATE")?;
-        let mut position = self.position;
+        let mut position = self.position.0;
         let mut events = Vec::with_capacity(jobs.len());
         for job in jobs {
             let changes_before = self.connection.total_changes();
-            let ran = job.run(&Tx { connection: &self.connection, position: Position(position.0 + 1) });
+            let ran = job.run(&Tx { connection: &self.connection, position: Position(position + 1) });
             if ran.failed
                 && (self.connection.total_changes() != changes_before || self.connection.is_autocommit())
             {
                 let _ = execute(&self.connection, "ROLLBACK");
                 return Err(Aborted::ByOne);
             }
-            if let Some(event) = ran.event {
-                position = event.position;
-                events.push(Arc::new(event));
+            for change in ran.changes {
+                position += 1;
+                events.push(Arc::new(Event { position: Position(position), change }));
+                failpoints::pass("after_insert");
             }
         }
+        let position = Position(position);
         if let Err(error) = self.finish(position) {
             let _ = execute(&self.connection, "ROLLBACK");
             return Err(error.into());
@@ -222,7 +236,25 @@ impl Log {
             let sql = "UPDATE log SET position = ?1 WHERE only_row = 1";
             self.connection.prepare_cached(sql)?.execute([position.0])?;
         }
+        failpoints::pass("before_commit");
+        if failpoints::is_broken(ACK_BEFORE_COMMIT) {
+            return Ok(());
+        }
         execute(&self.connection, "COMMIT")
+    }
+
+    /// The commit of a server that a test has broken so that it answers first.
+    fn commit_late(&self) {
+        if failpoints::is_broken(ACK_BEFORE_COMMIT) {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            let _ = execute(&self.connection, "COMMIT");
+        }
+    }
+
+    /// Whoever waited behind a batch that waited in vain must not wait as long once more.
+    fn waits_shortly(&mut self, shortly: bool) {
+        let wait = if shortly { LOCK_WAIT_AGAIN } else { LOCK_WAIT };
+        self.waits_shortly = self.connection.busy_timeout(wait).is_ok() && shortly;
     }
 
     /// After a failed commit the state of the handle is not to be trusted: a second fsync may succeed without having
@@ -262,12 +294,13 @@ impl From<rusqlite::Error> for Aborted {
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
-    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.busy_timeout(LOCK_WAIT)?;
     connection.set_prepared_statement_cache_capacity(128);
     // Else a statement is prepared anew whenever its parameters differ from those it was first planned for.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
+    let synchronous = if failpoints::is_broken("sync_normal") { "NORMAL" } else { "FULL" };
+    connection.pragma_update(None, "synchronous", synchronous)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     // The checkpointer does it, on a connection of its own.

@@ -1,9 +1,12 @@
 //! The command line. Each subcommand has a file of its own.
 
+mod asyncapi;
 mod bench;
 mod chat;
+mod child;
 mod healthcheck;
 mod serve;
+mod torture;
 
 use std::process::ExitCode;
 
@@ -27,14 +30,18 @@ struct Cli {
 enum Command {
     /// Serve (the default)
     Serve(serve::Args),
-    /// Measure a server: sends, fan-out, latency, idle connections, history, logins
+    /// Measure a server: sends, fan-out, latency, connections, resuming, history, search
     Bench(bench::Args),
     /// Chat in lines of text, on a terminal or through pipes
     Chat(chat::Args),
     /// Ask a running server whether it is ready; exits 0 if it is
     Healthcheck(healthcheck::Args),
+    /// Kill a server again and again under load and check that it keeps its promises; exits 0 if it does
+    Torture(torture::Args),
     /// Print the OpenAPI document
     Openapi,
+    /// Print the AsyncAPI document of the stream
+    Asyncapi,
 }
 
 /// Runs what the command line asks for.
@@ -45,7 +52,9 @@ pub(crate) fn run() -> Result<ExitCode> {
         Command::Bench(args) => bench::run(args),
         Command::Chat(args) => chat::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
+        Command::Torture(args) => torture::run(&args),
         Command::Openapi => openapi(),
+        Command::Asyncapi => asyncapi::run(),
     }
 }
 

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use chat_core::{Adapters, Chat, Limits};
 use chat_gateway::{App, GatewayOptions, Hub, ServeOptions, TokenOptions, Tokens};
 use chat_sqlite::{Opened, Options, Sqlite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use crate::adapters::passwords::Argon2Passwords;
 use crate::adapters::system_clock::SystemClock;
@@ -24,6 +24,7 @@ pub(crate) struct Plan {
     pub(crate) jwt_secret: Option<String>,
     pub(crate) token_lifetime: Duration,
     pub(crate) demo: bool,
+    pub(crate) search: bool,
     pub(crate) gateway: GatewayOptions,
 }
 
@@ -40,6 +41,9 @@ pub(crate) struct Server {
     pub(crate) demo_users: Vec<&'static str>,
 }
 
+/// Connections that may wait to be accepted. All clients of a server come back at once when it has been restarted, and
+/// whoever finds no room tries again a second later.
+const BACKLOG: u32 = 4096;
 /// How long clients get to take their leave.
 const FAREWELL: Duration = Duration::from_secs(3);
 
@@ -51,7 +55,7 @@ pub(crate) async fn compose(plan: Plan) -> Result<Server> {
     let listener = bind(&plan.host, plan.port).await?;
     let address = listener.local_addr().context("the listening address is unknown")?;
     let hub = Hub::spawn(cores);
-    let options = Options { path: plan.database.clone(), readers: cores.clamp(2, 8) };
+    let options = Options { path: plan.database.clone(), readers: cores.clamp(2, 8), search: plan.search };
     let Opened { store, is_new, backup } = Sqlite::open(&options, hub.sink())?;
     let secret = match given_secret {
         Some(secret) => secret,
@@ -69,16 +73,36 @@ pub(crate) async fn compose(plan: Plan) -> Result<Server> {
     let circumstances =
         demo::Circumstances { wanted: plan.demo, is_loopback: address.ip().is_loopback(), is_new };
     let demo_users = demo::prepare(&chat, circumstances).await?;
-    let app = App::new(chat, hub, tokens, plan.gateway);
+    let app = App::start(chat, hub, tokens, plan.gateway).await.context("the store cannot be read")?;
     Ok(Server { listener, app, store, address, backup, demo_users })
 }
 
 async fn bind(host: &str, port: u16) -> Result<TcpListener> {
-    TcpListener::bind((host, port)).await.with_context(|| {
+    listen(host, port).await.with_context(|| {
         format!(
             "cannot listen on {host}:{port}; if the port is in use, stop that program or choose another with --port"
         )
     })
+}
+
+async fn listen(host: &str, port: u16) -> std::io::Result<TcpListener> {
+    let mut refused = std::io::ErrorKind::AddrNotAvailable.into();
+    for address in tokio::net::lookup_host((host, port)).await? {
+        match listen_at(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => refused = error,
+        }
+    }
+    Err(refused)
+}
+
+fn listen_at(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // As the runtime's own way of binding does; on Windows it would let another program take the port.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 impl Server {
@@ -94,7 +118,7 @@ impl Server {
         let router = chat_gateway::router(app.clone());
         chat_gateway::serve(listener, router, ServeOptions::default(), shutdown).await;
         let _ = tokio::time::timeout(FAREWELL, app.all_closed()).await;
-        app.flush_receipts().await;
+        app.flush().await;
         let closed = tokio::task::spawn_blocking(move || store.close()).await;
         if closed.is_err() {
             tracing::error!("the database was not closed in order; it will be recovered at the next start");

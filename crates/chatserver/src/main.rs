@@ -15,6 +15,8 @@ fn main() -> ExitCode {
         eprintln!("chatserver: the file .env cannot be read: {reason}");
         return ExitCode::from(78);
     }
+    #[cfg(feature = "failpoints")]
+    chat_core::failpoints::arm(&std::env::var("CHATSERVER_FAILPOINTS").unwrap_or_default());
     match cli::run() {
         Ok(code) => code,
         Err(error) => {

@@ -32,7 +32,7 @@ pub(super) async fn register(
 ) -> Result<(StatusCode, Json<rest::Registered>), Problem> {
     let rest::RegisterRequest { username, email, password } = request;
     let account = app.chat.register(Register { username, email, password }).await?;
-    let (token, _) = app.auth.issue(account.id)?;
+    let (token, _) = app.auth.issue(account.id).await?;
     let registered = rest::Registered {
         id: account.id.0,
         username: account.username,
@@ -60,7 +60,7 @@ pub(super) async fn login(
         (None, None) => return Err(Problem::invalid("email or username must be given")),
     };
     let account = app.chat.login(name, request.password).await?;
-    let (token, expires_at) = app.auth.issue(account.id)?;
+    let (token, expires_at) = app.auth.issue(account.id).await?;
     Ok(Json(rest::LoggedIn {
         message: "Login successful".into(),
         token,

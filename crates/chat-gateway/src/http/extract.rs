@@ -23,18 +23,43 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
-        let content_type = request.headers().get(CONTENT_TYPE);
-        if !content_type.is_none_or(|value| value.to_str().is_ok_and(is_json)) {
-            let sentence = "The body must be JSON: send the header Content-Type: application/json";
-            return Err(Problem::new(415, "unsupported_media_type", sentence));
-        }
-        let bytes = read(request, app.options.body_bytes).await?;
-        // Else a list of the members' values in their order would do as well.
-        if bytes.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| *byte == b'[') {
-            return Err(Problem::invalid("the body must be a JSON object"));
-        }
-        serde_json::from_slice(&bytes).map(Self).map_err(Problem::invalid)
+        declared_as_json(&request)?;
+        object(&read(request, app.options.body_bytes).await?).map(Self)
     }
+}
+
+/// A JSON body that may be left out, or be null.
+pub(crate) struct OptionalBody<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Default> FromRequest<App> for OptionalBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        let declared = declared_as_json(&request);
+        let bytes = read(request, app.options.body_bytes).await?;
+        if bytes.is_empty() {
+            return Ok(Self(T::default()));
+        }
+        declared?;
+        object::<Option<T>>(&bytes).map(|body| Self(body.unwrap_or_default()))
+    }
+}
+
+fn declared_as_json(request: &Request) -> Result<(), Problem> {
+    let content_type = request.headers().get(CONTENT_TYPE);
+    if content_type.is_none_or(|value| value.to_str().is_ok_and(is_json)) {
+        return Ok(());
+    }
+    let sentence = "The body must be JSON: send the header Content-Type: application/json";
+    Err(Problem::new(415, "unsupported_media_type", sentence))
+}
+
+fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // Else a list of the members' values in their order would do as well.
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| *byte == b'[') {
+        return Err(Problem::invalid("the body must be a JSON object"));
+    }
+    serde_json::from_slice(bytes).map_err(Problem::invalid)
 }
 
 fn is_json(media_type: &str) -> bool {
@@ -61,10 +86,43 @@ impl FromRequestParts<App> for PathId {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let wrong = || Problem::invalid("the id in the path must be a positive integer");
-        let Path(text) = Path::<String>::from_request_parts(parts, app).await.map_err(|_| wrong())?;
-        positive(&text).map(Self).ok_or_else(wrong)
+        let Path(id) = Path::<String>::from_request_parts(parts, app).await.map_err(|_| no_id())?;
+        path_id(&id).map(Self)
     }
+}
+
+/// Two positive integers in the path.
+pub(crate) struct PathIds(pub(crate) i64, pub(crate) i64);
+
+impl FromRequestParts<App> for PathIds {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let ids = Path::<(String, String)>::from_request_parts(parts, app).await;
+        let Path((first, second)) = ids.map_err(|_| no_id())?;
+        Ok(Self(path_id(&first)?, path_id(&second)?))
+    }
+}
+
+/// A positive integer in the path, and a text.
+pub(crate) struct PathIdAndText(pub(crate) i64, pub(crate) String);
+
+impl FromRequestParts<App> for PathIdAndText {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let both = Path::<(String, String)>::from_request_parts(parts, app).await;
+        let Path((id, text)) = both.map_err(|_| Problem::invalid("the path is not UTF-8"))?;
+        Ok(Self(path_id(&id)?, text))
+    }
+}
+
+fn path_id(text: &str) -> Result<i64, Problem> {
+    positive(text).ok_or_else(no_id)
+}
+
+fn no_id() -> Problem {
+    Problem::invalid("the id in the path must be a positive integer")
 }
 
 /// The number that is spelt so, in digits alone, if it is a positive 64-bit one.

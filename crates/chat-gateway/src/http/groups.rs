@@ -3,12 +3,17 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use chat_core::Error;
+use chat_core::accounts::folded;
+use chat_core::groups::{ChangeRole, Role};
 use chat_core::ids::{GroupId, UserId};
 use chat_protocol::rest;
+use serde::Deserialize;
+use utoipa::IntoParams;
 
-use super::extract::{Body, PathId};
+use super::extract::{Body, Params, PathId, PathIds};
 use super::problem::Problem;
-use super::refusals::{Any, BodyRefused, OfGroup, Unauthenticated};
+use super::refusals::{Any, BodyRefused, DoesNotFit, OfGroup, Unauthenticated};
 use crate::auth::Caller;
 use crate::{App, wire};
 
@@ -33,16 +38,43 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, Json(created)))
 }
 
+/// Which groups.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct GroupParams {
+    /// Only names that begin so, without regard to case.
+    q: Option<String>,
+}
+
 /// Lists the groups of which the caller is a member.
-#[utoipa::path(get, path = "/v1/groups", tag = "groups", security(("bearer" = [])), responses(
+#[utoipa::path(get, path = "/v1/groups", tag = "groups", security(("bearer" = [])), params(GroupParams), responses(
     (status = 200, body = Vec<rest::Group>), Unauthenticated, Any,
 ))]
 pub(super) async fn list(
     Caller(caller): Caller,
     State(app): State<App>,
+    Params(params): Params<GroupParams>,
 ) -> Result<Json<Vec<rest::Group>>, Problem> {
-    let groups = app.chat.groups_of(caller).await?;
-    Ok(Json(groups.into_iter().map(wire::group).collect()))
+    let beginning = folded(&params.q.unwrap_or_default());
+    let groups = app.chat.groups_of(caller).await?.into_iter();
+    let wanted = groups.filter(|group| folded(&group.name).starts_with(&beginning));
+    Ok(Json(wanted.map(wire::group).collect()))
+}
+
+/// Gives a group another name; for its owner and admins.
+#[utoipa::path(patch, path = "/v1/groups/{id}", tag = "groups", security(("bearer" = [])),
+    params(("id" = i64, Path, minimum = 1)), request_body = rest::RenameGroupRequest, responses(
+    (status = 200, body = rest::Group), Unauthenticated, OfGroup, Any, BodyRefused,
+))]
+pub(super) async fn rename(
+    Caller(caller): Caller,
+    State(app): State<App>,
+    PathId(group): PathId,
+    Body(request): Body<rest::RenameGroupRequest>,
+) -> Result<Json<rest::Group>, Problem> {
+    let renamed = app.chat.rename_group(caller, GroupId(group), &request.name).await?;
+    let group = wire::group_of(renamed).ok_or_else(|| Error::internal("what was renamed is no group"))?;
+    Ok(Json(group))
 }
 
 /// Adds a user to a group; for its owner and admins. Adding a member twice changes nothing.
@@ -72,4 +104,38 @@ pub(super) async fn members(
 ) -> Result<Json<Vec<rest::Member>>, Problem> {
     let members = app.chat.members(caller, GroupId(group)).await?;
     Ok(Json(members.into_iter().map(wire::member).collect()))
+}
+
+/// Takes a member out of a group, for its owner and admins; or leaves it. Only the owner removes admins, and the owner
+/// makes somebody else the owner before leaving.
+#[utoipa::path(delete, path = "/v1/groups/{id}/members/{userId}", tag = "groups", security(("bearer" = [])),
+    params(("id" = i64, Path, minimum = 1), ("userId" = i64, Path, minimum = 1)), responses(
+    (status = 200, body = rest::Done), Unauthenticated, OfGroup, DoesNotFit, Any,
+))]
+pub(super) async fn remove_member(
+    Caller(caller): Caller,
+    State(app): State<App>,
+    PathIds(group, user): PathIds,
+) -> Result<Json<rest::Done>, Problem> {
+    app.chat.remove_member(caller, GroupId(group), UserId(user)).await?;
+    Ok(Json(rest::Done { message: "Member removed successfully".into() }))
+}
+
+/// Gives a member another role; for the owner, who becomes an admin by making somebody else the owner.
+#[utoipa::path(patch, path = "/v1/groups/{id}/members/{userId}", tag = "groups", security(("bearer" = [])),
+    params(("id" = i64, Path, minimum = 1), ("userId" = i64, Path, minimum = 1)),
+    request_body = rest::ChangeRoleRequest, responses(
+    (status = 200, body = rest::Done), Unauthenticated, OfGroup, DoesNotFit, Any, BodyRefused,
+))]
+pub(super) async fn change_role(
+    Caller(actor): Caller,
+    State(app): State<App>,
+    PathIds(group, user): PathIds,
+    Body(request): Body<rest::ChangeRoleRequest>,
+) -> Result<Json<rest::Done>, Problem> {
+    let role = Role::parse(&request.role)
+        .ok_or_else(|| Problem::invalid("role must be one of owner, admin, member"))?;
+    let (group, user) = (GroupId(group), UserId(user));
+    app.chat.change_role(ChangeRole { actor, group, user, role }).await?;
+    Ok(Json(rest::Done { message: "Role changed successfully".into() }))
 }

@@ -1,114 +1,80 @@
-//! Sending messages and reading them back.
+//! Reading messages: one by one, and in pages of a conversation.
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, StatusCode};
-use chat_core::ids::{GroupId, MessageId, UserId};
-use chat_core::messages::{
-    DEFAULT_PAGE, MAX_PAGE, Message, MessageKind, Page, PostMessage, Posted, Recipient,
-};
-use chat_protocol::rest;
+use chat_core::ids::{ConversationId, GroupId, MessageId, Seq, UserId};
+use chat_core::messages::{DEFAULT_PAGE, MAX_PAGE, Page, Start, Stretch};
+use chat_protocol::message as wire_message;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::extract::{Body, Params, PathId, limit};
+use super::extract::{Params, PathId, limit};
 use super::problem::Problem;
-use super::refusals::{Any, BodyRefused, NoSuchUser, OfGroup, Unauthenticated};
+use super::refusals::{Any, NoSuchUser, NotTheCallers, OfGroup, Unauthenticated};
 use crate::auth::Caller;
-use crate::{App, wire};
+use crate::{App, commands, wire};
 
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Most conversations that `/v1/chats` lists.
 const MAX_CHATS: u16 = 1000;
 
-/// Sends a message to a user. When it is answered, the message is on disk.
-#[utoipa::path(post, path = "/v1/messages/p2p/{userID}", tag = "messages", security(("bearer" = [])),
-    params(("userID" = i64, Path, minimum = 1), IdempotencyKey), request_body = rest::SendRequest, responses(
-    (status = 201, body = rest::Sent), Unauthenticated, NoSuchUser, Any, BodyRefused,
+/// One message; for members of its conversation.
+#[utoipa::path(get, path = "/v1/messages/{id}", tag = "messages", security(("bearer" = [])),
+    params(("id" = i64, Path, minimum = 1)), responses(
+    (status = 200, body = wire_message::Message), Unauthenticated, NotTheCallers, Any,
 ))]
-pub(super) async fn send_to_user(
+pub(super) async fn message(
     Caller(caller): Caller,
     State(app): State<App>,
-    PathId(user): PathId,
-    headers: HeaderMap,
-    Body(request): Body<rest::SendRequest>,
-) -> Result<(StatusCode, Json<rest::Sent>), Problem> {
-    let command = command(Recipient::User(UserId(user)), request, &headers)?;
-    let posted = app.chat.post(caller, command).await?;
-    Ok((StatusCode::CREATED, Json(sent(posted, "P2P message sent successfully"))))
+    PathId(message): PathId,
+) -> Result<Json<wire_message::Message>, Problem> {
+    let message = app.chat.message(caller, MessageId(message)).await?;
+    Ok(Json(wire::message(&message, caller)))
 }
 
-/// Sends a message to a group; for members. When it is answered, the message is on disk.
-#[utoipa::path(post, path = "/v1/messages/group/{groupID}", tag = "messages", security(("bearer" = [])),
-    params(("groupID" = i64, Path, minimum = 1), IdempotencyKey), request_body = rest::SendRequest, responses(
-    (status = 201, body = rest::Sent), Unauthenticated, OfGroup, Any, BodyRefused,
-))]
-pub(super) async fn send_to_group(
-    Caller(caller): Caller,
-    State(app): State<App>,
-    PathId(group): PathId,
-    headers: HeaderMap,
-    Body(request): Body<rest::SendRequest>,
-) -> Result<(StatusCode, Json<rest::Sent>), Problem> {
-    let command = command(Recipient::Group(GroupId(group)), request, &headers)?;
-    let posted = app.chat.post(caller, command).await?;
-    Ok((StatusCode::CREATED, Json(sent(posted, "Message sent successfully to group"))))
+/// Which part of a conversation.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct StretchParams {
+    /// Only messages before this place; without it and `after_seq`, the newest.
+    before_seq: Option<i64>,
+    /// Only messages after this place, the oldest of them; not together with `before_seq`.
+    after_seq: Option<i64>,
+    /// At most so many (1 to 200).
+    #[param(minimum = 1, default = 50)]
+    limit: Option<i64>,
+    /// Only the replies below this message.
+    #[param(minimum = 1)]
+    thread_id: Option<i64>,
 }
 
-/// The header form of `client_msg_id`; described for the document and read from the headers.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "only described, never built")]
-struct IdempotencyKey {
-    /// The same as `client_msg_id` in the body: a retry under the same key gets the first result.
-    #[param(rename = "Idempotency-Key", max_length = 128)]
-    idempotency_key: Option<String>,
-}
-
-fn command(to: Recipient, request: rest::SendRequest, headers: &HeaderMap) -> Result<PostMessage, Problem> {
-    let kind = request.kind.as_deref().map(kind).transpose()?;
-    Ok(PostMessage {
-        to,
-        kind,
-        content: request.content.unwrap_or_default(),
-        media_url: request.media_url.unwrap_or_default(),
-        client_msg_id: client_msg_id(request.client_msg_id, headers)?,
-    })
-}
-
-fn kind(text: &str) -> Result<MessageKind, Problem> {
-    MessageKind::parse(text)
-        .ok_or_else(|| Problem::invalid("type must be one of text, image, video, audio, file"))
-}
-
-fn client_msg_id(in_body: Option<String>, headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(in_header) = headers.get(IDEMPOTENCY_KEY) else { return Ok(in_body) };
-    let in_header =
-        in_header.to_str().map_err(|_| Problem::invalid("Idempotency-Key must be plain ASCII"))?;
-    match in_body {
-        Some(in_body) if in_body != in_header => {
-            Err(Problem::invalid("client_msg_id and Idempotency-Key differ; send one of them"))
-        }
-        _ => Ok(Some(in_header.to_owned())),
+impl StretchParams {
+    fn stretch(&self) -> Result<Stretch, Problem> {
+        let from = match (self.before_seq, self.after_seq) {
+            (None, None) => Start::End,
+            (Some(before), None) => Start::Before(Seq(before)),
+            (None, Some(after)) => Start::After(Seq(after)),
+            (Some(_), Some(_)) => {
+                return Err(Problem::invalid("give either before_seq or after_seq, not both"));
+            }
+        };
+        let thread = commands::message_id(self.thread_id, "thread_id")?;
+        Ok(Stretch { thread, from, limit: limit(self.limit, DEFAULT_PAGE, MAX_PAGE)? })
     }
 }
 
-fn sent(posted: Posted, what: &str) -> rest::Sent {
-    let (message, duplicate) = match posted {
-        Posted::New(message) => (message, false),
-        Posted::Duplicate(message) => (message, true),
-    };
-    rest::Sent {
-        message: what.into(),
-        id: message.id.0,
-        seq: message.seq.0,
-        timestamp: wire::time(message.sent_at),
-        conversation_id: message.conversation.0,
-        kind: message.kind.as_str().into(),
-        status: message.status.as_str().into(),
-        client_msg_id: message.client_msg_id,
-        duplicate,
-    }
+/// A part of a conversation or of a thread in it, oldest first; for members.
+#[utoipa::path(get, path = "/v1/conversations/{id}/messages", tag = "messages", security(("bearer" = [])),
+    params(("id" = i64, Path, minimum = 1), StretchParams), responses(
+    (status = 200, body = wire_message::History), Unauthenticated, NotTheCallers, Any,
+))]
+pub(super) async fn stretch(
+    Caller(caller): Caller,
+    State(app): State<App>,
+    PathId(conversation): PathId,
+    Params(params): Params<StretchParams>,
+) -> Result<Json<wire_message::History>, Problem> {
+    let messages = app.chat.stretch(caller, ConversationId(conversation), params.stretch()?).await?;
+    Ok(Json(wire::history(&messages, caller)))
 }
 
 /// Which part of a history.
@@ -123,7 +89,7 @@ pub(super) struct PageParams {
 }
 
 impl PageParams {
-    fn page(&self) -> Result<Page, Problem> {
+    pub(super) fn page(&self) -> Result<Page, Problem> {
         let limit = limit(self.limit, DEFAULT_PAGE, MAX_PAGE)?;
         Ok(Page { before: self.before_id.map(MessageId), limit })
     }
@@ -132,35 +98,31 @@ impl PageParams {
 /// A page of the caller's conversation with a user, oldest first.
 #[utoipa::path(get, path = "/v1/messages/history/{userID}", tag = "messages", security(("bearer" = [])),
     params(("userID" = i64, Path, minimum = 1), PageParams), responses(
-    (status = 200, body = rest::History), Unauthenticated, NoSuchUser, Any,
+    (status = 200, body = wire_message::History), Unauthenticated, NoSuchUser, Any,
 ))]
 pub(super) async fn history(
     Caller(caller): Caller,
     State(app): State<App>,
     PathId(user): PathId,
     Params(params): Params<PageParams>,
-) -> Result<Json<rest::History>, Problem> {
+) -> Result<Json<wire_message::History>, Problem> {
     let messages = app.chat.direct_history(caller, UserId(user), params.page()?).await?;
-    Ok(Json(page(messages)))
+    Ok(Json(wire::history(&messages, caller)))
 }
 
 /// A page of a group's conversation, oldest first; for members.
 #[utoipa::path(get, path = "/v1/groups/{id}/messages", tag = "messages", security(("bearer" = [])),
     params(("id" = i64, Path, minimum = 1), PageParams), responses(
-    (status = 200, body = rest::History), Unauthenticated, OfGroup, Any,
+    (status = 200, body = wire_message::History), Unauthenticated, OfGroup, Any,
 ))]
 pub(super) async fn group_history(
     Caller(caller): Caller,
     State(app): State<App>,
     PathId(group): PathId,
     Params(params): Params<PageParams>,
-) -> Result<Json<rest::History>, Problem> {
+) -> Result<Json<wire_message::History>, Problem> {
     let messages = app.chat.group_history(caller, GroupId(group), params.page()?).await?;
-    Ok(Json(page(messages)))
-}
-
-fn page(messages: Vec<Message>) -> rest::History {
-    rest::History { count: messages.len(), messages: messages.into_iter().map(wire::message).collect() }
+    Ok(Json(wire::history(&messages, caller)))
 }
 
 /// How many conversations.
@@ -174,13 +136,13 @@ pub(super) struct ChatParams {
 
 /// The last message of each of the caller's conversations, newest first.
 #[utoipa::path(get, path = "/v1/chats", tag = "messages", security(("bearer" = [])), params(ChatParams), responses(
-    (status = 200, body = Vec<rest::Message>), Unauthenticated, Any,
+    (status = 200, body = Vec<wire_message::Message>), Unauthenticated, Any,
 ))]
 pub(super) async fn chats(
     Caller(caller): Caller,
     State(app): State<App>,
     Params(params): Params<ChatParams>,
-) -> Result<Json<Vec<rest::Message>>, Problem> {
+) -> Result<Json<Vec<wire_message::Message>>, Problem> {
     let messages = app.chat.recent_chats(caller, limit(params.limit, MAX_CHATS, MAX_CHATS)?).await?;
-    Ok(Json(messages.into_iter().map(wire::message).collect()))
+    Ok(Json(wire::messages(&messages, caller)))
 }

@@ -39,6 +39,15 @@ impl Problem {
         self.code
     }
 
+    /// Whether the same request may well succeed later.
+    pub(crate) fn is_temporary(&self) -> bool {
+        self.status.is_server_error() || self.status == StatusCode::TOO_MANY_REQUESTS
+    }
+
+    pub(crate) fn retry_after_ms(&self) -> Option<u64> {
+        self.retry_after_s.map(|seconds| seconds.saturating_mul(1000))
+    }
+
     pub(crate) fn sentence(&self) -> &str {
         &self.sentence
     }
@@ -81,7 +90,7 @@ impl From<Error> for Problem {
             Error::WrongCredentials | Error::UnknownCaller => 401,
             Error::NotMember | Error::Forbidden(_) => 403,
             Error::NotFound(_) => 404,
-            Error::Taken(_) => 409,
+            Error::Taken(_) | Error::Conflict { .. } => 409,
             Error::Overloaded | Error::Unavailable(_) => 503,
             Error::Internal(_) => 500,
         };

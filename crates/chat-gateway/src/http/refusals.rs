@@ -62,3 +62,30 @@ pub(super) enum OfGroup {
     #[response(status = 404, content_type = "application/problem+json")]
     NotFound(Problem),
 }
+
+/// What an operation on a conversation or a message may answer; one that is not the caller's is as good as none.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only described, never built")]
+pub(super) enum NotTheCallers {
+    /// No such thing, or none that the caller may know of
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(Problem),
+}
+
+/// What an operation may answer to a member who may not do it.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only described, never built")]
+pub(super) enum MayNot {
+    /// The caller's role does not allow it, nor is the caller the author
+    #[response(status = 403, content_type = "application/problem+json")]
+    Forbidden(Problem),
+}
+
+/// What an operation that changes something may answer.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only described, never built")]
+pub(super) enum DoesNotFit {
+    /// It does not fit the present state of things; `code` says what is the matter
+    #[response(status = 409, content_type = "application/problem+json")]
+    Conflict(Problem),
+}

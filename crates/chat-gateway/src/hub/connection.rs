@@ -1,6 +1,5 @@
 //! One client's connection as the hub sees it: the socket, what waits for it, and how alive it is.
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,15 +11,24 @@ use chat_protocol::close_codes;
 use chat_websocket::{Opcode, encode, encode_close};
 use tokio::sync::Notify;
 
-use super::outbox::{Delivery, Outbox, Pushed};
+use super::outbox::{Delivery, Outbox, Place, Pushed};
 use super::{OutboxLimits, Socket};
+use crate::tokens::Granted;
 
 /// Whose connection it is and until when the token holds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bearer {
-    pub(crate) user: UserId,
+    pub(crate) granted: Granted,
     /// When the token expires, on the hub's clock (milliseconds).
     pub(crate) expires_at: u64,
+    pub(crate) protocol: Protocol,
+}
+
+/// Which of the two streams a client speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    V1,
+    V2,
 }
 
 /// A connected client. Shards queue and write; the session reads, and writes on when the socket was full.
@@ -66,7 +74,7 @@ pub(crate) enum Woken {
 /// A second ping for confirmations comes so many milliseconds after the first at the earliest.
 const PING_GAP_MS: u64 = 500;
 /// A client that was silent for so long is asked for a sign of life.
-const SILENT_MS: u64 = 25_000;
+pub(crate) const SILENT_MS: u64 = 25_000;
 /// A client that does not answer a ping within this is gone.
 const DEAD_MS: u64 = 10_000;
 
@@ -98,16 +106,24 @@ impl Connection {
     }
 
     pub(crate) fn user(&self) -> UserId {
-        self.bearer.user
+        self.bearer.granted.user
+    }
+
+    pub(crate) fn granted(&self) -> &Granted {
+        &self.bearer.granted
+    }
+
+    pub(crate) fn protocol(&self) -> Protocol {
+        self.bearer.protocol
     }
 
     pub(crate) fn is_closing(&self) -> bool {
         self.is_closing.load(Ordering::Acquire)
     }
 
-    /// Queues a live message. `true`: the caller must see to it that [`Connection::flush`] is called.
-    pub(crate) fn push_live(&self, frame: &Bytes, delivery: Delivery) -> bool {
-        let pushed = self.state().outbox.push_live(frame, delivery, self.limits);
+    /// Queues a live frame. `true`: the caller must see to it that [`Connection::flush`] is called.
+    pub(crate) fn push_live(&self, frame: &Bytes, place: Place) -> bool {
+        let pushed = self.state().outbox.push_live(frame, place, self.limits);
         self.after_push(pushed)
     }
 
@@ -217,9 +233,10 @@ impl Connection {
         state.outbox.confirmed()
     }
 
-    /// Ends the replay; `false` if the log must be read once more, because too much came in meanwhile.
-    pub(crate) fn go_live(&self, sent: &HashMap<ConversationId, Seq>) -> bool {
-        self.state().outbox.go_live(sent, self.limits)
+    /// Ends the replay, which has given everything up to there, with a last frame of its own; `false` if the log must be
+    /// read once more, because too much came in meanwhile.
+    pub(crate) fn go_live(&self, given: i64, last: Option<Bytes>) -> bool {
+        self.state().outbox.go_live(given, last, self.limits)
     }
 
     /// Replaces all that waits by a closing frame and ends the connection once that is written.
@@ -337,7 +354,13 @@ mod tests {
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
         let started = Instant::now().checked_sub(Duration::from_millis(UPTIME_MS)).unwrap();
-        let bearer = Bearer { user: UserId(1), expires_at };
+        let granted = Granted {
+            user: UserId(1),
+            issued_at: 0,
+            expires_at: 0,
+            fingerprint: chat_core::access::Fingerprint([0; 16]),
+        };
+        let bearer = Bearer { granted, expires_at, protocol: Protocol::V1 };
         (Connection::new(1, bearer, Socket::new(stream), OutboxLimits::default(), started), client)
     }
 

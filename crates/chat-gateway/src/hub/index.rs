@@ -26,12 +26,13 @@ struct LocalUser<C> {
     groups: Vec<ConversationId>,
     /// Attached connections whose reading of the groups is not in yet.
     joining: usize,
-    joined_meanwhile: Vec<(Position, ConversationId)>,
+    /// What became of memberships since the first of them was attached: joined or left.
+    changed_meanwhile: Vec<(Position, ConversationId, bool)>,
 }
 
 impl<C> Default for LocalUser<C> {
     fn default() -> Self {
-        Self { connections: Vec::new(), groups: Vec::new(), joining: 0, joined_meanwhile: Vec::new() }
+        Self { connections: Vec::new(), groups: Vec::new(), joining: 0, changed_meanwhile: Vec::new() }
     }
 }
 
@@ -62,24 +63,41 @@ impl<C: Attached> Index<C> {
     pub(crate) fn joined(&mut self, id: UserId, reading: Memberships) {
         let Some(user) = self.users.get_mut(&id) else { return };
         user.joining = user.joining.saturating_sub(1);
-        let later = user.joined_meanwhile.iter().filter(|(position, _)| *position > reading.position);
-        let mut groups = reading.conversations;
-        groups.extend(later.map(|(_, conversation)| *conversation));
+        let later = |(position, _, _): &&(Position, ConversationId, bool)| *position > reading.position;
+        let later: Vec<_> = user.changed_meanwhile.iter().filter(later).copied().collect();
         if user.joining == 0 {
-            user.joined_meanwhile = Vec::new();
+            user.changed_meanwhile = Vec::new();
         }
-        for group in groups {
+        for group in reading.conversations {
             self.enter(group, id);
+        }
+        for (_, group, is_member) in later {
+            self.change(group, id, is_member);
         }
     }
 
-    /// A user became a member of a group.
-    pub(crate) fn member_added(&mut self, position: Position, group: ConversationId, id: UserId) {
+    /// A user became a member of a group, or is one no longer.
+    pub(crate) fn member_changed(
+        &mut self,
+        position: Position,
+        group: ConversationId,
+        id: UserId,
+        is_member: bool,
+    ) {
         let Some(user) = self.users.get_mut(&id) else { return };
         if user.joining > 0 {
-            user.joined_meanwhile.push((position, group));
+            user.changed_meanwhile.push((position, group, is_member));
         }
-        self.enter(group, id);
+        self.change(group, id, is_member);
+    }
+
+    fn change(&mut self, group: ConversationId, id: UserId, is_member: bool) {
+        if is_member {
+            self.enter(group, id);
+        } else if let Some(user) = self.users.get_mut(&id) {
+            user.groups.retain(|other| *other != group);
+            self.leave(group, id);
+        }
     }
 
     /// The connections of a user.
@@ -160,9 +178,22 @@ mod tests {
     fn what_happened_after_the_reading_counts() {
         let mut index = Index::new();
         index.attach(Arc::new(Fake(1, TOM)));
-        index.member_added(Position(5), MICE, TOM);
+        index.member_changed(Position(5), MICE, TOM, true);
         index.joined(TOM, reading(4, &[CHEESE]));
         assert_eq!((ids(&index, CHEESE), ids(&index, MICE)), (vec![1], vec![1]));
+    }
+
+    #[test]
+    fn whoever_left_after_the_reading_is_out() {
+        let mut index = Index::new();
+        index.attach(Arc::new(Fake(1, TOM)));
+        index.member_changed(Position(5), CHEESE, TOM, false);
+        index.member_changed(Position(6), MICE, TOM, false);
+        index.member_changed(Position(7), MICE, TOM, true);
+        index.joined(TOM, reading(4, &[CHEESE, MICE]));
+        assert_eq!((ids(&index, CHEESE), ids(&index, MICE)), (vec![], vec![1]));
+        index.member_changed(Position(8), MICE, TOM, false);
+        assert!(ids(&index, MICE).is_empty());
     }
 
     #[test]
@@ -178,7 +209,7 @@ mod tests {
         index.detach(&second);
         assert!(ids(&index, CHEESE).is_empty());
         assert!(index.users.is_empty() && index.groups.is_empty());
-        index.member_added(Position(9), CHEESE, TOM);
+        index.member_changed(Position(9), CHEESE, TOM, true);
         assert!(index.groups.is_empty(), "a user who is not here joins nothing here");
     }
 }

@@ -4,15 +4,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chat_core::access::Revoked;
+use chat_core::conversations::Audience;
 use chat_core::event::{Change, Signal};
 use chat_core::ids::UserId;
-use chat_core::messages::{Message, Recipient};
 use chat_protocol::close_codes;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
+use super::announcement::{Announcement, Notice};
 use super::index::{Attached, Index};
-use super::{Announcement, Connection, Delivery, Notice, Order};
+use super::{Connection, Order, Protocol};
 
 /// Most orders taken in before what they queued is written.
 const DRAIN: usize = 64;
@@ -77,34 +79,48 @@ impl Shard {
     fn announce(&mut self, announcement: &Announcement) {
         let position = announcement.event.position;
         match &announcement.event.change {
-            Change::MessagePosted(message) => self.deliver(message, announcement),
-            Change::GroupCreated(group) => self.index.member_added(position, group.conversation, group.owner),
-            Change::MemberAdded { conversation, user, .. } => {
-                self.index.member_added(position, *conversation, *user);
+            Change::MemberChanged { conversation, user, .. } => {
+                self.index.member_changed(position, conversation.id, *user, true);
+                self.tell(announcement);
+            }
+            Change::MemberRemoved { conversation, user } => {
+                self.tell(announcement);
+                self.index.member_changed(position, conversation.id, *user, false);
+            }
+            Change::AccessRevoked { user, which } => self.revoke(*user, *which),
+            _ => self.tell(announcement),
+        }
+    }
+
+    /// Queues the announcement's frame with every connection concerned.
+    fn tell(&mut self, announcement: &Announcement) {
+        let touched = &mut self.touched;
+        let mut push = |user: UserId, connection: &Arc<Connection>| {
+            let Some((frame, place)) = announcement.frame(user, connection.protocol()) else { return };
+            if connection.push_live(&frame, place) {
+                touched.push(connection.clone());
+            }
+        };
+        match announcement.audience {
+            Audience::User(user) => {
+                self.index.of_user(user).iter().for_each(|connection| push(user, connection));
+            }
+            Audience::Pair(one, other) => {
+                for user in [one, other] {
+                    self.index.of_user(user).iter().for_each(|connection| push(user, connection));
+                }
+            }
+            Audience::Group(conversation) => {
+                self.index.of_group(conversation).for_each(|(user, connection)| push(user, connection));
             }
         }
     }
 
-    fn deliver(&mut self, message: &Message, announcement: &Announcement) {
-        let touched = &mut self.touched;
-        let mut push = |connection: &Arc<Connection>, user: UserId| {
-            let Some(frame) = announcement.v1_frame() else { return };
-            let (conversation, seq) = (message.conversation, message.seq);
-            let delivery = Delivery { conversation, seq, confirm: user != message.sender };
-            if connection.push_live(frame, delivery) {
-                touched.push(connection.clone());
-            }
-        };
-        match message.to {
-            Recipient::User(recipient) => {
-                for user in [message.sender, recipient] {
-                    self.index.of_user(user).iter().for_each(|connection| push(connection, user));
-                }
-            }
-            Recipient::Group(_) => {
-                self.index
-                    .of_group(message.conversation)
-                    .for_each(|(user, connection)| push(connection, user));
+    /// Ends the connections whose tokens are no longer valid.
+    fn revoke(&self, user: UserId, which: Revoked) {
+        for connection in self.index.of_user(user) {
+            if connection.granted().is_revoked_by(which) {
+                connection.close(close_codes::TOKEN_EXPIRED, "token revoked: log in again");
             }
         }
     }
@@ -112,7 +128,11 @@ impl Shard {
     fn notify(&mut self, notice: &Notice) {
         let touched = &mut self.touched;
         let mut push = |connection: &Arc<Connection>| {
-            if connection.push_signal(&notice.v1) {
+            let frame = match connection.protocol() {
+                Protocol::V1 => Some(&notice.v1),
+                Protocol::V2 => notice.v2.as_ref(),
+            };
+            if frame.is_some_and(|frame| connection.push_signal(frame)) {
                 touched.push(connection.clone());
             }
         };

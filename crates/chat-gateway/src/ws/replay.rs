@@ -1,53 +1,110 @@
-//! Gives a v1 client what arrived while its user had no connection, in order and once, before live messages.
+//! Gives a client what it missed, in order and once, before live frames.
 //!
-//! The connection is attached by now and holds live messages back. The log is read page by page until a page is not
-//! full; then what was held back follows, less what the log has given already. If more was held back than may be, it
-//! was let go of, and the log is read on from where it was. What came in since just before the attachment is read from
-//! the log whoever wrote it, so that the order is the log's throughout.
+//! The connection is attached by now and holds live frames back. The log is read page by page until nothing more is
+//! there; then what was held back follows, less what the log has given already. If more was held back than may be, it
+//! was let go of, and the log is read on from where it was.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use chat_core::ids::{ConversationId, MessageId, Seq};
+use bytes::Bytes;
+use chat_core::ids::{MessageId, Position};
+use chat_core::sync::{Cursor, Epoch};
+use chat_protocol::v2::{At, ServerFrame};
+use chat_websocket::close_code;
 
 use crate::hub::{Connection, Delivery};
 use crate::{App, wire};
-use chat_websocket::close_code;
 
 /// Messages read and written at a time.
 const PAGE: u16 = 200;
 
-/// `live_from` was the newest message before the connection was attached. `false`: the connection is to end.
-pub(super) async fn replay(app: &App, connection: &Arc<Connection>, live_from: MessageId) -> bool {
+/// What arrived while a v1 client's user had no connection. What came in since just before the attachment, when
+/// `live_from` was the newest message, is read from the log whoever wrote it, so that the order is the log's throughout.
+/// `false`: the connection is to end.
+pub(super) async fn backlog(app: &App, connection: &Arc<Connection>, live_from: MessageId) -> bool {
     let user = connection.user();
-    let mut sent: HashMap<ConversationId, Seq> = HashMap::new();
     let mut after = MessageId(0);
     loop {
         let page = match app.chat.backlog(user, live_from, after, PAGE).await {
             Ok(page) => page,
-            Err(error) => {
-                tracing::warn!(error = %error, "a replay stopped");
-                connection.close(close_code::TRY_AGAIN_LATER, "storage is unavailable: reconnect");
-                return false;
-            }
+            Err(error) => return stopped(connection, &error),
         };
         let is_last = page.len() < usize::from(PAGE);
         for message in page {
             after = message.id;
-            sent.insert(message.conversation, message.seq);
+            // This stream has no way to say that a message is deleted, and nothing is left of it to be shown.
+            if message.deleted_at.is_some() {
+                continue;
+            }
             let confirm = message.sender != user;
             let delivery = Delivery { conversation: message.conversation, seq: message.seq, confirm };
-            if !connection.has_room() && !connection.drained().await {
+            if !push(connection, wire::v1::message(&message), Some(delivery)).await {
                 return false;
             }
-            connection.push(wire::v1_message(&message), Some(delivery));
         }
         if !connection.drained().await {
             return false;
         }
-        if is_last && connection.go_live(&sent) {
+        if is_last && connection.go_live(after.max(live_from).0, None) {
             connection.flush();
             return true;
         }
     }
+}
+
+/// What changed for a v2 client's user since its cursor, then `live`. `false`: the connection is to end.
+pub(super) async fn changes(
+    app: &App,
+    connection: &Arc<Connection>,
+    epoch: Epoch,
+    mut after: Position,
+) -> bool {
+    let user = connection.user();
+    loop {
+        let page = match app.chat.changes(user, after).await {
+            Ok(page) => page,
+            Err(error) => return stopped(connection, &error),
+        };
+        for (index, event) in page.events.iter().enumerate() {
+            let here = Cursor { epoch, position: event.position };
+            let shares = page.events.get(index + 1).is_some_and(|next| next.position == event.position);
+            let cursor = if shares { here.before() } else { here };
+            let Some(frame) = wire::v2::change(&event.change, cursor, user) else { continue };
+            if !push(connection, frame, None).await {
+                return false;
+            }
+        }
+        after = page.up_to;
+        if !connection.drained().await {
+            return false;
+        }
+        if page.complete && live(connection, Cursor { epoch, position: after }) {
+            return true;
+        }
+    }
+}
+
+/// Says that everything missed has been sent, and lets live frames through. `false`: the log must be read once more.
+pub(super) fn live(connection: &Connection, at: Cursor) -> bool {
+    let live = wire::v2::frame(&ServerFrame::Live(At { cursor: at.to_string() }));
+    let is_live = connection.go_live(at.position.0, Some(live));
+    if is_live {
+        connection.flush();
+    }
+    is_live
+}
+
+/// Queues a frame as soon as there is room. `false`: the connection is to end.
+async fn push(connection: &Connection, frame: Bytes, delivery: Option<Delivery>) -> bool {
+    if !connection.has_room() && !connection.drained().await {
+        return false;
+    }
+    connection.push(frame, delivery);
+    true
+}
+
+fn stopped(connection: &Connection, error: &chat_core::Error) -> bool {
+    tracing::warn!(error = %error, "a replay stopped");
+    connection.close(close_code::TRY_AGAIN_LATER, "storage is unavailable: reconnect");
+    false
 }

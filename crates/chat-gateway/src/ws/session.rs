@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chat_core::Result;
 use chat_core::groups::Memberships;
-use chat_core::ids::{MessageId, Position};
+use chat_core::ids::Position;
+use chat_core::sync::{Cursor, Resume};
+use chat_core::{Chat, Result};
+use chat_protocol::close_codes;
 use chat_websocket::{Decoder, Incoming, Opcode, ProtocolError, Role, close_code, encode};
 
-use super::replay::replay;
-use super::v1::Dialogue;
-use crate::hub::{Connection, Slot, Woken};
+use super::{replay, v1, v2};
+use crate::hub::{Connection, Protocol, Slot, Woken};
 use crate::{App, wire};
 
 /// One thread's buffer for reading, shared by all its sessions: it is never held over an await.
@@ -22,10 +23,10 @@ thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; SCRATCH_BYTES]);
 }
 /// How long a client may take for the closing frame.
-const LAST_WORD: Duration = Duration::from_secs(2);
+const LAST_WORD: Duration = Duration::from_secs(10);
 
 /// What a client sent, in a form that outlives the buffer.
-enum Input {
+pub(super) enum Input {
     Text(String),
     Binary,
     Ping(Bytes),
@@ -33,57 +34,132 @@ enum Input {
     Close(Option<u16>),
 }
 
-/// Serves a connection to its end. `early` is what came in with the upgrade.
-pub(super) async fn run(app: App, connection: Arc<Connection>, slot: Slot, early: Vec<u8>) {
-    let decoder = Decoder::new(Role::Server, app.options.frame_bytes);
-    let dialogue = Dialogue::new(connection.user());
+/// With what a session begins.
+pub(super) struct Beginning {
+    pub(super) decoder: Decoder,
+    /// What has come in already.
+    pub(super) taken: Taken,
+    /// Where a v2 client wants to resume.
+    pub(super) cursor: Option<String>,
+}
+
+impl Beginning {
+    /// Of a client that has said everything in its upgrade, and perhaps sent these bytes with it.
+    pub(super) fn after_upgrade(frame_bytes: usize, mut early: Vec<u8>, cursor: Option<String>) -> Self {
+        let mut decoder = Decoder::new(Role::Server, frame_bytes);
+        let mut taken = Taken::default();
+        if !early.is_empty() {
+            taken.feed(&mut decoder, &mut early);
+        }
+        Self { decoder, taken, cursor }
+    }
+}
+
+/// Serves a connection to its end.
+pub(super) async fn run(app: App, connection: Arc<Connection>, slot: Slot, beginning: Beginning) {
+    let Beginning { decoder, taken, cursor } = beginning;
+    let dialogue = match connection.protocol() {
+        Protocol::V1 => Dialogue::V1(v1::Dialogue::new(connection.user())),
+        Protocol::V2 => Dialogue::V2(v2::Dialogue::new(&app, connection.clone())),
+    };
     let mut session =
         Session { app: &app, connection: &connection, decoder, dialogue, ended_by_client: false };
     // Boxed, because what happens at the start and at the end needs far more room than waiting for frames, and an
     // idle connection should not keep that room.
-    if Box::pin(open(&app, &connection)).await {
-        session.serve(early).await;
+    if Box::pin(open(&app, &connection, cursor)).await {
+        session.serve(taken).await;
     }
     app.hub.detach(connection.clone()).await;
+    app.hub.presence().went(&connection, app.chat.now());
     // Whoever does not take the last word in time does without.
     let _ = tokio::time::timeout(LAST_WORD, Box::pin(session.take_leave())).await;
     drop(slot);
 }
 
 /// Attaches the connection, greets it and gives it what it missed. `false`: it is to end.
-async fn open(app: &App, connection: &Arc<Connection>) -> bool {
-    match attach(app, connection).await {
-        Ok(live_from) => {
-            // Not before it is attached: whoever has been greeted misses nothing. What shards have for it is held
-            // back so far.
-            send(connection, wire::v1_welcome(app.chat.now()));
-            // What the user's last connection confirmed a moment ago must not come again.
-            app.receipts.flush().await;
-            replay(app, connection, live_from).await
+async fn open(app: &App, connection: &Arc<Connection>, cursor: Option<String>) -> bool {
+    app.hub.presence().came(connection);
+    let opened = match connection.protocol() {
+        Protocol::V1 => open_v1(app, connection).await,
+        Protocol::V2 => open_v2(app, connection, cursor).await,
+    };
+    opened.unwrap_or_else(|error| {
+        tracing::warn!(error = %error, "a stream could not start");
+        connection.close(close_code::TRY_AGAIN_LATER, "storage is unavailable: reconnect");
+        false
+    })
+}
+
+async fn open_v1(app: &App, connection: &Arc<Connection>) -> Result<bool> {
+    let live_from = app.chat.newest_message().await?;
+    attach(app, connection).await?;
+    // Not before it is attached: whoever has been greeted misses nothing. What shards have for it is held back so far.
+    send(connection, wire::v1::welcome(app.chat.now()));
+    // What the user's last connection confirmed a moment ago must not come again.
+    app.receipts.flush().await;
+    Ok(replay::backlog(app, connection, live_from).await)
+}
+
+async fn open_v2(app: &App, connection: &Arc<Connection>, cursor: Option<String>) -> Result<bool> {
+    attach(app, connection).await?;
+    // Not before it is attached: whatever comes after this place reaches it live.
+    let end = app.chat.log_end().await?;
+    let Some(cursor) = cursor else {
+        send(connection, v2::hello(connection, end, false));
+        return Ok(
+            replay::live(connection, end) || replay::changes(app, connection, end.epoch, end.position).await
+        );
+    };
+    match Chat::resume(Cursor::parse(&cursor), end) {
+        Resume::From(position) => {
+            let from = Cursor { epoch: end.epoch, position };
+            send(connection, v2::hello(connection, from, true));
+            let missed_nothing = position == end.position && replay::live(connection, end);
+            Ok(missed_nothing || replay::changes(app, connection, end.epoch, position).await)
         }
-        Err(error) => {
-            tracing::warn!(error = %error, "a stream could not start");
-            connection.close(close_code::TRY_AGAIN_LATER, "storage is unavailable: reconnect");
-            false
+        Resume::Resync => {
+            send(connection, v2::hello(connection, end, false));
+            send(connection, v2::resync(end));
+            Ok(replay::live(connection, end)
+                || replay::changes(app, connection, end.epoch, end.position).await)
         }
     }
 }
 
-/// Attaches the connection to the hub; gives the newest message from before.
-async fn attach(app: &App, connection: &Arc<Connection>) -> Result<MessageId> {
-    let live_from = app.chat.newest_message().await?;
+/// Attaches the connection to the hub, with the groups of its user.
+async fn attach(app: &App, connection: &Arc<Connection>) -> Result<()> {
     app.hub.attach(connection.clone()).await;
     // The hub waits for a reading of every attached connection, even for one that brings nothing.
     let mut reading = Memberships { conversations: Vec::new(), position: Position(0) };
     let read = app.chat.memberships(connection.user()).await.map(|groups| reading = groups);
     app.hub.joined(connection.user(), reading).await;
-    read.map(|()| live_from)
+    // Before it was attached, the news that its token is revoked would not have reached it.
+    if app.hub.revocations().has(connection.granted()) {
+        connection.close(close_codes::TOKEN_EXPIRED, "token revoked: log in again");
+    }
+    read
 }
 
 /// Queues a frame and writes it unless a shard is about to.
-fn send(connection: &Connection, frame: Bytes) {
+pub(super) fn send(connection: &Connection, frame: Bytes) {
     if connection.push(frame, None) {
         connection.flush();
+    }
+}
+
+/// What the client and the server say to each other.
+enum Dialogue<'a> {
+    V1(v1::Dialogue),
+    V2(v2::Dialogue<'a>),
+}
+
+impl Dialogue<'_> {
+    /// The answer to an earlier frame, when it is there. Never resolves where answers are given at once.
+    async fn next_answer(&mut self) -> Bytes {
+        match self {
+            Self::V1(_) => std::future::pending().await,
+            Self::V2(dialogue) => dialogue.next_answer().await,
+        }
     }
 }
 
@@ -91,23 +167,25 @@ struct Session<'a> {
     app: &'a App,
     connection: &'a Connection,
     decoder: Decoder,
-    dialogue: Dialogue,
+    dialogue: Dialogue<'a>,
     /// The client has closed, or is gone: there is no answer to wait for.
     ended_by_client: bool,
 }
 
 impl Session<'_> {
-    async fn serve(&mut self, mut early: Vec<u8>) {
-        if !early.is_empty() {
-            let mut taken = Taken::default();
-            taken.feed(&mut self.decoder, &mut early);
-            drop(early);
-            if !Box::pin(self.handle(taken)).await {
-                return;
-            }
+    async fn serve(&mut self, early: Taken) {
+        if !early.is_nothing() && !Box::pin(self.handle(early)).await {
+            return;
         }
         loop {
-            match self.connection.woken().await {
+            let woken = tokio::select! {
+                woken = self.connection.woken() => woken,
+                answer = self.dialogue.next_answer() => {
+                    send(self.connection, answer);
+                    continue;
+                }
+            };
+            match woken {
                 Ok(Woken::Readable) => {
                     let taken = read(self.connection, &mut self.decoder);
                     if !taken.is_nothing() && !Box::pin(self.handle(taken)).await {
@@ -136,11 +214,14 @@ impl Session<'_> {
         self.connection.heard();
         for input in taken.inputs {
             match input {
-                Input::Text(text) => {
-                    if let Some(answer) = self.dialogue.answer(&self.app.chat, &text).await {
-                        send(self.connection, answer);
+                Input::Text(text) => match &mut self.dialogue {
+                    Dialogue::V1(dialogue) => {
+                        if let Some(answer) = dialogue.answer(&self.app.chat, &text).await {
+                            send(self.connection, answer);
+                        }
                     }
-                }
+                    Dialogue::V2(dialogue) => dialogue.take(text).await,
+                },
                 Input::Binary => {
                     self.connection.close(close_code::UNSUPPORTED, "send text frames");
                     return false;
@@ -175,16 +256,16 @@ impl Session<'_> {
 }
 
 /// Why nothing more will come.
-enum End {
+pub(super) enum End {
     Gone,
     Broken(ProtocolError),
 }
 
 /// What one reading brought.
 #[derive(Default)]
-struct Taken {
-    inputs: Vec<Input>,
-    end: Option<End>,
+pub(super) struct Taken {
+    pub(super) inputs: Vec<Input>,
+    pub(super) end: Option<End>,
 }
 
 impl Taken {
@@ -192,7 +273,7 @@ impl Taken {
         self.inputs.is_empty() && self.end.is_none()
     }
 
-    fn feed(&mut self, decoder: &mut Decoder, bytes: &mut [u8]) {
+    pub(super) fn feed(&mut self, decoder: &mut Decoder, bytes: &mut [u8]) {
         let inputs = &mut self.inputs;
         let fed = decoder.feed(bytes, |incoming| {
             inputs.push(match incoming {

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use chat_core::Chat;
 use chat_core::ids::{GroupId, UserId};
-use chat_core::messages::{MessageKind, PostMessage, Posted, Recipient};
+use chat_core::messages::{MessageKind, Posted, Recipient};
+use chat_core::posting::PostMessage;
 use chat_protocol::v1::ClientFrame;
 use serde_json::Value;
 
@@ -30,14 +31,14 @@ impl Dialogue {
             Frame::Malformed(reason) => Err(Problem::invalid(reason)),
         };
         let problem = match done {
-            Ok(Some(Posted::Duplicate(first))) => return Some(wire::v1_message(&first)),
+            Ok(Some(Posted::Duplicate(first))) => return Some(wire::v1::message(&first)),
             Ok(_) => return None,
             Err(problem) => problem,
         };
         if let Some(cause) = problem.cause() {
             tracing::error!(user.id = self.user.0, cause, code = problem.code(), "a frame failed");
         }
-        Some(wire::v1_error(problem.code(), problem.sentence()))
+        Some(wire::v1::error(problem.code(), problem.sentence()))
     }
 
     /// Plain text, as typed into a terminal: its line end is not part of it.
@@ -47,7 +48,7 @@ impl Dialogue {
             return Err(Problem::new(400, "no_recipient", sentence));
         };
         let content = text.trim_end_matches(['\r', '\n']).to_owned();
-        let message = PostMessage { to, kind: None, content, media_url: String::new(), client_msg_id: None };
+        let message = PostMessage::plain(to, content, String::new());
         Ok(Some(chat.post(self.user, message).await?))
     }
 
@@ -109,13 +110,10 @@ fn message(kind: &str, frame: &ClientFrame) -> Result<PostMessage, Problem> {
             (recipient(frame.recipient_id, frame.group_id, "recipient_id")?, Some(kind))
         }
     };
-    Ok(PostMessage {
-        to,
-        kind,
-        content: frame.content.clone().unwrap_or_default(),
-        media_url: frame.media_url.clone().unwrap_or_default(),
-        client_msg_id: frame.client_msg_id.clone(),
-    })
+    let content = frame.content.clone().unwrap_or_default();
+    let media_url = frame.media_url.clone().unwrap_or_default();
+    let client_msg_id = frame.client_msg_id.clone();
+    Ok(PostMessage { kind, client_msg_id, ..PostMessage::plain(to, content, media_url) })
 }
 
 /// Exactly one of a user and a group; 0 stands for none, as in the frames that the server sends.

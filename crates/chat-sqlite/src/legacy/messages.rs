@@ -185,5 +185,9 @@ impl Progress {
 /// The old column also says how a message was sent (`p2p_message`), or nothing at all; then the media decides.
 fn kind(value: ValueRef<'_>, media_url: &str) -> MessageKind {
     let text = values::text(value).unwrap_or_default().trim().to_ascii_lowercase();
-    MessageKind::parse(&text).unwrap_or_else(|| MessageKind::implied(media_url))
+    MessageKind::parse(&text).unwrap_or(if media_url.is_empty() {
+        MessageKind::Text
+    } else {
+        MessageKind::Image
+    })
 }

@@ -6,8 +6,8 @@ use std::sync::mpsc::{Receiver, Sender as Release, channel};
 use std::task::{Context, Poll, Waker};
 
 use chat_core::event::{Change, Signal};
-use chat_core::groups::Added;
-use chat_core::ids::{ConversationId, GroupId, UserId};
+use chat_core::ids::{MessageId, UserId};
+use chat_core::saved::Saved;
 use tempfile::TempDir;
 
 use super::*;
@@ -18,7 +18,7 @@ struct Recorder(Mutex<Vec<(Position, UserId)>>);
 impl EventSink for Recorder {
     fn publish(&self, events: &[Arc<Event>]) {
         let named = events.iter().map(|event| match event.change {
-            Change::MemberAdded { user, .. } => (event.position, user),
+            Change::MessageSaved { user, .. } => (event.position, user),
             _ => panic!("{event:?}"),
         });
         self.0.lock().unwrap().extend(named);
@@ -80,8 +80,8 @@ impl Bench {
         (answer, release)
     }
 
-    /// Queues a write of a number, which is told of as if a user of that number had been added to a group.
-    fn insert(&self, n: i64) -> Answer<Added> {
+    /// Queues a write of a number, which is told of as if a user of that number had saved a message.
+    fn insert(&self, n: i64) -> Answer<Saved> {
         self.queue(move |tx| insert(tx, n))
     }
 
@@ -96,9 +96,9 @@ impl Bench {
     }
 }
 
-fn insert(tx: &Tx<'_>, n: i64) -> Result<Added> {
+fn insert(tx: &Tx<'_>, n: i64) -> Result<Saved> {
     tx.execute("INSERT INTO numbers VALUES (?1)", [n])?;
-    Ok(Added::New { group: GroupId(1), conversation: ConversationId(1), user: UserId(n) })
+    Ok(Saved::Now { user: UserId(n), message: MessageId(1), saved: true })
 }
 
 #[tokio::test]
@@ -106,7 +106,7 @@ async fn a_write_that_panics_after_a_change_does_not_lose_its_neighbours() {
     let bench = Bench::new();
     let (held, release) = bench.hold();
     let before = bench.insert(1);
-    let panics = bench.queue(|tx| -> Result<Added> {
+    let panics = bench.queue(|tx| -> Result<Saved> {
         insert(tx, 2)?;
         panic!("on purpose")
     });
@@ -129,7 +129,7 @@ async fn a_write_that_fails_after_a_change_does_not_lose_its_neighbours() {
         insert(tx, 2)?;
         insert(tx, 1)
     });
-    let refused = bench.queue(|tx| -> Result<Added> {
+    let refused = bench.queue(|tx| -> Result<Saved> {
         insert(tx, 4)?;
         Err(Error::NotMember.into())
     });
@@ -149,7 +149,7 @@ async fn a_write_that_fails_before_any_change_leaves_the_batch_whole() {
     let bench = Bench::new();
     let (held, release) = bench.hold();
     let before = bench.insert(1);
-    let panics = bench.queue(|_| -> Result<Added> { panic!("on purpose") });
+    let panics = bench.queue(|_| -> Result<Saved> { panic!("on purpose") });
     let fails = bench.insert(1);
     let after = bench.insert(3);
     drop(release);
@@ -208,7 +208,7 @@ async fn closing_writes_what_is_queued_and_refuses_what_comes_later() {
 async fn an_outcome_without_a_change_takes_no_position() {
     let bench = Bench::new();
     bench.insert(1).await.unwrap();
-    bench.queue(|_| Ok(Added::Already)).await.unwrap();
+    bench.queue(|_| Ok(Saved::Already)).await.unwrap();
     bench.insert(2).await.unwrap();
     assert_eq!(bench.events(), [(1, 1), (2, 2)]);
 }

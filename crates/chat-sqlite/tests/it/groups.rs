@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chat_core::event::Change;
-use chat_core::groups::{Added, NewGroup, Role};
+use chat_core::groups::{MembersChanged, NewGroup, Role};
 use chat_core::ids::{GroupId, UserId};
 use chat_core::messages::Recipient;
 use tokio::task::JoinSet;
@@ -36,8 +36,8 @@ async fn adding_is_checked_in_the_promised_order() {
     assert_eq!(code(house.add(jerry, group.id, nobody).await), "forbidden");
     assert_eq!(code(house.add(tom, group.id, nobody).await), "user_not_found");
     let events = house.sink.events().len();
-    assert_eq!(house.add(tom, group.id, jerry).await.unwrap(), Added::Already);
-    assert_eq!(house.add(tom, group.id, tom).await.unwrap(), Added::Already);
+    assert_eq!(house.add(tom, group.id, jerry).await.unwrap(), MembersChanged::Already);
+    assert_eq!(house.add(tom, group.id, tom).await.unwrap(), MembersChanged::Already);
     assert_eq!(house.sink.events().len(), events, "nothing changed, so there is nothing to tell");
     assert_eq!(house.store.members(tom, group.id).await.unwrap().len(), 2);
 }
@@ -80,7 +80,7 @@ async fn a_snapshot_of_memberships_agrees_with_the_events_up_to_its_position() {
         let store = house.store.clone();
         writers.spawn(async move {
             let new = NewGroup { name: format!("group {number}"), owner: tom, at: NOW };
-            let group = store.create_group(new).await.unwrap().id;
+            let group = store.create_group(new).await.unwrap().group.id;
             let command = chat_core::groups::AddMember { actor: tom, group, user: jerry, at: NOW };
             store.add_member(command).await.unwrap();
         });
@@ -96,8 +96,8 @@ async fn a_snapshot_of_memberships_agrees_with_the_events_up_to_its_position() {
         let told: BTreeSet<_> = events
             .iter()
             .filter(|event| event.position <= snapshot.position)
-            .filter_map(|event| match event.change {
-                Change::MemberAdded { conversation, user, .. } if user == jerry => Some(conversation),
+            .filter_map(|event| match &event.change {
+                Change::MemberChanged { conversation, user, .. } if *user == jerry => Some(conversation.id),
                 _ => None,
             })
             .collect();

@@ -52,7 +52,7 @@ async fn users_groups_and_messages_keep_their_ids_and_can_be_read() {
         [Status::Read, Status::Delivered, Status::Pending]
     );
     assert_eq!(
-        (direct[2].kind.as_str(), direct[2].media_url.as_str()),
+        (direct[2].kind.as_str(), direct[2].media_url()),
         ("image", "https://cdn.example.com/cheese.png")
     );
     assert_eq!(direct[0].to, Recipient::User(jerry));

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chat_core::Error;
 use chat_core::ids::{GroupId, UserId};
-use chat_core::messages::{MessageKind, NewMessage, Page, Posted, Recipient, Status};
+use chat_core::messages::{Media, MessageKind, Page, Posted, Recipient, Status};
+use chat_core::posting::{Body, NewMessage};
 use tokio::task::JoinSet;
 
 use crate::support::{ALL, House, NOW, code, contents, keyed, message, seqs};
@@ -15,13 +16,17 @@ async fn a_message_comes_back_as_it_was_posted() {
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let new = NewMessage {
         kind: MessageKind::Video,
-        media_url: "https://example.com/cheese.mp4".into(),
+        body: Body {
+            content: "Käse 🧀\0 'quoted'".into(),
+            media: vec![Media { url: "https://example.com/cheese.mp4".into(), ..Media::default() }],
+            ..Body::default()
+        },
         client_msg_id: Some("k1".into()),
-        ..message(tom, Recipient::User(jerry), "Käse 🧀\0 'quoted'")
+        ..message(tom, Recipient::User(jerry), "")
     };
-    let Posted::New(answered) = house.store.post(new.clone()).await.unwrap() else { panic!("a duplicate") };
-    assert_eq!((answered.sender, answered.to, answered.kind), (new.sender, new.to, new.kind));
-    assert_eq!((&answered.content, &answered.media_url), (&new.content, &new.media_url));
+    let answered = house.post(new.clone()).await;
+    assert_eq!((answered.sender, answered.to, answered.kind), (tom, Recipient::User(jerry), new.kind));
+    assert_eq!((&answered.content, &answered.media), (&new.body.content, &new.body.media));
     assert_eq!((answered.seq.0, answered.rev.0, answered.sent_at), (1, 1, NOW));
     assert_eq!((answered.status, &answered.client_msg_id), (Status::Pending, &new.client_msg_id));
     for (reader, other) in [(tom, jerry), (jerry, tom)] {
@@ -72,7 +77,7 @@ async fn seqs_have_no_gap_under_64_concurrent_senders() {
             let mut posted = Vec::new();
             for number in 0..EACH {
                 match store.post(message(sender, to, &format!("{task}/{number}"))).await {
-                    Ok(Posted::New(message)) => {
+                    Ok(Posted::New { message, .. }) => {
                         assert!(sink.has_message(message.id), "answered before it was published");
                         posted.push(message);
                     }
@@ -117,25 +122,20 @@ async fn one_key_makes_one_message_though_32_send_it_at_once() {
     let mut new = 0;
     let mut answers = BTreeSet::new();
     for posted in tasks.join_all().await {
-        let (Posted::New(message) | Posted::Duplicate(message)) = &posted;
-        answers.insert((message.id, message.content.clone()));
-        new += usize::from(matches!(posted, Posted::New(_)));
+        answers.insert((posted.message().id, posted.message().content.clone()));
+        new += usize::from(matches!(posted, Posted::New { .. }));
     }
     assert_eq!((new, answers.len()), (1, 1));
     assert_eq!(house.store.direct_history(tom, jerry, ALL).await.unwrap().len(), 1);
-    assert_eq!(house.sink.events().len(), 1);
+    assert_eq!(house.sink.events().len(), 2, "the conversation and the message");
 }
 
 #[tokio::test]
 async fn a_key_is_the_senders_own_and_lasts_over_restarts_and_other_recipients() {
     let (house, _folder) = House::fresh();
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
-    let first = house.store.post(keyed(tom, Recipient::User(jerry), "first", "k")).await.unwrap();
-    let Posted::New(first) = first else { panic!("{first:?}") };
-    assert!(matches!(
-        house.store.post(keyed(jerry, Recipient::User(tom), "Jerry's own", "k")).await,
-        Ok(Posted::New(_))
-    ));
+    let first = house.post(keyed(tom, Recipient::User(jerry), "first", "k")).await;
+    house.post(keyed(jerry, Recipient::User(tom), "Jerry's own", "k")).await;
     house.confirm(jerry, first.conversation, 1).await;
     let house = house.reopen();
     for to in [Recipient::User(jerry), Recipient::User(spike), Recipient::User(UserId(99))] {

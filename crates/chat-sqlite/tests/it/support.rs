@@ -4,15 +4,18 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use chat_core::accounts::NewAccount;
+use chat_core::edits::Deed;
 use chat_core::event::{Change, Event, Signal};
-use chat_core::groups::{AddMember, Added, Group, NewGroup};
+use chat_core::groups::{AddMember, Group, MembersChanged, NewGroup};
 use chat_core::ids::{ConversationId, GroupId, MessageId, UserId};
-use chat_core::messages::{Message, MessageKind, NewMessage, Page, Posted, Recipient};
+use chat_core::messages::{Message, MessageKind, Page, Posted};
 use chat_core::ports::{EventSink, Store};
+use chat_core::posting::{Body, Destination, NewMessage};
 use chat_core::receipts::Delivered;
 use chat_core::time::Timestamp;
 use chat_core::{Error, Result};
 use chat_sqlite::{OpenError, Opened, Options, Sqlite};
+use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 
 /// The time at which everything in these tests happens.
@@ -73,6 +76,11 @@ impl House {
         Self::open(&path).unwrap()
     }
 
+    /// The rows behind the store, for what its answers do not tell.
+    pub fn rows(&self) -> Connection {
+        Connection::open_with_flags(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap()
+    }
+
     pub async fn user(&self, name: &str) -> UserId {
         self.store.create_account(account(name)).await.unwrap().id
     }
@@ -86,22 +94,28 @@ impl House {
     }
 
     pub async fn group(&self, owner: UserId, members: &[UserId]) -> Group {
-        let group =
-            self.store.create_group(NewGroup { name: "Cheese".into(), owner, at: NOW }).await.unwrap();
+        let new = NewGroup { name: "Cheese".into(), owner, at: NOW };
+        let group = self.store.create_group(new).await.unwrap().group;
         for &user in members {
-            assert!(matches!(self.add(owner, group.id, user).await, Ok(Added::New { .. })));
+            let added = self.add(owner, group.id, user).await;
+            assert!(matches!(added, Ok(MembersChanged::Now { .. })), "{added:?}");
         }
         group
     }
 
-    pub async fn add(&self, actor: UserId, group: GroupId, user: UserId) -> Result<Added> {
+    pub async fn add(&self, actor: UserId, group: GroupId, user: UserId) -> Result<MembersChanged> {
         self.store.add_member(AddMember { actor, group, user, at: NOW }).await
     }
 
     /// Posts a message that must be new.
-    pub async fn say(&self, sender: UserId, to: Recipient, content: &str) -> Message {
-        match self.store.post(message(sender, to, content)).await.unwrap() {
-            Posted::New(message) => message,
+    pub async fn say(&self, sender: UserId, to: impl Into<Destination>, content: &str) -> Message {
+        self.post(message(sender, to, content)).await
+    }
+
+    /// Posts a message that must be new.
+    pub async fn post(&self, new: NewMessage) -> Message {
+        match self.store.post(new).await.unwrap() {
+            Posted::New { message, .. } => message,
             Posted::Duplicate(message) => panic!("a duplicate of {message:?}"),
         }
     }
@@ -117,7 +131,7 @@ impl House {
 }
 
 pub fn open_with(path: &Path, sink: Arc<dyn EventSink>) -> std::result::Result<Opened, OpenError> {
-    Sqlite::open(&Options { path: path.to_owned(), readers: 2 }, sink)
+    Sqlite::open(&Options { path: path.to_owned(), readers: 2, search: true }, sink)
 }
 
 pub fn account(name: &str) -> NewAccount {
@@ -129,20 +143,26 @@ pub fn account(name: &str) -> NewAccount {
     }
 }
 
-pub fn message(sender: UserId, to: Recipient, content: &str) -> NewMessage {
+pub fn message(sender: UserId, to: impl Into<Destination>, content: &str) -> NewMessage {
     NewMessage {
         sender,
-        to,
+        to: to.into(),
         kind: MessageKind::Text,
-        content: content.to_owned(),
-        media_url: String::new(),
+        body: Body { content: content.to_owned(), ..Body::default() },
+        forwarded: None,
+        streaming: None,
         client_msg_id: None,
         at: NOW,
     }
 }
 
-pub fn keyed(sender: UserId, to: Recipient, content: &str, key: &str) -> NewMessage {
+pub fn keyed(sender: UserId, to: impl Into<Destination>, content: &str, key: &str) -> NewMessage {
     NewMessage { client_msg_id: Some(key.to_owned()), ..message(sender, to, content) }
+}
+
+/// What somebody does to a message, a while after it was sent.
+pub fn deed(actor: UserId, message: &Message) -> Deed {
+    Deed { actor, message: message.id, at: Timestamp(NOW.0 + 1_000_000) }
 }
 
 /// The stable code of a refusal.

@@ -4,6 +4,7 @@
 //! by which its runs are compared. A fault is counted and shown, never a reason to drop a run.
 
 mod audience;
+mod crowd;
 mod disk;
 mod fanout;
 mod history;
@@ -13,23 +14,30 @@ mod line;
 mod load;
 mod logins;
 mod process;
+mod receipts;
 mod report;
+mod resume;
 mod samples;
+mod search;
 mod sends;
 mod server;
 mod stage;
 mod start;
 mod table;
 mod tally;
+mod v2_sends;
+mod v2_stream;
 
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
+use self::audience::Protocol;
 use self::report::{Measured, Report, Run};
 use self::server::Server;
 use self::stage::{LISTENERS, Stage};
+use super::child::interrupted;
 use super::print_line;
 
 /// Descriptors that the benchmark needs beside its connections.
@@ -55,7 +63,7 @@ pub(crate) struct Args {
 /// How much to measure.
 #[derive(clap::Args, Clone)]
 pub(crate) struct Settings {
-    /// Measure these only; by default all but start, which needs time to fill a database
+    /// Measure these only; by default all but start and search, which need time to fill a database
     #[arg(long, value_delimiter = ',', value_enum)]
     only: Vec<Scenario>,
     /// How often to measure each scenario; the median run is shown
@@ -67,13 +75,13 @@ pub(crate) struct Settings {
     /// sends: numbers of senders, each with a connection of its own
     #[arg(long, value_delimiter = ',', default_values_t = [1, 64, 256])]
     senders: Vec<u32>,
-    /// idle: WebSocket connections
+    /// idle, idle-v2, receipts: WebSocket connections
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
     connections: u32,
     /// fanout: messages that the senders may be ahead of the slowest receiver
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..))]
     window: u64,
-    /// start: messages in the database
+    /// start, search: messages in the database
     #[arg(long, default_value_t = 100_000)]
     messages: u32,
 }
@@ -82,23 +90,34 @@ pub(crate) struct Settings {
 enum Scenario {
     /// Durable sends per second over REST
     Sends,
+    /// Durable sends per second over the v2 stream
+    V2Sends,
     /// Deliveries per second to 1,000 connections in one group
     Fanout,
     /// From sending to receiving, at a fixed rate
     Latency,
     /// Memory of the server per idle connection
     Idle,
+    /// The same for connections of the v2 stream
+    IdleV2,
+    /// Until all of 1,000 clients have what they missed, after a restart
+    Resume,
+    /// Until all members of a large group have told that they have read
+    Receipts,
     /// Pages of history per second
     History,
     /// Logins per second, and what they do to a sender
     Logins,
     /// From the start of the process until it is ready
     Start,
+    /// From asking for a word to the messages with it
+    Search,
 }
 
 impl Settings {
     fn wants(&self, scenario: Scenario) -> bool {
-        if self.only.is_empty() { scenario != Scenario::Start } else { self.only.contains(&scenario) }
+        let is_usual = !matches!(scenario, Scenario::Start | Scenario::Search);
+        if self.only.is_empty() { is_usual } else { self.only.contains(&scenario) }
     }
 }
 
@@ -117,20 +136,6 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let (report, all_measured) = report;
     print_line(&if as_json { format!("{:#}", report.json()) } else { report.text() })?;
     Ok(if all_measured { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-async fn interrupted() -> Result<()> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be awaited")?;
-        tokio::select! {
-            _ = terminate.recv() => Ok(()),
-            ended = tokio::signal::ctrl_c() => ended.context("Ctrl-C cannot be awaited"),
-        }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await.context("Ctrl-C cannot be awaited")
 }
 
 async fn measure(args: Args) -> Result<(Report, bool)> {
@@ -180,12 +185,17 @@ async fn measure_all(stage: &mut Stage) -> (Vec<Measured>, bool) {
         }
         let result = match scenario {
             Scenario::Sends => sends::measure(stage, &mut measured).await,
+            Scenario::V2Sends => v2_sends::measure(stage, &mut measured).await,
             Scenario::Fanout => fanout::measure(stage, &mut measured).await,
             Scenario::Latency => latency::measure(stage, &mut measured).await,
-            Scenario::Idle => idle::measure(stage, &mut measured).await,
+            Scenario::Idle => idle::measure(stage, &mut measured, Protocol::V1).await,
+            Scenario::IdleV2 => idle::measure(stage, &mut measured, Protocol::V2).await,
+            Scenario::Resume => resume::measure(stage, &mut measured).await,
+            Scenario::Receipts => receipts::measure(stage, &mut measured).await,
             Scenario::History => history::measure(stage, &mut measured).await,
             Scenario::Logins => logins::measure(stage, &mut measured).await,
             Scenario::Start => start::measure(stage, &mut measured).await,
+            Scenario::Search => search::measure(stage, &mut measured).await,
         };
         if let Err(error) = result {
             all = false;

@@ -4,7 +4,6 @@
 mod command;
 mod display;
 mod input;
-mod link;
 mod names;
 mod outbox;
 mod seen;

@@ -55,6 +55,12 @@ pub(crate) struct Args {
     /// Bytes that may wait for one client before it is closed as too slow
     #[arg(long, env = "MAX_QUEUED_BYTES", default_value_t = 1_048_576)]
     max_queued_bytes: usize,
+    /// Frames that one v2 client may send per second, on average over some seconds
+    #[arg(long, env = "MAX_FRAMES_PER_SECOND", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
+    max_frames_per_second: u32,
+    /// Whether messages can be searched, which takes a file beside the database and up to a quarter of a core
+    #[arg(long, env = "SEARCH", default_value_t = true, action = clap::ArgAction::Set)]
+    search: bool,
 }
 
 /// Serves until told to stop.
@@ -90,10 +96,12 @@ fn plan(args: Args) -> Plan {
         jwt_secret: args.jwt_secret,
         token_lifetime: Duration::from_secs(60 * u64::from(args.jwt_expiry_minutes)),
         demo: args.demo,
+        search: args.search,
         gateway: GatewayOptions {
             connections_per_user: args.max_connections_per_user,
             connections: args.max_connections,
             outbox,
+            frames_per_second: args.max_frames_per_second,
             ..GatewayOptions::default()
         },
     }

@@ -19,12 +19,13 @@ use std::path::{Path, PathBuf};
 use runner::Options;
 
 /// The documents that are run, each by a test below.
-const DOCUMENTS: [&str; 5] = [
+const DOCUMENTS: [&str; 6] = [
     "README.md",
     "examples/example_local_chat.md",
     "examples/example_api_usage.md",
     "examples/example_group_chat.md",
     "examples/example_ws_chat.md",
+    "examples/example_v2_stream.md",
 ];
 
 fn root() -> PathBuf {
@@ -70,6 +71,11 @@ fn group_chat() {
 #[test]
 fn ws_chat() {
     check(DOCUMENTS[4]);
+}
+
+#[test]
+fn v2_stream() {
+    check(DOCUMENTS[5]);
 }
 
 #[test]

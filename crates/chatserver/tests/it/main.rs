@@ -11,12 +11,17 @@
 )]
 
 mod accounts;
+mod crash;
 mod durability;
 mod groups;
 mod login;
 mod messages;
 mod operation;
+mod proof;
 mod requests;
+mod rest;
 mod stream;
 mod support;
 mod tokens;
+mod torture;
+mod v2;

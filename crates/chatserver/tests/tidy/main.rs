@@ -141,11 +141,48 @@ fn every_setting_is_in_the_example_file_and_the_readme() {
 }
 
 #[test]
+fn every_operation_of_the_api_has_a_name_of_its_own() {
+    let document = chat_gateway::openapi().to_json().unwrap();
+    let names: Vec<_> =
+        document.split("\"operationId\":\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let distinct: BTreeSet<_> = names.iter().collect();
+    assert!(names.len() > 40, "the operations were not found");
+    assert_eq!(distinct.len(), names.len(), "{names:?}");
+}
+
+#[test]
 fn every_route_is_in_the_readme() {
     let readme = read(&root().join("README.md"));
     for path in chat_gateway::openapi().paths.paths.keys() {
         assert!(readme.contains(path.as_str()), "README.md must list {path}");
     }
+}
+
+/// The names in the first column of a table, below its own head.
+fn first_column(document: &str, heading: &str) -> BTreeSet<String> {
+    let section = document.split(heading).nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
+    let cells = rows.skip(1).filter_map(|row| row.split(" |").next());
+    cells.flat_map(|cell| cell.split('`').step_by(2)).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_frame_is_explained_and_in_the_asyncapi_document() {
+    let explained = read(&root().join("docs/stream.md"));
+    let document = chat_gateway::asyncapi();
+    let mut ops = BTreeSet::new();
+    let mut types = BTreeSet::new();
+    for message in document["channels"]["v2"]["messages"].as_object().unwrap().values() {
+        let pointer = message["$ref"].as_str().unwrap().trim_start_matches('#');
+        let message = document.pointer(pointer).unwrap();
+        let is_op = message["payload"]["properties"]["op"].is_object();
+        let frames = if is_op { &mut ops } else { &mut types };
+        frames.insert(message["name"].as_str().unwrap().to_owned());
+    }
+    // How one says who one is has a section of its own.
+    assert!(ops.remove("auth"));
+    assert_eq!(first_column(&explained, "## What a client sends"), ops);
+    assert_eq!(first_column(&explained, "## What the server sends"), types);
 }
 
 #[test]

@@ -150,7 +150,7 @@ async fn kind_text_and_media_are_read_from_whatever_is_there() {
     let kinds: Vec<_> = history.iter().map(|message| message.kind.as_str()).collect();
     assert_eq!(kinds, ["text", "image", "text", "image", "text", "image", "text", "image", "video"]);
     assert_eq!(contents(&history), ["a", "b", "c", "d", "", "", "caf\u{fffd}", "42", "a\u{fffd}b"]);
-    assert_eq!(history[7].media_url, "\u{fffd}");
+    assert_eq!(history[7].media_url(), "\u{fffd}");
     assert!(history.iter().all(|message| message.status.as_str() == "DELIVERED"));
 }
 

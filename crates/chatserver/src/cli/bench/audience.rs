@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use chat_client::ServerUrl;
+use chat_client::v2::{Entrance, Way, upgrade_v2};
 use chat_websocket::{Decoder, Incoming, Opcode, Role, encode_masked};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
@@ -53,6 +54,13 @@ impl Seat {
     }
 }
 
+/// Which stream is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Protocol {
+    V1,
+    V2,
+}
+
 /// Connected streams.
 pub(super) struct Audience {
     seats: Vec<Arc<Seat>>,
@@ -74,11 +82,11 @@ impl Audience {
     /// Opens so many streams, spread evenly over the users.
     pub(super) async fn gather(
         url: &ServerUrl,
-        users: &[User],
+        (protocol, users): (Protocol, &[User]),
         count: usize,
         new_tally: fn() -> Tally,
     ) -> Result<Self> {
-        let (opened, refused) = open_all(url, users, count).await;
+        let (opened, refused) = open_all(url, (protocol, users), count).await;
         let (stop, stopped) = watch::channel(());
         let mut audience = Self { seats: Vec::new(), threads: Vec::new(), stop, refused };
         let mut seated = Vec::new();
@@ -195,7 +203,11 @@ impl Drop for Audience {
 
 type Opened = (TcpStream, Vec<u8>);
 
-async fn open_all(url: &ServerUrl, users: &[User], count: usize) -> (Vec<Opened>, u64) {
+async fn open_all(
+    url: &ServerUrl,
+    (protocol, users): (Protocol, &[User]),
+    count: usize,
+) -> (Vec<Opened>, u64) {
     let mut opened = Vec::with_capacity(count);
     let mut refused = 0;
     let mut tasks = JoinSet::new();
@@ -205,7 +217,7 @@ async fn open_all(url: &ServerUrl, users: &[User], count: usize) -> (Vec<Opened>
             && let Some((number, user)) = wanted.next()
         {
             let (url, token) = (url.clone(), user.token.clone());
-            tasks.spawn(async move { open(&url, &token, number / PER_SOURCE).await });
+            tasks.spawn(async move { open(&url, protocol, token, number / PER_SOURCE).await });
         }
         match tasks.join_next().await {
             Some(Ok(Ok(stream))) => opened.push(stream),
@@ -215,7 +227,7 @@ async fn open_all(url: &ServerUrl, users: &[User], count: usize) -> (Vec<Opened>
     }
 }
 
-async fn open(url: &ServerUrl, token: &str, source: usize) -> Result<Opened> {
+async fn open(url: &ServerUrl, protocol: Protocol, token: String, source: usize) -> Result<Opened> {
     let address = tokio::net::lookup_host(url.authority()).await?.next().context("no such host")?;
     let socket = match (address, u8::try_from(source)) {
         (SocketAddr::V4(v4), Ok(source @ 1..)) if v4.ip().is_loopback() => {
@@ -225,7 +237,10 @@ async fn open(url: &ServerUrl, token: &str, source: usize) -> Result<Opened> {
         }
         _ => TcpStream::connect(address).await?,
     };
-    Ok(chat_client::upgrade(socket, url, token).await?)
+    Ok(match protocol {
+        Protocol::V1 => chat_client::upgrade(socket, url, &token).await?,
+        Protocol::V2 => upgrade_v2(socket, url, &Entrance { token, way: Way::Header, cursor: None }).await?,
+    })
 }
 
 type Seated = (std::net::TcpStream, Vec<u8>, Arc<Seat>);

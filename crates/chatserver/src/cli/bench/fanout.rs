@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use tokio::task::JoinSet;
 
-use super::audience::Audience;
+use super::audience::{Audience, Protocol};
 use super::line::Line;
 use super::report::{Fault, Figure, Measured, Run};
 use super::stage::Stage;
@@ -37,7 +37,8 @@ pub(super) async fn measure(stage: &mut Stage, measured: &mut Vec<Measured>) -> 
 
 async fn run(stage: &Stage, group: i64) -> Result<Run> {
     let users = stage.listeners.get(..USERS).unwrap_or_default();
-    let audience = Audience::gather(stage.server.url(), users, CONNECTIONS, Tally::default).await?;
+    let audience =
+        Audience::gather(stage.server.url(), (Protocol::V1, users), CONNECTIONS, Tally::default).await?;
     let audience = Arc::new(audience);
     let mut senders = Vec::new();
     for user in users.iter().take(SENDERS) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use chat_protocol::rest::History;
+use chat_protocol::message::History;
 
 use super::line;
 use super::load::{Crew, Until, Worker};

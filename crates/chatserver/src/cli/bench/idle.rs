@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::audience::Audience;
+use super::audience::{Audience, Protocol};
 use super::latency::number_of;
 use super::line::Line;
 use super::process::resident_bytes;
@@ -21,29 +21,36 @@ const TOLERANCE: u64 = 200;
 /// Memory that has not come to rest by then is taken as it is.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-pub(super) async fn measure(stage: &mut Stage, measured: &mut Vec<Measured>) -> Result<()> {
+pub(super) async fn measure(
+    stage: &mut Stage,
+    measured: &mut Vec<Measured>,
+    protocol: Protocol,
+) -> Result<()> {
     let Some(pid) = stage.server.pid() else {
         stage.note("idle: left out, because without --pid the server's memory cannot be read");
         return Ok(());
     };
     resident_bytes(pid).context("the server's memory cannot be read")?;
     let group = stage.group(LISTENERS).await?;
-    let name = format!("idle, {} connections", super::table::number(f64::from(stage.settings.connections)));
+    let scenario = if protocol == Protocol::V2 { "idle v2" } else { "idle" };
+    let connections = super::table::number(f64::from(stage.settings.connections));
+    let name = format!("{scenario}, {connections} connections");
     let unit = "bytes/connection";
     stage.note(
         "idle: resident memory of the server's process; that of the sockets in the kernel is not in it",
     );
     if stage.server.is_own() {
-        measured.push(super::repeat(stage, &name, unit, async |stage| run(stage, group).await).await?);
+        measured
+            .push(super::repeat(stage, &name, unit, async |stage| run(stage, group, protocol).await).await?);
         return Ok(());
     }
     // What an allocator has once taken it keeps, so only the first run on a process says what connections take.
     stage.note("idle: one run, because a server that cannot be started anew shows its growth only once");
-    measured.push(Measured { scenario: name, unit, runs: vec![run(stage, group).await?] });
+    measured.push(Measured { scenario: name, unit, runs: vec![run(stage, group, protocol).await?] });
     Ok(())
 }
 
-async fn run(stage: &mut Stage, group: i64) -> Result<Run> {
+async fn run(stage: &mut Stage, group: i64, protocol: Protocol) -> Result<Run> {
     if stage.server.is_own() {
         stage.server.stop().await?;
         stage.server.resume().await?;
@@ -53,7 +60,8 @@ async fn run(stage: &mut Stage, group: i64) -> Result<Run> {
     let before = settled_memory(pid).await?;
     let meter = stage.meter();
     let opening = Instant::now();
-    let audience = Audience::gather(stage.server.url(), &stage.listeners, wanted, Tally::default).await?;
+    let listeners = (protocol, stage.listeners.as_slice());
+    let audience = Audience::gather(stage.server.url(), listeners, wanted, Tally::default).await?;
     let opened_in = opening.elapsed().as_secs_f64();
     if audience.len() == 0 {
         bail!("no connection could be opened");

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use chat_protocol::rest::Sent;
+use chat_protocol::message::Sent;
 use tokio::task::JoinSet;
 
-use super::audience::Audience;
+use super::audience::{Audience, Protocol};
 use super::disk::fsync_times;
 use super::line::{Answer, Line};
 use super::report::{Fault, Figure, Measured, Run};
@@ -35,7 +35,9 @@ pub(super) async fn measure(stage: &mut Stage, measured: &mut Vec<Measured>) -> 
 async fn run(stage: &Stage, group: i64) -> Result<Run> {
     let fsync = fsync_times(stage.server.folder())?;
     let users = stage.listeners.get(..USERS).unwrap_or_default();
-    let audience = Audience::gather(stage.server.url(), users, CONNECTIONS, Tally::with_arrivals).await?;
+    let audience =
+        Audience::gather(stage.server.url(), (Protocol::V1, users), CONNECTIONS, Tally::with_arrivals)
+            .await?;
     let sender = users.first().context("there are no users")?;
     let request: Arc<[u8]> = stage.message_to_group(sender, group).into();
     let mut lines = Vec::new();

@@ -58,6 +58,11 @@ impl Stage {
         self.talkers.get(number % self.talkers.len().max(1)).context("there are no users")
     }
 
+    /// The listener of this number, counted round and round.
+    pub(super) fn listener(&self, number: usize) -> Result<&User> {
+        self.listeners.get(number % self.listeners.len().max(1)).context("there are no users")
+    }
+
     /// A request that sends about 100 bytes to a user.
     pub(super) fn message_to(&self, from: &User, to: &User) -> Vec<u8> {
         let path = format!("/v1/messages/p2p/{}", to.id);
@@ -100,7 +105,12 @@ impl Stage {
 }
 
 fn message() -> String {
-    format!("{{\"content\":\"{:.<100}\"}}", "A message of the benchmark, about as long as people write ")
+    format!("{{\"content\":\"{}\"}}", content())
+}
+
+/// About 100 bytes of text.
+pub(super) fn content() -> String {
+    format!("{:.<100}", "A message of the benchmark, about as long as people write ")
 }
 
 async fn enrol(client: &Client, prefix: &str, password: &str) -> Result<Vec<User>> {

@@ -2,10 +2,13 @@
 
 use std::time::Instant;
 
-/// The number of the message that a v1 frame carries; `None` if the frame is about something else. Only the beginning
-/// is read, because a load generator that parses all of it would cost more than the server that wrote it once.
+/// The number of the message that a frame of v1 or v2 brings; `None` if the frame is about something else. Only the
+/// beginning is read, because a load generator that parses all of it would cost more than the server that wrote it once.
 pub(super) fn message_number(frame: &str) -> Option<i64> {
-    let rest = frame.strip_prefix("{\"ID\":")?;
+    let rest = frame.strip_prefix("{\"ID\":").or_else(|| {
+        let told = frame.strip_prefix("{\"type\":\"message\",\"event\":\"created\",")?;
+        told.split_once("\"message\":{\"id\":").map(|(_, rest)| rest)
+    })?;
     let end = rest.find(|c: char| !c.is_ascii_digit())?;
     rest.get(..end)?.parse().ok()
 }
@@ -108,6 +111,18 @@ mod tests {
         };
         let json = serde_json::to_string(&frame);
         assert_eq!(message_number(&json.expect("a frame is JSON")), Some(1234));
+    }
+
+    #[test]
+    fn the_number_is_found_in_a_v2_frame_about_a_new_message() {
+        let frame = |event| {
+            format!(
+                "{{\"type\":\"message\",\"event\":\"{event}\",\"conversation_id\":5,\"message\":{{\"id\":77,\"seq\":1}}}}"
+            )
+        };
+        assert_eq!(message_number(&frame("created")), Some(77));
+        assert_eq!(message_number(&frame("edited")), None);
+        assert_eq!(message_number("{\"type\":\"live\",\"cursor\":\"c\"}"), None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod show;
 use std::time::Duration;
 
 use anyhow::anyhow;
+use chat_client::link::{self, Backoff, Verdict};
 use chat_client::{Received, Stream};
 use chat_protocol::v1::{ErrorFrame, MessageFrame};
 use jiff::tz::TimeZone;
@@ -18,7 +19,6 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::DEADLINE;
 use super::command::{self, Command};
 use super::display::{self, clean};
-use super::link::{self, Backoff, Verdict};
 use super::names::{Names, Recipient};
 use super::outbox::Outbox;
 use super::seen::Seen;
@@ -26,6 +26,8 @@ use crate::cli::print_line;
 
 /// After so long without a word the connection is tried, because a broken one says nothing either.
 const SILENCE: Duration = Duration::from_secs(30);
+const FIRST_DELAY: Duration = Duration::from_millis(500);
+const LONGEST_DELAY: Duration = Duration::from_secs(30);
 
 /// How a session behaves.
 #[derive(Debug, Clone, Copy)]
@@ -102,12 +104,14 @@ impl Session {
 
     /// Chats to the end, over as many connections as it takes; `true`: all that was asked for was done.
     pub(super) async fn run(mut self) -> anyhow::Result<bool> {
-        let mut backoff = Backoff::default();
+        // Without randomness the delays are only less spread.
+        let seed = getrandom::u64().unwrap_or_default();
+        let mut backoff = Backoff::new(FIRST_DELAY, LONGEST_DELAY, seed);
         self.announce_recipient().await;
         loop {
             let stop = match self.connect().await {
                 Ok(mut stream) => {
-                    backoff = Backoff::default();
+                    backoff.reset();
                     let stop = self.converse(&mut stream).await;
                     // Whether the goodbye arrives changes nothing.
                     let _ = stream.close().await;
@@ -133,10 +137,7 @@ impl Session {
     }
 
     async fn pause(&self, why: &str, delay: Option<Duration>, backoff: &mut Backoff) -> anyhow::Result<()> {
-        let mut chance = [0];
-        // Without randomness the delays are only less spread.
-        let _ = getrandom::fill(&mut chance);
-        let delay = delay.unwrap_or_else(|| backoff.next(chance[0]));
+        let delay = delay.unwrap_or_else(|| backoff.next_delay());
         display::notice(&format!("{}; connecting again in {:.1} s", clean(why), delay.as_secs_f32()));
         let wakes_at = Instant::now() + delay;
         if self.ends_at.is_some_and(|ends_at| ends_at < wakes_at) {

@@ -7,21 +7,46 @@ use crate::support::people::{p2p, to_group};
 use crate::support::{Server, User};
 
 /// The members of the answer to a send: those of the contract, and what this server adds.
-const SENT: [&str; 9] =
-    ["client_msg_id", "conversation_id", "duplicate", "id", "message", "seq", "status", "timestamp", "type"];
+const SENT: [&str; 10] = [
+    "client_msg_id",
+    "conversation_id",
+    "duplicate",
+    "id",
+    "message",
+    "rev",
+    "seq",
+    "status",
+    "timestamp",
+    "type",
+];
 /// The members of a message.
-const MESSAGE: [&str; 13] = [
+const MESSAGE: [&str; 28] = [
     "client_msg_id",
     "content",
     "conversation_id",
+    "custom",
+    "deleted_at",
+    "edited_at",
+    "forwarded_from",
     "group_id",
     "id",
+    "media",
     "media_url",
+    "mention_all",
+    "mentions",
+    "pinned_at",
+    "pinned_by",
+    "quote",
+    "reactions",
     "recipient_id",
+    "reply_to",
     "rev",
     "sender_id",
     "seq",
     "status",
+    "streaming",
+    "thread",
+    "thread_id",
     "timestamp",
     "type",
 ];
@@ -55,6 +80,9 @@ async fn a_direct_message_is_answered_and_stored_to_the_letter() {
         "id": 1, "sender_id": 1, "recipient_id": 2, "group_id": 0, "type": "image", "media_url": url,
         "content": "A special photo for you, Jerry!", "timestamp": sent["timestamp"], "status": "PENDING",
         "conversation_id": sent["conversation_id"], "seq": 1, "rev": 1, "client_msg_id": null,
+        "media": [{"url": url}], "reply_to": null, "quote": null, "thread_id": null, "thread": null,
+        "forwarded_from": null, "reactions": [], "mentions": [], "mention_all": false, "custom": null,
+        "edited_at": null, "deleted_at": null, "pinned_at": null, "pinned_by": null, "streaming": null,
     });
     assert_eq!(message, expected);
     assert_eq!(tom.history(&jerry).await, [expected]);

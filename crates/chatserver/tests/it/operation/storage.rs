@@ -12,7 +12,7 @@ use crate::support::{Server, eventually};
 fn lock(server: &Server) -> Connection {
     let connection = Connection::open(server.setup.database()).unwrap();
     connection.busy_timeout(Duration::from_secs(5)).unwrap();
-    connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+    connection.execute_batch("BEGIN EXCLUSIVE").unwrap();
     connection
 }
 
@@ -28,7 +28,7 @@ async fn a_short_lock_is_waited_out() {
     let waiting: Vec<_> = waiting.collect();
     // Reads go on meanwhile, and long enough for the sends to have come to the lock.
     let began = Instant::now();
-    while began.elapsed() < Duration::from_secs(1) {
+    while began.elapsed() < Duration::from_secs(3) {
         assert_eq!(jerry.history(&tom).await.len(), 0);
     }
     held.execute_batch("ROLLBACK").unwrap();
@@ -51,7 +51,8 @@ async fn a_long_lock_is_told_and_ends_without_a_restart() {
         answer.refused(503, "storage_unavailable");
         assert!(answer.header("retry-after").is_some());
     }
-    assert!(began.elapsed() < Duration::from_secs(12), "{:?}", began.elapsed());
+    // One wait is enough to know: whoever came meanwhile does not wait it out once more.
+    assert!(began.elapsed() < Duration::from_secs(7), "{:?}", began.elapsed());
     assert_eq!(server.get("/healthz").await.status, 200);
     assert_eq!(jerry.history(&tom).await.len(), 0, "what was refused was not stored");
     held.execute_batch("ROLLBACK").unwrap();

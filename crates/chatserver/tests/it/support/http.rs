@@ -127,6 +127,12 @@ impl Answer {
         self.json()
     }
 
+    /// An answer without a body.
+    #[track_caller]
+    pub fn is_empty(&self) {
+        assert_eq!((self.status, self.text().as_str()), (204, ""));
+    }
+
     /// The problem of a refusal with this status and code; its shape is checked to the letter.
     #[track_caller]
     pub fn refused(&self, status: u16, code: &str) -> Value {

@@ -33,6 +33,36 @@ impl User {
         self.send(Request::post(path, body)).await
     }
 
+    pub async fn patch(&self, path: &str, body: &Value) -> Answer {
+        let request = Request::new("PATCH", path).header("Content-Type", "application/json");
+        self.send(request.body(body.to_string())).await
+    }
+
+    pub async fn put(&self, path: &str) -> Answer {
+        self.send(Request::new("PUT", path)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(Request::new("DELETE", path)).await
+    }
+
+    /// One message as this user sees it.
+    pub async fn message(&self, id: &Value) -> Value {
+        self.get(&format!("/v1/messages/{id}")).await.expect(200)
+    }
+
+    /// One conversation as this user sees it.
+    pub async fn conversation(&self, id: &Value) -> Value {
+        self.get(&format!("/v1/conversations/{id}")).await.expect(200)
+    }
+
+    /// The conversation of a group of this user's.
+    pub async fn conversation_of(&self, group: i64) -> Value {
+        let page = self.get("/v1/conversations?limit=200").await.expect(200);
+        let all = page["conversations"].as_array().unwrap();
+        all.iter().find(|it| it["group_id"] == group).expect("the group is there")["id"].clone()
+    }
+
     /// Writes to another user; gives the answer.
     pub async fn write(&self, to: &User, content: &str) -> Value {
         self.post(&p2p(to.id), &json!({ "content": content })).await.expect(201)
@@ -114,6 +144,11 @@ impl Server {
     pub async fn tom_and_jerry(&self) -> (User, User) {
         (self.login("tom").await, self.login("jerry").await)
     }
+}
+
+/// Where a conversation's messages are read and sent.
+pub fn in_conversation(id: &Value) -> String {
+    format!("/v1/conversations/{id}/messages")
 }
 
 /// Where a message to a user is sent.

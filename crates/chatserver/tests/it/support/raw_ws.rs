@@ -48,7 +48,7 @@ impl RawWs {
     /// Opens the stream of a token's user.
     pub async fn connect(server: &Server, token: &str) -> Self {
         let socket = TcpStream::connect(&server.address).await.unwrap();
-        Self::over(socket, server, token).await
+        Self::over(socket, server, upgrade("/ws").bearer(token)).await
     }
 
     /// The same with a small window, so that a client who does not read is noticed soon.
@@ -56,11 +56,20 @@ impl RawWs {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
         let socket = socket.connect(server.address.parse().unwrap()).await.unwrap();
-        Self::over(socket, server, token).await
+        Self::over(socket, server, upgrade("/ws").bearer(token)).await
     }
 
-    async fn over(mut socket: TcpStream, server: &Server, token: &str) -> Self {
-        let request = upgrade("/ws").bearer(token).bytes(&server.address);
+    /// The v2 stream with a small window.
+    pub async fn connect_narrow_v2(server: &Server, token: &str) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let socket = socket.connect(server.address.parse().unwrap()).await.unwrap();
+        let request = upgrade("/ws").bearer(token).header("Sec-WebSocket-Protocol", super::v2::V2);
+        Self::over(socket, server, request).await
+    }
+
+    async fn over(mut socket: TcpStream, server: &Server, request: Request) -> Self {
+        let request = request.bytes(&server.address);
         socket.write_all(&request).await.unwrap();
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {

@@ -13,7 +13,8 @@ use tempfile::TempDir;
 use super::{Answer, Request};
 
 /// What could change the server's behaviour from outside the test.
-const SETTINGS: [&str; 12] = [
+const SETTINGS: [&str; 13] = [
+    "CHATSERVER_FAILPOINTS",
     "HOST",
     "PORT",
     "JWT_SECRET",
@@ -38,13 +39,21 @@ pub struct Setup {
     variables: Vec<(String, String)>,
     has_port: bool,
     inside: String,
+    starter: Vec<String>,
 }
 
 impl Setup {
     /// A server in a new folder.
     pub fn new() -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
-        Self { folder, args: Vec::new(), variables: Vec::new(), has_port: false, inside: String::new() }
+        Self {
+            folder,
+            args: Vec::new(),
+            variables: Vec::new(),
+            has_port: false,
+            inside: String::new(),
+            starter: Vec::new(),
+        }
     }
 
     pub fn arg(mut self, arg: impl ToString) -> Self {
@@ -69,6 +78,12 @@ impl Setup {
         self
     }
 
+    /// A server that another program starts, by replacing itself with it: the command and its first arguments.
+    pub fn through(mut self, starter: &[&str]) -> Self {
+        self.starter = starter.iter().map(ToString::to_string).collect();
+        self
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -78,8 +93,10 @@ impl Setup {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_chatserver"));
-        command.current_dir(self.folder.path().join(&self.inside)).args(&self.args);
+        let binary = env!("CARGO_BIN_EXE_chatserver").to_owned();
+        let mut words = self.starter.iter().chain(std::iter::once(&binary));
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words).current_dir(self.folder.path().join(&self.inside)).args(&self.args);
         if !self.has_port {
             command.args(["--port", "0"]);
         }

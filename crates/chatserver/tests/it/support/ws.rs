@@ -11,6 +11,7 @@ use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
+use super::frames::{self, Dialogue};
 use super::{Server, User, within};
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -86,13 +87,26 @@ impl Ws {
     }
 
     /// Sends if the stream is still there.
-    pub async fn try_json(&mut self, frame: &Value) -> bool {
-        self.sink.send(Message::text(frame.to_string())).await.is_ok()
+    pub async fn try_text(&mut self, text: &str) -> bool {
+        self.sink.send(Message::text(text)).await.is_ok()
     }
 
-    /// The next thing that comes.
+    /// Sends if the stream is still there.
+    pub async fn try_json(&mut self, frame: &Value) -> bool {
+        self.try_text(&frame.to_string()).await
+    }
+
+    /// The next thing that comes. A text frame must be as the AsyncAPI document says.
     pub async fn next(&mut self) -> Got {
-        within(PATIENCE_S, self.inbox.recv()).await.unwrap_or(Got::Broken)
+        let got = within(PATIENCE_S, self.inbox.recv()).await.unwrap_or(Got::Broken);
+        if let Got::Text(text) = &got {
+            frames::told(self.dialogue(), text);
+        }
+        got
+    }
+
+    fn dialogue(&self) -> Dialogue {
+        if self.protocol.as_deref() == Some("chatserver.v2") { Dialogue::V2 } else { Dialogue::V1 }
     }
 
     /// The next frame, which must be a JSON text.

@@ -2,13 +2,13 @@
 
 use anyhow::Context;
 use chat_client::Stream;
+use chat_client::link::Verdict;
 use chat_protocol::v1::ClientFrame;
 use tokio::time::timeout;
 
 use super::{Session, Stop};
 use crate::cli::chat::DEADLINE;
 use crate::cli::chat::display;
-use crate::cli::chat::link::Verdict;
 use crate::cli::chat::names::Recipient;
 use crate::cli::chat::outbox::Message;
 

@@ -1,7 +1,7 @@
 //! What the session prints: messages and notices as they come, and the answers to what was asked for.
 
 use anyhow::Result;
-use chat_protocol::rest;
+use chat_protocol::message;
 use chat_protocol::v1::MessageFrame;
 use jiff::Timestamp;
 
@@ -47,7 +47,7 @@ impl Session {
             Recipient::User(id) => within(client.direct_history(id, n)).await,
             Recipient::Group(id) => within(client.group_history(id, n)).await,
         };
-        let Some(rest::History { messages, .. }) = self.answer(asked) else { return Ok(()) };
+        let Some(message::History { messages, .. }) = self.answer(asked) else { return Ok(()) };
         for message in messages {
             let from = self.names.user(message.sender_id).await;
             let group = self.group_name(message.group_id).await;

@@ -1,16 +1,17 @@
-//! What to do when the stream is gone: try again, and when, or give up. Nothing here touches a socket.
+//! What to do when a stream is gone: try again, and when, or give up. Nothing here touches a socket.
 
 use std::time::Duration;
 
-use chat_client::Error;
 use chat_protocol::close_codes;
 
-const FIRST_DELAY: Duration = Duration::from_millis(500);
+use crate::Error;
+
+/// A server that names a longer delay is not waited for that long.
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
 
 /// What follows from the end of a stream, or of an attempt to open one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub enum Verdict {
     /// Connect again, after this delay if the server named one.
     Again {
         /// What happened, for the person.
@@ -27,7 +28,7 @@ fn again(why: impl Into<String>) -> Verdict {
 }
 
 /// Judges a close code and reason.
-pub(super) fn after_close(code: u16, reason: &str) -> Verdict {
+pub fn after_close(code: u16, reason: &str) -> Verdict {
     match code {
         close_codes::RESTART => Verdict::Again { why: "the server restarts".into(), delay: delay_in(reason) },
         close_codes::TOO_SLOW => again("the server closed the connection because it was read too slowly"),
@@ -43,7 +44,7 @@ pub(super) fn after_close(code: u16, reason: &str) -> Verdict {
 }
 
 /// Judges an error while connected or connecting.
-pub(super) fn after_error(error: &Error) -> Verdict {
+pub fn after_error(error: &Error) -> Verdict {
     match error {
         Error::Closed { code, reason } => after_close(*code, reason),
         Error::Refused { status: 401, .. } => {
@@ -61,18 +62,42 @@ fn delay_in(reason: &str) -> Option<Duration> {
     Some(Duration::from_millis(number).min(LONGEST_DELAY))
 }
 
-/// Delays that double, spread by chance so that the clients of a server don't return all at once.
-#[derive(Default)]
-pub(super) struct Backoff {
+/// Delays whose bound doubles. Each is drawn from all of what its bound allows ("full jitter"), so that the clients of a
+/// server that was gone don't return all at once.
+#[derive(Debug, Clone)]
+pub struct Backoff {
+    first: Duration,
+    longest: Duration,
     n_attempts: u32,
+    state: u64,
 }
 
 impl Backoff {
-    /// The next delay; `chance` is between 0 and 255.
-    pub(super) fn next(&mut self, chance: u8) -> Duration {
-        let full = FIRST_DELAY.saturating_mul(2_u32.saturating_pow(self.n_attempts)).min(LONGEST_DELAY);
+    /// The first bound, the last one, and where the chance comes from: clients with one seed wait alike.
+    pub fn new(first: Duration, longest: Duration, seed: u64) -> Self {
+        Self { first, longest, n_attempts: 0, state: seed }
+    }
+
+    /// It worked; the next delay is short again.
+    pub fn reset(&mut self) {
+        self.n_attempts = 0;
+    }
+
+    /// The next delay.
+    pub fn next_delay(&mut self) -> Duration {
+        let bound = self.first.saturating_mul(2_u32.saturating_pow(self.n_attempts)).min(self.longest);
         self.n_attempts = self.n_attempts.saturating_add(1);
-        full / 2 + full / 2 * u32::from(chance) / 255
+        bound.mul_f64(self.chance())
+    }
+
+    /// From 0 up to 1, by SplitMix64.
+    fn chance(&mut self) -> f64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.state;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^= mixed >> 31;
+        (mixed >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
 
@@ -110,10 +135,23 @@ mod tests {
     }
 
     #[test]
-    fn delays_double_up_to_a_bound() {
-        let mut backoff = Backoff::default();
-        let delays: Vec<_> = (0..9).map(|_| backoff.next(255).as_millis()).collect();
-        assert_eq!(delays, [500, 1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000]);
-        assert_eq!(Backoff::default().next(0).as_millis(), 250);
+    fn delays_are_spread_below_a_bound_that_doubles() {
+        let bounds = [500, 1000, 2000, 4000, 8000, 16000, 30000, 30000].map(Duration::from_millis);
+        let mut longest = [Duration::ZERO; 8];
+        let mut shortest = [Duration::MAX; 8];
+        for seed in 0..200 {
+            let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(30), seed);
+            for (number, bound) in bounds.iter().enumerate() {
+                let delay = backoff.next_delay();
+                assert!(delay < *bound, "{delay:?}");
+                longest[number] = longest[number].max(delay);
+                shortest[number] = shortest[number].min(delay);
+            }
+            backoff.reset();
+            assert!(backoff.next_delay() < bounds[0]);
+        }
+        for (number, bound) in bounds.into_iter().enumerate() {
+            assert!(longest[number] > bound * 9 / 10 && shortest[number] < bound / 10);
+        }
     }
 }

@@ -1,0 +1,174 @@
+//! The opening of a stream: the upgrade of an HTTP connection to WebSocket, for v1 and v2. What travels afterwards is
+//! not dealt with in here.
+
+use chat_protocol::problem::Problem;
+use chat_websocket::accept_key;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::rest::percent_encoded;
+use crate::{Error, ServerUrl};
+
+/// Largest answer to the upgrade.
+const MAX_HEAD: usize = 16 * 1024;
+/// The `Sec-WebSocket-Key`. Its randomness only guards against caches that take one answer for another, and none of
+/// them stands in front of an upgrade with a token.
+const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+/// The subprotocol that chooses the v2 stream.
+const V2: &str = "chatserver.v2";
+
+/// How a client of the v2 stream says who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// By an `Authorization` header, as programs do.
+    Header,
+    /// By a second subprotocol, as browsers have to.
+    Subprotocol,
+}
+
+/// What a client says when it opens a v2 stream.
+#[derive(Clone)]
+pub struct Entrance {
+    /// A JWT.
+    pub token: String,
+    /// How it is given.
+    pub way: Way,
+    /// Where to resume.
+    pub cursor: Option<String>,
+}
+
+impl Entrance {
+    fn path(&self) -> String {
+        match &self.cursor {
+            Some(cursor) => format!("/ws?cursor={}", percent_encoded(cursor)),
+            None => "/ws".into(),
+        }
+    }
+
+    fn headers(&self) -> String {
+        match self.way {
+            Way::Header => {
+                format!("Sec-WebSocket-Protocol: {V2}\r\nAuthorization: Bearer {}\r\n", self.token)
+            }
+            Way::Subprotocol => format!("Sec-WebSocket-Protocol: {V2}, bearer.{}\r\n", self.token),
+        }
+    }
+}
+
+/// Connects and upgrades; gives the socket and what came in after the upgrade.
+pub async fn connect_raw(url: &ServerUrl, token: &str) -> Result<(TcpStream, Vec<u8>), Error> {
+    let socket = TcpStream::connect(url.authority()).await?;
+    upgrade(socket, url, token).await
+}
+
+/// Upgrades a connected socket to v1, for callers who choose where it comes from; gives it back with what came in
+/// after.
+pub async fn upgrade(
+    mut socket: TcpStream,
+    url: &ServerUrl,
+    token: &str,
+) -> Result<(TcpStream, Vec<u8>), Error> {
+    let (_, rest) = exchange(&mut socket, url, "/ws", &format!("Authorization: Bearer {token}\r\n")).await?;
+    Ok((socket, rest))
+}
+
+/// Upgrades a connected socket to v2; gives it back with what came in after.
+pub async fn upgrade_v2(
+    mut socket: TcpStream,
+    url: &ServerUrl,
+    entrance: &Entrance,
+) -> Result<(TcpStream, Vec<u8>), Error> {
+    let (head, rest) = exchange(&mut socket, url, &entrance.path(), &entrance.headers()).await?;
+    if header(&head, "sec-websocket-protocol") != Some(V2) {
+        return Err(Error::Unexpected("the server does not speak the v2 stream".into()));
+    }
+    Ok((socket, rest))
+}
+
+/// Gives the head of the answer, and what came after it.
+async fn exchange(
+    socket: &mut TcpStream,
+    url: &ServerUrl,
+    path: &str,
+    headers: &str,
+) -> Result<(String, Vec<u8>), Error> {
+    socket.set_nodelay(true)?;
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {KEY}\r\n\
+         Sec-WebSocket-Version: 13\r\n{headers}\r\n",
+        url.authority()
+    );
+    socket.write_all(request.as_bytes()).await?;
+    let (head, rest) = read_head(socket).await?;
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    match status {
+        Some(101_u16) => {}
+        Some(status) => {
+            let length = header(&head, "content-length").and_then(|length| length.parse().ok());
+            return Err(refusal(status, &read_body(socket, rest, length.unwrap_or(0)).await?));
+        }
+        None => return Err(Error::Unexpected("no HTTP answer".into())),
+    }
+    if header(&head, "sec-websocket-accept") != Some(accept_key(KEY).as_str()) {
+        return Err(Error::Unexpected("the upgrade was not confirmed".into()));
+    }
+    Ok((head, rest))
+}
+
+async fn read_head(socket: &mut TcpStream) -> Result<(String, Vec<u8>), Error> {
+    let mut bytes = Vec::new();
+    loop {
+        if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+            let rest = bytes.split_off(end + 4);
+            return Ok((String::from_utf8_lossy(&bytes).into_owned(), rest));
+        }
+        if bytes.len() > MAX_HEAD || socket.read_buf(&mut bytes).await? == 0 {
+            return Err(Error::Unexpected("the answer to the upgrade is not whole".into()));
+        }
+    }
+}
+
+fn header<'a>(head: &'a str, wanted: &str) -> Option<&'a str> {
+    let mut fields = head.split("\r\n").filter_map(|line| line.split_once(':'));
+    fields.find_map(|(name, value)| name.eq_ignore_ascii_case(wanted).then(|| value.trim()))
+}
+
+/// The body of a refusal, of which the beginning may have come with the head.
+async fn read_body(socket: &mut TcpStream, mut body: Vec<u8>, length: usize) -> Result<Vec<u8>, Error> {
+    while body.len() < length.min(MAX_HEAD) && socket.read_buf(&mut body).await? > 0 {}
+    Ok(body)
+}
+
+fn refusal(status: u16, body: &[u8]) -> Error {
+    let (code, sentence) = match serde_json::from_slice::<Problem>(body) {
+        Ok(problem) => (problem.code, problem.error),
+        Err(_) => ("unknown".to_owned(), format!("the server answered with status {status}")),
+    };
+    Error::Refused { status, code, sentence }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_says_who_it_is_in_either_way_and_where_it_resumes() {
+        let mut entrance = Entrance { token: "t.o.k".into(), way: Way::Header, cursor: None };
+        assert_eq!(entrance.path(), "/ws");
+        assert_eq!(
+            entrance.headers(),
+            "Sec-WebSocket-Protocol: chatserver.v2\r\nAuthorization: Bearer t.o.k\r\n"
+        );
+        entrance.way = Way::Subprotocol;
+        entrance.cursor = Some("a-1".into());
+        assert_eq!(entrance.headers(), "Sec-WebSocket-Protocol: chatserver.v2, bearer.t.o.k\r\n");
+        assert_eq!(entrance.path(), "/ws?cursor=%61%2D%31");
+    }
+
+    #[test]
+    fn header_fields_are_found_without_regard_to_case() {
+        let head = "HTTP/1.1 101 Switching Protocols\r\nSEC-WebSocket-Protocol:  chatserver.v2 \r\n\r\n";
+        assert_eq!(header(head, "sec-websocket-protocol"), Some("chatserver.v2"));
+        assert_eq!(header(head, "upgrade"), None);
+    }
+}

@@ -1,0 +1,15 @@
+//! The v2 stream (docs/stream.md): frames in and out over one connection ([`V2Stream`]), a session that survives its
+//! connections ([`Session`]), and what a client knows by what it was told ([`State`]).
+
+mod op;
+mod outbox;
+mod session;
+mod state;
+mod stream;
+
+pub use op::Op;
+pub use session::{Event, Options, Session};
+pub use state::{Applied, Moment, Room, State};
+pub use stream::{Received, V2Stream, cursor_of};
+
+pub use crate::handshake::{Entrance, Way, upgrade_v2};

@@ -1,0 +1,134 @@
+//! What a session has been asked to send and has no answer to yet, in its order. Pure state.
+
+use std::collections::VecDeque;
+
+use super::Op;
+
+/// Requests without an answer.
+pub(super) struct Outbox {
+    entries: VecDeque<Entry>,
+    next_id: i64,
+    /// Most requests that it takes.
+    limit: usize,
+    /// Most requests on their way at a time.
+    window: usize,
+}
+
+struct Entry {
+    id: i64,
+    op: Op,
+    is_on_its_way: bool,
+}
+
+impl Outbox {
+    pub(super) fn new(limit: usize, window: usize) -> Self {
+        Self { entries: VecDeque::new(), next_id: 1, limit, window }
+    }
+
+    /// The id of the next request.
+    pub(super) fn next_id(&self) -> i64 {
+        self.next_id
+    }
+
+    /// Takes a request and gives its id; `None` if there is no room.
+    pub(super) fn put(&mut self, op: Op) -> Option<i64> {
+        if self.entries.len() >= self.limit {
+            return None;
+        }
+        let id = self.next_id;
+        self.next_id += 1;
+        self.entries.push_back(Entry { id, op, is_on_its_way: false });
+        Some(id)
+    }
+
+    /// The next request to be written, if there is one and not too many are on their way.
+    pub(super) fn next_to_write(&mut self) -> Option<(i64, &Op)> {
+        let on_their_way = self.entries.iter().filter(|entry| entry.is_on_its_way).count();
+        if on_their_way >= self.window {
+            return None;
+        }
+        let entry = self.entries.iter_mut().find(|entry| !entry.is_on_its_way)?;
+        entry.is_on_its_way = true;
+        Some((entry.id, &entry.op))
+    }
+
+    /// A request was answered for good.
+    pub(super) fn settle(&mut self, id: i64) -> Option<Op> {
+        let place = self.entries.iter().position(|entry| entry.id == id)?;
+        self.entries.remove(place).map(|entry| entry.op)
+    }
+
+    /// A request is to be written again; `false` if there is none of that id.
+    pub(super) fn again(&mut self, id: i64) -> bool {
+        let entry = self.entries.iter_mut().find(|entry| entry.id == id);
+        entry.is_some_and(|entry| {
+            entry.is_on_its_way = false;
+            true
+        })
+    }
+
+    /// The connection is gone, and with it what concerned it alone; all else is to be written again.
+    pub(super) fn disconnected(&mut self) {
+        self.entries.retain(|entry| entry.op.is_lasting());
+        self.entries.iter_mut().for_each(|entry| entry.is_on_its_way = false);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chat_protocol::v2;
+
+    use super::*;
+
+    fn send(to: i64) -> Op {
+        Op::Send(v2::Send { to_user: Some(to), ..v2::Send::default() })
+    }
+
+    fn writes(outbox: &mut Outbox) -> Vec<i64> {
+        std::iter::from_fn(|| outbox.next_to_write().map(|(id, _)| id)).collect()
+    }
+
+    #[test]
+    fn requests_are_written_in_order_and_not_too_many_at_a_time() {
+        let mut outbox = Outbox::new(10, 2);
+        let ids: Vec<_> = (0..4).map(|to| outbox.put(send(to)).unwrap()).collect();
+        assert_eq!(writes(&mut outbox), ids[..2]);
+        assert!(outbox.settle(ids[1]).is_some());
+        assert_eq!(writes(&mut outbox), [ids[2]]);
+        assert!(outbox.settle(ids[1]).is_none());
+        assert_eq!(outbox.len(), 3);
+    }
+
+    #[test]
+    fn a_broken_connection_has_everything_lasting_written_again_in_order() {
+        let mut outbox = Outbox::new(10, 8);
+        let first = outbox.put(send(1)).unwrap();
+        outbox.put(Op::Ping(v2::Ping {})).unwrap();
+        let last = outbox.put(send(2)).unwrap();
+        writes(&mut outbox);
+        outbox.disconnected();
+        assert_eq!(writes(&mut outbox), [first, last]);
+    }
+
+    #[test]
+    fn what_is_to_be_tried_again_keeps_its_place() {
+        let mut outbox = Outbox::new(10, 1);
+        let first = outbox.put(send(1)).unwrap();
+        outbox.put(send(2)).unwrap();
+        assert_eq!(writes(&mut outbox), [first]);
+        assert!(outbox.again(first));
+        assert!(!outbox.again(99));
+        assert_eq!(writes(&mut outbox), [first]);
+    }
+
+    #[test]
+    fn a_full_outbox_takes_no_more() {
+        let mut outbox = Outbox::new(1, 1);
+        assert!(outbox.put(send(1)).is_some());
+        assert!(outbox.put(send(2)).is_none());
+    }
+}

@@ -1,0 +1,134 @@
+//! One connection of the v2 stream: typed frames in, requests out, pings answered underneath.
+
+use std::collections::VecDeque;
+
+use chat_protocol::v2::ServerFrame;
+use chat_websocket::{Incoming, Opcode};
+use serde::Deserialize;
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use super::Op;
+use crate::handshake::{Entrance, upgrade_v2};
+use crate::wire::Wire;
+use crate::{Error, ServerUrl};
+
+/// What came from the server.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Received {
+    /// A frame.
+    Frame(ServerFrame),
+    /// A frame of a kind that this client does not know, by its `type`.
+    Unknown(String),
+    /// The server closed the stream; nothing follows.
+    Closed {
+        /// Its code; 1005 if it gave none.
+        code: u16,
+        /// Its reason.
+        reason: String,
+    },
+}
+
+/// An open stream. Every method that waits may be dropped half-way and called again.
+pub struct V2Stream {
+    wire: Wire,
+    received: VecDeque<Result<Received, Error>>,
+    heard: Instant,
+}
+
+impl V2Stream {
+    /// Connects and upgrades. The server's first frame is `hello`.
+    pub async fn connect(url: &ServerUrl, entrance: &Entrance) -> Result<Self, Error> {
+        let socket = TcpStream::connect(url.authority()).await?;
+        let (socket, mut early) = upgrade_v2(socket, url, entrance).await?;
+        let mut stream = Self { wire: Wire::new(socket), received: VecDeque::new(), heard: Instant::now() };
+        let received = &mut stream.received;
+        stream.wire.take(&mut early, |incoming| received.extend(understood(incoming)))?;
+        Ok(stream)
+    }
+
+    /// Takes a request to be written with the next call that waits.
+    pub fn queue(&mut self, id: i64, op: &Op) {
+        self.wire.queue(Opcode::Text, op.frame(id).as_bytes());
+    }
+
+    /// When the server last gave a sign of life.
+    pub fn heard(&self) -> Instant {
+        self.heard
+    }
+
+    /// Waits for the next frame, and writes what is queued meanwhile.
+    pub async fn next(&mut self) -> Result<Received, Error> {
+        loop {
+            if let Some(received) = self.received.pop_front() {
+                return received;
+            }
+            let received = &mut self.received;
+            self.wire.read(|incoming| received.extend(understood(incoming))).await?;
+            self.heard = Instant::now();
+        }
+    }
+}
+
+fn understood(incoming: Incoming<'_>) -> Option<Result<Received, Error>> {
+    match incoming {
+        Incoming::Text(text) => Some(parsed(text)),
+        Incoming::Close { code, reason } => {
+            Some(Ok(Received::Closed { code: code.unwrap_or(1005), reason: reason.to_owned() }))
+        }
+        Incoming::Ping(_) | Incoming::Pong(_) | Incoming::Binary(_) => None,
+    }
+}
+
+/// A newer server may send kinds of frames that are not known here; a frame of a known kind has to be whole.
+fn parsed(text: &str) -> Result<Received, Error> {
+    #[derive(Deserialize)]
+    struct Head {
+        #[serde(rename = "type")]
+        kind: String,
+    }
+    let error = match serde_json::from_str(text) {
+        Ok(frame) => return Ok(Received::Frame(frame)),
+        Err(error) => error,
+    };
+    match serde_json::from_str::<Head>(text) {
+        Ok(head) if error.to_string().starts_with("unknown variant") => Ok(Received::Unknown(head.kind)),
+        _ => Err(Error::Unexpected(format!("{error} in {text:.200}"))),
+    }
+}
+
+/// The place in the log that a frame names, if it names one.
+pub fn cursor_of(frame: &ServerFrame) -> Option<&str> {
+    match frame {
+        ServerFrame::Hello(hello) => Some(&hello.cursor),
+        ServerFrame::Message(message) => Some(&message.cursor),
+        ServerFrame::Append(append) => Some(&append.cursor),
+        ServerFrame::Conversation(conversation) => Some(&conversation.cursor),
+        ServerFrame::Receipt(receipt) => Some(&receipt.cursor),
+        ServerFrame::Hidden(hidden) => Some(&hidden.cursor),
+        ServerFrame::Saved(saved) => Some(&saved.cursor),
+        ServerFrame::Live(at) | ServerFrame::Resync(at) => Some(&at.cursor),
+        ServerFrame::Typing(_)
+        | ServerFrame::Presence(_)
+        | ServerFrame::Ack(_)
+        | ServerFrame::Error(_)
+        | ServerFrame::Pong(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_understood_unknown_or_broken() {
+        let live = parsed(r#"{"type":"live","cursor":"c-1","new_field":1}"#).unwrap();
+        let Received::Frame(frame) = live else { panic!("{live:?}") };
+        assert_eq!(cursor_of(&frame), Some("c-1"));
+        assert_eq!(parsed(r#"{"type":"parade","cursor":"c"}"#).unwrap(), Received::Unknown("parade".into()));
+        for broken in [r#"{"type":"live"}"#, r#"{"cursor":"c"}"#, "[]", "live", r#"{"type":"live","cursor":"#]
+        {
+            assert!(parsed(broken).is_err(), "{broken}");
+        }
+    }
+}

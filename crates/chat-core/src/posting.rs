@@ -1,0 +1,271 @@
+//! What may be posted: the commands, and the rules that turn one into a message ready to be stored. Pure.
+
+use crate::Limits;
+use crate::error::{Error, Result};
+use crate::ids::{ConversationId, MessageId, UserId};
+use crate::messages::{Forwarded, Media, Mentions, Message, MessageKind, Recipient, Streaming};
+use crate::time::Timestamp;
+
+/// Where a client wants a message to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Destination {
+    /// To a user or a group.
+    To(Recipient),
+    /// Into a conversation that is there.
+    Conversation(ConversationId),
+}
+
+impl From<Recipient> for Destination {
+    fn from(recipient: Recipient) -> Self {
+        Self::To(recipient)
+    }
+}
+
+/// What a message says and shows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Body {
+    /// Text; may be empty when there is media.
+    pub content: String,
+    /// What is attached; may be empty when there is text.
+    pub media: Vec<Media>,
+    /// The message it answers.
+    pub reply_to: Option<MessageId>,
+    /// The root of the thread it belongs to.
+    pub thread: Option<MessageId>,
+    /// Whom it calls upon.
+    pub mentions: Mentions,
+    /// A JSON object of the application's own.
+    pub custom: Option<String>,
+}
+
+/// What a client asks to have posted.
+#[derive(Debug, Clone)]
+pub struct PostMessage {
+    /// To whom.
+    pub to: Destination,
+    /// What it is, where the sender says so.
+    pub kind: Option<MessageKind>,
+    /// What it says.
+    pub body: Body,
+    /// Whether it will grow while it is written.
+    pub streaming: bool,
+    /// The sender's key: two posts with one key make one message, forever (promise 2).
+    pub client_msg_id: Option<String>,
+}
+
+impl PostMessage {
+    /// A message of text, media or both, and nothing else.
+    pub fn plain(to: impl Into<Destination>, content: String, media_url: String) -> Self {
+        let media = if media_url.is_empty() {
+            Vec::new()
+        } else {
+            vec![Media { url: media_url, ..Media::default() }]
+        };
+        let body = Body { content, media, ..Body::default() };
+        Self { to: to.into(), kind: None, body, streaming: false, client_msg_id: None }
+    }
+}
+
+/// A message that is to be posted once more, elsewhere.
+#[derive(Debug, Clone)]
+pub struct Forward {
+    /// To whom.
+    pub to: Destination,
+    /// Which message.
+    pub message: MessageId,
+    /// The sender's key, as for [`PostMessage`].
+    pub client_msg_id: Option<String>,
+}
+
+/// A checked message, ready to be stored.
+#[derive(Debug, Clone)]
+pub struct NewMessage {
+    /// Who wrote it.
+    pub sender: UserId,
+    /// To whom.
+    pub to: Destination,
+    /// What it mainly is.
+    pub kind: MessageKind,
+    /// What it says.
+    pub body: Body,
+    /// Where it comes from, where it is forwarded.
+    pub forwarded: Option<Forwarded>,
+    /// Whether it will grow while it is written.
+    pub streaming: Option<Streaming>,
+    /// The sender's key, if any.
+    pub client_msg_id: Option<String>,
+    /// When the server accepted it.
+    pub at: Timestamp,
+}
+
+/// Checks a post against the rules and bounds.
+pub(crate) fn checked(
+    sender: UserId,
+    command: PostMessage,
+    limits: &Limits,
+    at: Timestamp,
+) -> Result<NewMessage> {
+    not_to_oneself(sender, command.to)?;
+    let PostMessage { to, kind, mut body, streaming, client_msg_id } = command;
+    let says_nothing = body.content.trim().is_empty() && body.media.is_empty();
+    if says_nothing && !streaming {
+        return Err(Error::invalid("content", "or media_url must be given"));
+    }
+    check_body(&body, limits)?;
+    check_key(client_msg_id.as_deref(), limits)?;
+    body.mentions.users.sort_unstable();
+    body.mentions.users.dedup();
+    let kind = kind.unwrap_or_else(|| MessageKind::implied(&body.media));
+    let streaming = streaming.then_some(Streaming::Growing);
+    Ok(NewMessage { sender, to, kind, body, forwarded: None, streaming, client_msg_id, at })
+}
+
+/// The message that forwarding another one makes. Whom that one called upon is not called again.
+pub(crate) fn forwarded(
+    sender: UserId,
+    command: Forward,
+    original: Message,
+    at: Timestamp,
+) -> Result<NewMessage> {
+    not_to_oneself(sender, command.to)?;
+    if original.deleted_at.is_some() {
+        return Err(deleted());
+    }
+    if original.streaming == Some(Streaming::Growing) {
+        return Err(Error::conflict(
+            "still_growing",
+            "This message is still being written; forward it later",
+        ));
+    }
+    let first = Forwarded { message: original.id, sender: original.sender };
+    let Message { kind, content, media, custom, forwarded, .. } = original;
+    let body = Body { content, media, custom, ..Body::default() };
+    let forwarded = Some(forwarded.unwrap_or(first));
+    let Forward { to, client_msg_id, .. } = command;
+    Ok(NewMessage { sender, to, kind, body, forwarded, streaming: None, client_msg_id, at })
+}
+
+/// The refusal of whatever would change a deleted message.
+pub fn deleted() -> Error {
+    Error::conflict("message_deleted", "This message is deleted")
+}
+
+/// Checks a text that replaces a message's: it may not become empty unless there is media.
+pub(crate) fn check_content(content: &str, limits: &Limits) -> Result<()> {
+    at_most("content", content, limits.content_bytes)
+}
+
+fn not_to_oneself(sender: UserId, to: Destination) -> Result<()> {
+    if to == Destination::To(Recipient::User(sender)) { Err(Error::Yourself) } else { Ok(()) }
+}
+
+fn check_body(body: &Body, limits: &Limits) -> Result<()> {
+    check_content(&body.content, limits)?;
+    if body.media.len() > limits.media {
+        return Err(Error::invalid("media", format!("must have at most {} entries", limits.media)));
+    }
+    body.media.iter().try_for_each(|media| check_media(media, limits))?;
+    if body.mentions.users.len() > limits.mentions {
+        return Err(Error::invalid("mentions", format!("must have at most {} entries", limits.mentions)));
+    }
+    match &body.custom {
+        Some(custom) => at_most("custom", custom, limits.custom_bytes),
+        None => Ok(()),
+    }
+}
+
+fn check_media(media: &Media, limits: &Limits) -> Result<()> {
+    if media.url.is_empty() {
+        return Err(Error::invalid("media_url", "must not be empty"));
+    }
+    at_most("media_url", &media.url, limits.media_url_bytes)?;
+    if media.url.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Err(Error::invalid("media_url", "must not contain spaces or control characters"));
+    }
+    if media.kind == Some(MessageKind::Text) {
+        return Err(Error::invalid("media", "must be of type image, video, audio or file"));
+    }
+    at_most("media", media.name.as_deref().unwrap_or_default(), limits.media_name_bytes)
+}
+
+fn check_key(key: Option<&str>, limits: &Limits) -> Result<()> {
+    match key {
+        Some("") => Err(Error::invalid("client_msg_id", "must not be empty")),
+        Some(key) => at_most("client_msg_id", key, limits.client_msg_id_bytes),
+        None => Ok(()),
+    }
+}
+
+fn at_most(field: &'static str, text: &str, bytes: usize) -> Result<()> {
+    if text.len() <= bytes {
+        Ok(())
+    } else {
+        Err(Error::invalid(field, format!("must be at most {bytes} bytes")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::GroupId;
+
+    fn command(content: &str, media_url: &str) -> PostMessage {
+        PostMessage::plain(Recipient::User(UserId(2)), content.into(), media_url.into())
+    }
+
+    fn check(command: &PostMessage) -> Result<NewMessage> {
+        checked(UserId(1), command.clone(), &Limits::default(), Timestamp(0))
+    }
+
+    fn field_refused(command: &PostMessage) -> Option<&'static str> {
+        match check(command) {
+            Err(Error::Invalid { field, .. }) => Some(field),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_message_needs_text_or_media() {
+        assert_eq!(field_refused(&command("", "")), Some("content"));
+        assert_eq!(field_refused(&command(" \n\t", "")), Some("content"));
+        assert_eq!(field_refused(&command("hi", "")), None);
+        assert_eq!(field_refused(&command("", "https://example.com/a.png")), None);
+        let growing = PostMessage { streaming: true, ..command("", "") };
+        assert_eq!(check(&growing).unwrap().streaming, Some(Streaming::Growing));
+    }
+
+    #[test]
+    fn every_field_is_bounded() {
+        assert_eq!(field_refused(&command(&"x".repeat(16 * 1024), "")), None);
+        assert_eq!(field_refused(&command(&"x".repeat(16 * 1024 + 1), "")), Some("content"));
+        assert_eq!(field_refused(&command("", &"x".repeat(2049))), Some("media_url"));
+        assert_eq!(field_refused(&command("hi", "a b")), Some("media_url"));
+        let keyed = |key: &str| PostMessage { client_msg_id: Some(key.into()), ..command("hi", "") };
+        assert_eq!(field_refused(&keyed("")), Some("client_msg_id"));
+        assert_eq!(field_refused(&keyed(&"k".repeat(129))), Some("client_msg_id"));
+        assert_eq!(field_refused(&keyed("k")), None);
+    }
+
+    #[test]
+    fn lists_are_bounded_and_mentions_count_once() {
+        let with = |body: Body| PostMessage { body, ..command("hi", "") };
+        let picture = Media { url: "https://example.com/a.png".into(), ..Media::default() };
+        let many = Body { media: vec![picture; 11], ..Body::default() };
+        assert_eq!(field_refused(&with(many)), Some("media"));
+        let users = vec![UserId(3), UserId(2), UserId(3)];
+        let body = Body { content: "hi".into(), mentions: Mentions { users, all: false }, ..Body::default() };
+        assert_eq!(check(&with(body)).unwrap().body.mentions.users, [UserId(2), UserId(3)]);
+        let custom = Some(format!("{{\"a\":\"{}\"}}", "x".repeat(4096)));
+        let body = Body { content: "hi".into(), custom, ..Body::default() };
+        assert_eq!(field_refused(&with(body)), Some("custom"));
+    }
+
+    #[test]
+    fn nobody_writes_to_oneself_but_a_group_may_have_the_same_number() {
+        let mut own = command("hi", "");
+        own.to = Recipient::User(UserId(1)).into();
+        assert!(matches!(check(&own), Err(Error::Yourself)));
+        own.to = Recipient::Group(GroupId(1)).into();
+        assert!(check(&own).is_ok());
+    }
+}

@@ -1,0 +1,142 @@
+//! The frames of the document: which there are, and what is in each.
+
+use chat_protocol::v2::{self, ServerFrame};
+use chat_protocol::{v1, v2::Id};
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+use super::schemas::Schemas;
+
+/// Longest `id` of a client's own, in characters.
+const ID_CHARS: usize = 64;
+
+/// A kind of frame.
+pub(super) struct Frame {
+    /// Its `op` or `type`, or what it is called where it has none of its own.
+    pub(super) name: String,
+    /// Its name in the document: some words are both an `op` and a `type`.
+    pub(super) key: String,
+    /// What it is, in words.
+    pub(super) summary: Value,
+}
+
+/// All frames, and what is in them.
+#[derive(Default)]
+pub(super) struct Frames {
+    messages: Map<String, Value>,
+    schemas: Schemas,
+}
+
+impl Frames {
+    /// What a v2 client may say.
+    pub(super) fn client_v2(&mut self) -> Vec<Frame> {
+        vec![
+            self.op::<v2::Auth>("auth", "Who the client is, where nothing before the first frame said so."),
+            self.op::<v2::Send>("send", "Sends a message, to exactly one of the three."),
+            self.op::<v2::Forward>("forward", "Sends a message once more, to exactly one of the three."),
+            self.op::<v2::Edit>("edit", "Replaces a message's text; for its author."),
+            self.op::<v2::Delete>("delete", "Deletes a message."),
+            self.op::<v2::React>("react", "Reacts to a message."),
+            self.op::<v2::React>("unreact", "Takes a reaction back."),
+            self.op::<v2::OfMessage>("pin", "Pins a message."),
+            self.op::<v2::OfMessage>("unpin", "Takes a pin away."),
+            self.op::<v2::OfMessage>("save", "Keeps a message for later."),
+            self.op::<v2::OfMessage>("unsave", "No longer keeps a message."),
+            self.op::<v2::Append>("append", "Adds a piece to a message that is being written."),
+            self.op::<v2::Finish>("finish", "Ends a message that was being written."),
+            self.op::<v2::Pointer>("delivered", "The client has everything up to here."),
+            self.op::<v2::Pointer>("read", "The user has read everything up to here."),
+            self.op::<v2::TypingIn>("typing", "The user is typing."),
+            self.op::<v2::SetPresence>("presence", "How the user wants to be seen."),
+            self.op::<v2::View>("view", "What is on the screen: whose presence the client wants to know."),
+            self.op::<v2::Ping>("ping", "Asks for a sign of life."),
+        ]
+    }
+
+    /// What the server tells a v2 client; told apart by `type`.
+    pub(super) fn server_v2(&mut self) -> Vec<Frame> {
+        let all = self.schemas.learn::<ServerFrame>();
+        let variants = all["oneOf"].as_array().into_iter().flatten();
+        variants.map(|variant| self.told(variant)).collect()
+    }
+
+    /// What a v1 client may say as a JSON object.
+    pub(super) fn client_v1(&mut self) -> Vec<Frame> {
+        let object = self.schemas.of::<v1::ClientFrame>();
+        let text = json!({ "type": "string", "description": "Any text that is no JSON object." });
+        vec![
+            self.frame(
+                "object",
+                "do_v1_object",
+                json!("Sends, chooses the recipient, or says that one types."),
+                object,
+            ),
+            self.frame("text", "do_v1_text", json!("A message to the recipient that was chosen."), text),
+        ]
+    }
+
+    /// What the server tells a v1 client.
+    pub(super) fn server_v1(&mut self) -> Vec<Frame> {
+        let mut message = self.schemas.of::<v1::MessageFrame>();
+        message["properties"]["type"]["enum"] =
+            json!(["text", "image", "video", "audio", "file", "group_message", "system", "typing"]);
+        let mut error = self.schemas.of::<v1::ErrorFrame>();
+        error["properties"]["type"]["const"] = json!("error");
+        vec![
+            self.frame("message", "tell_v1_message", json!("A message or a notice."), message),
+            self.frame("error", "tell_v1_error", json!("What the client said was wrong."), error),
+        ]
+    }
+
+    /// The document's messages.
+    pub(super) fn messages(&self) -> Value {
+        self.messages.clone().into()
+    }
+
+    /// What they refer to.
+    pub(super) fn schemas(self) -> Map<String, Value> {
+        self.schemas.used()
+    }
+
+    fn op<T: ToSchema>(&mut self, op: &str, summary: &str) -> Frame {
+        let mut schema = self.schemas.of::<T>();
+        let mut id = self.schemas.of::<Id>();
+        if let Some(text) = id["oneOf"].as_array_mut().and_then(|kinds| kinds.last_mut()) {
+            text["maxLength"] = json!(ID_CHARS);
+        }
+        id["description"] = json!("Of the client's choosing; the answer repeats it.");
+        add_member(&mut schema, "id", id, op != "auth");
+        add_member(&mut schema, "op", json!({ "type": "string", "const": op }), true);
+        if op == "delivered" {
+            schema["properties"].as_object_mut().map(|members| members.remove("thread_id"));
+        }
+        self.frame(op, &format!("do_{op}"), json!(summary), schema)
+    }
+
+    fn told(&mut self, variant: &Value) -> Frame {
+        let mut schema = self.schemas.finished(variant);
+        let tag = schema["properties"]["type"]["enum"][0].take();
+        schema["properties"]["type"] = json!({ "type": "string", "const": tag });
+        let name = tag.as_str().unwrap_or_default().to_owned();
+        self.frame(&name, &format!("tell_{name}"), variant["description"].clone(), schema)
+    }
+
+    fn frame(&mut self, name: &str, key: &str, summary: Value, payload: Value) -> Frame {
+        let mut message = json!({ "name": name, "summary": summary, "payload": payload });
+        if message["payload"]["properties"]["id"].is_object() {
+            message["correlationId"] = json!({ "location": "$message.payload#/id" });
+        }
+        self.messages.insert(key.into(), message);
+        Frame { name: name.into(), key: key.into(), summary }
+    }
+}
+
+fn add_member(schema: &mut Value, name: &str, member: Value, required: bool) {
+    schema["properties"][name] = member;
+    if required {
+        match schema["required"].as_array_mut() {
+            Some(there) => there.insert(0, json!(name)),
+            None => schema["required"] = json!([name]),
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Ending access: logging out, and changing the password.
+
+use axum::Json;
+use axum::extract::State;
+use chat_protocol::rest;
+
+use super::extract::{Body, OptionalBody};
+use super::problem::Problem;
+use super::refusals::{Any, BodyRefused, Unauthenticated};
+use crate::App;
+use crate::auth::{Bearer, Caller};
+
+/// Logs out: ends the token that is sent, or with `everywhere` all of the caller's. Streams that were opened with it end
+/// within a second.
+#[utoipa::path(post, path = "/v1/users/logout", tag = "accounts", security(("bearer" = [])),
+    request_body(content = Option<rest::LogoutRequest>, content_type = "application/json"), responses(
+    (status = 200, body = rest::Done), Unauthenticated, Any, BodyRefused,
+))]
+pub(super) async fn log_out(
+    Bearer(granted): Bearer,
+    State(app): State<App>,
+    OptionalBody(request): OptionalBody<rest::LogoutRequest>,
+) -> Result<Json<rest::Done>, Problem> {
+    if request.everywhere {
+        app.chat.log_out_everywhere(granted.user).await?;
+    } else {
+        app.chat.log_out(granted.user, granted.fingerprint, granted.expires_at).await?;
+    }
+    Ok(Json(rest::Done { message: "Logged out successfully".into() }))
+}
+
+/// Changes the caller's password, for who knows the present one. All tokens end; the answer has a new one.
+#[utoipa::path(post, path = "/v1/users/password", tag = "accounts", security(("bearer" = [])),
+    request_body = rest::ChangePasswordRequest, responses(
+    (status = 200, body = rest::PasswordChanged),
+    (status = 401, description = "Without a valid token, or the present password is another",
+     body = chat_protocol::problem::Problem, content_type = "application/problem+json"),
+    Any, BodyRefused,
+))]
+pub(super) async fn change_password(
+    Caller(caller): Caller,
+    State(app): State<App>,
+    Body(request): Body<rest::ChangePasswordRequest>,
+) -> Result<Json<rest::PasswordChanged>, Problem> {
+    let rest::ChangePasswordRequest { old_password, new_password } = request;
+    app.chat.change_password(caller, old_password, new_password).await?;
+    let (token, _) = app.auth.issue(caller).await?;
+    Ok(Json(rest::PasswordChanged { message: "Password changed successfully".into(), token }))
+}

@@ -1,0 +1,150 @@
+//! Changing a message after it was sent: editing, deleting, pinning.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use chat_core::ids::{ConversationId, MessageId, UserId};
+use chat_core::messages::{DEFAULT_PAGE, MAX_PAGE};
+use chat_protocol::message::{EditRequest, Message, Version};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::extract::{Body, Params, PathId, limit};
+use super::problem::Problem;
+use super::refusals::{Any, BodyRefused, DoesNotFit, MayNot, NotTheCallers, Unauthenticated};
+use crate::auth::Caller;
+use crate::{App, wire};
+
+/// Replaces a message's text; for its author.
+#[utoipa::path(patch, path = "/v1/messages/{id}", tag = "messages", security(("bearer" = [])),
+    params(("id" = i64, Path, minimum = 1)), request_body = EditRequest, responses(
+    (status = 200, body = Message), Unauthenticated, MayNot, NotTheCallers, DoesNotFit, Any, BodyRefused,
+))]
+pub(super) async fn edit(
+    Caller(caller): Caller,
+    State(app): State<App>,
+    PathId(message): PathId,
+    Body(request): Body<EditRequest>,
+) -> Result<Json<Message>, Problem> {
+    let message = app.chat.edit(caller, MessageId(message), request.content).await?;
+    Ok(Json(wire::message(&message, caller)))
+}
+
+/// For whom a message is deleted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Scope {
+    /// For all members.
+    #[default]
+    Everyone,
+    /// For the caller alone.
+    Me,
+}
+
+/// For whom.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct DeleteParams {
+    /// For everyone unless it says `me`.
+    #[param(inline)]
+    r#for: Option<Scope>,
+}
+
+/// Deletes a message, for everyone (its author, and in a group its owner and admins) or for the caller alone.
+#[utoipa::path(delete, path = "/v1/messages/{id}", tag = "messages", security(("bearer" = [])),
+    params(("id" = i64, Path, minimum = 1), DeleteParams), responses(
+    (status = 200, description = "Deleted for everyone: what is left of it", body = Message),
+    (status = 204, description = "Deleted for the caller"), Unauthenticated, MayNot, NotTheCallers, Any,
+))]
+pub(super) async fn delete(
+    Caller(caller): Caller,
+    State(app): State<App>,
+    PathId(message): PathId,
+    Params(params): Params<DeleteParams>,
+) -> Result<Response, Problem> {
+    match params.r#for.unwrap_or_default() {
+        Scope::Everyone => {
+            let message = app.chat.delete(caller, MessageId(message)).await?;
+            Ok(Json(wire::message(&message, caller)).into_response())
+        }
+        Scope::Me => {
+            app.chat.hide(caller, MessageId(message)).await?;
+            Ok(StatusCode::NO_CONTENT.into_response())
+        }
+    }
+}
+
+/// The texts that a message had before, oldest first; for members of its conversation.
+#[utoipa::path(get, path = "/v1/messages/{id}/versions", tag = "messages", security(("bearer" = [])),
+    params(("id" = i64, Path, minimum = 1)), responses(
+    (status = 200, body = Vec<Version>), Unauthenticated, NotTheCallers, Any,
+))]
+pub(super) async fn versions(
+    Caller(caller): Caller,
+    State(app): State<App>,
+    PathId(message): PathId,
+) -> Result<Json<Vec<Version>>, Problem> {
+    let versions = app.chat.versions(caller, MessageId(message)).await?;
+    let version = |version: chat_core::edits::Version| Version {
+        content: version.content,
+        since: wire::time(version.since),
+    };
+    Ok(Json(versions.into_iter().map(version).collect()))
+}
+
+/// Pins a message in its conversation, for all members to see.
+#[utoipa::path(put, path = "/v1/messages/{id}/pin", tag = "messages", security(("bearer" = [])),
+    params(("id" = i64, Path, minimum = 1)), responses(
+    (status = 200, body = Message), Unauthenticated, MayNot, NotTheCallers, DoesNotFit, Any,
+))]
+pub(super) async fn pin(
+    Caller(caller): Caller,
+    State(app): State<App>,
+    PathId(message): PathId,
+) -> Result<Json<Message>, Problem> {
+    set_pin(&app, caller, message, true).await
+}
+
+/// Takes a pin away.
+#[utoipa::path(delete, path = "/v1/messages/{id}/pin", tag = "messages", security(("bearer" = [])),
+    params(("id" = i64, Path, minimum = 1)), responses(
+    (status = 200, body = Message), Unauthenticated, MayNot, NotTheCallers, DoesNotFit, Any,
+))]
+pub(super) async fn unpin(
+    Caller(caller): Caller,
+    State(app): State<App>,
+    PathId(message): PathId,
+) -> Result<Json<Message>, Problem> {
+    set_pin(&app, caller, message, false).await
+}
+
+async fn set_pin(app: &App, caller: UserId, message: i64, pinned: bool) -> Result<Json<Message>, Problem> {
+    let message = app.chat.pin(caller, MessageId(message), pinned).await?;
+    Ok(Json(wire::message(&message, caller)))
+}
+
+/// How many pinned messages.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PinParams {
+    /// At most so many (1 to 200).
+    #[param(minimum = 1, default = 50)]
+    limit: Option<i64>,
+}
+
+/// The pinned messages of a conversation, the last pinned first; for members.
+#[utoipa::path(get, path = "/v1/conversations/{id}/pins", tag = "conversations", security(("bearer" = [])),
+    params(("id" = i64, Path, minimum = 1), PinParams), responses(
+    (status = 200, body = Vec<Message>), Unauthenticated, NotTheCallers, Any,
+))]
+pub(super) async fn pins(
+    Caller(caller): Caller,
+    State(app): State<App>,
+    PathId(id): PathId,
+    Params(params): Params<PinParams>,
+) -> Result<Json<Vec<Message>>, Problem> {
+    let limit = limit(params.limit, DEFAULT_PAGE, MAX_PAGE)?;
+    let pinned = app.chat.pinned(caller, ConversationId(id), limit).await?;
+    Ok(Json(wire::messages(&pinned, caller)))
+}

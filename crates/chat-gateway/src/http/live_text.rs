@@ -1,0 +1,44 @@
+//! Text that is shown while it is being written.
+
+use axum::Json;
+use axum::extract::State;
+use chat_core::ids::MessageId;
+use chat_protocol::message::{AppendRequest, Appended, FinishRequest, Message};
+
+use super::extract::{Body, PathId};
+use super::problem::Problem;
+use super::refusals::{Any, BodyRefused, DoesNotFit, MayNot, NotTheCallers, Unauthenticated};
+use crate::auth::Caller;
+use crate::{App, commands, wire};
+
+/// Adds a piece to a message that was sent with `streaming`; for its author. A piece that is there already is
+/// answered once more, one with a wrong offset is refused with `offset_mismatch`.
+#[utoipa::path(post, path = "/v1/messages/{id}/append", tag = "messages", security(("bearer" = [])),
+    params(("id" = i64, Path, minimum = 1)), request_body = AppendRequest, responses(
+    (status = 200, body = Appended), Unauthenticated, MayNot, NotTheCallers, DoesNotFit, Any, BodyRefused,
+))]
+pub(super) async fn append(
+    Caller(caller): Caller,
+    State(app): State<App>,
+    PathId(message): PathId,
+    Body(request): Body<AppendRequest>,
+) -> Result<Json<Appended>, Problem> {
+    let appended = app.chat.append(caller, MessageId(message), commands::piece(request)).await?;
+    let chat_core::live_text::Appended { message, rev, length, .. } = appended;
+    Ok(Json(Appended { message_id: message.0, rev: rev.0, length }))
+}
+
+/// Ends a message that was sent with `streaming`; for its author.
+#[utoipa::path(post, path = "/v1/messages/{id}/finish", tag = "messages", security(("bearer" = [])),
+    params(("id" = i64, Path, minimum = 1)), request_body = FinishRequest, responses(
+    (status = 200, body = Message), Unauthenticated, MayNot, NotTheCallers, DoesNotFit, Any, BodyRefused,
+))]
+pub(super) async fn finish(
+    Caller(caller): Caller,
+    State(app): State<App>,
+    PathId(message): PathId,
+    Body(request): Body<FinishRequest>,
+) -> Result<Json<Message>, Problem> {
+    let message = app.chat.finish(caller, MessageId(message), commands::ending(request)).await?;
+    Ok(Json(wire::message(&message, caller)))
+}

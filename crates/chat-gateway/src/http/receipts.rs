@@ -1,0 +1,101 @@
+//! How far the caller and the other members have come, in conversations and in threads.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use chat_core::ids::{ConversationId, MessageId, Seq, UserId};
+use chat_protocol::conversation::{DeliveredRequest, MemberReceipt, ReadRequest};
+use chat_protocol::message::Thread;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::extract::{Body, Params, PathId, limit};
+use super::problem::Problem;
+use super::refusals::{Any, BodyRefused, NotTheCallers, Unauthenticated};
+use crate::auth::Caller;
+use crate::{App, commands, wire};
+
+/// Most members in one page of receipts.
+const MAX_RECEIPTS: u16 = 1000;
+
+/// The caller has read everything up to a message; with `thread_id`, in that thread.
+#[utoipa::path(post, path = "/v1/conversations/{id}/read", tag = "conversations", security(("bearer" = [])),
+    params(("id" = i64, Path, minimum = 1)), request_body = ReadRequest, responses(
+    (status = 204, description = "It is noted"), Unauthenticated, NotTheCallers, Any, BodyRefused,
+))]
+pub(super) async fn read(
+    Caller(caller): Caller,
+    State(app): State<App>,
+    PathId(id): PathId,
+    Body(request): Body<ReadRequest>,
+) -> Result<StatusCode, Problem> {
+    let (conversation, seq) = (ConversationId(id), Seq(request.seq));
+    match commands::message_id(request.thread_id, "thread_id")? {
+        Some(root) => app.chat.read_thread(caller, conversation, root, seq).await?,
+        None => app.chat.read(caller, conversation, seq).await?,
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A client of the caller has everything up to a message.
+#[utoipa::path(post, path = "/v1/conversations/{id}/delivered", tag = "conversations", security(("bearer" = [])),
+    params(("id" = i64, Path, minimum = 1)), request_body = DeliveredRequest, responses(
+    (status = 204, description = "It is noted"), Unauthenticated, NotTheCallers, Any, BodyRefused,
+))]
+pub(super) async fn delivered(
+    Caller(caller): Caller,
+    State(app): State<App>,
+    PathId(id): PathId,
+    Body(request): Body<DeliveredRequest>,
+) -> Result<StatusCode, Problem> {
+    app.chat.delivered(caller, ConversationId(id), Seq(request.seq)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Which members, and how many.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ReceiptParams {
+    /// Only members with a larger id.
+    after_id: Option<i64>,
+    /// At most so many (1 to 1000).
+    #[param(minimum = 1, default = 1000)]
+    limit: Option<i64>,
+}
+
+/// How far each member has come, in the order of their ids; for members.
+#[utoipa::path(get, path = "/v1/conversations/{id}/receipts", tag = "conversations", security(("bearer" = [])),
+    params(("id" = i64, Path, minimum = 1), ReceiptParams), responses(
+    (status = 200, body = Vec<MemberReceipt>), Unauthenticated, NotTheCallers, Any,
+))]
+pub(super) async fn receipts(
+    Caller(caller): Caller,
+    State(app): State<App>,
+    PathId(id): PathId,
+    Params(params): Params<ReceiptParams>,
+) -> Result<Json<Vec<MemberReceipt>>, Problem> {
+    let limit = limit(params.limit, MAX_RECEIPTS, MAX_RECEIPTS)?;
+    let after = UserId(params.after_id.unwrap_or(0));
+    let receipts = app.chat.receipts(caller, ConversationId(id), after, limit).await?;
+    let receipt = |(user, pointers): (UserId, chat_core::receipts::Pointers)| MemberReceipt {
+        user_id: user.0,
+        delivered_seq: pointers.delivered.0,
+        read_seq: pointers.read.0,
+    };
+    Ok(Json(receipts.into_iter().map(receipt).collect()))
+}
+
+/// The thread below a message, as the caller sees it; its replies are in the conversation's messages with `thread_id`.
+#[utoipa::path(get, path = "/v1/messages/{id}/thread", tag = "messages", security(("bearer" = [])),
+    params(("id" = i64, Path, minimum = 1)), responses(
+    (status = 200, body = Thread), Unauthenticated, NotTheCallers, Any,
+))]
+pub(super) async fn thread(
+    Caller(caller): Caller,
+    State(app): State<App>,
+    PathId(root): PathId,
+) -> Result<Json<Thread>, Problem> {
+    let view = app.chat.thread(caller, MessageId(root)).await?;
+    let root = wire::message(&view.root, caller);
+    Ok(Json(Thread { root, read_seq: view.read.0, unread: view.unread }))
+}

@@ -1,0 +1,55 @@
+//! Messages that the caller keeps for later.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use chat_core::ids::MessageId;
+use chat_protocol::message::History;
+
+use super::extract::{Params, PathId};
+use super::messages::PageParams;
+use super::problem::Problem;
+use super::refusals::{Any, NotTheCallers, Unauthenticated};
+use crate::auth::Caller;
+use crate::{App, wire};
+
+/// Saves a message for the caller.
+#[utoipa::path(put, path = "/v1/messages/{id}/saved", tag = "messages", security(("bearer" = [])),
+    params(("id" = i64, Path, minimum = 1)), responses(
+    (status = 204, description = "It is saved"), Unauthenticated, NotTheCallers, Any,
+))]
+pub(super) async fn save(
+    Caller(caller): Caller,
+    State(app): State<App>,
+    PathId(message): PathId,
+) -> Result<StatusCode, Problem> {
+    app.chat.save(caller, MessageId(message), true).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// No longer saves a message.
+#[utoipa::path(delete, path = "/v1/messages/{id}/saved", tag = "messages", security(("bearer" = [])),
+    params(("id" = i64, Path, minimum = 1)), responses(
+    (status = 204, description = "It is not saved"), Unauthenticated, NotTheCallers, Any,
+))]
+pub(super) async fn unsave(
+    Caller(caller): Caller,
+    State(app): State<App>,
+    PathId(message): PathId,
+) -> Result<StatusCode, Problem> {
+    app.chat.save(caller, MessageId(message), false).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The messages that the caller has saved and may still see, the newest first.
+#[utoipa::path(get, path = "/v1/saved", tag = "messages", security(("bearer" = [])), params(PageParams), responses(
+    (status = 200, description = "Newest first", body = History), Unauthenticated, Any,
+))]
+pub(super) async fn saved(
+    Caller(caller): Caller,
+    State(app): State<App>,
+    Params(params): Params<PageParams>,
+) -> Result<Json<History>, Problem> {
+    let messages = app.chat.saved(caller, params.page()?).await?;
+    Ok(Json(wire::history(&messages, caller)))
+}

@@ -1,0 +1,96 @@
+//! Searching messages.
+
+use axum::Json;
+use axum::extract::State;
+use chat_core::ids::{ConversationId, MessageId, UserId};
+use chat_core::messages::DEFAULT_PAGE;
+use chat_core::search::{self, MAX_RESULTS, Search, parse_terms};
+use chat_core::time::Timestamp;
+use chat_protocol::message::History;
+use chat_protocol::time::Time;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::extract::{Params, limit};
+use super::problem::Problem;
+use super::refusals::{Any, Unauthenticated};
+use crate::auth::Caller;
+use crate::{App, commands, wire};
+
+/// The order of results.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Order {
+    /// The newest first.
+    #[default]
+    Newest,
+    /// The best match first.
+    Best,
+}
+
+/// What is looked for.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct SearchParams {
+    /// Words, all of which must be found; `"a phrase"`, `begin*`. May be left out beside one of the filters by
+    /// sender, conversation and media.
+    #[param(max_length = 256, example = "\"blue cheese\" mou*")]
+    q: Option<String>,
+    /// Only messages of this sender.
+    #[param(minimum = 1)]
+    sender_id: Option<i64>,
+    /// Only messages of this conversation.
+    #[param(minimum = 1)]
+    conversation_id: Option<i64>,
+    /// Only messages sent at or after this.
+    since: Option<Time>,
+    /// Only messages sent before this.
+    until: Option<Time>,
+    /// Only messages with (`true`) or without something attached.
+    has_media: Option<bool>,
+    /// Only messages with a smaller id: the next page of what is ordered by `newest`.
+    before_id: Option<i64>,
+    /// `newest` unless it says `best`.
+    #[param(inline)]
+    order: Option<Order>,
+    /// At most so many (1 to 100).
+    #[param(minimum = 1, default = 50)]
+    limit: Option<i64>,
+}
+
+impl SearchParams {
+    fn search(&self) -> Result<Search, Problem> {
+        Ok(Search {
+            terms: parse_terms(self.q.as_deref().unwrap_or_default())?,
+            sender: positive(self.sender_id, "sender_id")?.map(UserId),
+            conversation: positive(self.conversation_id, "conversation_id")?.map(ConversationId),
+            since: self.since.map(|time| Timestamp(time.0)),
+            until: self.until.map(|time| Timestamp(time.0)),
+            has_media: self.has_media,
+            before: self.before_id.map(MessageId),
+            order: match self.order.unwrap_or_default() {
+                Order::Newest => search::Order::Newest,
+                Order::Best => search::Order::Best,
+            },
+            limit: limit(self.limit, DEFAULT_PAGE, MAX_RESULTS)?,
+        })
+    }
+}
+
+fn positive(id: Option<i64>, field: &str) -> Result<Option<i64>, Problem> {
+    id.map(|id| commands::positive(id, field)).transpose()
+}
+
+/// Searches the messages that the caller may see. A message may be found about a second after it was sent.
+#[utoipa::path(get, path = "/v1/search", tag = "messages", security(("bearer" = [])), params(SearchParams), responses(
+    (status = 200, description = "In the order that was asked for, newest first unless told otherwise", body = History),
+    Unauthenticated, Any,
+))]
+pub(super) async fn search(
+    Caller(caller): Caller,
+    State(app): State<App>,
+    Params(params): Params<SearchParams>,
+) -> Result<Json<History>, Problem> {
+    let messages = app.chat.search(caller, params.search()?).await?;
+    Ok(Json(wire::history(&messages, caller)))
+}

@@ -1,0 +1,133 @@
+//! Sending messages: to a user, to a group, into a conversation, and once more elsewhere.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, StatusCode};
+use chat_core::ids::{ConversationId, GroupId, UserId};
+use chat_core::messages::{Posted, Recipient};
+use chat_core::posting::{Destination, PostMessage};
+use chat_protocol::message::{ForwardRequest, SendRequest, Sent};
+use utoipa::IntoParams;
+
+use super::extract::{Body, PathId};
+use super::problem::Problem;
+use super::refusals::{Any, BodyRefused, DoesNotFit, MayNot, NotTheCallers, OfGroup, Unauthenticated};
+use crate::auth::Caller;
+use crate::{App, commands, wire};
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// Sends a message to a user. When it is answered, the message is on disk.
+#[utoipa::path(post, path = "/v1/messages/p2p/{userID}", tag = "messages", security(("bearer" = [])),
+    params(("userID" = i64, Path, minimum = 1), IdempotencyKey), request_body = SendRequest, responses(
+    (status = 201, body = Sent), Unauthenticated, MayNot, NotTheCallers, DoesNotFit, Any, BodyRefused,
+))]
+pub(super) async fn send_to_user(
+    Caller(caller): Caller,
+    State(app): State<App>,
+    PathId(user): PathId,
+    headers: HeaderMap,
+    Body(request): Body<SendRequest>,
+) -> Result<(StatusCode, Json<Sent>), Problem> {
+    let command = command(Recipient::User(UserId(user)).into(), request, &headers)?;
+    let posted = app.chat.post(caller, command).await?;
+    Ok(sent(posted, "P2P message sent successfully"))
+}
+
+/// Sends a message to a group; for members. When it is answered, the message is on disk.
+#[utoipa::path(post, path = "/v1/messages/group/{groupID}", tag = "messages", security(("bearer" = [])),
+    params(("groupID" = i64, Path, minimum = 1), IdempotencyKey), request_body = SendRequest, responses(
+    (status = 201, body = Sent), Unauthenticated, OfGroup, DoesNotFit, Any, BodyRefused,
+))]
+pub(super) async fn send_to_group(
+    Caller(caller): Caller,
+    State(app): State<App>,
+    PathId(group): PathId,
+    headers: HeaderMap,
+    Body(request): Body<SendRequest>,
+) -> Result<(StatusCode, Json<Sent>), Problem> {
+    let command = command(Recipient::Group(GroupId(group)).into(), request, &headers)?;
+    let posted = app.chat.post(caller, command).await?;
+    Ok(sent(posted, "Message sent successfully to group"))
+}
+
+/// Sends a message into a conversation; for members. When it is answered, the message is on disk.
+#[utoipa::path(post, path = "/v1/conversations/{id}/messages", tag = "messages", security(("bearer" = [])),
+    params(("id" = i64, Path, minimum = 1), IdempotencyKey), request_body = SendRequest, responses(
+    (status = 201, body = Sent), Unauthenticated, MayNot, NotTheCallers, DoesNotFit, Any, BodyRefused,
+))]
+pub(super) async fn send_to_conversation(
+    Caller(caller): Caller,
+    State(app): State<App>,
+    PathId(conversation): PathId,
+    headers: HeaderMap,
+    Body(request): Body<SendRequest>,
+) -> Result<(StatusCode, Json<Sent>), Problem> {
+    let to = Destination::Conversation(ConversationId(conversation));
+    let posted = app.chat.post(caller, command(to, request, &headers)?).await?;
+    Ok(sent(posted, "Message sent successfully"))
+}
+
+/// Sends what a message says once more, elsewhere; whom it mentions is not called again.
+#[utoipa::path(post, path = "/v1/messages/{id}/forward", tag = "messages", security(("bearer" = [])),
+    params(("id" = i64, Path, minimum = 1), IdempotencyKey), request_body = ForwardRequest, responses(
+    (status = 201, body = Sent), Unauthenticated, MayNot, NotTheCallers, DoesNotFit, Any, BodyRefused,
+))]
+pub(super) async fn forward(
+    Caller(caller): Caller,
+    State(app): State<App>,
+    PathId(message): PathId,
+    headers: HeaderMap,
+    Body(mut request): Body<ForwardRequest>,
+) -> Result<(StatusCode, Json<Sent>), Problem> {
+    request.client_msg_id = client_msg_id(request.client_msg_id, &headers)?;
+    let posted = app.chat.forward(caller, commands::forward(message, request)?).await?;
+    Ok(sent(posted, "Message forwarded successfully"))
+}
+
+/// The header form of `client_msg_id`; described for the document and read from the headers.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only described, never built")]
+struct IdempotencyKey {
+    /// The same as `client_msg_id` in the body: a retry under the same key gets the first result.
+    #[param(rename = "Idempotency-Key", max_length = 128)]
+    idempotency_key: Option<String>,
+}
+
+fn command(to: Destination, mut request: SendRequest, headers: &HeaderMap) -> Result<PostMessage, Problem> {
+    request.client_msg_id = client_msg_id(request.client_msg_id, headers)?;
+    commands::post(to, request)
+}
+
+fn client_msg_id(in_body: Option<String>, headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(in_header) = headers.get(IDEMPOTENCY_KEY) else { return Ok(in_body) };
+    let in_header =
+        in_header.to_str().map_err(|_| Problem::invalid("Idempotency-Key must be plain ASCII"))?;
+    match in_body {
+        Some(in_body) if in_body != in_header => {
+            Err(Problem::invalid("client_msg_id and Idempotency-Key differ; send one of them"))
+        }
+        _ => Ok(Some(in_header.to_owned())),
+    }
+}
+
+fn sent(posted: Posted, what: &str) -> (StatusCode, Json<Sent>) {
+    let (message, duplicate) = match posted {
+        Posted::New { message, .. } => (message, false),
+        Posted::Duplicate(message) => (message, true),
+    };
+    let sent = Sent {
+        message: what.into(),
+        id: message.id.0,
+        seq: message.seq.0,
+        rev: message.rev.0,
+        timestamp: wire::time(message.sent_at),
+        conversation_id: message.conversation.0,
+        kind: message.kind.as_str().into(),
+        status: message.status.as_str().into(),
+        client_msg_id: message.client_msg_id,
+        duplicate,
+    };
+    (StatusCode::CREATED, Json(sent))
+}

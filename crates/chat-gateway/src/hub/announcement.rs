@@ -1,0 +1,82 @@
+//! What is told to clients: an event or a signal with its frames, each encoded once and only if somebody needs it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use bytes::Bytes;
+use chat_core::conversations::Audience;
+use chat_core::event::{Change, Event, Signal};
+use chat_core::ids::UserId;
+use chat_core::sync::{Cursor, Epoch};
+
+use super::Protocol;
+use super::outbox::{Delivery, Place};
+use crate::wire;
+
+/// An event on its way to clients.
+pub(crate) struct Announcement {
+    pub(crate) event: Arc<Event>,
+    pub(crate) audience: Audience,
+    epoch: Epoch,
+    v1: OnceLock<Bytes>,
+    v2: OnceLock<Option<Bytes>>,
+    /// Frames that look different to some: to those who reacted, to the one whom a change is about.
+    v2_variants: Mutex<HashMap<u32, Option<Bytes>>>,
+}
+
+impl Announcement {
+    pub(crate) fn new(event: Arc<Event>, epoch: Epoch) -> Self {
+        Self {
+            audience: event.change.audience(),
+            event,
+            epoch,
+            v1: OnceLock::new(),
+            v2: OnceLock::new(),
+            v2_variants: Mutex::default(),
+        }
+    }
+
+    /// The frame for a client of this user, and where it belongs; `None` where its stream has none for the event.
+    pub(crate) fn frame(&self, user: UserId, protocol: Protocol) -> Option<(Bytes, Place)> {
+        match protocol {
+            Protocol::V1 => self.v1_frame(user),
+            Protocol::V2 => {
+                let place = Place { order: self.event.position.0, delivery: None };
+                self.v2_frame(user).map(|frame| (frame, place))
+            }
+        }
+    }
+
+    fn v1_frame(&self, user: UserId) -> Option<(Bytes, Place)> {
+        let Change::MessagePosted(message) = &self.event.change else { return None };
+        let frame = self.v1.get_or_init(|| wire::v1::message(message));
+        let (conversation, seq) = (message.conversation, message.seq);
+        let delivery = Delivery { conversation, seq, confirm: user != message.sender };
+        Some((frame.clone(), Place { order: message.id.0, delivery: Some(delivery) }))
+    }
+
+    fn v2_frame(&self, user: UserId) -> Option<Bytes> {
+        let cursor = Cursor { epoch: self.epoch, position: self.event.position };
+        let encode = || wire::v2::change(&self.event.change, cursor, user);
+        match wire::v2::variant(&self.event.change, user) {
+            0 => self.v2.get_or_init(encode).clone(),
+            variant => {
+                let mut variants = self.v2_variants.lock().unwrap_or_else(PoisonError::into_inner);
+                variants.entry(variant).or_insert_with(encode).clone()
+            }
+        }
+    }
+}
+
+/// A signal and its frames.
+pub(crate) struct Notice {
+    pub(crate) signal: Signal,
+    pub(crate) v1: Bytes,
+    pub(crate) v2: Option<Bytes>,
+}
+
+impl Notice {
+    pub(crate) fn new(signal: Signal) -> Self {
+        Self { v1: wire::v1::signal(&signal), v2: wire::v2::signal(&signal), signal }
+    }
+}

@@ -1,0 +1,102 @@
+//! The tokens that were valid once and are worth nothing any more, in memory: every request asks. The store has them
+//! too, for the next start; events keep this up to date (promise 7).
+
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
+
+use chat_core::access::{Fingerprint, Revoked};
+use chat_core::ids::UserId;
+
+use crate::tokens::Granted;
+
+/// What was revoked and would otherwise be valid.
+#[derive(Default)]
+pub(crate) struct Revocations(RwLock<Known>);
+
+#[derive(Default)]
+struct Known {
+    /// With the second since 1970 at which each expires.
+    tokens: HashMap<Fingerprint, i64>,
+    /// The second since 1970 before which nothing that was issued counts.
+    users: HashMap<UserId, i64>,
+}
+
+impl Revocations {
+    pub(crate) fn add(&self, user: UserId, which: Revoked) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        match which {
+            Revoked::One { token, expires_at } => {
+                known.tokens.insert(token, expires_at);
+            }
+            Revoked::IssuedBefore(second) => {
+                let from = known.users.entry(user).or_insert(second);
+                *from = second.max(*from);
+            }
+        }
+    }
+
+    pub(crate) fn has(&self, granted: &Granted) -> bool {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        granted.issued_at < tokens_from(&known, granted.user)
+            || known.tokens.contains_key(&granted.fingerprint)
+    }
+
+    /// The second since 1970 from which on tokens of this user count.
+    pub(crate) fn tokens_from(&self, user: UserId) -> i64 {
+        tokens_from(&self.0.read().unwrap_or_else(PoisonError::into_inner), user)
+    }
+
+    /// Forgets what has expired by itself.
+    pub(crate) fn forget_expired(&self, now: i64) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        // A token is taken for a few seconds longer than it says.
+        known.tokens.retain(|_, expires_at| *expires_at > now - 60);
+    }
+}
+
+fn tokens_from(known: &Known, user: UserId) -> i64 {
+    known.users.get(&user).copied().unwrap_or(i64::MIN)
+}
+
+impl Granted {
+    /// Whether this is what was revoked.
+    pub(crate) fn is_revoked_by(&self, which: Revoked) -> bool {
+        match which {
+            Revoked::One { token, .. } => self.fingerprint == token,
+            Revoked::IssuedBefore(second) => self.issued_at < second,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn granted(user: i64, issued_at: i64, token: u8) -> Granted {
+        let fingerprint = Fingerprint([token; 16]);
+        Granted { user: UserId(user), issued_at, expires_at: 1000, fingerprint }
+    }
+
+    #[test]
+    fn one_token_or_all_of_a_user_are_revoked() {
+        let revocations = Revocations::default();
+        revocations.add(UserId(1), Revoked::One { token: Fingerprint([7; 16]), expires_at: 1000 });
+        assert!(revocations.has(&granted(1, 50, 7)));
+        assert!(!revocations.has(&granted(1, 50, 8)));
+        revocations.add(UserId(2), Revoked::IssuedBefore(60));
+        revocations.add(UserId(2), Revoked::IssuedBefore(40));
+        assert!(revocations.has(&granted(2, 59, 1)));
+        assert!(!revocations.has(&granted(2, 60, 1)));
+        assert!(!revocations.has(&granted(3, 59, 1)));
+    }
+
+    #[test]
+    fn what_expired_is_forgotten_and_what_is_valid_is_not() {
+        let revocations = Revocations::default();
+        revocations.add(UserId(1), Revoked::One { token: Fingerprint([7; 16]), expires_at: 1000 });
+        revocations.forget_expired(1000);
+        assert!(revocations.has(&granted(1, 50, 7)));
+        revocations.forget_expired(1061);
+        assert!(!revocations.has(&granted(1, 50, 7)));
+    }
+}

@@ -1,0 +1,113 @@
+//! A v2 client whose upgrade did not say who it is: its first frame has to, soon, and until then it gets nothing.
+
+use std::time::Duration;
+
+use chat_protocol::close_codes;
+use chat_protocol::v2::{Auth, Head};
+use chat_websocket::{Decoder, Role, close_code, encode_close};
+use hyper::upgrade::OnUpgrade;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::session::{self, Beginning, End, Input, Taken};
+use super::{Entrance, bare_socket, connection, slot};
+use crate::App;
+use crate::http::problem::Problem;
+use crate::hub::Protocol;
+
+/// How long a client may take to say who it is.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// How long it may take for the refusal.
+const LAST_WORD: Duration = Duration::from_secs(2);
+const READ_BYTES: usize = 4096;
+
+/// Why a client is turned away: the close code and the reason.
+type Refusal = (u16, &'static str);
+
+/// A place for a client that is not known yet.
+pub(super) fn place(app: &App) -> Result<OwnedSemaphorePermit, Problem> {
+    app.unauthenticated.clone().try_acquire_owned().map_err(|_| {
+        let sentence = "Too many clients have yet to say who they are; send the token with the upgrade";
+        Problem::new(503, "overloaded", sentence).retry_after(1)
+    })
+}
+
+/// Waits for the upgrade and the first frame, and goes on as for any other client, or turns it away. The `cursor` of the
+/// URL counts where the first frame has none.
+pub(super) async fn start(
+    app: App,
+    place: OwnedSemaphorePermit,
+    on_upgrade: OnUpgrade,
+    cursor: Option<String>,
+) {
+    let Some((mut stream, early)) = on_upgrade.await.ok().and_then(bare_socket) else { return };
+    let told = tokio::time::timeout(DEADLINE, listen(&app, &mut stream, early)).await;
+    drop(place);
+    match told.unwrap_or(Err((close_code::POLICY_VIOLATION, "no auth frame in time"))) {
+        Ok((entrance, mut beginning)) => {
+            beginning.cursor = beginning.cursor.or(cursor);
+            let (connection, slot) = connection(&app, entrance, stream);
+            tokio::spawn(session::run(app, connection, slot, beginning));
+        }
+        Err((code, reason)) => {
+            let _ = tokio::time::timeout(LAST_WORD, turn_away(stream, code, reason)).await;
+        }
+    }
+}
+
+/// Reads until the first frame is whole.
+async fn listen(
+    app: &App,
+    stream: &mut TcpStream,
+    mut bytes: Vec<u8>,
+) -> Result<(Entrance, Beginning), Refusal> {
+    let gone = (close_code::NORMAL, "");
+    let mut decoder = Decoder::new(Role::Server, app.options.frame_bytes);
+    let mut taken = Taken::default();
+    loop {
+        taken.feed(&mut decoder, &mut bytes);
+        if !taken.inputs.is_empty() {
+            break;
+        }
+        if let Some(End::Broken(error)) = taken.end {
+            return Err((error.close_code(), "the first frame is broken or too big"));
+        }
+        bytes.clear();
+        bytes.reserve(READ_BYTES);
+        if stream.read_buf(&mut bytes).await.map_err(|_| gone)? == 0 {
+            return Err(gone);
+        }
+    }
+    let Input::Text(first) = taken.inputs.remove(0) else {
+        return Err((close_code::POLICY_VIOLATION, "the first frame must be an auth frame"));
+    };
+    let entrance = enter(app, &first).await?;
+    let cursor = entrance.cursor.clone();
+    Ok((entrance, Beginning { decoder, taken, cursor }))
+}
+
+async fn enter(app: &App, first: &str) -> Result<Entrance, Refusal> {
+    // A list of values in the right order would be read as an object too.
+    let is_object = first.trim_start().starts_with('{');
+    let is_auth = is_object && serde_json::from_str::<Head<'_>>(first).is_ok_and(|head| head.op == "auth");
+    let auth = serde_json::from_str::<Auth>(first).ok().filter(|_| is_auth);
+    let auth = auth.ok_or((close_code::POLICY_VIOLATION, "the first frame must be an auth frame"))?;
+    match app.auth.check(&auth.token).await {
+        Ok(Some(granted)) => {
+            let slot = slot(app, granted);
+            let slot = slot.map_err(|_| (close_codes::TOO_MANY, "too many connections: close one"))?;
+            Ok(Entrance { granted, slot, protocol: Protocol::V2, cursor: auth.cursor })
+        }
+        Ok(None) => Err((close_codes::TOKEN_EXPIRED, "invalid or expired token: log in again")),
+        Err(_) => Err((close_code::TRY_AGAIN_LATER, "storage is unavailable: reconnect")),
+    }
+}
+
+/// Says why, and waits until the client has read it: a socket that is closed over unread bytes is reset.
+async fn turn_away(mut stream: TcpStream, code: u16, reason: &str) {
+    if stream.write_all(&encode_close(code, reason)).await.is_ok() && stream.shutdown().await.is_ok() {
+        let mut rest = [0; READ_BYTES];
+        while matches!(stream.read(&mut rest).await, Ok(read) if read > 0) {}
+    }
+}

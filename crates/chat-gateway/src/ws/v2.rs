@@ -1,0 +1,243 @@
+//! The v2 dialogue: takes a client's frames in their order, begins what each asks for, and gives each exactly one answer
+//! when that is done (docs/stream.md). What an op does stands in `ops.rs`.
+
+mod ops;
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use chat_core::sync::Cursor;
+use chat_protocol::close_codes;
+use chat_protocol::v2::{At, Head, Hello, Id, Refusal, ServerFrame};
+use futures_util::future::poll_immediate;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+
+use super::session::send;
+use crate::http::problem::Problem;
+use crate::hub::{Connection, SILENT_MS};
+use crate::{App, wire};
+
+/// Frames of one client that may be under way at a time; the next one waits.
+const MAX_UNDER_WAY: usize = 64;
+/// For how many seconds' worth of frames a client may have saved up.
+const BURST_S: f64 = 2.0;
+/// A client that goes on after so many refusals is closed; each frame that was taken makes up for one.
+const MAX_REFUSALS: u32 = 200;
+/// Longest `id` of a frame, in characters.
+const MAX_ID: usize = 64;
+/// What clients may rely on beyond the contract's first version.
+const FEATURES: [&str; 14] = [
+    "append",
+    "delete",
+    "drafts",
+    "edit",
+    "forward",
+    "mentions",
+    "pins",
+    "presence",
+    "reactions",
+    "receipts",
+    "saved",
+    "search",
+    "threads",
+    "typing",
+];
+
+type Answer<'a> = Pin<Box<dyn Future<Output = Bytes> + Send + 'a>>;
+
+/// The state of the dialogue with one client.
+pub(super) struct Dialogue<'a> {
+    app: &'a App,
+    connection: Arc<Connection>,
+    /// Only there while something is under way: an idle client should cost little.
+    under_way: Option<Box<FuturesUnordered<Answer<'a>>>>,
+    allowance: Allowance,
+    refusals: u32,
+}
+
+impl<'a> Dialogue<'a> {
+    pub(super) fn new(app: &'a App, connection: Arc<Connection>) -> Self {
+        let allowance = Allowance::full(app.options.frames_per_second, app.hub.started());
+        Self { app, connection, under_way: None, allowance, refusals: 0 }
+    }
+
+    /// Begins what a frame asks for. Waits only while too much is under way.
+    pub(super) async fn take(&mut self, text: String) {
+        let head = head(&text);
+        if let Err(wait_ms) = self.allowance.take(self.app.hub.started()) {
+            let id = head.map_or_else(|(id, _)| id, |head| head.id);
+            return self.refuse_for_now(id, wait_ms);
+        }
+        self.refusals = self.refusals.saturating_sub(1);
+        let head = match head {
+            Ok(head) => head,
+            Err((id, problem)) => return self.say(refusal(id, &problem)),
+        };
+        while self.under_way.as_ref().is_some_and(|under_way| under_way.len() >= MAX_UNDER_WAY) {
+            let answer = self.next_answer().await;
+            self.say(answer);
+        }
+        let (op, id) = (head.op.into_owned(), head.id);
+        let mut answer: Answer<'a> =
+            Box::pin(ops::answer(self.app, self.connection.clone(), ops::Asked { op, id, text }));
+        // Polled here and now, so that what a client sends is begun in the order in which it comes.
+        match poll_immediate(answer.as_mut()).await {
+            Some(answer) => self.say(answer),
+            None => self.under_way.get_or_insert_default().push(answer),
+        }
+    }
+
+    /// The next answer that is ready. Never resolves where nothing is under way.
+    pub(super) async fn next_answer(&mut self) -> Bytes {
+        let Some(under_way) = &mut self.under_way else { return std::future::pending().await };
+        let answer = under_way.next().await;
+        if under_way.is_empty() {
+            self.under_way = None;
+        }
+        match answer {
+            Some(answer) => answer,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn say(&self, frame: Bytes) {
+        send(&self.connection, frame);
+    }
+
+    fn refuse_for_now(&mut self, id: Option<Id>, wait_ms: u64) {
+        self.refusals += 1;
+        if self.refusals > MAX_REFUSALS {
+            self.connection.close(close_codes::TOO_MANY, "too many frames: slow down");
+            return;
+        }
+        let sentence = "You send too many frames; wait a moment";
+        self.say(wire::v2::frame(&ServerFrame::Error(Refusal {
+            id,
+            code: "rate_limited".into(),
+            error: sentence.into(),
+            temporary: true,
+            retry_after_ms: Some(wait_ms),
+        })));
+    }
+}
+
+/// The first frame.
+pub(super) fn hello(connection: &Connection, at: Cursor, resumed: bool) -> Bytes {
+    wire::v2::frame(&ServerFrame::Hello(Hello {
+        user_id: connection.user().0,
+        session_id: format!("{:x}", connection.id()),
+        cursor: at.to_string(),
+        heartbeat_ms: SILENT_MS,
+        resumed,
+        features: FEATURES.into_iter().map(Into::into).collect(),
+        server_version: env!("CARGO_PKG_VERSION").into(),
+    }))
+}
+
+/// Says that the client's cursor can't be served.
+pub(super) fn resync(at: Cursor) -> Bytes {
+    wire::v2::frame(&ServerFrame::Resync(At { cursor: at.to_string() }))
+}
+
+/// A refusal as a frame.
+fn refusal(id: Option<Id>, problem: &Problem) -> Bytes {
+    wire::v2::frame(&ServerFrame::Error(Refusal {
+        id,
+        code: problem.code().into(),
+        error: problem.sentence().into(),
+        temporary: problem.is_temporary(),
+        retry_after_ms: problem.retry_after_ms(),
+    }))
+}
+
+/// What every frame has. A frame whose `op` is wrong is answered under its `id` all the same.
+fn head(text: &str) -> Result<Head<'_>, (Option<Id>, Problem)> {
+    #[derive(serde::Deserialize)]
+    struct OnlyId {
+        id: Option<Id>,
+    }
+    if !text.trim_start().starts_with('{') {
+        return Err((None, Problem::invalid("a frame is one JSON object")));
+    }
+    let head: Head<'_> = serde_json::from_str(text).map_err(|error| {
+        let id = serde_json::from_str::<OnlyId>(text).ok().and_then(|only| only.id);
+        (id, Problem::invalid(error))
+    })?;
+    match &head.id {
+        Some(Id::Text(id)) if id.chars().nth(MAX_ID).is_some() => {
+            Err((None, Problem::invalid(format!("id must be at most {MAX_ID} characters"))))
+        }
+        _ => Ok(head),
+    }
+}
+
+/// How many frames a client may still send: a bucket that fills up by time.
+struct Allowance {
+    frames: f64,
+    per_ms: f64,
+    /// On the hub's clock.
+    at_ms: u128,
+}
+
+impl Allowance {
+    fn full(per_second: u32, started: Instant) -> Self {
+        let per_second = f64::from(per_second);
+        Self {
+            frames: per_second * BURST_S,
+            per_ms: per_second / 1000.0,
+            at_ms: started.elapsed().as_millis(),
+        }
+    }
+
+    /// One frame less; or after how many milliseconds there is one.
+    fn take(&mut self, started: Instant) -> Result<(), u64> {
+        self.take_at(started.elapsed().as_millis())
+    }
+
+    fn take_at(&mut self, now_ms: u128) -> Result<(), u64> {
+        let passed_ms = u32::try_from(now_ms.saturating_sub(self.at_ms)).unwrap_or(u32::MAX);
+        self.at_ms = now_ms;
+        let most = self.per_ms * 1000.0 * BURST_S;
+        self.frames = (self.frames + f64::from(passed_ms) * self.per_ms).min(most);
+        if self.frames >= 1.0 {
+            self.frames -= 1.0;
+            return Ok(());
+        }
+        Err(std::time::Duration::from_secs_f64((1.0 - self.frames) / self.per_ms.max(0.001) / 1000.0)
+            .as_millis()
+            .try_into()
+            .unwrap_or(u64::MAX)
+            .max(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_is_an_object_with_an_op() {
+        assert_eq!(head(r#"{"op":"ping","id":"a"}"#).unwrap().id, Some(Id::Text("a".into())));
+        assert_eq!(head(r#"{"op":"ping"}"#).unwrap().id, None);
+        for bad in ["", "[]", "5", "{}", r#"{"op":5}"#, r#"{"op":"x","id":[1]}"#, "hello"] {
+            assert!(head(bad).is_err(), "{bad}");
+        }
+        let (id, _) = head(r#"{"id":7,"op":{}}"#).unwrap_err();
+        assert_eq!(id, Some(Id::Number(7)));
+        assert!(head(&format!(r#"{{"op":"ping","id":"{}"}}"#, "x".repeat(65))).is_err());
+    }
+
+    #[test]
+    fn an_allowance_is_used_up_and_fills_again() {
+        let mut allowance = Allowance { frames: 2.0, per_ms: 0.01, at_ms: 0 };
+        assert_eq!(allowance.take_at(0), Ok(()));
+        assert_eq!(allowance.take_at(0), Ok(()));
+        assert_eq!(allowance.take_at(0), Err(100));
+        assert_eq!(allowance.take_at(50), Err(50));
+        assert_eq!(allowance.take_at(100), Ok(()));
+        assert_eq!(allowance.take_at(1_000_000), Ok(()));
+        assert!((allowance.frames - 19.0).abs() < 1e-9, "no more is saved up than a burst");
+    }
+}

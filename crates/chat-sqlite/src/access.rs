@@ -1,0 +1,80 @@
+//! Statements about tokens that are worth nothing any more.
+
+use async_trait::async_trait;
+use chat_core::access::{AccessStore, Ended, Fingerprint, Revoked};
+use chat_core::ids::UserId;
+use chat_core::{Error, Result};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::writer::Tx;
+use crate::{Sqlite, accounts, fault};
+
+#[async_trait]
+impl AccessStore for Sqlite {
+    async fn revoke(&self, ended: Ended) -> Result<Ended> {
+        self.writer.write(move |tx| revoke(tx, ended)).await
+    }
+
+    async fn change_password(&self, ended: Ended, old: String, new: String) -> Result<Ended> {
+        self.writer.write(move |tx| change_password(tx, ended, &old, &new)).await
+    }
+
+    async fn revocations(&self, now: i64) -> Result<Vec<Ended>> {
+        self.readers.read(move |db| revocations(db, now)).await
+    }
+}
+
+fn revoke(tx: &Tx<'_>, ended: Ended) -> fault::Result<Ended> {
+    if !accounts::exists(tx, ended.user)? {
+        return Err(Error::UnknownCaller.into());
+    }
+    match ended.which {
+        Revoked::One { token, expires_at } => {
+            forget_expired(tx)?;
+            let sql = "INSERT INTO revoked_tokens (fingerprint, user_id, expires_at) VALUES (?1, ?2, ?3)
+                       ON CONFLICT DO NOTHING";
+            tx.prepare_cached(sql)?.execute(params![token.0, ended.user.0, expires_at])?;
+        }
+        Revoked::IssuedBefore(second) => {
+            let sql = "UPDATE users SET tokens_from = max(tokens_from, ?2) WHERE id = ?1";
+            tx.prepare_cached(sql)?.execute([ended.user.0, second])?;
+        }
+    }
+    Ok(ended)
+}
+
+/// So that the table does not grow for ever. A minute late, because a token counts a few seconds beyond its expiry.
+fn forget_expired(tx: &Tx<'_>) -> rusqlite::Result<()> {
+    tx.prepare_cached("DELETE FROM revoked_tokens WHERE expires_at < unixepoch() - 60")?.execute(()).map(drop)
+}
+
+fn change_password(tx: &Tx<'_>, ended: Ended, old: &str, new: &str) -> fault::Result<Ended> {
+    let sql = "SELECT password_hash FROM users WHERE id = ?1";
+    let hash: Option<String> =
+        tx.prepare_cached(sql)?.query_row([ended.user.0], |row| row.get(0)).optional()?;
+    if hash.as_deref() != Some(old) {
+        return Err(Error::WrongCredentials.into());
+    }
+    let sql = "UPDATE users SET password_hash = ?2 WHERE id = ?1";
+    tx.prepare_cached(sql)?.execute(params![ended.user.0, new])?;
+    revoke(tx, ended)
+}
+
+fn revocations(db: &Connection, now: i64) -> fault::Result<Vec<Ended>> {
+    // How long tokens last is not known here, so whoever ever ended all of theirs is among the answers.
+    let sql = "SELECT id, tokens_from, NULL FROM users WHERE tokens_from > 0
+               UNION ALL
+               SELECT user_id, expires_at, fingerprint FROM revoked_tokens WHERE expires_at > ?1";
+    let mut statement = db.prepare_cached(sql)?;
+    let rows = statement.query_map([now], ended)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn ended(row: &Row<'_>) -> rusqlite::Result<Ended> {
+    let (user, second) = (UserId(row.get(0)?), row.get(1)?);
+    let which = match row.get::<_, Option<[u8; 16]>>(2)? {
+        Some(token) => Revoked::One { token: Fingerprint(token), expires_at: second },
+        None => Revoked::IssuedBefore(second),
+    };
+    Ok(Ended { user, which })
+}

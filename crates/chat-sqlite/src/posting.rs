@@ -1,0 +1,260 @@
+//! Posting: one transaction that finds where a message goes, checks what it refers to, numbers it and writes it down.
+
+use chat_core::Error;
+use chat_core::conversations::{Conversation, ConversationKind};
+use chat_core::error::Kind;
+use chat_core::ids::{ConversationId, MessageId, Position, Rev, Seq, UserId};
+use chat_core::messages::{Message, MessageEvent, Posted, Quote, Recipient, Status, Streaming};
+use chat_core::policy::{Action, allowed};
+use chat_core::posting::{Destination, NewMessage};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::load::{Stored, complete, load, one, select_messages, stored};
+use crate::messages::direct;
+use crate::writer::Tx;
+use crate::{accounts, extra, fault, groups, in_place, standing};
+
+/// Where a message goes; the conversation is missing before a pair's first message.
+struct Place {
+    conversation: Option<ConversationId>,
+    to: Recipient,
+}
+
+/// Stores a message, once for each key of its sender.
+pub(crate) fn post(tx: &Tx<'_>, new: &NewMessage) -> fault::Result<Posted> {
+    if let Some(first) = posted_before(tx, new)? {
+        return Ok(Posted::Duplicate(first));
+    }
+    let place = place(tx, new)?;
+    check_mentions(tx, new, &place)?;
+    check_root(tx, new, &place)?;
+    let reply_to = quoted(tx, new, &place)?;
+    // From here on nothing is refused.
+    let (conversation, made) = settle(tx, new, &place)?;
+    let position = Position(tx.position.0 + i64::from(made.is_some()));
+    let draft = Message { reply_to, ..draft(new, conversation, place.to) };
+    let (message, root) = write(tx, draft, position)?;
+    let made = made.map(|made| Conversation { rev: message.rev, last_seq: message.seq, ..made });
+    Ok(Posted::New { conversation: made, message, root })
+}
+
+/// The first message that the sender posted under this key, as it is now.
+fn posted_before(db: &Connection, new: &NewMessage) -> fault::Result<Option<Message>> {
+    let Some(key) = &new.client_msg_id else { return Ok(None) };
+    let sql = select_messages!("WHERE m.client_msg_id = ?1 AND m.sender_id = ?2");
+    let found = db.prepare_cached(sql)?.query_row(params![key, new.sender.0], stored).optional()?;
+    Ok(found.map(|first| complete(db, first, Some(new.sender))).transpose()?)
+}
+
+fn place(db: &Connection, new: &NewMessage) -> fault::Result<Place> {
+    match new.to {
+        Destination::To(to @ Recipient::User(other)) => {
+            let conversation = direct(db, new.sender, other)?;
+            if conversation.is_none() {
+                check_pair(db, new.sender, other)?;
+            }
+            Ok(Place { conversation, to })
+        }
+        Destination::To(to @ Recipient::Group(group)) => {
+            let conversation = groups::conversation_for(db, group, new.sender, Action::Post)?;
+            Ok(Place { conversation: Some(conversation), to })
+        }
+        Destination::Conversation(conversation) => {
+            let (standing, to) = standing::with_recipient(db, new.sender, conversation)?;
+            allowed(standing, Action::Post)?;
+            Ok(Place { conversation: Some(conversation), to })
+        }
+    }
+}
+
+fn check_pair(db: &Connection, sender: UserId, other: UserId) -> fault::Result<()> {
+    if !accounts::exists(db, sender)? {
+        return Err(Error::UnknownCaller.into());
+    }
+    if !accounts::exists(db, other)? {
+        return Err(Error::NotFound(Kind::User).into());
+    }
+    Ok(())
+}
+
+/// Whoever is called upon has to be there to hear it.
+fn check_mentions(db: &Connection, new: &NewMessage, place: &Place) -> fault::Result<()> {
+    for &user in &new.body.mentions.users {
+        let is_member = match place.conversation {
+            Some(conversation) => standing::is_member(db, user, conversation)?,
+            None => user == new.sender || place.to == Recipient::User(user),
+        };
+        if !is_member {
+            return Err(Error::invalid("mentions", "must be members of the conversation").into());
+        }
+    }
+    Ok(())
+}
+
+fn check_root(db: &Connection, new: &NewMessage, place: &Place) -> fault::Result<()> {
+    let Some(root) = new.body.thread else { return Ok(()) };
+    match here(db, root, place)?.message.thread {
+        None => Ok(()),
+        Some(_) => {
+            Err(Error::conflict("in_thread", "This message is in a thread and cannot begin one").into())
+        }
+    }
+}
+
+/// The message replied to, in brief. In a thread its messages may be answered, and those outside of threads anywhere.
+fn quoted(db: &Connection, new: &NewMessage, place: &Place) -> fault::Result<Option<Quote>> {
+    let Some(id) = new.body.reply_to else { return Ok(None) };
+    let answered = here(db, id, place)?.message;
+    if answered.thread.is_some() && answered.thread != new.body.thread {
+        return Err(Error::conflict("in_thread", "This message is in a thread; answer it there").into());
+    }
+    Ok(Some(Quote {
+        message: id,
+        sender: answered.sender,
+        content: Quote::excerpt(&answered.content),
+        deleted: answered.deleted_at.is_some(),
+    }))
+}
+
+/// A message of the same conversation.
+fn here(db: &Connection, id: MessageId, place: &Place) -> fault::Result<Stored> {
+    let found = one(db, id)?.filter(|found| Some(found.message.conversation) == place.conversation);
+    Ok(found.ok_or(Error::NotFound(Kind::Message))?)
+}
+
+/// The conversation, and the same once more if it is made now, as this write's first change.
+fn settle(
+    tx: &Tx<'_>,
+    new: &NewMessage,
+    place: &Place,
+) -> fault::Result<(ConversationId, Option<Conversation>)> {
+    match (place.conversation, place.to) {
+        (Some(conversation), _) => Ok((conversation, None)),
+        (None, Recipient::User(other)) => {
+            let made = make_direct(tx, new, other)?;
+            Ok((made.id, Some(made)))
+        }
+        (None, Recipient::Group(_)) => Err(Error::internal("a group without a conversation").into()),
+    }
+}
+
+fn make_direct(tx: &Tx<'_>, new: &NewMessage, other: UserId) -> rusqlite::Result<Conversation> {
+    let (low, high) = (new.sender.min(other), new.sender.max(other));
+    let sql = "INSERT INTO conversations (rev, n_members, created_at, position, meta_position)
+               VALUES (0, 2, ?1, ?2, ?2)";
+    tx.prepare_cached(sql)?.execute([new.at.0, tx.position.0])?;
+    let id = ConversationId(tx.last_insert_rowid());
+    tx.prepare_cached("INSERT INTO directs (low, high, conversation_id) VALUES (?1, ?2, ?3)")?
+        .execute([low.0, high.0, id.0])?;
+    let sql = "INSERT INTO members (conversation_id, user_id, role, joined_at, joined_position)
+               VALUES (?1, ?2, 'member', ?4, ?5), (?1, ?3, 'member', ?4, ?5)";
+    tx.prepare_cached(sql)?.execute([id.0, low.0, high.0, new.at.0, tx.position.0])?;
+    let kind = ConversationKind::Direct(low, high);
+    Ok(Conversation { id, kind, rev: Rev(0), last_seq: Seq(0), n_members: 2, created_at: new.at })
+}
+
+/// The message as it will be, but for its numbers.
+fn draft(new: &NewMessage, conversation: ConversationId, to: Recipient) -> Message {
+    let body = new.body.clone();
+    Message {
+        id: MessageId(0),
+        conversation,
+        seq: Seq(0),
+        rev: Rev(0),
+        sender: new.sender,
+        to,
+        kind: new.kind,
+        content: body.content,
+        media: body.media,
+        reply_to: None,
+        thread: body.thread,
+        replies: None,
+        forwarded: new.forwarded,
+        mentions: body.mentions,
+        custom: body.custom,
+        reactions: Vec::new(),
+        client_msg_id: new.client_msg_id.clone(),
+        sent_at: new.at,
+        edited_at: None,
+        deleted_at: None,
+        pin: None,
+        streaming: new.streaming,
+        // No pointer goes beyond the last message, so it has reached nobody yet.
+        status: if matches!(to, Recipient::User(_)) { Status::Pending } else { Status::Sent },
+    }
+}
+
+/// Numbers the message and writes it down, with what follows from it. The second is its thread's root as that is then.
+fn write(
+    tx: &Tx<'_>,
+    mut message: Message,
+    position: Position,
+) -> fault::Result<(Message, Option<Box<Message>>)> {
+    let n_further_changes = i64::from(message.thread.is_some());
+    let sql =
+        "UPDATE conversations SET last_seq = last_seq + 1, rev = rev + 1 + ?2, position = ?3 WHERE id = ?1
+               RETURNING last_seq, rev - ?2";
+    let numbers = [message.conversation.0, n_further_changes, position.0 + n_further_changes];
+    (message.seq, message.rev) =
+        tx.prepare_cached(sql)?.query_row(numbers, |row| Ok((Seq(row.get(0)?), Rev(row.get(1)?))))?;
+    message.id = insert(tx, &message, position)?;
+    insert_mentions(tx, &message)?;
+    let root = match message.thread {
+        Some(root) => lengthen_thread(tx, root, &message, position)?.map(Box::new),
+        None => None,
+    };
+    Ok((message, root))
+}
+
+fn insert(tx: &Tx<'_>, message: &Message, position: Position) -> rusqlite::Result<MessageId> {
+    let (recipient, group) = match message.to {
+        Recipient::User(user) => (user.0, 0),
+        Recipient::Group(group) => (0, group.0),
+    };
+    let sql = "INSERT INTO messages (conversation_id, seq, rev, position, sender_id, recipient_id, group_id, kind,
+                                     content, media_url, client_msg_id, sent_at, reply_to, thread_id, streaming,
+                                     extra)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+    tx.prepare_cached(sql)?.execute(params![
+        message.conversation.0,
+        message.seq.0,
+        message.rev.0,
+        position.0,
+        message.sender.0,
+        recipient,
+        group,
+        message.kind.as_str(),
+        message.content,
+        message.media_url(),
+        message.client_msg_id,
+        message.sent_at.0,
+        message.reply_to.as_ref().map(|quote| quote.message.0),
+        message.thread.map(|root| root.0),
+        message.streaming.map(Streaming::as_str),
+        extra::encode(message)?
+    ])?;
+    Ok(MessageId(tx.last_insert_rowid()))
+}
+
+fn insert_mentions(tx: &Tx<'_>, message: &Message) -> rusqlite::Result<()> {
+    // The domain gives each user once; a row too many would undo the whole post.
+    let sql = "INSERT OR IGNORE INTO mentions (conversation_id, user_id, seq) VALUES (?1, ?2, ?3)";
+    for user in extra::mentioned(&message.mentions) {
+        tx.prepare_cached(sql)?.execute([message.conversation.0, user, message.seq.0])?;
+    }
+    Ok(())
+}
+
+/// Brings a thread's root up to date with a reply, whose changes of the conversation follow its own.
+fn lengthen_thread(
+    tx: &Tx<'_>,
+    root: MessageId,
+    reply: &Message,
+    position: Position,
+) -> fault::Result<Option<Message>> {
+    let sql = "UPDATE messages SET n_replies = n_replies + 1, last_reply_at = ?2, rev = ?3 WHERE id = ?1";
+    tx.prepare_cached(sql)?.execute([root.0, reply.sent_at.0, reply.rev.0 + 1])?;
+    let position = Position(position.0 + 1);
+    in_place::note(tx, (root, reply.conversation), position, MessageEvent::Thread)?;
+    Ok(load(tx, &[root], None)?.pop())
+}

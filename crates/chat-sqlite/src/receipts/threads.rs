@@ -1,0 +1,31 @@
+//! How far members have come in threads, which are read apart from their conversations.
+
+use chat_core::ids::{MessageId, Seq, UserId};
+use chat_core::receipts::ThreadView;
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::writer::Tx;
+use crate::{fault, load, standing};
+
+/// The thread below a root, as this member sees it.
+pub(super) fn view(db: &Connection, reader: UserId, root: MessageId) -> fault::Result<ThreadView> {
+    let snapshot = db.unchecked_transaction()?;
+    let stored = standing::shown(&snapshot, reader, root)?;
+    let sql = "SELECT read_seq FROM thread_pointers WHERE user_id = ?1 AND thread_id = ?2";
+    let read = snapshot.prepare_cached(sql)?.query_row([reader.0, root.0], |row| row.get(0)).optional()?;
+    let read = Seq(read.unwrap_or(0));
+    let sql = "SELECT count(*) FROM messages INDEXED BY messages_in_threads
+               WHERE thread_id = ?1 AND seq > ?2 AND sender_id <> ?3 AND deleted_at IS NULL";
+    let unread = snapshot.prepare_cached(sql)?.query_row([root.0, read.0, reader.0], |row| row.get(0))?;
+    Ok(ThreadView { root: load::complete(&snapshot, stored, Some(reader))?, read, unread })
+}
+
+/// Moves the member's pointer, never back and never past the conversation's end.
+pub(super) fn read(tx: &Tx<'_>, reader: UserId, root: MessageId, seq: Seq) -> fault::Result<()> {
+    let (stored, _) = standing::to_message(tx, reader, root)?;
+    let sql = "INSERT INTO thread_pointers (user_id, thread_id, read_seq)
+               SELECT ?1, ?2, min(?3, last_seq) FROM conversations WHERE id = ?4
+               ON CONFLICT DO UPDATE SET read_seq = max(read_seq, excluded.read_seq)";
+    tx.prepare_cached(sql)?.execute([reader.0, root.0, seq.0, stored.message.conversation.0])?;
+    Ok(())
+}

@@ -1,0 +1,187 @@
+//! Finds the messages that fit a search and that the reader may see. The index says what fits; only the database says
+//! who may see what.
+
+use chat_core::ids::{ConversationId, MessageId, UserId};
+use chat_core::search::{Order, Search};
+use chat_core::time::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::expression::expression;
+use super::file::Trouble;
+
+/// So few conversations are always put into the question: the index finds what is in them at once.
+const FEW_CONVERSATIONS: usize = 8;
+/// Most conversations in one question; each costs the index a look-up.
+const CONVERSATIONS_AT_ONCE: usize = 500;
+/// How many of the newest messages with these words, whosoever they are, are looked at before the conversations are put
+/// into the question.
+const CANDIDATES: usize = 2000;
+/// Among at most so many of the newest matches the best are looked for.
+const RANKED: usize = 1000;
+/// How far back the server's clock may have been set without a search between two times missing anything.
+const CLOCK_MARGIN: i64 = 3_600_000_000;
+
+/// The ids of what was found, in the order in which it is wanted.
+pub(super) fn find(
+    db: &Connection,
+    index: &Connection,
+    reader: UserId,
+    search: &Search,
+) -> Result<Vec<MessageId>, Trouble> {
+    let hunt = Hunt { db, index, reader, search };
+    let limit = hunt.limit();
+    let wanted = if search.order == Order::Best { RANKED.max(limit) } else { limit };
+    let conversations = conversations_of(db, reader, search.conversation)?;
+    let mut found = hunt.found(&conversations, wanted)?;
+    if search.order == Order::Best {
+        // The smaller a rank is the better; the sort keeps the newer first among equals.
+        found.truncate(wanted);
+        found.sort_by(|one, other| one.rank.total_cmp(&other.rank));
+    }
+    found.truncate(limit);
+    Ok(found.into_iter().map(|found| MessageId(found.id)).collect())
+}
+
+/// The conversations in which the reader may look.
+fn conversations_of(
+    db: &Connection,
+    reader: UserId,
+    only: Option<ConversationId>,
+) -> rusqlite::Result<Vec<ConversationId>> {
+    let sql = "SELECT conversation_id FROM members
+               WHERE user_id = ?1 AND conversation_id = coalesce(?2, conversation_id)";
+    let mut statement = db.prepare_cached(sql)?;
+    let only = only.map(|id| id.0);
+    let rows = statement.query_map(params![reader.0, only], |row| row.get(0).map(ConversationId))?;
+    rows.collect()
+}
+
+struct Found {
+    id: i64,
+    rank: f64,
+}
+
+/// Ids that come into question: those between the two, without either.
+#[derive(Clone, Copy)]
+struct Range {
+    after: i64,
+    before: i64,
+}
+
+struct Hunt<'a> {
+    db: &'a Connection,
+    index: &'a Connection,
+    reader: UserId,
+    search: &'a Search,
+}
+
+impl Hunt<'_> {
+    fn limit(&self) -> usize {
+        usize::from(self.search.limit)
+    }
+
+    /// At least the newest `wanted` that fit, the newest first.
+    fn found(&self, conversations: &[ConversationId], wanted: usize) -> Result<Vec<Found>, Trouble> {
+        let mut found = Vec::new();
+        let mut range = self.range()?;
+        let anywhere = expression(self.search, &[]);
+        // For most readers some of the newest messages with these words are theirs, or these words are rare. Putting
+        // hundreds of conversations into the question costs more than looking at what comes back.
+        if conversations.len() > FEW_CONVERSATIONS && !anywhere.is_empty() {
+            match self.pass(&anywhere, range, (wanted, CANDIDATES), &mut found)? {
+                // A page of the best of these will do: ranking with hundreds of conversations in the question is slow.
+                Some(_) if self.search.order == Order::Best && found.len() >= self.limit() => {
+                    return Ok(found);
+                }
+                Some(rest) => range = rest,
+                None => return Ok(found),
+            }
+        }
+        let wanted = wanted - found.len();
+        for some in conversations.chunks(CONVERSATIONS_AT_ONCE) {
+            self.pass(&expression(self.search, some), range, (wanted, usize::MAX), &mut found)?;
+        }
+        found.sort_unstable_by_key(|found| std::cmp::Reverse(found.id));
+        Ok(found)
+    }
+
+    /// Takes from one question's answers, the newest first, at most `wanted` that the reader may see. Answers what is
+    /// left where `candidates` were looked at and something was still wanted.
+    fn pass(
+        &self,
+        expression: &str,
+        range: Range,
+        (wanted, candidates): (usize, usize),
+        found: &mut Vec<Found>,
+    ) -> Result<Option<Range>, Trouble> {
+        let sql = match self.search.order {
+            Order::Newest => {
+                "SELECT rowid, 0.0 FROM texts WHERE texts MATCH ?1 AND rowid > ?2 AND rowid < ?3
+                 ORDER BY rowid DESC"
+            }
+            Order::Best => {
+                "SELECT rowid, bm25(texts, 1.0, 0.0) FROM texts WHERE texts MATCH ?1 AND rowid > ?2 AND rowid < ?3
+                 ORDER BY rowid DESC"
+            }
+        };
+        let full = found.len() + wanted;
+        let mut statement = self.index.prepare_cached(sql).map_err(Trouble::Index)?;
+        let mut rows =
+            statement.query(params![expression, range.after, range.before]).map_err(Trouble::Index)?;
+        let mut left = candidates;
+        while found.len() < full {
+            let Some(row) = rows.next().map_err(Trouble::Index)? else { break };
+            let id = row.get(0).map_err(Trouble::Index)?;
+            if self.may_see(id)? {
+                found.push(Found { id, rank: row.get(1).map_err(Trouble::Index)? });
+            }
+            left -= 1;
+            if left == 0 {
+                return Ok((found.len() < full).then_some(Range { before: id, ..range }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the message is there for the reader, and of the right time.
+    fn may_see(&self, id: i64) -> rusqlite::Result<bool> {
+        let sql = "SELECT 1 FROM messages m
+                   JOIN members me ON me.conversation_id = m.conversation_id AND me.user_id = ?2
+                   WHERE m.id = ?1 AND m.deleted_at IS NULL AND m.sent_at >= ?3 AND m.sent_at < ?4
+                     AND NOT EXISTS (SELECT 1 FROM hidden_messages h WHERE h.user_id = ?2 AND h.message_id = ?1)";
+        let since = self.search.since.map_or(i64::MIN, |at| at.0);
+        let until = self.search.until.map_or(i64::MAX, |at| at.0);
+        self.db.prepare_cached(sql)?.exists(params![id, self.reader.0, since, until])
+    }
+
+    /// Ids grow with time, but for the clock's being set.
+    fn range(&self) -> rusqlite::Result<Range> {
+        let mut range = Range { after: 0, before: self.search.before.map_or(i64::MAX, |id| id.0) };
+        if let Some(Timestamp(since)) = self.search.since {
+            range.after = first_sent_at(self.db, since.saturating_sub(CLOCK_MARGIN))? - 1;
+        }
+        if let Some(Timestamp(until)) = self.search.until {
+            let first_too_late = first_sent_at(self.db, until.saturating_add(CLOCK_MARGIN))?;
+            range.before = range.before.min(first_too_late);
+        }
+        Ok(range)
+    }
+}
+
+/// The id of the first message sent at or after this, or the one that the next message will have at least.
+fn first_sent_at(db: &Connection, at: i64) -> rusqlite::Result<i64> {
+    let newest: i64 =
+        db.prepare_cached("SELECT coalesce(max(id), 0) FROM messages")?.query_row((), |row| row.get(0))?;
+    let mut statement =
+        db.prepare_cached("SELECT id, sent_at FROM messages WHERE id >= ?1 ORDER BY id LIMIT 1")?;
+    let (mut low, mut high) = (1, newest + 1);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let next = statement.query_row([middle], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)));
+        match next.optional()? {
+            Some((id, sent_at)) if sent_at < at => low = id + 1,
+            _ => high = middle,
+        }
+    }
+    Ok(low)
+}

@@ -1,0 +1,205 @@
+//! What a client makes of what it is told, by the two rules of the stream: it keeps the last cursor that it was given,
+//! and takes a message only if its `rev` is newer than what it has.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chat_core::conversations::{ConversationPage, ConversationView, Counts};
+use chat_core::event::{Change, Event};
+use chat_core::ids::{ConversationId, MessageId, Position, Seq, UserId};
+use chat_core::messages::{MAX_PAGE, Message, Page, Start, Status, Stretch};
+use chat_core::ports::Store;
+use chat_core::receipts::Pointers;
+
+/// A conversation as a client has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    pub view: ConversationView,
+    pub messages: BTreeMap<Seq, Message>,
+    pub pointers: BTreeMap<UserId, Pointers>,
+}
+
+/// All that a client of a user has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    pub user: UserId,
+    pub conversations: BTreeMap<ConversationId, Known>,
+    pub saved: BTreeSet<MessageId>,
+}
+
+impl State {
+    /// Everything that is there for the user now, as from loading it anew.
+    pub async fn load(store: &dyn Store, user: UserId) -> Self {
+        let mut state = Self { user, conversations: BTreeMap::new(), saved: BTreeSet::new() };
+        let mut after = None;
+        loop {
+            let page = store.conversations(user, ConversationPage { after, limit: 2 }).await.unwrap();
+            let Some(last) = page.last() else { break };
+            let newest = last.last_message.as_ref().map_or(MessageId(0), |message| message.id);
+            after = Some((newest, last.conversation.id));
+            for view in page {
+                let id = view.conversation.id;
+                let known = load_conversation(store, user, view).await;
+                assert!(state.conversations.insert(id, known).is_none(), "{id} is in two pages");
+            }
+        }
+        state.load_saved(store).await;
+        state
+    }
+
+    async fn load_saved(&mut self, store: &dyn Store) {
+        let page = Page { before: None, limit: MAX_PAGE };
+        self.saved = store.saved(self.user, page).await.unwrap().iter().map(|message| message.id).collect();
+    }
+
+    /// Takes in what the client is told. What is news of a conversation that it does not know is loaded whole.
+    pub async fn apply(&mut self, store: &dyn Store, change: &Change) {
+        match change {
+            Change::OwnPartChanged { user, view } => {
+                assert_eq!(*user, self.user);
+                match self.conversations.get_mut(&view.conversation.id) {
+                    Some(known) => known.view = ConversationView::clone(view),
+                    None => {
+                        let view = ConversationView::clone(view);
+                        let id = view.conversation.id;
+                        self.conversations.insert(id, load_conversation(store, self.user, view).await);
+                        self.load_saved(store).await;
+                    }
+                }
+            }
+            Change::MessagePosted(message) | Change::MessageChanged { message, .. } => self.take(message),
+            Change::PointersMoved(receipts) => {
+                for receipt in receipts {
+                    let Some(known) = self.conversations.get_mut(&receipt.conversation) else { continue };
+                    let is_own = receipt.user == self.user;
+                    assert_eq!(receipt.counts.is_some(), is_own, "{receipt:?}");
+                    known.pointers.insert(receipt.user, receipt.pointers);
+                    if is_own {
+                        known.view.own.pointers = receipt.pointers;
+                    }
+                }
+            }
+            Change::MessageHidden { user, conversation, message } => {
+                assert_eq!(*user, self.user);
+                if let Some(known) = self.conversations.get_mut(conversation) {
+                    known.messages.retain(|_, known| known.id != *message);
+                }
+            }
+            Change::MessageSaved { user, message, saved } => {
+                assert_eq!(*user, self.user);
+                if *saved {
+                    self.saved.insert(*message)
+                } else {
+                    self.saved.remove(message)
+                };
+            }
+            Change::MemberRemoved { conversation, user } => {
+                assert_eq!(*user, self.user);
+                self.conversations.remove(&conversation.id);
+            }
+            other => panic!("a resumed client is told of {other:?}"),
+        }
+    }
+
+    fn take(&mut self, message: &Message) {
+        let Some(known) = self.conversations.get_mut(&message.conversation) else { return };
+        let has = known.messages.get(&message.seq).map(|known| known.rev);
+        if has.is_none_or(|rev| rev < message.rev) {
+            known.messages.insert(message.seq, message.clone());
+        }
+    }
+
+    /// The same without what a client is not told of again: what it counts for itself, and what is not the object's own
+    /// but derives from others.
+    pub fn settled(mut self) -> Self {
+        let mut seen = BTreeSet::new();
+        for known in self.conversations.values_mut() {
+            let ConversationView { conversation, own, last_message } = &mut known.view;
+            (conversation.rev, conversation.last_seq) = Default::default();
+            own.counts = Counts::default();
+            *last_message = None;
+            // Who has never moved a pointer and who is not listed are the same; who has left is not looked at.
+            known.pointers.retain(|_, pointers| *pointers != Pointers::default());
+            for message in known.messages.values_mut() {
+                seen.insert(message.id);
+                message.status = Status::Sent;
+                if let Some(quote) = &mut message.reply_to {
+                    quote.content.clear();
+                    quote.deleted = false;
+                }
+            }
+        }
+        self.saved.retain(|id| seen.contains(id));
+        self
+    }
+}
+
+async fn load_conversation(store: &dyn Store, user: UserId, view: ConversationView) -> Known {
+    let id = view.conversation.id;
+    let mut known = Known { view, messages: BTreeMap::new(), pointers: BTreeMap::new() };
+    loop {
+        let from = Start::After(known.messages.keys().last().copied().unwrap_or(Seq(0)));
+        let stretch = Stretch { thread: None, from, limit: MAX_PAGE };
+        let messages = store.stretch(user, id, stretch).await.unwrap();
+        if messages.is_empty() {
+            break;
+        }
+        known.messages.extend(messages.into_iter().map(|message| (message.seq, message)));
+    }
+    let receipts = store.receipts(user, id, UserId(0), 1000).await.unwrap();
+    known.pointers = receipts.into_iter().collect();
+    known
+}
+
+/// A client that goes on from its cursor from time to time.
+#[derive(Clone)]
+pub struct Client {
+    pub state: State,
+    pub cursor: Position,
+    /// Cursors that it was given before, and what it had then.
+    pub past: Vec<(Position, State)>,
+}
+
+impl Client {
+    /// A client that loads everything now.
+    pub async fn start(store: &dyn Store, user: UserId) -> Self {
+        let cursor = store.log_end().await.unwrap().position;
+        Self { state: State::load(store, user).await, cursor, past: Vec::new() }
+    }
+
+    /// Reads one page and takes in its events, but no more than `most` of them: then the line is cut. Says whether it
+    /// has everything now. `check` is called after each event.
+    pub async fn go_on(
+        &mut self,
+        store: &dyn Store,
+        (limit, most): (u16, usize),
+        mut check: impl FnMut(&State),
+    ) -> bool {
+        let page = store.changes(self.state.user, self.cursor, limit).await.unwrap();
+        let is_cut = page.events.len() > most;
+        self.check_page(&page.events, page.up_to, limit);
+        assert!(page.complete || page.up_to > self.cursor, "a client would never come to the end");
+        for (index, event) in page.events.iter().take(most).enumerate() {
+            self.state.apply(store, &event.change).await;
+            check(&self.state);
+            // What shares a place is told of together, so a cursor is given after the last of it only.
+            let next = page.events.get(index + 1).map(|event| event.position);
+            if next != Some(event.position) {
+                self.past.push((self.cursor, self.state.clone()));
+                self.cursor = event.position;
+            }
+        }
+        if !is_cut {
+            self.cursor = page.up_to;
+        }
+        page.complete && !is_cut
+    }
+
+    fn check_page(&self, events: &[Event], up_to: Position, limit: u16) {
+        assert!(events.is_sorted_by_key(|event| event.position));
+        assert!(events.iter().all(|event| event.position > self.cursor && event.position <= up_to));
+        let mut places: Vec<_> = events.iter().map(|event| event.position).collect();
+        places.dedup();
+        // What the client is to forget comes in addition, all of it at one place.
+        assert!(places.len() <= usize::from(limit) + 1, "{} places in a page of {limit}", places.len());
+    }
+}

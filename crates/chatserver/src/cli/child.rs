@@ -1,0 +1,189 @@
+//! What the commands share that start a server of their own: its folder, its process, and when it is ready. What is done
+//! with the server stands with each of them.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use chat_client::ServerUrl;
+use tokio::sync::oneshot;
+
+/// How long a server may take to start or to stop.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// A server that ends in order is looked at this often.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// A folder that is removed with all that is in it when this is dropped.
+pub(super) struct Folder {
+    path: PathBuf,
+    is_kept: bool,
+}
+
+impl Folder {
+    /// A new one below the working folder, so that a server writes to the disk that is meant.
+    pub(super) fn create(purpose: &str) -> Result<Self> {
+        let here = std::env::current_dir().context("there is no working folder")?;
+        let path = here.join(format!("chatserver-{purpose}-{}", std::process::id()));
+        std::fs::create_dir(&path).with_context(|| format!("{} cannot be created", path.display()))?;
+        Ok(Self { path, is_kept: false })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Leaves it where it is.
+    pub(super) fn keep(&mut self) {
+        self.is_kept = true;
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if self.is_kept {
+            return;
+        }
+        if let Err(error) = std::fs::remove_dir_all(&self.path) {
+            eprintln!("chatserver: {} stays behind: {error}", self.path.display());
+        }
+    }
+}
+
+/// A child that does not outlive this.
+pub(super) struct Process(Child);
+
+impl Process {
+    pub(super) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Ends it as a crash does: it is not told.
+    pub(super) fn kill(&mut self) -> Result<()> {
+        self.0.kill().and_then(|()| self.0.wait()).context("the server cannot be killed")?;
+        Ok(())
+    }
+
+    /// Ends it in order.
+    pub(super) async fn stop(&mut self) -> Result<()> {
+        let pid = self.0.id().to_string();
+        // The standard library can only kill, and a server that was killed has more to do at its next start.
+        let asked = Command::new("kill").args(["-TERM", &pid]).status();
+        if !asked.is_ok_and(|status| status.success()) {
+            self.0.kill().context("the server cannot be stopped")?;
+        }
+        let ended = async {
+            while self.0.try_wait()?.is_none() {
+                tokio::time::sleep(LOOK).await;
+            }
+            std::io::Result::Ok(())
+        };
+        tokio::time::timeout(PATIENCE, ended).await.context("the server does not stop")??;
+        Ok(())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Both fail only if it has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The database of the servers that run in a folder.
+pub(super) fn database(folder: &Path) -> PathBuf {
+    folder.join("chat.db")
+}
+
+/// Starts a server on the data in a folder, and waits until it is ready.
+pub(super) async fn launch(folder: &Path, connections_per_user: usize) -> Result<(Process, ServerUrl)> {
+    let program = std::env::current_exe().context("this program's own file is not known")?;
+    let mut command = Command::new(program);
+    command
+        .args(["serve", "--host", "127.0.0.1", "--port", "0", "--demo", "--log-level", "info"])
+        .args(["--jwt-expiry-minutes", "1440"])
+        .args(["--max-connections-per-user", &connections_per_user.to_string()])
+        .arg("--database")
+        .arg(database(folder))
+        .arg("--log-file")
+        .arg(folder.join("app.log"));
+    // A setting of the person's own server, for instance in a `.env` file, would keep this one from starting.
+    command.env("DATABASE_URL", "").current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = Process(command.spawn().context("the server cannot be started")?);
+    let stdout = child.0.stdout.take().context("the server has no output")?;
+    let (ready, is_ready) = oneshot::channel();
+    std::thread::spawn(move || follow(stdout, ready));
+    let url = tokio::time::timeout(PATIENCE, is_ready).await.context("the server does not become ready")?;
+    let url = url.context("the server ended before it was ready")?;
+    Ok((child, ServerUrl::parse(&url)?))
+}
+
+/// Reads a server's log to its end, so that the server never waits for a reader, and reports where it listens.
+fn follow(stdout: ChildStdout, ready: oneshot::Sender<String>) {
+    let mut ready = Some(ready);
+    for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+        match ready_url(&line) {
+            Some(url) => {
+                if let Some(ready) = ready.take() {
+                    let _ = ready.send(url);
+                }
+            }
+            None if ready.is_some() && is_error(&line) => eprintln!("{line}"),
+            None => {}
+        }
+    }
+}
+
+fn field(line: &str, of: impl Fn(&serde_json::Value) -> Option<String>) -> Option<String> {
+    of(&serde_json::from_str(line).ok()?)
+}
+
+/// The address in the log line that says that the server is ready.
+fn ready_url(line: &str) -> Option<String> {
+    field(line, |line| {
+        let fields = line.get("fields")?;
+        (fields.get("message")? == "ready").then(|| fields.get("url")?.as_str().map(str::to_owned))?
+    })
+}
+
+fn is_error(line: &str) -> bool {
+    field(line, |line| line.get("level")?.as_str().map(str::to_owned)).is_some_and(|level| level == "ERROR")
+}
+
+/// Resolves when the person at the terminal, or the system, wants this program to end.
+pub(super) async fn interrupted() -> Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be awaited")?;
+        tokio::select! {
+            _ = terminate.recv() => Ok(()),
+            ended = tokio::signal::ctrl_c() => ended.context("Ctrl-C cannot be awaited"),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await.context("Ctrl-C cannot be awaited")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_is_in_the_line_that_says_ready() {
+        let line =
+            r#"{"level":"INFO","fields":{"message":"ready","url":"http://127.0.0.1:4","database":"x"}}"#;
+        assert_eq!(ready_url(line).as_deref(), Some("http://127.0.0.1:4"));
+        let other = r#"{"level":"INFO","fields":{"message":"starting","url":"http://127.0.0.1:4"}}"#;
+        assert_eq!(ready_url(other), None);
+        assert_eq!(ready_url("ready http://127.0.0.1:4"), None);
+    }
+
+    #[test]
+    fn errors_of_a_server_that_cannot_start_are_recognised() {
+        assert!(is_error(r#"{"level":"ERROR","fields":{"message":"cannot start"}}"#));
+        assert!(!is_error(r#"{"level":"INFO","fields":{"message":"ERROR"}}"#));
+    }
+}

@@ -1,0 +1,218 @@
+//! A TCP proxy between the clients and the server that does to connections what networks do: cuts, delays, half of an
+//! end, slowness, silence. It knows nothing of what it carries.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+
+use super::dice::Dice;
+
+const CHUNK: usize = 16 * 1024;
+/// What a slow reader takes at a time.
+const SIP: usize = 1024;
+/// How long the other half of a half-closed connection may still live.
+const AFTERLIFE: Duration = Duration::from_millis(500);
+
+/// The proxy. Its connections end with the server's.
+pub(super) struct Proxy {
+    address: SocketAddr,
+    server: Server,
+}
+
+/// Where the server is at present, if it is.
+type Server = Arc<Mutex<Option<SocketAddr>>>;
+
+/// What becomes of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// Nothing happens to it.
+    Calm,
+    /// It is cut, with or without a word.
+    Cut { after: Duration, reset: bool },
+    /// One direction ends, and the other a while later.
+    Half { after: Duration, is_upwards: bool },
+    /// Nothing comes through any more, and nobody is told for a while.
+    Silence { after: Duration, lasts: Duration },
+    /// Everything takes longer.
+    Delay { each: Duration },
+    /// The client reads slowly.
+    Sips { each: Duration },
+}
+
+impl Fate {
+    fn draw(dice: &mut Dice) -> Self {
+        match dice.between(0, 99) {
+            0..40 => Self::Calm,
+            40..62 => Self::Cut { after: dice.millis(20, 1500), reset: dice.is_lucky(50) },
+            62..74 => Self::Half { after: dice.millis(20, 1000), is_upwards: dice.is_lucky(50) },
+            74..80 => Self::Silence { after: dice.millis(20, 1000), lasts: dice.millis(100, 800) },
+            80..92 => Self::Delay { each: dice.millis(1, 25) },
+            _ => Self::Sips { each: dice.millis(1, 6) },
+        }
+    }
+}
+
+impl Proxy {
+    /// Listens; connections are carried to wherever the server is when they come.
+    pub(super) async fn open(seed: u64) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.context("the proxy cannot listen")?;
+        let address = listener.local_addr().context("the proxy's address is unknown")?;
+        let server = Server::default();
+        tokio::spawn(accept(listener, server.clone(), seed));
+        Ok(Self { address, server })
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Where the server is from now on.
+    pub(super) fn lead_to(&self, server: Option<SocketAddr>) {
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = server;
+    }
+}
+
+async fn accept(listener: TcpListener, server: Server, seed: u64) {
+    for number in 0.. {
+        let Ok((client, _)) = listener.accept().await else { return };
+        let target = *server.lock().unwrap_or_else(PoisonError::into_inner);
+        let fate = Fate::draw(&mut Dice::new(seed, "proxy", number));
+        tokio::spawn(async move {
+            // Without a server the client finds its connection closed.
+            if let Some(target) = target
+                && let Ok(server) = TcpStream::connect(target).await
+            {
+                carry(client, server, fate).await;
+            }
+        });
+    }
+}
+
+/// Carries a connection to its end.
+async fn carry(mut client: TcpStream, mut server: TcpStream, fate: Fate) {
+    let _ = (client.set_nodelay(true), server.set_nodelay(true));
+    let (up, down) = Manner::both(fate);
+    let (from_client, to_client) = client.split();
+    let (from_server, to_server) = server.split();
+    let both = async { tokio::join!(pump(from_client, to_server, up), pump(from_server, to_client, down)) };
+    match fate {
+        Fate::Calm | Fate::Delay { .. } | Fate::Sips { .. } => drop(both.await),
+        Fate::Cut { after, reset } => {
+            if timeout(after, both).await.is_err() && reset {
+                // A reset tells the peer that something is wrong; an ordinary end does not.
+                let _ = (client.set_zero_linger(), server.set_zero_linger());
+            }
+        }
+        Fate::Half { after, .. } => drop(timeout(after + AFTERLIFE, both).await),
+        Fate::Silence { after, lasts } => {
+            if timeout(after, both).await.is_err() {
+                sleep(lasts).await;
+            }
+        }
+    }
+}
+
+/// How bytes are carried in one direction.
+#[derive(Clone, Copy)]
+struct Manner {
+    /// Each piece waits so long.
+    each: Duration,
+    chunk: usize,
+    /// When this direction ends, if the proxy ends it.
+    ends_after: Option<Duration>,
+}
+
+impl Manner {
+    const PROMPT: Self = Self { each: Duration::ZERO, chunk: CHUNK, ends_after: None };
+
+    /// To the server, and from it.
+    fn both(fate: Fate) -> (Self, Self) {
+        match fate {
+            Fate::Calm | Fate::Cut { .. } | Fate::Silence { .. } => (Self::PROMPT, Self::PROMPT),
+            Fate::Delay { each } => (Self { each, ..Self::PROMPT }, Self { each, ..Self::PROMPT }),
+            Fate::Sips { each } => (Self::PROMPT, Self { each, chunk: SIP, ..Self::PROMPT }),
+            Fate::Half { after, is_upwards } => {
+                let ended = Self { ends_after: Some(after), ..Self::PROMPT };
+                if is_upwards { (ended, Self::PROMPT) } else { (Self::PROMPT, ended) }
+            }
+        }
+    }
+}
+
+/// Carries one direction to its end, and tells the other side of the end.
+async fn pump(from: ReadHalf<'_>, mut to: WriteHalf<'_>, manner: Manner) {
+    match manner.ends_after {
+        Some(after) => drop(timeout(after, copy(from, &mut to, manner)).await),
+        None => copy(from, &mut to, manner).await,
+    }
+    let _ = to.shutdown().await;
+}
+
+async fn copy(mut from: ReadHalf<'_>, to: &mut WriteHalf<'_>, manner: Manner) {
+    let mut buffer = vec![0; manner.chunk];
+    while let Ok(count @ 1..) = from.read(&mut buffer).await {
+        if !manner.each.is_zero() {
+            sleep(manner.each).await;
+        }
+        if to.write_all(buffer.get(..count).unwrap_or_default()).await.is_err() {
+            break;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fate_is_drawn() {
+        let mut dice = Dice::new(3, "fates", 0);
+        let mut drawn = std::collections::HashSet::new();
+        for _ in 0..500 {
+            drawn.insert(std::mem::discriminant(&Fate::draw(&mut dice)));
+        }
+        assert_eq!(drawn.len(), 6);
+    }
+
+    #[tokio::test]
+    async fn bytes_come_through_and_a_cut_is_a_cut() {
+        for (fate, whole) in [
+            (Fate::Calm, true),
+            (Fate::Delay { each: Duration::from_millis(1) }, true),
+            (Fate::Sips { each: Duration::from_millis(1) }, true),
+            (Fate::Cut { after: Duration::from_millis(50), reset: true }, false),
+            (Fate::Half { after: Duration::from_millis(50), is_upwards: false }, false),
+        ] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let carrying = tokio::spawn(async move {
+                let (client, _) = listener.accept().await.unwrap();
+                let server = listener.accept().await.unwrap().0;
+                carry(client, server, fate).await;
+            });
+            let mut client = TcpStream::connect(address).await.unwrap();
+            let mut server = TcpStream::connect(address).await.unwrap();
+            server.write_all(&[7; 5000]).await.unwrap();
+            let mut received = vec![0; 5000];
+            client.read_exact(&mut received).await.unwrap();
+            assert_eq!(received, [7; 5000]);
+            if whole {
+                client.shutdown().await.unwrap();
+                assert_eq!(server.read(&mut received).await.unwrap(), 0);
+                drop(server);
+            } else {
+                // The server's side stays open and silent; that the client's ends is the proxy's doing.
+                let ended = timeout(Duration::from_secs(10), client.read(&mut received)).await.unwrap();
+                assert!(matches!(ended, Ok(0) | Err(_)), "{fate:?}");
+            }
+            drop(client);
+            timeout(Duration::from_secs(10), carrying).await.unwrap().unwrap();
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! A client of the v2 stream that sends, edits, reacts, reads and writes piece by piece, and keeps what it is told.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chat_client::link::Backoff;
+use chat_client::v2::{Applied, Event, Op, Options, Session, State, Way};
+use chat_client::{Error, ServerUrl};
+use chat_protocol::message::{AppendRequest, EditRequest, FinishRequest, Message, SendRequest};
+use chat_protocol::v2::{Ack, Append, Edit, Finish, Pointer, React, Send, ServerFrame};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::arena::{Person, Pulse, Target};
+use super::dice::Dice;
+use super::ledger::{Ledger, Place};
+use super::verdict::{Findings, Log, Sight, Violation, compare};
+
+const OUTBOX: usize = 8;
+const FIRST_DELAY: Duration = Duration::from_millis(20);
+const LONGEST_DELAY: Duration = Duration::from_millis(500);
+/// After so long without a frame a client looks whether it has everything.
+const QUIET: Duration = Duration::from_millis(50);
+const EMOJI: [&str; 3] = ["👍", "🧀", ":mouse:"];
+
+/// The client.
+pub(super) struct Talker {
+    me: Person,
+    session: Session,
+    /// The session ended for good.
+    has_ended: bool,
+    dice: Dice,
+    pulse: Pulse,
+    n_sent: u64,
+    ledger: Ledger,
+    findings: Findings,
+    sight: Sight,
+    /// By what it was told since the last comparison.
+    state: State,
+    /// The conversations that it knows the ids of.
+    conversations: BTreeMap<Target, i64>,
+    /// Messages of its own since the last comparison that were not edited.
+    unedited: Vec<i64>,
+    /// Messages since the last comparison: id, conversation and `seq`.
+    recent: Vec<(i64, i64, i64)>,
+    /// Messages of its own that are being written: the text that was acknowledged, and how many pieces will follow.
+    growing: BTreeMap<i64, (String, u64)>,
+    /// Those of them that nothing is on its way for.
+    idle: Vec<i64>,
+    n_resumed: u64,
+}
+
+impl Talker {
+    pub(super) fn new(me: Person, url: ServerUrl, seed: u64, pulse: Pulse) -> Self {
+        let mut dice = Dice::new(seed, "talker", me.number);
+        let session = Session::new(Options {
+            url,
+            token: me.token.clone(),
+            way: if me.number.is_multiple_of(2) { Way::Header } else { Way::Subprotocol },
+            cursor: None,
+            name: format!("v2-{}", me.number),
+            outbox: OUTBOX,
+            window: OUTBOX,
+            backoff: Backoff::new(FIRST_DELAY, LONGEST_DELAY, dice.throw()),
+        });
+        Self {
+            me,
+            session,
+            has_ended: false,
+            dice,
+            pulse,
+            n_sent: 0,
+            ledger: Ledger::default(),
+            findings: Findings::default(),
+            sight: Sight::default(),
+            state: State::default(),
+            conversations: BTreeMap::new(),
+            unedited: Vec::new(),
+            recent: Vec::new(),
+            growing: BTreeMap::new(),
+            idle: Vec::new(),
+            n_resumed: 0,
+        }
+    }
+
+    /// Waits until the stream is there.
+    pub(super) async fn arrive(mut self, patience: Duration) -> Self {
+        let arriving = async {
+            while !self.has_ended {
+                let event = self.session.next().await;
+                let is_live = matches!(event, Ok(Event::Frame(ServerFrame::Live(_))));
+                self.take(event);
+                if is_live {
+                    return;
+                }
+            }
+        };
+        if timeout(patience, arriving).await.is_err() {
+            self.findings.note(Violation::Unanswered, || "a client could not connect".into());
+        }
+        self
+    }
+
+    /// Does this and that until it is told to stop, and then waits until all is answered or the time is up.
+    pub(super) async fn play(mut self, mut stop: watch::Receiver<bool>, patience: Duration) -> Self {
+        let mut acts_at = Instant::now();
+        while !self.has_ended && !*stop.borrow_and_update() {
+            tokio::select! {
+                event = self.session.next() => self.take(event),
+                () = sleep_until(acts_at) => {
+                    if self.session.n_waiting() < OUTBOX {
+                        self.act();
+                    }
+                    acts_at = Instant::now() + self.dice.millis(0, 12);
+                }
+                _ = stop.changed() => {}
+            }
+        }
+        let answered = async {
+            while !self.has_ended && self.session.n_waiting() > 0 {
+                let event = self.session.next().await;
+                self.take(event);
+            }
+        };
+        // What is missing then stands in the ledger as unanswered.
+        let _ = timeout(patience, answered).await;
+        self.ledger.unanswered += u64::try_from(self.session.n_waiting()).unwrap_or(0);
+        self
+    }
+
+    /// Waits until it has what the log has; what is different when the time is up is noted. Then it begins anew.
+    pub(super) async fn agree(mut self, log: &Log, patience: Duration) -> Self {
+        let ends_at = Instant::now() + patience;
+        while !self.has_ended {
+            if let Ok(event) = timeout(QUIET, self.session.next()).await {
+                self.take(event);
+                if Instant::now() < ends_at {
+                    continue;
+                }
+            }
+            let findings = compare(self.me.id, &self.state, log);
+            if findings.is_nothing() {
+                break;
+            }
+            if Instant::now() >= ends_at {
+                self.findings.add(findings);
+                break;
+            }
+        }
+        self.state = State::default();
+        self.unedited.clear();
+        self.recent.clear();
+        self.growing.clear();
+        self.idle.clear();
+        self
+    }
+
+    pub(super) fn take_ledger(&mut self) -> Ledger {
+        std::mem::take(&mut self.ledger)
+    }
+
+    pub(super) fn take_findings(&mut self) -> Findings {
+        std::mem::take(&mut self.findings)
+    }
+
+    /// How often a connection went on where another had ended.
+    pub(super) fn n_resumed(&self) -> u64 {
+        self.n_resumed
+    }
+
+    fn act(&mut self) {
+        let op = match self.dice.between(0, 99) {
+            0..12 => self.edit(),
+            12..24 => self.react(),
+            24..34 => self.read(),
+            34..54 => self.grow(),
+            _ => None,
+        };
+        // Nothing to edit, say: then a message.
+        if let Some(op) = op.or_else(|| self.send()) {
+            // There is room: this was looked at before.
+            let _ = self.session.submit(op);
+        }
+    }
+
+    fn send(&mut self) -> Option<Op> {
+        let target = self.me.target(&mut self.dice)?;
+        let key = format!("v2-{}-{}", self.me.number, self.n_sent);
+        self.n_sent += 1;
+        let will_grow = self.dice.is_lucky(10);
+        let content = if will_grow { String::new() } else { format!("{key} says {}", self.dice.throw()) };
+        self.ledger.sending(&key, &content);
+        let body = SendRequest {
+            content: Some(content),
+            streaming: will_grow.then_some(true),
+            client_msg_id: Some(key),
+            ..SendRequest::default()
+        };
+        let known = self.conversations.get(&target).copied().filter(|_| self.dice.is_lucky(50));
+        Some(Op::Send(match (known, target) {
+            (Some(id), _) => Send { conversation_id: Some(id), body, ..Send::default() },
+            (None, Target::User(id)) => Send { to_user: Some(id), body, ..Send::default() },
+            (None, Target::Group(id)) => Send { to_group: Some(id), body, ..Send::default() },
+        }))
+    }
+
+    fn edit(&mut self) -> Option<Op> {
+        let message_id = self.unedited.pop()?;
+        let content = format!("{message_id} now says {}", self.dice.throw());
+        Some(Op::Edit(Edit { message_id, edit: EditRequest { content } }))
+    }
+
+    /// The next piece of a message that is being written, or its end.
+    fn grow(&mut self) -> Option<Op> {
+        let message_id = self.idle.pop()?;
+        let (text, pieces) = self.growing.get(&message_id)?;
+        if *pieces == 0 {
+            return Some(Op::Finish(Finish { message_id, ending: FinishRequest::default() }));
+        }
+        let offset = u32::try_from(text.chars().count()).ok()?;
+        let content = format!("né{} ", self.dice.throw());
+        Some(Op::Append(Append { message_id, piece: AppendRequest { offset, content } }))
+    }
+
+    fn react(&mut self) -> Option<Op> {
+        let (message_id, ..) = *self.dice.one_of(&self.recent)?;
+        let emoji = (*self.dice.one_of(&EMOJI)?).to_owned();
+        Some(Op::React(React { message_id, emoji }))
+    }
+
+    fn read(&mut self) -> Option<Op> {
+        let (_, conversation_id, seq) = *self.dice.one_of(&self.recent)?;
+        Some(Op::Read(Pointer { conversation_id, seq, thread_id: None }))
+    }
+
+    fn take(&mut self, event: Result<Event, Error>) {
+        match event {
+            Ok(Event::Frame(frame)) => self.told(&frame),
+            Ok(Event::Acked { op, ack, .. }) => {
+                self.pulse.beat();
+                self.acked(op, ack);
+            }
+            Ok(Event::Refused { op, refusal, .. }) => {
+                self.ledger.refusals.push(format!("{op:?}: {} ({})", refusal.error, refusal.code));
+            }
+            Ok(Event::Unknown(kind)) => {
+                self.findings.note(Violation::Different, || format!("a frame of the unknown type {kind}"));
+            }
+            Ok(Event::Disconnected { .. }) => {}
+            Err(error) => {
+                self.has_ended = true;
+                self.findings.note(Violation::Refused, || format!("a session ended: {error}"));
+            }
+        }
+    }
+
+    fn told(&mut self, frame: &ServerFrame) {
+        if self.state.apply(frame) == Applied::Hole {
+            self.findings.note(Violation::Gap, || format!("a piece of text is missing before {frame:?}"));
+        }
+        match frame {
+            ServerFrame::Message(told) => self.met(&told.message),
+            ServerFrame::Hello(hello) => self.n_resumed += u64::from(hello.resumed),
+            ServerFrame::Resync(_) => {
+                self.findings.note(Violation::Resync, || "a client was told to load anew".into());
+            }
+            ServerFrame::Error(refusal) => self.ledger.refusals.push(refusal.error.clone()),
+            _ => {}
+        }
+    }
+
+    fn met(&mut self, message: &Message) {
+        let (conversation, seq) = (message.conversation_id, message.seq);
+        self.sight.note(conversation, seq, &mut self.findings);
+        self.recent.push((message.id, conversation, seq));
+        let target = match (message.group_id, message.sender_id == self.me.id) {
+            (0, true) => Target::User(message.recipient_id),
+            (0, false) => Target::User(message.sender_id),
+            (group, _) => Target::Group(group),
+        };
+        self.conversations.insert(target, conversation);
+    }
+
+    fn acked(&mut self, op: Op, ack: Ack) {
+        match (op, ack.message) {
+            (Op::Send(send), Some(message)) => {
+                let place = Place { id: message.id, conversation: message.conversation_id, seq: message.seq };
+                self.ledger.sent(&send.body.client_msg_id.unwrap_or_default(), place, message.rev);
+                if send.body.streaming.is_some() {
+                    self.growing.insert(message.id, (String::new(), self.dice.between(1, 6)));
+                    self.idle.push(message.id);
+                } else {
+                    self.unedited.push(message.id);
+                }
+            }
+            (Op::Append(append), None) => self.has_grown(&append, ack.length),
+            (Op::Finish(finish), Some(_)) => drop(self.growing.remove(&finish.message_id)),
+            (Op::Edit(edit), Some(_)) => drop(self.ledger.edits.insert(edit.message_id, edit.edit.content)),
+            (Op::React(react), Some(_)) => {
+                self.ledger.reactions.push((react.message_id, react.emoji, self.me.id));
+            }
+            (Op::Read(read), None) => self.ledger.read(read.conversation_id, self.me.id, read.seq),
+            (op, _) => {
+                self.findings.note(Violation::Lost, || format!("an ack without what belongs to {op:?}"))
+            }
+        }
+    }
+
+    fn has_grown(&mut self, append: &Append, length: Option<u32>) {
+        let Some((text, pieces)) = self.growing.get_mut(&append.message_id) else { return };
+        text.push_str(&append.piece.content);
+        *pieces = pieces.saturating_sub(1);
+        if length != u32::try_from(text.chars().count()).ok() {
+            self.findings.note(Violation::Lost, || format!("{length:?} characters are told of {text:?}"));
+        }
+        self.ledger.edits.insert(append.message_id, text.clone());
+        self.idle.push(append.message_id);
+    }
+}

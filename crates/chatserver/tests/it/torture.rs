@@ -1,0 +1,53 @@
+//! `chatserver torture`: a server that keeps its promises passes, and one that breaks one of them does not.
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// What it says of a server that is broken in this way, if in any.
+fn torture(broken: Option<&str>, args: &[&str]) -> (Output, Value) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chatserver"));
+    command.current_dir(folder.path()).args(["torture", "--json"]).args(args);
+    command.env_remove("CHATSERVER_FAILPOINTS");
+    if let Some(broken) = broken {
+        command.env("CHATSERVER_FAILPOINTS", broken);
+    }
+    let output = command.output().unwrap();
+    let report = serde_json::from_slice(&output.stdout);
+    (output.clone(), report.unwrap_or_else(|error| panic!("{error}: {output:?}")))
+}
+
+#[test]
+fn crashes_and_broken_connections_break_no_promise() {
+    let (output, report) = torture(None, &["--cycles", "3", "--seed", "2026"]);
+    assert!(output.status.success(), "{report:#}");
+    let violations = report["violations"].as_object().unwrap();
+    assert!(violations.len() > 5 && violations.values().all(|count| *count == 0), "{report:#}");
+    assert_eq!((&report["seed"], &report["cycles"]), (&Value::from(2026), &Value::from(3)));
+    assert_eq!(report["sent"], report["acked"]);
+    // Less would prove little.
+    assert!(report["acked"].as_u64().unwrap() > 300, "{report:#}");
+    assert!(report["resumes"].as_u64().unwrap() > 3, "{report:#}");
+    assert!(report["longest_recovery_ms"].as_u64().unwrap() > 0, "{report:#}");
+}
+
+/// Whoever can't tell a bad server from a good one has proved nothing about the good one.
+#[cfg(feature = "failpoints")]
+#[test]
+fn a_server_that_answers_before_it_has_stored_is_found_out() {
+    // Not every crash falls between an answer and its commit; the first that does ends it.
+    let (output, report) = torture(Some("ack_before_commit"), &["--cycles", "30", "--seed", "1"]);
+    assert_eq!(output.status.code(), Some(1), "{report:#}");
+    assert!(report["violations"]["lost"].as_u64().unwrap() > 0, "{report:#}");
+}
+
+#[cfg(feature = "failpoints")]
+#[test]
+fn a_server_that_stores_retries_anew_is_found_out() {
+    let (output, report) = torture(Some("no_dedupe"), &["--cycles", "2", "--seed", "1"]);
+    assert_eq!(output.status.code(), Some(1), "{report:#}");
+    let violations = &report["violations"];
+    let doubled = violations["doubled"].as_u64().unwrap() + violations["phantom"].as_u64().unwrap();
+    assert!(doubled > 0, "{report:#}");
+}

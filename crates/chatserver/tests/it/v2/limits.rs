@@ -1,0 +1,90 @@
+//! How much a client may send, and what is said to one that sends more.
+
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::support::{Got, Server, Stream};
+
+/// More than anybody may send at once, and than is closed after so many refusals.
+const FLOOD: usize = 4000;
+
+/// Reads to the closing frame: the answers, and the code.
+async fn to_the_end(stream: &mut Stream) -> (Vec<Value>, u16) {
+    let mut answers = Vec::new();
+    loop {
+        match stream.ws.next().await {
+            Got::Text(text) => answers.push(serde_json::from_str(&text).unwrap()),
+            Got::Closed(code, _) => return (answers, code),
+            other => panic!("{other:?} after {} answers", answers.len()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_sends_too_much_is_told_to_wait_and_then_closed() {
+    let server = Server::start();
+    let tom = server.login("tom").await;
+    let mut other = Stream::connect(&server, &tom).await;
+    for frame in [r#"{"op":"ping","id":1}"#, r#"{"op":5,"id":1}"#, "junk"] {
+        let mut stream = Stream::connect(&server, &tom).await;
+        for _ in 0..FLOOD {
+            // The server may well have closed before all of it is sent.
+            if !stream.ws.try_text(frame).await {
+                break;
+            }
+        }
+        let (answers, code) = to_the_end(&mut stream).await;
+        assert_eq!(code, 4029, "{frame}");
+        let refused: Vec<_> = answers.iter().filter(|answer| answer["code"] == "rate_limited").collect();
+        assert!(
+            !refused.is_empty() && refused.len() < answers.len(),
+            "{} of {}",
+            refused.len(),
+            answers.len()
+        );
+        for refusal in refused {
+            assert_eq!(refusal["temporary"], true, "{refusal}");
+            assert!(refusal["retry_after_ms"].as_u64().is_some_and(|wait| wait > 0), "{refusal}");
+            assert_eq!(refusal["id"], if frame == "junk" { Value::Null } else { json!(1) });
+        }
+    }
+    other.is_quiet().await;
+}
+
+#[tokio::test]
+async fn who_waits_as_told_goes_on() {
+    let server = Server::start();
+    let tom = server.login("tom").await;
+    let mut stream = Stream::connect(&server, &tom).await;
+    let mut refusals = Vec::new();
+    for round in 0.. {
+        assert!(round < 1000, "nothing is ever refused");
+        for id in 0..100 {
+            stream.say(&json!({"op": "ping", "id": id})).await;
+        }
+        for _ in 0..100 {
+            refusals.extend(Some(stream.frame().await).filter(|answer| answer["type"] == "error"));
+        }
+        if !refusals.is_empty() {
+            break;
+        }
+    }
+    let refusal = refusals.pop().unwrap();
+    let wait = refusal["retry_after_ms"].as_u64().unwrap();
+    assert!(wait < 1000, "{refusal}");
+    tokio::time::sleep(std::time::Duration::from_millis(wait)).await;
+    stream.say(&json!({"op": "ping", "id": "again"})).await;
+    assert_eq!(stream.find(|frame| frame["id"] == "again").await["type"], "pong");
+}
+
+#[tokio::test]
+async fn what_is_too_big_or_no_text_ends_the_stream() {
+    let server = Server::start();
+    let tom = server.login("tom").await;
+    let mut stream = Stream::connect(&server, &tom).await;
+    stream.say(&json!({"op": "ping", "id": 1, "more": "x".repeat(70_000)})).await;
+    assert_eq!(stream.closed().await, 1009);
+    let mut stream = Stream::connect(&server, &tom).await;
+    stream.ws.message(Message::binary(json!({"op": "ping", "id": 1}).to_string())).await;
+    assert_eq!(stream.closed().await, 1003);
+}

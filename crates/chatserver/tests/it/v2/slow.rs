@@ -1,0 +1,47 @@
+//! A client of the v2 stream that is too slow is closed, slows nobody, and loses nothing (promise 6).
+
+use serde_json::{Value, json};
+
+use crate::support::raw_ws::{CLOSE, TEXT};
+use crate::support::v2::into;
+use crate::support::{RawWs, Setup, Stream};
+
+const MESSAGES: usize = 120;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_does_not_read_is_closed_and_resumes_without_loss() {
+    let server = Setup::new().arg("--max-queued-frames").arg(16).start();
+    let (tom, jerry) = server.tom_and_jerry().await;
+    let spike = server.register("spike").await;
+    let group = tom.group("Cheese", &[&jerry, &spike]).await;
+    let conversation = tom.conversation_of(group).await;
+    let mut asleep = RawWs::connect_narrow_v2(&server, &jerry.token).await;
+    let mut toms = Stream::connect(&server, &tom).await;
+    let mut spikes = Stream::connect(&server, &spike).await;
+    // JSON takes six bytes for each of these, which makes more than the system's buffers hold.
+    let large = "\u{1}".repeat(10_000);
+    for _ in 0..MESSAGES {
+        toms.send(into(&conversation), &large).await;
+        spikes.next("message").await;
+    }
+    let (mut seqs, mut cursor) = (Vec::new(), String::new());
+    let code = loop {
+        let frame = asleep.frame().await.expect("a last word before the end");
+        match frame.opcode {
+            TEXT => {
+                let told: Value = serde_json::from_str(frame.text()).unwrap();
+                told["cursor"].as_str().unwrap().clone_into(&mut cursor);
+                seqs.extend(told["message"]["seq"].as_u64());
+            }
+            CLOSE => break frame.close_code(),
+            _ => {}
+        }
+    };
+    assert_eq!(code, 4008);
+    assert!(seqs.len() < MESSAGES, "the one who did not read was closed");
+    let (_, missed) = Stream::resume(&server, &jerry, &cursor).await;
+    assert!(missed.iter().all(|frame| frame["event"] == "created"));
+    seqs.extend(missed.iter().map(|frame| frame["message"]["seq"].as_u64().unwrap()));
+    assert!(seqs.iter().copied().eq(1..=MESSAGES as u64), "each once and in order: {seqs:?}");
+    assert_eq!(missed.last().unwrap()["message"]["content"], json!(large));
+}

@@ -1,0 +1,75 @@
+/**
+ * Keeps the messages that wait to be accepted where the application says, so that they outlive the program.
+ * Writes one version after the other, and none before the old one was read.
+ */
+
+import type { Op } from "./protocol.js";
+
+/** Where the outbox lives, such as a wrapper of `localStorage`; one for each user and device. */
+export interface OutboxStorage {
+  get(key: string): string | null | undefined | Promise<string | null | undefined>;
+  set(key: string, value: string): void | Promise<void>;
+}
+
+interface Saved {
+  /** 0 if the server had not said yet. */
+  user_id: number;
+  ops: Op[];
+}
+
+const isOp = (value: unknown): value is Op =>
+  typeof value === "object" && value !== null && "op" in value && "client_msg_id" in value;
+
+/** What was stored; nothing, if it is not ours. */
+export function parseSaved(text: string | null | undefined): Saved {
+  const nothing = { user_id: 0, ops: [] };
+  if (!text) return nothing;
+  try {
+    const saved: unknown = JSON.parse(text);
+    if (typeof saved !== "object" || saved === null || !("ops" in saved) || !Array.isArray(saved.ops)) return nothing;
+    const user = "user_id" in saved && typeof saved.user_id === "number" ? saved.user_id : 0;
+    return { user_id: user, ops: saved.ops.filter(isOp) };
+  } catch {
+    return nothing;
+  }
+}
+
+export class Outbox {
+  readonly #storage: OutboxStorage;
+  readonly #key: string;
+  readonly #failed: (error: unknown) => void;
+  #isDirty = false;
+  #work: Promise<void> | undefined;
+
+  constructor(storage: OutboxStorage, key: string, failed: (error: unknown) => void) {
+    this.#storage = storage;
+    this.#key = key;
+    this.#failed = failed;
+  }
+
+  /** What an earlier run left. */
+  async load(): Promise<Saved> {
+    return parseSaved(await this.#storage.get(this.#key));
+  }
+
+  /** Stores what `current` gives when the time comes; resolves when the newest version is stored. */
+  save(current: () => Saved): Promise<void> {
+    this.#isDirty = true;
+    this.#work ??= this.#write(current);
+    return this.#work;
+  }
+
+  async #write(current: () => Saved): Promise<void> {
+    // Later changes of the same turn go into the same version.
+    await Promise.resolve();
+    while (this.#isDirty) {
+      this.#isDirty = false;
+      try {
+        await this.#storage.set(this.#key, JSON.stringify(current()));
+      } catch (error) {
+        this.#failed(error);
+      }
+    }
+    this.#work = undefined;
+  }
+}

@@ -1,0 +1,268 @@
+/**
+ * What a client knows: messages, conversations, receipts, presence.
+ * A reducer over frames and pages: applies an object only if it is newer, so that applying twice is harmless.
+ * Has no network and no clock.
+ */
+
+import type {
+  AppendFrame,
+  Conversation,
+  HiddenFrame,
+  Message,
+  PresenceFrame,
+  Quote,
+  ReceiptFrame,
+  ServerFrame,
+} from "./protocol.js";
+import { Timeline } from "./timeline.js";
+import { countUnread, type Counted } from "./unread.js";
+
+/** In characters. */
+const QUOTE_LENGTH = 200;
+
+export interface Pointers {
+  delivered_seq: number;
+  read_seq: number;
+}
+
+/** `gap`: text is missing before it; the message has to be fetched. */
+export type Applied = "applied" | "old" | "gap";
+
+/** Which part of a conversation a page of its history was asked for. */
+export interface PageOf {
+  before_seq?: number;
+  after_seq?: number;
+  limit?: number;
+}
+
+/** Length in characters as the server counts them. */
+export function lengthOf(text: string): number {
+  let length = 0;
+  for (const _ of text) length += 1;
+  return length;
+}
+
+/** A message in brief, as the server puts it into those that answer it. */
+function quoteOf({ id, sender_id, content, deleted_at }: Message): Quote {
+  const brief = [...content.slice(0, 2 * QUOTE_LENGTH)].slice(0, QUOTE_LENGTH).join("");
+  return { message_id: id, sender_id, content: brief, deleted: deleted_at !== null };
+}
+
+export class ChatState {
+  /** Whose state it is; 0 until the server has said so. */
+  userId = 0;
+
+  readonly #timelines = new Map<number, Timeline>();
+  readonly #messages = new Map<number, Message>();
+  readonly #lengths = new Map<number, number>();
+  /** Which messages quote one. */
+  readonly #replies = new Map<number, Set<number>>();
+  readonly #conversations = new Map<number, Conversation>();
+  readonly #counted = new Map<number, Counted>();
+  readonly #receipts = new Map<number, Map<number, Pointers>>();
+  readonly #presence = new Map<number, PresenceFrame>();
+  readonly #hidden = new Set<number>();
+
+  /** The newest messages of a conversation, ordered by seq and without a hole; the same array until one changes. */
+  messages(conversationId: number): readonly Message[] {
+    return this.#timelines.get(conversationId)?.window ?? [];
+  }
+
+  message(id: number): Message | undefined {
+    return this.#messages.get(id);
+  }
+
+  /** A conversation as of now: the server's last word on it, and what has come since. */
+  conversation(id: number): Conversation | undefined {
+    const stored = this.#conversations.get(id);
+    if (stored === undefined) return undefined;
+    const known = this.#timelines.get(id)?.known ?? [];
+    const newest = known.at(-1);
+    const pointers = this.pointers(id, this.userId);
+    return {
+      ...stored,
+      ...(newest === undefined ? {} : { last_message: newest }),
+      ...pointers,
+      ...countUnread(this.#counted.get(id), known, pointers.read_seq, this.userId),
+      last_seq: Math.max(stored.last_seq, newest?.seq ?? 0),
+    };
+  }
+
+  /** All conversations, the one with the newest message first. */
+  conversations(): Conversation[] {
+    const all = [...this.#conversations.keys()].map((id) => this.conversation(id)!);
+    return all.sort((a, b) => (b.last_message?.id ?? 0) - (a.last_message?.id ?? 0));
+  }
+
+  /** How far a member is; nowhere, if nothing is known. */
+  pointers(conversationId: number, userId: number): Pointers {
+    const pointers = this.#receipts.get(conversationId)?.get(userId);
+    return { delivered_seq: pointers?.delivered_seq ?? 0, read_seq: pointers?.read_seq ?? 0 };
+  }
+
+  /** `PENDING`, `DELIVERED` or `READ`; of a group's message what the server says. */
+  status(message: Message): string {
+    if (message.group_id !== 0) return message.status;
+    const { delivered_seq, read_seq } = this.pointers(message.conversation_id, message.recipient_id);
+    if (read_seq >= message.seq) return "READ";
+    return message.status === "PENDING" && delivered_seq >= message.seq ? "DELIVERED" : message.status;
+  }
+
+  presence(userId: number): PresenceFrame | undefined {
+    return this.#presence.get(userId);
+  }
+
+  /** Applies a frame; frames that carry no state are `old`. */
+  apply(frame: ServerFrame): Applied {
+    switch (frame.type) {
+      case "message":
+        return this.applyMessage(frame.message) ? "applied" : "old";
+      case "append":
+        return this.#append(frame);
+      case "conversation":
+        this.applyConversation(frame.conversation, true);
+        return "applied";
+      case "receipt":
+        return this.#receipt(frame) ? "applied" : "old";
+      case "hidden":
+        return this.#hide(frame) ? "applied" : "old";
+      case "presence":
+        this.#presence.set(frame.user_id, frame);
+        return "applied";
+      default:
+        return "old";
+    }
+  }
+
+  /** Takes a message if its `rev` is newer than what is known of it. */
+  applyMessage(message: Message): boolean {
+    this.#timeline(message.conversation_id).follow(message.seq);
+    return this.#put(message);
+  }
+
+  #put(message: Message): boolean {
+    const isHidden = this.#hidden.has(message.id);
+    // Others' answers quote it all the same.
+    if (isHidden) this.#quoted(message);
+    if (isHidden || !this.#timeline(message.conversation_id).put(message)) return false;
+    this.#messages.set(message.id, message);
+    this.#lengths.delete(message.id);
+    const { id, reply_to } = message;
+    if (reply_to !== null) {
+      this.#replies.set(reply_to, (this.#replies.get(reply_to) ?? new Set()).add(id));
+      this.#quote(id, this.#messages.get(reply_to));
+    }
+    this.#quoted(message);
+    return true;
+  }
+
+  /** A quote moves no `rev` of the message that has it: it follows from the message quoted, where that is known. */
+  #quote(replyId: number, original: Message | undefined): void {
+    const reply = this.#messages.get(replyId);
+    if (reply === undefined || original === undefined) return;
+    const changed = { ...reply, quote: quoteOf(original) };
+    this.#messages.set(replyId, changed);
+    this.#timeline(reply.conversation_id).replace(changed);
+  }
+
+  #quoted(original: Message): void {
+    for (const reply of this.#replies.get(original.id) ?? []) this.#quote(reply, original);
+  }
+
+  /**
+   * Merges a conversation field by field: whoever lacks a field keeps what it has, and where both have it, the newer
+   * one's counts. What a member changes for itself leaves `rev` as it is, and the stream tells it in order: its frames
+   * count (`isNews`) where they are no older, pages only where they are newer.
+   */
+  applyConversation(got: Conversation, isNews = false): void {
+    // Kept among the messages, where it can change.
+    const { last_message, ...told } = got;
+    const have = this.#conversations.get(got.id);
+    const isNewer = have === undefined || told.rev > have.rev || (isNews && told.rev === have.rev);
+    this.#timeline(got.id).follow(got.last_seq + 1);
+    const { unread, mentions = 0, delivered_seq = 0, read_seq = 0, rev, last_seq } = told;
+    if (unread !== undefined && (isNewer || have.unread === undefined)) {
+      this.#counted.set(got.id, { rev, last_seq, read_seq, unread, mentions });
+    }
+    this.#forward(got.id, this.userId, { delivered_seq, read_seq });
+    this.#conversations.set(got.id, isNewer ? { ...have, ...told } : { ...told, ...have });
+    if (last_message) this.applyMessage(last_message);
+  }
+
+  /** Applies a page of history, and notes which part of the conversation is complete by it. */
+  applyPage(conversationId: number, messages: readonly Message[], of: PageOf): void {
+    const seqs = messages.map((message) => message.seq);
+    const { before_seq = Infinity, after_seq } = of;
+    const [from, to] =
+      after_seq === undefined
+        ? [Math.min(...seqs, before_seq), before_seq]
+        : [after_seq + 1, Math.max(...seqs, after_seq) + 1];
+    this.#timeline(conversationId).complete(from, to);
+    for (const message of messages) this.#put(message);
+  }
+
+  /** Forgets everything but whose it is. */
+  clear(): void {
+    const parts = [
+      this.#timelines, this.#messages, this.#lengths, this.#replies, this.#conversations,
+      this.#counted, this.#receipts, this.#presence, this.#hidden,
+    ];
+    for (const part of parts) part.clear();
+  }
+
+  #timeline(conversationId: number): Timeline {
+    const timeline = this.#timelines.get(conversationId) ?? new Timeline();
+    this.#timelines.set(conversationId, timeline);
+    return timeline;
+  }
+
+  #append(frame: AppendFrame): Applied {
+    const have = this.#messages.get(frame.message_id);
+    if (have === undefined) return this.#hidden.has(frame.message_id) ? "old" : "gap";
+    if (frame.rev <= have.rev) return "old";
+    const length = this.#lengths.get(have.id) ?? lengthOf(have.content);
+    if (frame.offset !== length) return "gap";
+    this.applyMessage({ ...have, content: have.content + frame.content, rev: frame.rev });
+    this.#lengths.set(have.id, length + lengthOf(frame.content));
+    return "applied";
+  }
+
+  #receipt(frame: ReceiptFrame): boolean {
+    const { conversation_id: id, read_seq, unread, mentions = 0 } = frame;
+    const wasAt = this.pointers(id, frame.user_id).read_seq;
+    if (!this.#forward(id, frame.user_id, frame)) return false;
+    const timeline = this.#timeline(id);
+    // What is known behind the pointer is counted here; the server's count is for what is not loaded.
+    if (unread !== undefined && read_seq > wasAt && !timeline.isCompleteAfter(read_seq)) {
+      const have = this.#conversations.get(id);
+      const last_seq = Math.max(have?.last_seq ?? 0, timeline.known.at(-1)?.seq ?? 0);
+      this.#counted.set(id, { rev: Math.max(have?.rev ?? 0, timeline.rev), last_seq, read_seq, unread, mentions });
+    }
+    return true;
+  }
+
+  /** Pointers only grow. */
+  #forward(conversationId: number, userId: number, to: Pointers): boolean {
+    const have = this.pointers(conversationId, userId);
+    if (to.delivered_seq <= have.delivered_seq && to.read_seq <= have.read_seq) return false;
+    const members = this.#receipts.get(conversationId) ?? new Map<number, Pointers>();
+    members.set(userId, {
+      delivered_seq: Math.max(have.delivered_seq, to.delivered_seq),
+      read_seq: Math.max(have.read_seq, to.read_seq),
+    });
+    this.#receipts.set(conversationId, members);
+    return true;
+  }
+
+  #hide(frame: HiddenFrame): boolean {
+    if (this.#hidden.has(frame.message_id)) return false;
+    // Remembered, so that a page on its way does not bring it back.
+    this.#hidden.add(frame.message_id);
+    const have = this.#messages.get(frame.message_id);
+    if (have === undefined) return true;
+    this.#messages.delete(have.id);
+    this.#lengths.delete(have.id);
+    this.#timelines.get(have.conversation_id)?.remove(have.seq);
+    return true;
+  }
+}

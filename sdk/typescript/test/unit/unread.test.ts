@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { countUnread } from "../../src/unread.js";
+import { message } from "../support/objects.js";
+
+const ME = 2;
+const counted = { rev: 10, last_seq: 10, read_seq: 4, unread: 5, mentions: 1 };
+const later = "2026-01-01T17:00:00Z";
+
+test("the server's count holds until something comes", () => {
+  assert.deepEqual(countUnread(counted, [], 4, ME), { unread: 5, mentions: 1 });
+  const known = [8, 9, 10].map((seq) => message({ seq }));
+  assert.deepEqual(countUnread(counted, known, 4, ME), { unread: 5, mentions: 1 });
+});
+
+test("what others write counts, with mentions of the user and of all", () => {
+  const known = [
+    message({ seq: 11 }),
+    message({ seq: 12, mentions: [ME] }),
+    message({ seq: 13, mention_all: true }),
+    message({ seq: 14, mentions: [9] }),
+    message({ seq: 15, sender_id: ME }),
+    message({ seq: 16, deleted_at: later }),
+  ];
+  assert.deepEqual(countUnread(counted, known, 4, ME), { unread: 9, mentions: 3 });
+});
+
+test("what was counted and deleted since counts no longer; what was deleted before never did", () => {
+  const known = [
+    message({ seq: 5, rev: 20, deleted_at: later, mentions: [ME] }),
+    message({ seq: 6, rev: 9, deleted_at: later }),
+    message({ seq: 7, rev: 21, edited_at: later }),
+  ];
+  assert.deepEqual(countUnread(counted, known, 4, ME), { unread: 4, mentions: 0 });
+});
+
+test("a message that was read already does not count when it is deleted", () => {
+  const known = [message({ seq: 3, rev: 20, deleted_at: later })];
+  assert.deepEqual(countUnread(counted, known, 4, ME), { unread: 5, mentions: 1 });
+});
+
+test("behind a pointer that has moved, what is known is counted", () => {
+  const known = [8, 9, 10, 11, 12].map((seq) => message({ seq }));
+  assert.deepEqual(countUnread(counted, known, 10, ME), { unread: 2, mentions: 0 });
+  assert.deepEqual(countUnread(counted, known, 8, ME), { unread: 4, mentions: 0 });
+  assert.deepEqual(countUnread(counted, known, 12, ME), { unread: 0, mentions: 0 });
+});
+
+test("without a count of the server everything known behind the pointer counts", () => {
+  const known = [message({ seq: 1 }), message({ seq: 2, sender_id: ME }), message({ seq: 3, mentions: [ME] })];
+  assert.deepEqual(countUnread(undefined, known, 0, ME), { unread: 2, mentions: 1 });
+});
