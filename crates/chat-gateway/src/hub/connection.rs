@@ -42,6 +42,8 @@ pub(crate) struct Connection {
     started: Instant,
     heard_at: AtomicU64,
     is_closing: AtomicBool,
+    /// There is nobody left to say a last word to.
+    is_gone: AtomicBool,
 }
 
 struct State {
@@ -96,6 +98,7 @@ impl Connection {
             started,
             heard_at: AtomicU64::new(0),
             is_closing: AtomicBool::new(false),
+            is_gone: AtomicBool::new(false),
         };
         connection.heard();
         connection
@@ -119,6 +122,10 @@ impl Connection {
 
     pub(crate) fn is_closing(&self) -> bool {
         self.is_closing.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        self.is_gone.load(Ordering::Acquire)
     }
 
     /// Queues a live frame. `true`: the caller must see to it that [`Connection::flush`] is called.
@@ -223,6 +230,15 @@ impl Connection {
         self.heard_at.store(self.now(), Ordering::Relaxed);
     }
 
+    /// The client took what waited for it: a sign of life where nothing that it sends is read, as during a replay. An
+    /// unanswered ping is let go of; what it asked for is asked again by the next one.
+    pub(crate) fn took(&self) {
+        self.heard();
+        let mut state = self.state();
+        state.ping.sent_at = None;
+        state.outbox.ask_again();
+    }
+
     /// A pong came: what the client has confirmed by it.
     pub(crate) fn answered(&self, payload: &[u8]) -> Vec<(ConversationId, Seq)> {
         let mut state = self.state();
@@ -249,6 +265,7 @@ impl Connection {
 
     /// Ends the connection without a word: its socket is broken or its client gone.
     pub(crate) fn end(&self) {
+        self.is_gone.store(true, Ordering::Release);
         self.is_closing.store(true, Ordering::Release);
         self.wake.notify_one();
     }

@@ -206,6 +206,13 @@ impl Outbox {
         }
     }
 
+    /// The ping's answer is not waited for any more: what it asked for is to be asked again.
+    pub(crate) fn ask_again(&mut self) {
+        for (conversation, seq) in std::mem::take(&mut self.asked) {
+            note(&mut self.unconfirmed, conversation, seq);
+        }
+    }
+
     /// The ping was answered: what the client has by that.
     pub(crate) fn confirmed(&mut self) -> Vec<(ConversationId, Seq)> {
         std::mem::take(&mut self.asked)
@@ -353,6 +360,18 @@ mod tests {
         assert_eq!(outbox.confirmed(), []);
         outbox.ask();
         assert_eq!(outbox.confirmed(), [(ConversationId(1), Seq(3))]);
+    }
+
+    #[test]
+    fn what_was_asked_in_vain_is_asked_again() {
+        let mut outbox = live();
+        outbox.push_live(&frame("1"), delivery(1), LIMITS);
+        outbox.ask();
+        assert!(!outbox.has_unconfirmed());
+        outbox.ask_again();
+        assert!(outbox.has_unconfirmed());
+        outbox.ask();
+        assert_eq!(outbox.confirmed(), [(ConversationId(1), Seq(1))]);
     }
 
     #[test]

@@ -45,6 +45,7 @@ pub(super) async fn backlog(app: &App, connection: &Arc<Connection>, live_from: 
         if !connection.drained().await {
             return false;
         }
+        connection.took();
         if is_last && connection.go_live(after.max(live_from).0, None) {
             connection.flush();
             return true;
@@ -78,6 +79,7 @@ pub(super) async fn changes(
         if !connection.drained().await {
             return false;
         }
+        connection.took();
         if page.complete && live(connection, Cursor { epoch, position: after }) {
             return true;
         }

@@ -71,8 +71,10 @@ pub(super) async fn run(app: App, connection: Arc<Connection>, slot: Slot, begin
     }
     app.hub.detach(connection.clone()).await;
     app.hub.presence().went(&connection, app.chat.now());
-    // Whoever does not take the last word in time does without.
-    let _ = tokio::time::timeout(LAST_WORD, Box::pin(session.take_leave())).await;
+    if !connection.is_gone() {
+        // Whoever does not take the last word in time does without.
+        let _ = tokio::time::timeout(LAST_WORD, Box::pin(session.take_leave())).await;
+    }
     drop(slot);
 }
 

@@ -5,6 +5,7 @@ mod both;
 mod cut;
 mod entrance;
 mod flood;
+mod gone;
 mod limits;
 mod live;
 mod members;

@@ -1,0 +1,35 @@
+//! A client that is gone without a word, as when a network swallows everything: it is noticed, nobody waits for it, and
+//! nothing counts as delivered to it.
+
+use serde_json::json;
+
+use crate::support::people::p2p;
+use crate::support::raw_ws::{PING, TEXT};
+use crate::support::{RawWs, Server, Stream};
+
+#[tokio::test]
+async fn who_is_gone_without_a_word_is_noticed_and_has_been_delivered_nothing() {
+    let server = Server::start();
+    let (tom, jerry) = server.tom_and_jerry().await;
+    let mut gone = RawWs::connect(&server, &jerry.token).await;
+    assert_eq!(gone.frame().await.unwrap().opcode, TEXT, "the welcome");
+    let before = Stream::connect(&server, &jerry).await;
+    let (cursor, status) = (before.cursor.clone(), async || tom.history(&jerry).await[0]["status"].clone());
+    drop(before);
+    let sent = tom.post(&p2p(jerry.id), &json!({"content": "Are you there?"})).await.expect(201);
+    // The user comes back before anybody knows that the other connection is dead.
+    let (mut back, missed) = Stream::resume(&server, &jerry, &cursor).await;
+    let told = missed.iter().find(|frame| frame["type"] == "message").expect("the message");
+    assert_eq!(told["message"]["id"], sent["id"]);
+    assert_eq!(status().await, "PENDING");
+    // The dead one is given the message and asked, does not answer, and is let go.
+    let mut given = Vec::new();
+    while let Some(frame) = gone.frame().await {
+        given.push(frame.opcode);
+    }
+    assert_eq!(given, [TEXT, PING]);
+    assert_eq!(status().await, "PENDING", "written to a socket is not delivered");
+    let (conversation, seq) = (&sent["conversation_id"], &sent["seq"]);
+    back.op(json!({"op": "delivered", "conversation_id": conversation, "seq": seq})).await;
+    assert_eq!(status().await, "DELIVERED");
+}
