@@ -105,6 +105,8 @@ pub(super) async fn launch(folder: &Path, connections_per_user: usize) -> Result
         .args(["serve", "--host", "127.0.0.1", "--port", "0", "--demo", "--log-level", "info"])
         .args(["--jwt-expiry-minutes", "1440"])
         .args(["--max-connections-per-user", &connections_per_user.to_string()])
+        // What is measured is the server and not its limit for one client.
+        .args(["--max-frames-per-second", &u32::MAX.to_string()])
         .arg("--database")
         .arg(database(folder))
         .arg("--log-file")
