@@ -36,10 +36,15 @@ fn crashes_and_broken_connections_break_no_promise() {
 #[cfg(feature = "failpoints")]
 #[test]
 fn a_server_that_answers_before_it_has_stored_is_found_out() {
-    // Not every crash falls between an answer and its commit; the first that does ends it.
-    let (output, report) = torture(Some("ack_before_commit"), &["--cycles", "30", "--seed", "1"]);
-    assert_eq!(output.status.code(), Some(1), "{report:#}");
-    assert!(report["violations"]["lost"].as_u64().unwrap() > 0, "{report:#}");
+    // A run ends with the first crash that falls before a commit that was told of too early. Where it falls after the
+    // others were told and before the sender was, nothing acknowledged is lost, and the next run has to show it.
+    let found = (1..=10).map(|seed: u32| {
+        let args = ["--cycles", "30", "--seed", &seed.to_string()];
+        let (output, report) = torture(Some("ack_before_commit"), &args);
+        assert_eq!(output.status.code(), Some(1), "{report:#}");
+        report["violations"]["lost"].as_u64().unwrap()
+    });
+    assert!(found.into_iter().any(|lost| lost > 0), "no run found out that what was acknowledged is gone");
 }
 
 #[cfg(feature = "failpoints")]
