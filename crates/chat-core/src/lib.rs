@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod accounts;
+pub mod cluster;
 pub mod conversations;
 pub mod edits;
 pub mod error;
@@ -19,6 +20,7 @@ pub mod messages;
 pub mod policy;
 pub mod ports;
 pub mod posting;
+pub mod presence;
 pub mod reactions;
 pub mod receipts;
 pub mod saved;

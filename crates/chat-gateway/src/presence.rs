@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chat_core::ids::{ConversationId, UserId};
+use chat_core::presence::Choice;
 use chat_core::time::Timestamp;
 use chat_protocol::conversation::Presence as Wire;
 use chat_protocol::v2::ServerFrame;
@@ -14,26 +15,6 @@ use crate::wire;
 
 /// Most members of a conversation whose presence is told.
 pub(crate) const MAX_COMPANIONS: u16 = 200;
-
-/// How the user of a client wants to be seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Choice {
-    /// As if not there; counts for all clients of the user.
-    Invisible,
-    Online,
-    Away,
-}
-
-impl Choice {
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        match text {
-            "online" => Some(Self::Online),
-            "away" => Some(Self::Away),
-            "invisible" => Some(Self::Invisible),
-            _ => None,
-        }
-    }
-}
 
 /// How a user is seen by others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,12 +6,13 @@ use bytes::Bytes;
 use chat_core::ids::{ConversationId, MessageId, Seq, UserId};
 use chat_core::live_text::Appended;
 use chat_core::messages::{Message, Posted};
+use chat_core::presence::Choice;
 use chat_protocol::v2::{self, Ack, Id, Pong, ServerFrame};
 use serde::de::DeserializeOwned;
 
 use crate::http::problem::Problem;
 use crate::hub::Connection;
-use crate::presence::{Choice, Companion};
+use crate::presence::Companion;
 use crate::ws::session::send;
 use crate::{App, commands, presence, wire};
 
