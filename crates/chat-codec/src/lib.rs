@@ -1,1 +1,5 @@
-//! How messages and events are written down for other nodes and for the columns that hold JSON.
+//! How messages and events are written down as JSON: for the columns of stores, for the journal, for other nodes.
+//! Nothing but the core's types and their spelling may stand here; where bytes are kept or sent is for adapters, and
+//! what clients read is `chat-protocol`'s.
+
+pub mod extra;

@@ -1,5 +1,6 @@
-//! The JSON of what few messages have: media of which there is more to say than an address, mentions, custom data,
-//! where a message was forwarded from. Ordinary messages have none, and what cannot be understood reads as nothing.
+//! The JSON of what few messages have, as stores keep it in one column: media of which there is more to say than an
+//! address, mentions, custom data, where a message was forwarded from. Ordinary messages have none, and what cannot be
+//! understood reads as nothing.
 
 use chat_core::ids::{MessageId, UserId};
 use chat_core::messages::{Forwarded, Media, Mentions, Message, MessageKind};
@@ -7,16 +8,19 @@ use serde::{Deserialize, Serialize};
 
 /// What a message has beside its columns.
 #[derive(Debug, PartialEq, Eq, Default)]
-pub(crate) struct Extra {
+pub struct Extra {
     /// All media, or none where the column `media_url` says it all.
-    pub(crate) media: Vec<Media>,
-    pub(crate) mentions: Mentions,
-    pub(crate) custom: Option<String>,
-    pub(crate) forwarded: Option<Forwarded>,
+    pub media: Vec<Media>,
+    /// Whom it calls upon.
+    pub mentions: Mentions,
+    /// A JSON object of the application's own.
+    pub custom: Option<String>,
+    /// Where it comes from, where it was forwarded.
+    pub forwarded: Option<Forwarded>,
 }
 
 /// As the column holds it; `None` where the message has nothing beside its columns.
-pub(crate) fn encode(message: &Message) -> rusqlite::Result<Option<String>> {
+pub fn encode(message: &Message) -> serde_json::Result<Option<String>> {
     let media = match message.media.as_slice() {
         [only] if is_bare(only) => &[],
         all => all,
@@ -31,18 +35,17 @@ pub(crate) fn encode(message: &Message) -> rusqlite::Result<Option<String>> {
     if fields == Fields::default() {
         return Ok(None);
     }
-    let json = serde_json::to_string(&fields);
-    json.map(Some).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+    serde_json::to_string(&fields).map(Some)
 }
 
 /// Whom mentions name in the table of mentions: 0 stands for all members.
-pub(crate) fn mentioned(mentions: &Mentions) -> impl Iterator<Item = i64> {
+pub fn mentioned(mentions: &Mentions) -> impl Iterator<Item = i64> {
     mentions.users.iter().map(|user| user.0).chain(mentions.all.then_some(0))
 }
 
 impl Extra {
     /// What the column holds; of a later release's fields those that are known here.
-    pub(crate) fn decode(json: &str) -> Self {
+    pub fn decode(json: &str) -> Self {
         let fields: Fields = serde_json::from_str(json).unwrap_or_else(|error| {
             tracing::warn!(error = %error, "a message's extra data is not understood and left out");
             Fields::default()
