@@ -3,3 +3,4 @@
 //! what clients read is `chat-protocol`'s.
 
 pub mod extra;
+pub mod event;
