@@ -7,13 +7,20 @@
 
 mod connect;
 mod db;
+mod edits;
 mod fault;
+mod in_place;
 mod journal;
+mod live_text;
+mod load;
+mod messages;
 mod open;
 mod posting;
-
+mod reactions;
 mod reader;
+mod saved;
 mod schema;
+mod standing;
 mod writer;
 
 use async_trait::async_trait;
