@@ -40,7 +40,6 @@ impl EditStore for Postgres {
     async fn versions(&self, reader: UserId, message: MessageId) -> Result<Vec<Version>> {
         self.readers
             .read(move |db| {
-                
                 standing::shown(db, reader, message)?;
                 versions(db, message)
             })
@@ -50,7 +49,6 @@ impl EditStore for Postgres {
     async fn pinned(&self, reader: UserId, conversation: ConversationId, limit: u16) -> Result<Vec<Message>> {
         self.readers
             .read(move |db| {
-                
                 standing::of_member(db, reader, conversation)?;
                 let sql = select_messages!(
                     "WHERE m.conversation_id = $2 AND m.pinned_at IS NOT NULL AND ",

@@ -25,7 +25,8 @@ pub(crate) fn note(
     position: Position,
     event: MessageEvent,
 ) -> Result<()> {
-    let sql = "INSERT INTO message_changes (message_id, conversation_id, position, event) VALUES ($1, $2, $3, $4)
+    let sql =
+        "INSERT INTO message_changes (message_id, conversation_id, position, event) VALUES ($1, $2, $3, $4)
                ON CONFLICT (message_id) DO UPDATE SET position = excluded.position, event = excluded.event";
     tx.execute(sql, &[&message.0, &conversation.0, &position.0, &event.as_str()]).map(drop)
 }

@@ -21,6 +21,7 @@ mod reader;
 mod saved;
 mod schema;
 mod standing;
+mod sync;
 mod writer;
 
 use async_trait::async_trait;

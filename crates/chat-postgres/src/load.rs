@@ -62,12 +62,7 @@ pub(crate) fn load(db: &Db, ids: &[MessageId], viewer: Option<UserId>) -> Result
 }
 
 /// The messages that a statement made by [`select_messages`] gives, in its order.
-pub(crate) fn select(
-    db: &Db,
-    sql: &'static str,
-    params: Params<'_>,
-    viewer: UserId,
-) -> Result<Vec<Message>> {
+pub(crate) fn select(db: &Db, sql: &'static str, params: Params<'_>, viewer: UserId) -> Result<Vec<Message>> {
     let found = db.rows(sql, params)?.iter().map(stored).collect::<Result<Vec<_>>>()?;
     complete_all(db, found, Some(viewer))
 }

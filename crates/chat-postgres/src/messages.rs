@@ -8,8 +8,8 @@ use chat_core::policy::Action;
 use chat_core::posting::NewMessage;
 use chat_core::{Error, Result, failpoints};
 
-use crate::load::{complete, is_shown, one, select, select_messages};
 use crate::db::Db;
+use crate::load::{complete, is_shown, one, select, select_messages};
 use crate::{Postgres, accounts, fault, groups, standing};
 
 #[async_trait]
@@ -46,12 +46,10 @@ impl MessageStore for Postgres {
 
     async fn direct_history(&self, reader: UserId, other: UserId, page: Page) -> Result<Vec<Message>> {
         self.readers
-            .read(move |db| {
-                match direct(db, reader, other)? {
-                    Some(conversation) => history(db, reader, conversation, page),
-                    None if accounts::exists(db, other)? => Ok(Vec::new()),
-                    None => Err(Error::NotFound(Kind::User).into()),
-                }
+            .read(move |db| match direct(db, reader, other)? {
+                Some(conversation) => history(db, reader, conversation, page),
+                None if accounts::exists(db, other)? => Ok(Vec::new()),
+                None => Err(Error::NotFound(Kind::User).into()),
             })
             .await
     }
@@ -99,32 +97,19 @@ impl MessageStore for Postgres {
         after: MessageId,
         limit: u16,
     ) -> Result<Vec<Message>> {
-        self.readers
-            .read(move |db| {
-                backlog(db, user, (live_from, after), limit)
-            })
-            .await
+        self.readers.read(move |db| backlog(db, user, (live_from, after), limit)).await
     }
 }
 
 /// The conversation of a pair, if they have one.
-pub(crate) fn direct(
-    db: &Db,
-    one: UserId,
-    other: UserId,
-) -> fault::Result<Option<ConversationId>> {
+pub(crate) fn direct(db: &Db, one: UserId, other: UserId) -> fault::Result<Option<ConversationId>> {
     let sql = "SELECT conversation_id FROM directs WHERE low = $1 AND high = $2";
     let found = db.opt(sql, &[&one.min(other).0, &one.max(other).0])?;
     Ok(found.map(|row| row.try_get(0).map(ConversationId)).transpose()?)
 }
 
 /// A page, oldest first.
-fn history(
-    db: &Db,
-    reader: UserId,
-    conversation: ConversationId,
-    page: Page,
-) -> fault::Result<Vec<Message>> {
+fn history(db: &Db, reader: UserId, conversation: ConversationId, page: Page) -> fault::Result<Vec<Message>> {
     // Ids and seqs grow together in a conversation, so a page begins at the seq of the largest id below `before`;
     // a `before` from elsewhere has none here and is looked for.
     let sql = select_messages!(
@@ -135,7 +120,8 @@ fn history(
         " ORDER BY m.seq DESC LIMIT $4"
     );
     let before = page.before.map_or(i64::MAX, |id| id.0);
-    let mut messages = select(db, sql, &[&reader.0, &conversation.0, &before, &i64::from(page.limit)], reader)?;
+    let mut messages =
+        select(db, sql, &[&reader.0, &conversation.0, &before, &i64::from(page.limit)], reader)?;
     messages.reverse();
     Ok(messages)
 }

@@ -25,7 +25,6 @@ impl ReactionStore for Postgres {
     async fn reactors(&self, reader: UserId, message: MessageId) -> Result<Vec<Reactor>> {
         self.readers
             .read(move |db| {
-                
                 standing::shown(db, reader, message)?;
                 reactors(db, message)
             })

@@ -20,7 +20,6 @@ impl SavedStore for Postgres {
     async fn saved(&self, user: UserId, page: Page) -> Result<Vec<Message>> {
         self.readers
             .read(move |db| {
-                
                 let sql = select_messages!(
                     "WHERE m.id IN (
                          SELECT s.message_id FROM saved_messages s
