@@ -29,7 +29,7 @@ use chat_core::Result;
 use chat_core::ports::Store;
 
 pub use journal::PostgresJournal;
-pub use open::{OpenError, Opened, Options, Prepared};
+pub use open::{OpenError, Options, Prepared, describe};
 use reader::Readers;
 use writer::Writer;
 
