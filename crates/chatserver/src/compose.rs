@@ -9,18 +9,20 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use chat_core::{Adapters, Chat, Limits};
 use chat_gateway::{App, GatewayOptions, Hub, ServeOptions, TokenOptions, Tokens};
-use chat_sqlite::{Opened, Options, Sqlite};
+use storage::{Database, Storage};
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::adapters::passwords::Argon2Passwords;
 use crate::adapters::system_clock::SystemClock;
 use crate::{demo, secret};
 
+pub(crate) mod storage;
+
 /// All that the composition needs to know.
 pub(crate) struct Plan {
     pub(crate) host: String,
     pub(crate) port: u16,
-    pub(crate) database: PathBuf,
+    pub(crate) database: Database,
     pub(crate) jwt_secret: Option<String>,
     pub(crate) token_lifetime: Duration,
     pub(crate) demo: bool,
@@ -32,7 +34,7 @@ pub(crate) struct Plan {
 pub(crate) struct Server {
     listener: TcpListener,
     app: App,
-    store: Arc<Sqlite>,
+    storage: Storage,
     /// Where it listens.
     pub(crate) address: SocketAddr,
     /// The copy of the database from before its migration, if it was migrated.
@@ -54,27 +56,24 @@ pub(crate) async fn compose(plan: Plan) -> Result<Server> {
     let given_secret = secret::given(plan.jwt_secret.as_deref())?;
     let listener = bind(&plan.host, plan.port).await?;
     let address = listener.local_addr().context("the listening address is unknown")?;
-    let hub = Hub::spawn(cores);
-    let options = Options { path: plan.database.clone(), readers: cores.clamp(2, 8), search: plan.search };
-    let Opened { store, is_new, backup } = Sqlite::open(&options, hub.sink())?;
-    let secret = match given_secret {
-        Some(secret) => secret,
-        None => secret::kept(&plan.database)?,
-    };
-    let tokens = Tokens::new(&TokenOptions { secret, lifetime: plan.token_lifetime });
-    let store = Arc::new(store);
+    let clock = Arc::new(SystemClock);
+    let hub = Hub::spawn(cores, clock.clone());
+    let storage = storage::open(&plan.database, plan.search, &hub, given_secret).await?;
+    let tokens = Tokens::new(&TokenOptions { secret: storage.secret.clone(), lifetime: plan.token_lifetime });
     let adapters = Adapters {
-        store: store.clone(),
-        sink: hub.sink(),
+        store: storage.store.clone(),
+        sink: storage.sink.clone(),
+        tickets: storage.tickets.clone(),
         passwords: Arc::new(Argon2Passwords::new(cores / 2)),
-        clock: Arc::new(SystemClock),
+        clock,
     };
     let chat = Chat::new(adapters, Limits::default());
     let circumstances =
-        demo::Circumstances { wanted: plan.demo, is_loopback: address.ip().is_loopback(), is_new };
+        demo::Circumstances { wanted: plan.demo, is_loopback: address.ip().is_loopback(), is_new: storage.is_new };
     let demo_users = demo::prepare(&chat, circumstances).await?;
     let app = App::start(chat, hub, tokens, plan.gateway).await.context("the store cannot be read")?;
-    Ok(Server { listener, app, store, address, backup, demo_users })
+    let backup = storage.backup.clone();
+    Ok(Server { listener, app, storage, address, backup, demo_users })
 }
 
 async fn bind(host: &str, port: u16) -> Result<TcpListener> {
@@ -108,7 +107,7 @@ fn listen_at(address: SocketAddr) -> std::io::Result<TcpListener> {
 impl Server {
     /// Serves until `shutdown` resolves, then lets go in order: streams, requests, confirmations, the database.
     pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, app, store, .. } = self;
+        let Self { listener, app, storage, .. } = self;
         let draining = app.clone();
         let shutdown = async move {
             shutdown.await;
@@ -119,9 +118,8 @@ impl Server {
         chat_gateway::serve(listener, router, ServeOptions::default(), shutdown).await;
         let _ = tokio::time::timeout(FAREWELL, app.all_closed()).await;
         app.flush().await;
-        let closed = tokio::task::spawn_blocking(move || store.close()).await;
-        if closed.is_err() {
-            tracing::error!("the database was not closed in order; it will be recovered at the next start");
+        if let Err(error) = storage.close().await {
+            tracing::error!(error = %error, "the database will be recovered at the next start");
         }
         tracing::info!("stopped");
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use chat_core::access::TicketStore;
 use chat_core::cluster::{Neighbours, Residents};
-use chat_core::ports::Store;
+use chat_core::ports::{EventSink, Store};
 use chat_gateway::{Hub, MemoryTickets};
 use chat_nats::Nats;
 use chat_postgres::Postgres;
@@ -50,6 +50,8 @@ impl Database {
 /// What was opened.
 pub(crate) struct Storage {
     pub(crate) store: Arc<dyn Store>,
+    /// Who is told of what happens: this node's clients, and in a cluster the other nodes.
+    pub(crate) sink: Arc<dyn EventSink>,
     pub(crate) tickets: Arc<dyn TicketStore>,
     pub(crate) secret: Vec<u8>,
     /// Whether the tables were made just now.
@@ -93,6 +95,7 @@ fn open_file(
     let store = Arc::new(store);
     Ok(Storage {
         store: store.clone(),
+        sink: hub.sink(),
         tickets: Arc::new(MemoryTickets::default()),
         secret,
         is_new,
@@ -123,6 +126,7 @@ async fn open_shared(
     let store = Arc::new(prepared.open(relay.sink())?);
     Ok(Storage {
         store: store.clone(),
+        sink: relay.sink(),
         tickets: store.clone(),
         secret,
         is_new,
