@@ -5,14 +5,19 @@
 //! of readers, `open.rs` what happens to a database before it is served, and each feature's statements are in the file
 //! of the feature's name, as in the SQLite adapter.
 
+mod access;
+mod accounts;
 mod connect;
+mod conversations;
 mod db;
 mod fault;
+mod groups;
 mod journal;
 mod open;
 mod posting;
 
 mod reader;
+mod receipts;
 mod schema;
 mod writer;
 
