@@ -120,7 +120,7 @@ fn with_last_message(db: &Db, user: UserId, id: ConversationId) -> fault::Result
 fn totals(db: &Db, user: UserId, now: Timestamp) -> fault::Result<Totals> {
     let sql = concat!(
         "SELECT me.marked_unread, ",
-        view::counts!(),
+        view::select_counts!(),
         "FROM members me JOIN conversations c ON c.id = me.conversation_id
          WHERE me.user_id = $1 AND (c.last_seq > me.read_seq OR me.marked_unread)
              AND (me.muted_until IS NULL OR me.muted_until <= $2)"

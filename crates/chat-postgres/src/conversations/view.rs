@@ -27,7 +27,7 @@ macro_rules! join_kind {
 /// What waits for `me`, a user in a conversation who has read up to a place: the two numbers that [`read_counts`] reads.
 /// Each of these touches few rows beyond an index: deleted messages and mentions are few, and to count the messages of
 /// others their index is enough.
-macro_rules! counts {
+macro_rules! select_counts {
     () => {
         "(SELECT count(*) FROM messages m WHERE m.conversation_id = me.conversation_id
              AND m.seq > me.read_seq AND m.sender_id <> me.user_id)
@@ -39,7 +39,7 @@ macro_rules! counts {
                  AND m.sender_id <> me.user_id AND m.deleted_at IS NULL)) "
     };
 }
-pub(crate) use {counts, join_kind};
+pub(crate) use {join_kind, select_counts};
 
 /// What [`read_own_part`] reads of `me`.
 macro_rules! of_one {
@@ -48,7 +48,7 @@ macro_rules! of_one {
             "me.role, me.delivered_seq, me.read_seq, me.marked_unread, me.muted_until, me.archived, me.pinned,
              (SELECT t.content FROM drafts t
               WHERE t.user_id = me.user_id AND t.conversation_id = me.conversation_id), ",
-            counts!()
+            select_counts!()
         )
     };
 }
@@ -100,7 +100,7 @@ pub(crate) fn counts_of_all(
 ) -> fault::Result<Vec<Counts>> {
     let sql = concat!(
         "SELECT ",
-        counts!(),
+        select_counts!(),
         "FROM UNNEST($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY
              AS me (user_id, conversation_id, read_seq, place) ORDER BY me.place"
     );
@@ -118,15 +118,15 @@ pub(crate) fn number(row: &Row, column: usize) -> fault::Result<u32> {
     Ok(u32::try_from(row.try_get::<_, i64>(column)?).unwrap_or(u32::MAX))
 }
 
-/// Reads what [`counts!`] gives, from this column on.
+/// Reads what [`select_counts!`] gives, from this column on.
 pub(crate) fn read_counts(row: &Row, first: usize) -> fault::Result<Counts> {
     Ok(Counts { unread: number(row, first)?, mentions: number(row, first + 1)? })
 }
 
 /// The two sides of a direct conversation, the smaller id first, from this column on.
 pub(crate) fn read_pair(row: &Row, first: usize) -> fault::Result<(UserId, UserId)> {
-    let id = |column| Ok(UserId(row.try_get::<_, Option<i64>>(column)?.unwrap_or_default()));
-    fault::Result::Ok((id(first)?, id(first + 1)?))
+    let (low, high): (Option<i64>, Option<i64>) = (row.try_get(first)?, row.try_get(first + 1)?);
+    Ok((UserId(low.unwrap_or_default()), UserId(high.unwrap_or_default())))
 }
 
 fn read_view(row: &Row) -> fault::Result<ConversationView> {
