@@ -2,9 +2,14 @@
 //! address, mentions, custom data, where a message was forwarded from. Ordinary messages have none, and what cannot be
 //! understood reads as nothing.
 
+use std::borrow::Cow;
+
 use chat_core::ids::{MessageId, UserId};
-use chat_core::messages::{Forwarded, Media, Mentions, Message, MessageKind};
+use chat_core::messages::{Forwarded, Media, Mentions, Message};
 use serde::{Deserialize, Serialize};
+
+use crate::attached::Attached;
+use crate::fields::{numbers, users};
 
 /// What a message has beside its columns.
 #[derive(Debug, PartialEq, Eq, Default)]
@@ -26,10 +31,10 @@ pub fn encode(message: &Message) -> serde_json::Result<Option<String>> {
         all => all,
     };
     let fields = Fields {
-        media: media.iter().map(Attached::of).collect(),
-        mentions: message.mentions.users.iter().map(|user| user.0).collect(),
+        media: media.iter().map(Attached::from).collect(),
+        mentions: numbers(&message.mentions.users),
         mention_all: message.mentions.all,
-        custom: message.custom.clone(),
+        custom: message.custom.as_deref().map(Cow::from),
         forwarded: message.forwarded.map(|from| (from.message.0, from.sender.0)),
     };
     if fields == Fields::default() {
@@ -46,17 +51,14 @@ pub fn mentioned(mentions: &Mentions) -> impl Iterator<Item = i64> {
 impl Extra {
     /// What the column holds; of a later release's fields those that are known here.
     pub fn decode(json: &str) -> Self {
-        let fields: Fields = serde_json::from_str(json).unwrap_or_else(|error| {
+        let fields: Fields<'_> = serde_json::from_str(json).unwrap_or_else(|error| {
             tracing::warn!(error = %error, "a message's extra data is not understood and left out");
             Fields::default()
         });
         Self {
-            media: fields.media.into_iter().map(Attached::media).collect(),
-            mentions: Mentions {
-                users: fields.mentions.into_iter().map(UserId).collect(),
-                all: fields.mention_all,
-            },
-            custom: fields.custom,
+            media: fields.media.into_iter().map(Media::from).collect(),
+            mentions: Mentions { users: users(fields.mentions), all: fields.mention_all },
+            custom: fields.custom.map(Cow::into_owned),
             forwarded: fields
                 .forwarded
                 .map(|(message, sender)| Forwarded { message: MessageId(message), sender: UserId(sender) }),
@@ -72,52 +74,24 @@ fn is_bare(media: &Media) -> bool {
 
 #[derive(Serialize, Deserialize, PartialEq, Default)]
 #[serde(default)]
-struct Fields {
+struct Fields<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    media: Vec<Attached>,
+    media: Vec<Attached<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     mentions: Vec<i64>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     mention_all: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    custom: Option<String>,
+    custom: Option<Cow<'a, str>>,
     /// The message and its sender.
     #[serde(skip_serializing_if = "Option::is_none")]
     forwarded: Option<(i64, i64)>,
 }
 
-#[derive(Serialize, Deserialize, PartialEq, Default)]
-#[serde(default)]
-struct Attached {
-    url: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    kind: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    size: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    width: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    height: Option<u32>,
-}
-
-impl Attached {
-    fn of(media: &Media) -> Self {
-        let Media { url, kind, name, size, width, height } = media.clone();
-        Self { url, kind: kind.map(|kind| kind.as_str().to_owned()), name, size, width, height }
-    }
-
-    fn media(self) -> Media {
-        let Self { url, kind, name, size, width, height } = self;
-        Media { url, kind: kind.as_deref().and_then(MessageKind::parse), name, size, width, height }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use chat_core::ids::{ConversationId, GroupId, Rev, Seq};
-    use chat_core::messages::{Recipient, Status};
+    use chat_core::messages::{MessageKind, Recipient, Status};
     use chat_core::time::Timestamp;
 
     use super::*;

@@ -140,6 +140,8 @@ CREATE TABLE messages (
 );
 -- With the sender in it, messages of others can be counted from the index alone.
 CREATE UNIQUE INDEX messages_in_order ON messages (conversation_id, seq) INCLUDE (sender_id);
+-- What was added to a conversation after a place, for those who resume.
+CREATE INDEX messages_by_place ON messages (conversation_id, position);
 CREATE UNIQUE INDEX messages_once ON messages (sender_id, client_msg_id) WHERE client_msg_id IS NOT NULL;
 -- All of these hold few rows, and none of them is written for an ordinary message.
 CREATE INDEX messages_in_threads ON messages (thread_id, seq) WHERE thread_id IS NOT NULL;

@@ -10,15 +10,23 @@ mod accounts;
 mod connect;
 mod conversations;
 mod db;
+mod edits;
 mod fault;
 mod groups;
+mod in_place;
 mod journal;
+mod live_text;
+mod load;
+mod messages;
 mod open;
 mod posting;
-
+mod reactions;
 mod reader;
 mod receipts;
+mod saved;
 mod schema;
+mod standing;
+mod sync;
 mod writer;
 
 use async_trait::async_trait;

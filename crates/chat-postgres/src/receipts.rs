@@ -12,7 +12,7 @@ use tokio_postgres::Row;
 
 use crate::conversations::view::{self, join_kind};
 use crate::db::Db;
-use crate::{Postgres, fault, standing};
+use crate::{Postgres, fault, load, standing};
 
 pub(crate) mod moves;
 mod threads;
@@ -76,7 +76,7 @@ impl Place {
             let (low, high) = view::read_pair(row, 4)?;
             Audience::Pair(low, high)
         };
-        Ok(Self { last: Seq(row.try_get(1)?), n_members: view::number(row, 2)?, members })
+        Ok(Self { last: Seq(row.try_get(1)?), n_members: load::count(row, 2)?, members })
     }
 }
 

@@ -27,7 +27,7 @@ use crate::{journal, posting};
 mod job;
 mod tx;
 
-use job::{Job, Post, Task as _, Write};
+use job::{Job, Post, Write};
 pub(crate) use tx::Tx;
 
 /// Writes that may wait before further ones are refused.

@@ -8,7 +8,7 @@ use chat_core::time::Timestamp;
 use tokio_postgres::Row;
 
 use crate::db::Db;
-use crate::fault;
+use crate::{fault, load};
 
 /// What [`conversation`] reads of `c`, `g` and `d`.
 macro_rules! of_all {
@@ -113,14 +113,9 @@ pub(crate) fn counts_of_all(
     db.rows(sql, &[&users, &ids, &read])?.iter().map(|row| read_counts(row, 0)).collect()
 }
 
-/// A number of things, which are never so many that it does not fit.
-pub(crate) fn number(row: &Row, column: usize) -> fault::Result<u32> {
-    Ok(u32::try_from(row.try_get::<_, i64>(column)?).unwrap_or(u32::MAX))
-}
-
 /// Reads what [`select_counts!`] gives, from this column on.
 pub(crate) fn read_counts(row: &Row, first: usize) -> fault::Result<Counts> {
-    Ok(Counts { unread: number(row, first)?, mentions: number(row, first + 1)? })
+    Ok(Counts { unread: load::count(row, first)?, mentions: load::count(row, first + 1)? })
 }
 
 /// The two sides of a direct conversation, the smaller id first, from this column on.
@@ -149,7 +144,7 @@ fn read_conversation(row: &Row) -> fault::Result<Conversation> {
         kind,
         rev: Rev(row.try_get(1)?),
         last_seq: Seq(row.try_get(2)?),
-        n_members: number(row, 3)?,
+        n_members: load::count(row, 3)?,
         created_at: Timestamp(row.try_get(4)?),
     })
 }

@@ -3,7 +3,6 @@
 use chat_core::ids::{MessageId, Seq, UserId};
 use chat_core::receipts::ThreadView;
 
-use crate::conversations::view;
 use crate::db::Db;
 use crate::writer::Tx;
 use crate::{fault, load, standing};
@@ -17,7 +16,7 @@ pub(super) fn view(db: &Db, reader: UserId, root: MessageId) -> fault::Result<Th
                FROM (SELECT coalesce((
                    SELECT read_seq FROM thread_pointers WHERE user_id = $2 AND thread_id = $1), 0) AS read_seq) p";
     let row = db.row(sql, &[&root.0, &reader.0])?;
-    let (read, unread) = (Seq(row.try_get(0)?), view::number(&row, 1)?);
+    let (read, unread) = (Seq(row.try_get(0)?), load::count(&row, 1)?);
     Ok(ThreadView { root: load::complete(db, stored, Some(reader))?, read, unread })
 }
 
