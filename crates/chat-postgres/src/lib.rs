@@ -5,10 +5,14 @@
 //! of readers, `open.rs` what happens to a database before it is served, and each feature's statements are in the file
 //! of the feature's name, as in the SQLite adapter.
 
+mod access;
+mod accounts;
 mod connect;
+mod conversations;
 mod db;
 mod edits;
 mod fault;
+mod groups;
 mod in_place;
 mod journal;
 mod live_text;
@@ -18,6 +22,7 @@ mod open;
 mod posting;
 mod reactions;
 mod reader;
+mod receipts;
 mod saved;
 mod schema;
 mod standing;

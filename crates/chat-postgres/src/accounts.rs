@@ -1,0 +1,168 @@
+//! Statements about accounts.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use chat_core::accounts::{
+    Account, AccountQuery, AccountStore, Credentials, LastMessage, LoginName, NewAccount, folded,
+};
+use chat_core::ids::UserId;
+use chat_core::time::Timestamp;
+use chat_core::{Error, Result};
+use tokio_postgres::Row;
+
+use crate::db::Db;
+use crate::writer::Tx;
+use crate::{Postgres, fault};
+
+#[async_trait]
+impl AccountStore for Postgres {
+    async fn create_account(&self, new: NewAccount) -> Result<Account> {
+        self.writer.write(move |tx| create(tx, &new)).await
+    }
+
+    async fn account(&self, id: UserId) -> Result<Option<Account>> {
+        self.readers
+            .read(move |db| {
+                let sql = "SELECT id, username, email, created_at FROM users WHERE id = $1";
+                db.opt(sql, &[&id.0])?.as_ref().map(account).transpose()
+            })
+            .await
+    }
+
+    async fn accounts(&self, query: AccountQuery) -> Result<Vec<Account>> {
+        self.readers.read(move |db| accounts(db, &query)).await
+    }
+
+    async fn accounts_with_last_message(
+        &self,
+        reader: UserId,
+        query: AccountQuery,
+    ) -> Result<Vec<(Account, Option<LastMessage>)>> {
+        self.readers.read(move |db| with_last_message(db, reader, &query)).await
+    }
+
+    async fn credentials(&self, name: LoginName) -> Result<Option<Credentials>> {
+        self.readers.read(move |db| credentials(db, &name)).await
+    }
+
+    async fn replace_password_hash(&self, user: UserId, old: String, new: String) -> Result<()> {
+        self.writer
+            .write(move |tx| {
+                let sql = "UPDATE users SET password_hash = $1 WHERE id = $2 AND password_hash = $3";
+                tx.execute(sql, &[&new, &user.0, &old]).map(drop)
+            })
+            .await
+    }
+}
+
+/// Whether there is an account of that number.
+pub(crate) fn exists(db: &Db, id: UserId) -> fault::Result<bool> {
+    db.exists("SELECT 1 FROM users WHERE id = $1", &[&id.0])
+}
+
+fn create(tx: &Tx<'_>, new: &NewAccount) -> fault::Result<Account> {
+    let (username_key, email_key) = (folded(&new.username), folded(&new.email));
+    let sql = "SELECT EXISTS (SELECT 1 FROM users WHERE username_key = $1),
+                      EXISTS (SELECT 1 FROM users WHERE email_key = $2)";
+    let taken = tx.row(sql, &[&username_key, &email_key])?;
+    if taken.try_get(0)? {
+        return Err(Error::Taken("username").into());
+    }
+    if taken.try_get(1)? {
+        return Err(Error::Taken("email").into());
+    }
+    let sql = "INSERT INTO users (username, username_key, email, email_key, password_hash, created_at)
+               VALUES ($1, $2, $3, $4, $5, $6) RETURNING id, username, email, created_at";
+    let NewAccount { username, email, password_hash, at } = new;
+    account(&tx.row(sql, &[username, &username_key, email, &email_key, password_hash, &at.0])?)
+}
+
+fn accounts(db: &Db, query: &AccountQuery) -> fault::Result<Vec<Account>> {
+    let sql = "SELECT id, username, email, created_at FROM users
+               WHERE id > $1 AND username_key LIKE $2 ORDER BY id LIMIT $3";
+    let names = pattern(query.prefix.as_deref().unwrap_or_default());
+    let rows = db.rows(sql, &[&query.after.0, &names, &i64::from(query.limit)])?;
+    rows.iter().map(account).collect()
+}
+
+/// What `LIKE` calls the names that begin so.
+fn pattern(prefix: &str) -> String {
+    let mut pattern = String::new();
+    for c in folded(prefix).chars() {
+        if matches!(c, '\\' | '%' | '_') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern + "%"
+}
+
+fn credentials(db: &Db, name: &LoginName) -> fault::Result<Option<Credentials>> {
+    let (sql, key) = match name {
+        LoginName::Email(email) => (
+            "SELECT id, username, email, created_at, password_hash FROM users WHERE email_key = $1",
+            folded(email),
+        ),
+        LoginName::Username(username) => (
+            "SELECT id, username, email, created_at, password_hash FROM users WHERE username_key = $1",
+            folded(username),
+        ),
+    };
+    let Some(row) = db.opt(sql, &[&key])? else { return Ok(None) };
+    Ok(Some(Credentials { account: account(&row)?, password_hash: row.try_get(4)? }))
+}
+
+fn with_last_message(
+    db: &Db,
+    reader: UserId,
+    query: &AccountQuery,
+) -> fault::Result<Vec<(Account, Option<LastMessage>)>> {
+    let accounts = accounts(db, query)?;
+    let mut last = last_messages(db, reader, &accounts)?;
+    let with_theirs = |account: Account| {
+        let theirs = last.remove(&account.id);
+        (account, theirs)
+    };
+    Ok(accounts.into_iter().map(with_theirs).collect())
+}
+
+/// The last message that the reader sees in the conversation with each of these who has one.
+fn last_messages(db: &Db, reader: UserId, others: &[Account]) -> fault::Result<HashMap<UserId, LastMessage>> {
+    let sql = "SELECT u.id, m.content, m.sent_at, m.sender_id
+               FROM UNNEST($2::bigint[]) AS u (id)
+               JOIN directs d ON d.low = least(u.id, $1) AND d.high = greatest(u.id, $1)
+               JOIN LATERAL (
+                   SELECT x.content, x.sent_at, x.sender_id FROM messages x
+                   WHERE x.conversation_id = d.conversation_id AND NOT EXISTS (
+                       SELECT 1 FROM hidden_messages h WHERE h.user_id = $1 AND h.message_id = x.id)
+                   ORDER BY x.seq DESC LIMIT 1) m ON true";
+    let ids: Vec<i64> = others.iter().map(|account| account.id.0).collect();
+    let rows = db.rows(sql, &[&reader.0, &ids])?;
+    let last = |row: &Row| {
+        let (sent_at, sender) = (Timestamp(row.try_get(2)?), UserId(row.try_get(3)?));
+        Ok((UserId(row.try_get(0)?), LastMessage { content: row.try_get(1)?, sent_at, sender }))
+    };
+    rows.iter().map(last).collect()
+}
+
+fn account(row: &Row) -> fault::Result<Account> {
+    Ok(Account {
+        id: UserId(row.try_get(0)?),
+        username: row.try_get(1)?,
+        email: row.try_get(2)?,
+        created_at: Timestamp(row.try_get(3)?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_stands_for_itself_alone() {
+        assert_eq!(pattern(""), "%");
+        assert_eq!(pattern("To"), "to%");
+        assert_eq!(pattern(r"100%_\"), r"100\%\_\\%");
+    }
+}
