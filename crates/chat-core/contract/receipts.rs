@@ -4,11 +4,11 @@ use chat_core::ids::{ConversationId, MessageId, Seq, UserId};
 use chat_core::messages::{Recipient, Status};
 use chat_core::receipts::Delivered;
 
-use crate::support::{ALL, House, ids, message};
+use super::house::{ALL, House, ids, message};
 
 #[tokio::test]
 async fn a_pointer_only_grows_and_stops_at_the_last_message() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let mut sent = Vec::new();
     for text in ["one", "two", "three"] {
@@ -34,7 +34,7 @@ async fn a_pointer_only_grows_and_stops_at_the_last_message() {
 
 #[tokio::test]
 async fn strangers_and_unknown_conversations_are_ignored_and_the_rest_is_done() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     let sent = house.say(tom, Recipient::User(jerry), "hi").await;
     let receipt = |user, conversation| Delivered { user, conversation, seq: Seq(1) };
@@ -53,7 +53,7 @@ async fn strangers_and_unknown_conversations_are_ignored_and_the_rest_is_done() 
 
 #[tokio::test]
 async fn what_is_undelivered_is_what_others_wrote_beyond_the_pointer() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     let group = house.group(tom, &[jerry, spike]).await;
     let one = house.say(tom, Recipient::User(jerry), "1").await;
@@ -79,7 +79,7 @@ async fn what_is_undelivered_is_what_others_wrote_beyond_the_pointer() {
 /// other clients have confirmed.
 #[tokio::test]
 async fn the_backlog_of_a_client_goes_on_with_everything_since_it_connected() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     assert_eq!(house.store.newest().await.unwrap(), MessageId(0));
     let missed = house.say(tom, Recipient::User(jerry), "missed").await;

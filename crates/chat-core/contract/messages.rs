@@ -8,11 +8,11 @@ use chat_core::messages::{Media, MessageKind, Page, Posted, Recipient, Status};
 use chat_core::posting::{Body, NewMessage};
 use tokio::task::JoinSet;
 
-use crate::support::{ALL, House, NOW, code, contents, keyed, message, seqs};
+use super::house::{ALL, House, NOW, code, contents, keyed, message, seqs};
 
 #[tokio::test]
 async fn a_message_comes_back_as_it_was_posted() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let new = NewMessage {
         kind: MessageKind::Video,
@@ -37,7 +37,7 @@ async fn a_message_comes_back_as_it_was_posted() {
 
 #[tokio::test]
 async fn who_may_not_be_written_to_is_refused() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, spike] = house.users(["tom", "spike"]).await;
     let group = house.group(tom, &[]).await;
     let post = async |sender, to| code(house.store.post(message(sender, to, "hi")).await);
@@ -55,7 +55,7 @@ async fn who_may_not_be_written_to_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn seqs_have_no_gap_under_64_concurrent_senders() {
     const EACH: usize = 20;
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     let groups = [house.group(tom, &[jerry, spike]).await.id, house.group(spike, &[tom, jerry]).await.id];
     let routes = [
@@ -111,7 +111,7 @@ async fn seqs_have_no_gap_under_64_concurrent_senders() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_key_makes_one_message_though_32_send_it_at_once() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let mut tasks = JoinSet::new();
     for number in 0..32 {
@@ -132,12 +132,12 @@ async fn one_key_makes_one_message_though_32_send_it_at_once() {
 
 #[tokio::test]
 async fn a_key_is_the_senders_own_and_lasts_over_restarts_and_other_recipients() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     let first = house.post(keyed(tom, Recipient::User(jerry), "first", "k")).await;
     house.post(keyed(jerry, Recipient::User(tom), "Jerry's own", "k")).await;
     house.confirm(jerry, first.conversation, 1).await;
-    let house = house.reopen();
+    let house = house.reopen().await;
     for to in [Recipient::User(jerry), Recipient::User(spike), Recipient::User(UserId(99))] {
         let again = house.store.post(keyed(tom, to, "again", "k")).await.unwrap();
         let Posted::Duplicate(again) = again else { panic!("{again:?}") };

@@ -7,7 +7,7 @@ use chat_core::messages::Recipient;
 use chat_core::posting::{Body, NewMessage};
 use chat_core::receipts::{Delivered, Moved, Pointers, Receipt};
 
-use crate::support::{House, code, deed, message};
+use super::house::{House, code, deed, message};
 
 fn at(delivered: i64, read: i64) -> Pointers {
     Pointers { delivered: Seq(delivered), read: Seq(read) }
@@ -19,7 +19,7 @@ async fn pointers(house: &House, user: UserId, id: ConversationId) -> Pointers {
 
 #[tokio::test]
 async fn moving_answers_what_moved_and_tells_it_once() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     let mut id = ConversationId(0);
     for text in ["1", "2", "3"] {
@@ -43,12 +43,12 @@ async fn moving_answers_what_moved_and_tells_it_once() {
         let refused = house.store.move_pointers(user, id, at(1, 1)).await;
         assert_eq!(code(refused), "conversation_not_found");
     }
-    assert_eq!(pointers(&house.reopen(), jerry, id).await, at(3, 3));
+    assert_eq!(pointers(&house.reopen().await, jerry, id).await, at(3, 3));
 }
 
 #[tokio::test]
 async fn reading_takes_the_mark_away_and_whoever_resumes_hears_of_it() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     house.say(tom, Recipient::User(jerry), "1").await;
     let id = house.say(tom, Recipient::User(jerry), "2").await.conversation;
@@ -76,7 +76,7 @@ async fn reading_takes_the_mark_away_and_whoever_resumes_hears_of_it() {
 
 #[tokio::test]
 async fn a_batch_is_one_change_for_each_conversation_at_the_place_that_is_noted() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     let group = house.group(tom, &[jerry, spike]).await;
     let start = house.store.log_end().await.unwrap().position;
@@ -118,7 +118,7 @@ async fn a_batch_is_one_change_for_each_conversation_at_the_place_that_is_noted(
 
 #[tokio::test]
 async fn receipts_are_listed_for_members_page_by_page() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike, tyke] = house.users(["tom", "jerry", "spike", "tyke"]).await;
     let group = house.group(tom, &[jerry, spike]).await;
     let id = group.conversation;
@@ -136,7 +136,7 @@ async fn receipts_are_listed_for_members_page_by_page() {
 
 #[tokio::test]
 async fn a_thread_has_a_pointer_of_its_own() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike, tyke] = house.users(["tom", "jerry", "spike", "tyke"]).await;
     let group = house.group(tom, &[jerry, spike]).await;
     let to = Recipient::Group(group.id);

@@ -9,8 +9,8 @@ use chat_core::posting::NewMessage;
 use chat_core::{Error, Result};
 use proptest::prelude::*;
 
-use crate::ledger;
-use crate::support::{House, code, deed, message};
+use super::house::{House, code, deed, message, runtime};
+use super::ledger;
 
 const MAX_BYTES: usize = 64;
 
@@ -32,7 +32,7 @@ async fn append(house: &House, actor: UserId, message: &Message, piece: Piece) -
 
 #[tokio::test]
 async fn text_grows_piece_by_piece() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let sent = growing(&house, tom, Recipient::User(jerry), "").await;
     assert_eq!((sent.content.as_str(), sent.streaming), ("", Some(Streaming::Growing)));
@@ -50,12 +50,12 @@ async fn text_grows_piece_by_piece() {
         assert!(matches!(told, Change::TextAppended(told) if *told == added), "{told:?}");
     }
     assert_eq!(house.store.versions(tom, sent.id).await.unwrap(), []);
-    ledger::check(&house);
+    ledger::check(&house).await;
 }
 
 #[tokio::test]
 async fn a_piece_that_is_there_is_acknowledged_and_one_that_does_not_fit_refused() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let sent = growing(&house, tom, Recipient::User(jerry), "né").await;
     let first = append(&house, tom, &sent, piece(2, "e")).await.unwrap();
@@ -69,12 +69,12 @@ async fn a_piece_that_is_there_is_acknowledged_and_one_that_does_not_fit_refused
         assert!(code == "offset_mismatch" && sentence.contains('3'), "{code}: {sentence}");
     }
     assert_eq!(house.sink.events().len(), events);
-    ledger::check(&house);
+    ledger::check(&house).await;
 }
 
 #[tokio::test]
 async fn only_its_author_lets_a_message_grow_and_only_one_that_does() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     let group = house.group(tom, &[jerry]).await;
     let sent = growing(&house, jerry, Recipient::Group(group.id), "a").await;
@@ -99,7 +99,7 @@ async fn only_its_author_lets_a_message_grow_and_only_one_that_does() {
 
 #[tokio::test]
 async fn there_is_an_end_to_a_text() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let sent = growing(&house, tom, Recipient::User(jerry), &"é".repeat(MAX_BYTES / 2 - 1)).await;
     let length = u32::try_from(sent.content.chars().count()).unwrap();
@@ -107,12 +107,12 @@ async fn there_is_an_end_to_a_text() {
     append(&house, tom, &sent, piece(length, "ab")).await.unwrap();
     assert_eq!(code(append(&house, tom, &sent, piece(length + 2, "c")).await), "invalid_request");
     assert!(append(&house, tom, &sent, piece(length, "ab")).await.unwrap().already);
-    ledger::check(&house);
+    ledger::check(&house).await;
 }
 
 #[tokio::test]
 async fn growth_ends_once_and_in_one_way() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let (finished, abandoned) = (Streaming::Finished, Streaming::Abandoned);
     for (state, other) in [(finished, abandoned), (abandoned, finished)] {
@@ -127,12 +127,12 @@ async fn growth_ends_once_and_in_one_way() {
         assert_eq!(code(append(&house, tom, &sent, piece(6, "x")).await), "not_growing");
         assert_eq!(house.sink.events().len(), events);
     }
-    ledger::check(&house);
+    ledger::check(&house).await;
 }
 
 #[tokio::test]
 async fn finishing_may_give_the_whole_text_and_then_it_can_be_edited() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let sent = growing(&house, tom, Recipient::User(jerry), "dra").await;
     let end = ending(Streaming::Finished, Some("the draft"));
@@ -144,14 +144,14 @@ async fn finishing_may_give_the_whole_text_and_then_it_can_be_edited() {
     let again = house.store.finish(deed(tom, &sent), end).await.unwrap();
     assert!(matches!(&again, Changed::Already(message) if message.content == "edited"), "{again:?}");
     assert_eq!(house.store.versions(jerry, sent.id).await.unwrap()[0].content, "the draft");
-    ledger::check(&house);
+    ledger::check(&house).await;
 }
 
 /// Pieces may be lost on the way, sent twice or late; as long as their sender goes by the answers, the text is whole.
 #[test]
 fn whatever_is_sent_again_the_text_is_that_of_its_pieces() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
-    let (house, _folder) = House::fresh();
+    let runtime = runtime();
+    let house = runtime.block_on(House::fresh());
     let [tom, jerry] = runtime.block_on(house.users(["tom", "jerry"]));
     let pieces = prop::collection::vec("[ab🧀é]{1,4}", 1..8);
     let picks = prop::collection::vec(0..8_usize, 0..24);
@@ -183,5 +183,5 @@ fn whatever_is_sent_again_the_text_is_that_of_its_pieces() {
         let read = house.store.message(jerry, sent.id).await.unwrap();
         assert_eq!(read.content, so_far);
     }));
-    ledger::check(&house);
+    runtime.block_on(ledger::check(&house));
 }

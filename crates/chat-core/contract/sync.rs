@@ -13,7 +13,7 @@ use chat_core::messages::{Message, MessageEvent, Recipient, Streaming};
 use chat_core::posting::{Body, NewMessage};
 use chat_core::receipts::{Delivered, MAX_TOLD_MEMBERS, Receipt};
 
-use crate::support::{House, contents, deed, message, seqs};
+use super::house::{House, contents, deed, message, seqs};
 
 async fn end(house: &House) -> Position {
     house.store.log_end().await.unwrap().position
@@ -57,7 +57,7 @@ fn announced(house: &House) -> Position {
 
 #[tokio::test]
 async fn the_end_of_the_log_grows_and_its_epoch_is_the_files_own() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let first = house.store.log_end().await.unwrap();
     assert_eq!(first.position, Position(0));
@@ -65,15 +65,15 @@ async fn the_end_of_the_log_grows_and_its_epoch_is_the_files_own() {
     house.say(tom, Recipient::User(jerry), "hi").await;
     let second = house.store.log_end().await.unwrap();
     assert_eq!((second.epoch, second.position), (first.epoch, announced(&house)));
-    let house = house.reopen();
+    let house = house.reopen().await;
     assert_eq!(house.store.log_end().await.unwrap(), second);
-    let (other, _folder) = House::fresh();
+    let other = House::fresh().await;
     assert_ne!(other.store.log_end().await.unwrap().epoch, first.epoch);
 }
 
 #[tokio::test]
 async fn where_nothing_changed_nothing_is_told() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     let start = end(&house).await;
     assert!(since(&house, tom, start).await.is_empty());
@@ -88,7 +88,7 @@ async fn where_nothing_changed_nothing_is_told() {
 
 #[tokio::test]
 async fn a_message_is_told_of_once_where_it_was_added_and_as_it_is_now() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let start = end(&house).await;
     let one = house.say(tom, Recipient::User(jerry), "won").await;
@@ -118,7 +118,7 @@ async fn a_message_is_told_of_once_where_it_was_added_and_as_it_is_now() {
 
 #[tokio::test]
 async fn text_that_grew_and_threads_are_told_of_as_changed_messages() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let growing = message(tom, Recipient::User(jerry), "Once");
     let growing = house.post(NewMessage { streaming: Some(Streaming::Growing), ..growing }).await;
@@ -143,7 +143,7 @@ async fn text_that_grew_and_threads_are_told_of_as_changed_messages() {
 
 #[tokio::test]
 async fn what_the_user_hid_and_saved_is_told_and_the_hidden_message_is_not() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let one = house.say(tom, Recipient::User(jerry), "one").await;
     let start = end(&house).await;
@@ -163,7 +163,7 @@ async fn what_the_user_hid_and_saved_is_told_and_the_hidden_message_is_not() {
 
 #[tokio::test]
 async fn who_joins_is_told_of_the_conversation_and_then_of_what_comes_after() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let group = house.group(tom, &[]).await;
     let start = end(&house).await;
@@ -190,7 +190,7 @@ async fn who_joins_is_told_of_the_conversation_and_then_of_what_comes_after() {
 
 #[tokio::test]
 async fn who_slept_through_leaving_and_joining_again_is_told_of_what_came_in_between() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let group = house.group(tom, &[jerry]).await;
     let start = end(&house).await;
@@ -207,7 +207,7 @@ async fn who_slept_through_leaving_and_joining_again_is_told_of_what_came_in_bet
 
 #[tokio::test]
 async fn who_left_hears_of_that_first_and_of_nothing_that_is_said_there() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let group = house.group(tom, &[jerry]).await;
     let start = end(&house).await;
@@ -228,7 +228,7 @@ async fn who_left_hears_of_that_first_and_of_nothing_that_is_said_there() {
 
 #[tokio::test]
 async fn receipts_of_one_place_are_one_event_and_only_the_own_ones_are_counted() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     let group = house.group(tom, &[jerry, spike]).await;
     for text in ["1", "2"] {
@@ -250,7 +250,7 @@ async fn receipts_of_one_place_are_one_event_and_only_the_own_ones_are_counted()
 
 #[tokio::test]
 async fn in_large_groups_only_the_own_pointers_are_told() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     let group = house.group(tom, &[jerry, spike]).await;
     for number in 2..MAX_TOLD_MEMBERS {
@@ -269,7 +269,7 @@ async fn in_large_groups_only_the_own_pointers_are_told() {
 
 #[tokio::test]
 async fn pages_have_no_hole_between_them() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     let group = house.group(tom, &[jerry, spike]).await;
     let mut at = end(&house).await;

@@ -11,8 +11,8 @@ use chat_core::posting::{Body, NewMessage};
 use chat_core::time::Timestamp;
 use chat_core::{Error, Result};
 
-use crate::ledger;
-use crate::support::{House, NOW, code, deed, ids, message};
+use super::house::{House, NOW, code, deed, ids, message};
+use super::ledger;
 
 fn later(actor: UserId, message: &Message, seconds: i64) -> Deed {
     Deed { at: Timestamp(NOW.0 + seconds), ..deed(actor, message) }
@@ -35,7 +35,7 @@ fn already(result: Result<Changed>) -> Message {
 
 #[tokio::test]
 async fn an_edit_replaces_the_text_and_keeps_the_former_ones() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let sent = house.say(tom, Recipient::User(jerry), "one").await;
     let (two, what) = now(house.store.edit(later(tom, &sent, 5), "two".into()).await);
@@ -57,12 +57,12 @@ async fn an_edit_replaces_the_text_and_keeps_the_former_ones() {
     let same = already(house.store.edit(later(tom, &sent, 99), "three".into()).await);
     assert_eq!((same.edited_at, house.sink.events().len()), (Some(Timestamp(NOW.0 + 9)), events));
     assert_eq!(house.store.versions(tom, sent.id).await.unwrap(), versions);
-    ledger::check(&house);
+    ledger::check(&house).await;
 }
 
 #[tokio::test]
 async fn only_its_author_edits_and_only_what_can_be_edited() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     let group = house.group(tom, &[jerry]).await;
     let to_group = Recipient::Group(group.id);
@@ -89,12 +89,12 @@ async fn only_its_author_edits_and_only_what_can_be_edited() {
     }
     assert_eq!(house.sink.events().len(), events);
     assert_eq!(now(edit(jerry, &shown, "").await).0.content, "", "its picture says enough");
-    ledger::check(&house);
+    ledger::check(&house).await;
 }
 
 #[tokio::test]
 async fn a_deleted_message_keeps_its_place_and_nothing_else() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     let root = house.say(tom, Recipient::User(jerry), "root").await;
     let forwarded = Some(Forwarded { message: root.id, sender: spike });
@@ -133,21 +133,20 @@ async fn a_deleted_message_keeps_its_place_and_nothing_else() {
     assert_eq!(house.store.versions(tom, sent.id).await.unwrap(), []);
     assert_eq!(house.store.reactors(tom, sent.id).await.unwrap(), []);
     assert_eq!(house.store.pinned(tom, sent.conversation, 9).await.unwrap(), []);
-    let rows = house.rows();
-    let left: i64 = rows.query_row("SELECT count(*) FROM mentions", (), |row| row.get(0)).unwrap();
-    assert_eq!(left, 0, "nobody is called upon by what is not there");
+    let left = house.rows().await.mentions;
+    assert!(left.is_empty(), "nobody is called upon by what is not there: {left:?}");
 
     let events = house.sink.events().len();
     assert_eq!(already(house.store.delete(later(tom, &sent, 99)).await), wanted);
     assert_eq!(code(house.store.pin(deed(tom, &sent), true).await), "message_deleted");
     assert_eq!(code(house.store.pin(deed(tom, &sent), false).await), "message_deleted");
     assert_eq!(house.sink.events().len(), events);
-    ledger::check(&house);
+    ledger::check(&house).await;
 }
 
 #[tokio::test]
 async fn authors_and_leaders_delete_for_everyone() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, tyke, spike] = house.users(["tom", "jerry", "tyke", "spike"]).await;
     let group = house.group(tom, &[jerry, tyke]).await;
     let command = ChangeRole { actor: tom, group: group.id, user: tyke, role: Role::Admin };
@@ -164,13 +163,13 @@ async fn authors_and_leaders_delete_for_everyone() {
     for (actor, message) in [(jerry, &sent[0]), (tom, &sent[1]), (tyke, &sent[2])] {
         now(house.store.delete(deed(actor, message)).await);
     }
-    ledger::check(&house);
+    ledger::check(&house).await;
 }
 
 /// Nobody could end its growth any more, so that whoever shows it would wait forever.
 #[tokio::test]
 async fn deleting_ends_the_growth() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let new =
         NewMessage { streaming: Some(Streaming::Growing), ..message(tom, Recipient::User(jerry), "so far") };
@@ -180,7 +179,7 @@ async fn deleting_ends_the_growth() {
 
 #[tokio::test]
 async fn pins_are_listed_the_last_one_first() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     let mut sent = Vec::new();
     for text in ["one", "two", "three"] {
@@ -207,12 +206,12 @@ async fn pins_are_listed_the_last_one_first() {
     for conversation in [sent[0].conversation, ConversationId(99)] {
         assert_eq!(code(house.store.pinned(spike, conversation, 9).await), "conversation_not_found");
     }
-    ledger::check(&house);
+    ledger::check(&house).await;
 }
 
 #[tokio::test]
 async fn former_texts_are_for_members() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     let sent = house.say(tom, Recipient::User(jerry), "hi").await;
     assert_eq!(house.store.versions(jerry, sent.id).await.unwrap(), []);
@@ -224,7 +223,7 @@ async fn former_texts_are_for_members() {
 /// What is told of a change is what a reading right after it finds.
 #[tokio::test]
 async fn an_event_tells_what_there_is_to_read() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let sent = house.say(tom, Recipient::User(jerry), "one").await;
     house.confirm(jerry, sent.conversation, sent.seq.0).await;
@@ -240,7 +239,7 @@ async fn an_event_tells_what_there_is_to_read() {
 
 #[tokio::test]
 async fn a_refusal_leaves_no_trace_among_writes_that_stand() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let sent = house.say(tom, Recipient::User(jerry), "one").await;
     let edits = (0..20).map(|number| {
@@ -259,5 +258,5 @@ async fn a_refusal_leaves_no_trace_among_writes_that_stand() {
     }
     assert_eq!(refused, 10);
     assert_eq!(house.store.versions(tom, sent.id).await.unwrap().len(), 10);
-    ledger::check(&house);
+    ledger::check(&house).await;
 }

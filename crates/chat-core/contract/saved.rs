@@ -6,12 +6,12 @@ use chat_core::ids::{MessageId, UserId};
 use chat_core::messages::{Message, Page, Recipient};
 use chat_core::saved::Saved;
 
-use crate::ledger;
-use crate::support::{ALL, House, code, deed, ids};
+use super::house::{ALL, House, code, deed, ids};
+use super::ledger;
 
 #[tokio::test]
 async fn saving_is_for_members_and_twice_changes_nothing() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     let sent = house.say(tom, Recipient::User(jerry), "hi").await;
     let nowhere = Message { id: MessageId(99), ..sent.clone() };
@@ -31,12 +31,12 @@ async fn saving_is_for_members_and_twice_changes_nothing() {
     assert!(house.sink.events()[events..].iter().all(|event| told(&event.change)));
     assert_eq!(house.store.saved(tom, ALL).await.unwrap(), [], "it is Jerry's own");
     assert_eq!(house.store.message(tom, sent.id).await.unwrap().rev, sent.rev);
-    ledger::check(&house);
+    ledger::check(&house).await;
 }
 
 #[tokio::test]
 async fn the_newest_message_comes_first_page_by_page() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     let mut sent = Vec::new();
     for number in 0..7 {
@@ -61,7 +61,7 @@ async fn the_newest_message_comes_first_page_by_page() {
 
 #[tokio::test]
 async fn what_one_may_see_no_more_is_not_in_the_list() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let group = house.group(tom, &[jerry]).await;
     let direct = house.say(tom, Recipient::User(jerry), "hi").await;

@@ -10,14 +10,14 @@ use chat_core::Error;
 use chat_core::event::{Change, Event, Signal};
 use chat_core::groups::NewGroup;
 use chat_core::messages::Recipient;
-use chat_core::ports::{EventSink, Store};
+use chat_core::ports::EventSink;
 use tokio::task::JoinSet;
 
-use crate::support::{ALL, House, NOW, account, code, contents, message, open_with};
+use super::house::{ALL, House, NOW, account, code, contents, message};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn events_come_in_commit_order_with_growing_positions() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let mut tasks = JoinSet::new();
     for number in 0..40 {
@@ -49,39 +49,33 @@ async fn events_come_in_commit_order_with_growing_positions() {
     assert_eq!(first.len(), 41, "one for each, and one for the conversation that the first message made");
     check(&first);
     // The log goes on where it ended.
-    let house = house.reopen();
+    let house = house.reopen().await;
     house.say(tom, Recipient::User(jerry), "after").await;
     check(&[first, house.sink.events()].concat());
 }
 
 #[tokio::test]
 async fn what_was_answered_is_there_after_a_restart() {
-    let (house, folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let group = house.group(tom, &[jerry]).await;
     let direct = house.say(tom, Recipient::User(jerry), "direct").await;
     let grouped = house.say(jerry, Recipient::Group(group.id), "grouped").await;
     let memberships = house.store.memberships(jerry).await.unwrap();
-    let house = house.reopen();
-    assert!(house.backup.is_none());
+    let house = house.reopen().await;
     assert_eq!(house.store.direct_history(tom, jerry, ALL).await.unwrap(), [direct]);
     assert_eq!(house.store.group_history(tom, group.id, ALL).await.unwrap(), [grouped]);
     assert_eq!(house.store.memberships(jerry).await.unwrap(), memberships);
-    drop(house);
-    let mut left: Vec<_> =
-        std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    left.sort();
-    assert_eq!(left, ["chat.db", "chat.db-search", "chat.db.lock"], "no log stays");
 }
 
 #[tokio::test]
 async fn a_closed_store_says_that_it_is_unavailable() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     house.store.probe_write().await.unwrap();
-    assert_eq!(house.store.engine_name(), "sqlite3");
-    house.sqlite.close();
-    house.sqlite.close();
+    assert_eq!(house.store.engine_name(), House::ENGINE);
+    house.close().await;
+    house.close().await;
     assert_eq!(code(house.store.probe_write().await), "storage_unavailable");
     assert_eq!(code(house.store.create_account(account("spike")).await), "storage_unavailable");
     assert_eq!(
@@ -93,7 +87,7 @@ async fn a_closed_store_says_that_it_is_unavailable() {
 
 #[tokio::test]
 async fn a_write_goes_on_without_its_caller() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     {
         let post = pin!(house.store.post(message(tom, Recipient::User(jerry), "left behind")));
@@ -125,15 +119,12 @@ impl EventSink for Gate {
 
 #[tokio::test]
 async fn a_full_queue_refuses_and_what_it_took_is_written() {
-    let folder = tempfile::tempdir().unwrap();
     let (entered, is_in) = sync_channel(1);
     let (go_on, held) = sync_channel(1);
     let sink = Arc::new(Gate { entered, go_on: Mutex::new(held) });
-    let path = folder.path().join("chat.db");
-    let sqlite = Arc::new(open_with(&path, sink).unwrap().store);
-    let store: Arc<dyn Store> = sqlite.clone();
-    let tom = store.create_account(account("tom")).await.unwrap().id;
-    let jerry = store.create_account(account("jerry")).await.unwrap().id;
+    let house = House::fresh_with(sink).await;
+    let store = house.store.clone();
+    let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let first = tokio::spawn({
         let store = store.clone();
         async move { store.post(message(tom, Recipient::User(jerry), "holds the writer")).await }
@@ -153,8 +144,7 @@ async fn a_full_queue_refuses_and_what_it_took_is_written() {
     }
     drop(go_on);
     assert!(first.await.unwrap().is_ok());
-    sqlite.close();
-    drop((store, sqlite));
-    let last = House::open(&path).unwrap().store.last_of_each(tom, 1).await.unwrap();
+    drop(store);
+    let last = house.reopen().await.store.last_of_each(tom, 1).await.unwrap();
     assert_eq!(last[0].seq.0, taken);
 }

@@ -1,22 +1,17 @@
 //! Searching: what is found, by whom, and what becomes of the index beside the database.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chat_core::Error;
-use chat_core::groups::RemoveMember;
+use chat_core::groups::{NewGroup, RemoveMember};
 use chat_core::ids::{ConversationId, UserId};
 use chat_core::live_text::{Ending, Piece};
 use chat_core::messages::{Media, Message, Recipient, Streaming};
 use chat_core::posting::{Body, NewMessage};
 use chat_core::search::{Order, Search, Term, parse_terms};
 use chat_core::time::Timestamp;
-use chat_sqlite::{Options, Sqlite};
-use rusqlite::{Connection, params};
-use tokio::task::JoinSet;
 
-use crate::support::{House, NOW, Recorder, code, contents, deed, ids, message};
+use super::house::{House, NOW, code, contents, deed, ids, message};
 
 /// How long the index may take before a test gives up on it.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -29,13 +24,13 @@ async fn found(house: &House, reader: UserId, search: Search) -> Vec<Message> {
     house.store.search(reader, search).await.unwrap()
 }
 
-async fn texts(house: &House, reader: UserId, query: &str) -> Vec<String> {
+pub async fn texts(house: &House, reader: UserId, query: &str) -> Vec<String> {
     let messages = found(house, reader, search(query)).await;
     messages.into_iter().map(|message| message.content).collect()
 }
 
 /// Waits until the reader finds exactly this, the newest first.
-async fn wait_for(house: &House, reader: UserId, query: &str, expected: &[&str]) {
+pub async fn wait_for(house: &House, reader: UserId, query: &str, expected: &[&str]) {
     let begun = Instant::now();
     loop {
         // While an index is made anew there may be none for a moment.
@@ -49,7 +44,7 @@ async fn wait_for(house: &House, reader: UserId, query: &str, expected: &[&str])
 }
 
 /// Waits until everything up to now is in the index, so that what is not found after this is not to be found.
-async fn settle(house: &House) {
+pub async fn settle(house: &House) {
     let name = format!("settler{}", house.sink.events().len());
     let [one, other] = [house.user(&name).await, house.user(&format!("{name}b")).await];
     house.say(one, Recipient::User(other), &name).await;
@@ -58,7 +53,7 @@ async fn settle(house: &House) {
 
 #[tokio::test]
 async fn words_beginnings_and_phrases_are_found_without_regard_to_case_and_accents() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     for text in [
         "The Blue cheese is GONE",
@@ -109,7 +104,7 @@ async fn words_beginnings_and_phrases_are_found_without_regard_to_case_and_accen
 
 #[tokio::test]
 async fn filters_narrow_a_search_or_stand_alone() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     let hour = 3_600_000_000;
     let post = async |sender: UserId, to: UserId, text: &str, hours: i64, url: &str| {
@@ -164,10 +159,10 @@ async fn filters_narrow_a_search_or_stand_alone() {
 
 #[tokio::test]
 async fn one_finds_only_what_one_may_see() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     let group = house.group(tom, &[jerry, spike]).await;
-    house.say(tom, Recipient::User(jerry), "secret cheese").await;
+    let secret = house.say(tom, Recipient::User(jerry), "secret cheese").await;
     let shared = house.say(tom, Recipient::Group(group.id), "common cheese").await;
     let hidden = house.say(jerry, Recipient::Group(group.id), "embarrassing cheese").await;
     settle(&house).await;
@@ -177,7 +172,7 @@ async fn one_finds_only_what_one_may_see() {
         ["embarrassing cheese", "common cheese", "secret cheese"]
     );
     assert_eq!(texts(&house, UserId(99), "cheese").await, [""; 0]);
-    let secret = Search { conversation: Some(ConversationId(2)), ..search("cheese") };
+    let secret = Search { conversation: Some(secret.conversation), ..search("cheese") };
     assert_eq!(contents(&found(&house, tom, secret.clone()).await), ["secret cheese"]);
     assert_eq!(found(&house, spike, secret).await, [], "naming a conversation does not open it");
 
@@ -196,7 +191,7 @@ async fn one_finds_only_what_one_may_see() {
 
 #[tokio::test]
 async fn the_index_follows_edits_deletions_and_texts_that_grow() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let to = Recipient::User(jerry);
     let edited = house.say(tom, to, "old cheddar").await;
@@ -222,32 +217,23 @@ async fn the_index_follows_edits_deletions_and_texts_that_grow() {
 }
 
 #[tokio::test]
-async fn what_changes_while_the_server_is_off_the_index_learns_at_its_next_start() {
-    let (house, _folder) = House::fresh();
+async fn what_changes_while_search_is_off_is_found_when_it_is_on_again() {
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let edited = house.say(tom, Recipient::User(jerry), "old cheddar").await;
     settle(&house).await;
-    let path = house.path.clone();
-    drop(house);
-    let options = Options { path: path.clone(), readers: 1, search: false };
-    let without = Sqlite::open(&options, Arc::new(Recorder::default())).unwrap().store;
-    {
-        use chat_core::edits::EditStore as _;
-        use chat_core::messages::MessageStore as _;
-        use chat_core::search::SearchStore as _;
-        without.edit(deed(tom, &edited), "new brie".into()).await.unwrap();
-        without.post(message(jerry, Recipient::User(tom), "more brie")).await.unwrap();
-        assert_eq!(code(without.search(tom, search("brie")).await), "search_off");
-    }
-    drop(without);
-    let house = House::open(&path).unwrap();
+    let house = house.reopen_without_search().await;
+    house.store.edit(deed(tom, &edited), "new brie".into()).await.unwrap();
+    house.say(jerry, Recipient::User(tom), "more brie").await;
+    assert_eq!(code(house.store.search(tom, search("brie")).await), "search_off");
+    let house = house.reopen().await;
     wait_for(&house, tom, "brie", &["more brie", "new brie"]).await;
     assert_eq!(texts(&house, tom, "cheddar").await, [""; 0]);
 }
 
 #[tokio::test]
 async fn the_best_comes_first_if_asked_for() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     for text in [
         "cheese cheese cheese",
@@ -262,177 +248,81 @@ async fn the_best_comes_first_if_asked_for() {
     let found_best = found(&house, jerry, best.clone()).await;
     assert_eq!(contents(&found_best)[..2], ["cheese cheese cheese", "cheese and wine"]);
     assert_eq!(found_best.len(), 3);
-    assert_eq!(ids(&found(&house, jerry, Search { limit: 1, ..best }).await), [1]);
+    assert_eq!(contents(&found(&house, jerry, Search { limit: 1, ..best }).await), ["cheese cheese cheese"]);
 }
 
-/// Rows straight into a database that no server has open: `conversations` groups of `users` each (ids from 1), and the
-/// messages `(conversation, content)`.
-fn fill(path: &Path, members: &[(i64, i64)], messages: impl Iterator<Item = (i64, String)>) {
-    let mut connection = Connection::open(path).unwrap();
-    let tx = connection.transaction().unwrap();
-    for &(conversation, user) in members {
-        let sql = "INSERT OR IGNORE INTO conversations (id) VALUES (?1)";
-        tx.prepare_cached(sql).unwrap().execute([conversation]).unwrap();
-        let sql =
-            "INSERT INTO members (conversation_id, user_id, role, joined_at) VALUES (?1, ?2, 'member', 0)";
-        tx.prepare_cached(sql).unwrap().execute([conversation, user]).unwrap();
+/// Posts many messages at once, in this order where nothing else is going on.
+async fn post_all(
+    house: &House,
+    messages: impl Iterator<Item = (UserId, Recipient, String)>,
+) -> Vec<Message> {
+    // Fewer than any store lets wait.
+    const AT_ONCE: usize = 500;
+    let mut posted = Vec::new();
+    let mut messages = messages.peekable();
+    while messages.peek().is_some() {
+        let tasks: Vec<_> = messages
+            .by_ref()
+            .take(AT_ONCE)
+            .map(|(sender, to, content)| {
+                let store = house.store.clone();
+                tokio::spawn(async move { store.post(message(sender, to, &content)).await.unwrap() })
+            })
+            .collect();
+        for task in tasks {
+            posted.push(task.await.unwrap().message().clone());
+        }
     }
-    for (seq, (conversation, content)) in (1i64..).zip(messages) {
-        let sql =
-            "INSERT INTO messages (conversation_id, seq, rev, position, sender_id, recipient_id, group_id,
-                                         kind, content, media_url, sent_at)
-                   VALUES (?1, ?2, 1, 0, 1, 0, ?1, 'text', ?3, '', ?4)";
-        let row = params![conversation, seq, content, NOW.0 + seq];
-        tx.prepare_cached(sql).unwrap().execute(row).unwrap();
-    }
-    tx.commit().unwrap();
+    posted
 }
 
 #[tokio::test]
 async fn the_many_messages_of_others_hide_none_of_ones_own() {
-    const MINE: i64 = 1200;
-    const FOREIGN: i64 = 5000;
-    let (house, _folder) = House::fresh();
-    let path = house.path.clone();
-    drop(house);
+    const MINE: usize = 1200;
+    let house = House::fresh().await;
+    let [me, stranger] = house.users(["tom", "stranger"]).await;
+    let making = (0..MINE).map(|_| {
+        let store = house.store.clone();
+        let new = NewGroup { name: "Shelf".into(), owner: me, at: NOW };
+        tokio::spawn(async move { store.create_group(new).await.unwrap().group.id })
+    });
+    let mut groups = Vec::new();
+    for group in making.collect::<Vec<_>>() {
+        groups.push(Recipient::Group(group.await.unwrap()));
+    }
+    let foreign = Recipient::Group(house.group(stranger, &[]).await.id);
     // Two messages in each of one's own conversations, the earlier ones in one order and the later ones in another;
     // before, between and after them those of strangers.
-    let members: Vec<_> = (1..=MINE).map(|id| (id, 1)).chain([(FOREIGN, 2)]).collect();
-    let noise = || (0..2500).map(|_| (FOREIGN, "cheese of strangers".to_owned()));
-    let mine = |id: i64, turn: &str| (id, format!("{turn} cheese {id}"));
-    let messages = noise()
-        .chain((1..=MINE).map(|id| mine(id, "first")))
-        .chain(noise())
-        .chain((1..=MINE).rev().map(|id| mine(id, "second")))
-        .chain(noise());
-    fill(&path, &members, messages);
-    let house = House::open(&path).unwrap();
+    let noise = || (0..2500).map(|_| (stranger, foreign, "cheese of strangers".to_owned()));
+    let mine = |turn: &'static str| {
+        groups.iter().enumerate().map(move |(id, to)| (me, *to, format!("{turn} cheese {id}")))
+    };
+    post_all(&house, noise()).await;
+    let mut own = post_all(&house, mine("first")).await;
+    post_all(&house, noise()).await;
+    own.extend(post_all(&house, mine("second").rev()).await);
+    post_all(&house, noise()).await;
     settle(&house).await;
-    let newest: Vec<_> = (1..=100).map(|id| format!("second cheese {id}")).collect();
-    assert_eq!(texts(&house, UserId(1), "cheese").await, newest);
+    own.sort_unstable_by_key(|message| std::cmp::Reverse(message.id));
     let mut before = None;
     let mut all = Vec::new();
     loop {
-        let page = found(&house, UserId(1), Search { before, ..search("cheese") }).await;
+        let page = found(&house, me, Search { before, ..search("cheese") }).await;
         let Some(last) = page.last() else { break };
         before = Some(last.id);
         all.extend(page);
     }
-    assert_eq!(all.len(), 2 * usize::try_from(MINE).unwrap());
-    assert!(ids(&all).is_sorted_by(|one, other| one > other), "the newest first, and none twice");
-    let rare = texts(&house, UserId(1), "cheese 700").await;
+    assert_eq!(ids(&all), ids(&own), "the newest first, and none twice");
+    let rare = texts(&house, me, "cheese 700").await;
     assert_eq!(rare, ["second cheese 700", "first cheese 700"]);
-    assert_eq!(texts(&house, UserId(1), "strangers").await, [""; 0]);
-    let best = found(&house, UserId(1), Search { order: Order::Best, ..search("cheese") }).await;
+    assert_eq!(texts(&house, me, "strangers").await, [""; 0]);
+    let best = found(&house, me, Search { order: Order::Best, ..search("cheese") }).await;
     assert_eq!(best.len(), 100);
-}
-
-fn index_of(path: &Path) -> PathBuf {
-    path.with_file_name("chat.db-search")
-}
-
-/// A store with two messages in its index, closed.
-async fn closed() -> (PathBuf, UserId, tempfile::TempDir) {
-    let (house, folder) = House::fresh();
-    let [tom, jerry] = house.users(["tom", "jerry"]).await;
-    house.say(tom, Recipient::User(jerry), "blue cheese").await;
-    house.say(jerry, Recipient::User(tom), "red cheese").await;
-    settle(&house).await;
-    (house.path.clone(), tom, folder)
-}
-
-const BOTH: [&str; 2] = ["red cheese", "blue cheese"];
-
-#[tokio::test]
-async fn an_index_that_is_gone_or_no_good_is_made_anew() {
-    type Harm = fn(&Path);
-    let harms: [(&str, Harm); 7] = [
-        ("nothing", |_| {}),
-        ("deleted", |index| std::fs::remove_file(index).unwrap()),
-        ("emptied", |index| std::fs::write(index, "").unwrap()),
-        ("text", |index| std::fs::write(index, "Dear diary, ".repeat(1000)).unwrap()),
-        ("cut off", |index| {
-            let whole = std::fs::read(index).unwrap();
-            std::fs::write(index, &whole[..whole.len() / 2]).unwrap();
-        }),
-        ("another release's", |index| {
-            Connection::open(index).unwrap().execute("UPDATE state SET version = 0", ()).unwrap();
-        }),
-        ("without its tables", |index| {
-            Connection::open(index).unwrap().execute_batch("DROP TABLE texts; DROP TABLE state").unwrap();
-        }),
-    ];
-    for (what, harm) in harms {
-        let (path, tom, _folder) = closed().await;
-        harm(&index_of(&path));
-        let house = House::open(&path).unwrap_or_else(|error| panic!("{what}: {error}"));
-        wait_for(&house, tom, "cheese", &BOTH).await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn whatever_page_of_the_index_is_overwritten_all_is_found_again() {
-    let (path, tom, _folder) = closed().await;
-    let whole = std::fs::read(index_of(&path)).unwrap();
-    assert!(whole.len() >= 6 * 4096, "{} bytes", whole.len());
-    let mut tasks = JoinSet::new();
-    for page in 0..whole.len() / 4096 {
-        let mut broken = whole.clone();
-        let mut noise = u8::try_from(page % 251).unwrap();
-        for byte in &mut broken[page * 4096..(page + 1) * 4096] {
-            noise = noise.wrapping_mul(141).wrapping_add(91);
-            *byte = noise;
-        }
-        let folder = tempfile::tempdir().unwrap();
-        let copy = folder.path().join("chat.db");
-        std::fs::copy(&path, &copy).unwrap();
-        std::fs::write(index_of(&copy), broken).unwrap();
-        tasks.spawn(async move {
-            let house = House::open(&copy).unwrap_or_else(|error| panic!("page {page}: {error}"));
-            house.say(tom, Recipient::User(UserId(2)), "green cheese").await;
-            wait_for(&house, tom, "cheese", &["green cheese", "red cheese", "blue cheese"]).await;
-            drop((house, folder));
-        });
-    }
-    tasks.join_all().await;
-}
-
-#[tokio::test]
-async fn an_index_that_breaks_while_it_is_used_is_made_anew() {
-    let (path, tom, _folder) = closed().await;
-    let house = House::open(&path).unwrap();
-    // As a failing disk would: neither the length nor the open files change.
-    for suffix in ["", "-wal"] {
-        let file = path.with_file_name(format!("chat.db-search{suffix}"));
-        let length = std::fs::metadata(&file).map_or(0, |file| file.len());
-        std::fs::write(&file, vec![0xa5; usize::try_from(length).unwrap()]).unwrap();
-    }
-    wait_for(&house, tom, "cheese", &BOTH).await;
-    house.say(tom, Recipient::User(UserId(2)), "green cheese").await;
-    wait_for(&house, tom, "cheese", &["green cheese", "red cheese", "blue cheese"]).await;
-}
-
-#[tokio::test]
-async fn an_index_of_another_log_is_made_anew() {
-    let (path, tom, _folder) = closed().await;
-    // A database restored from a backup that was made before the messages were there: the log is the same, but shorter.
-    let sql = "DELETE FROM messages WHERE id > 1; UPDATE messages SET content = 'other words'";
-    Connection::open(&path).unwrap().execute_batch(sql).unwrap();
-    let house = House::open(&path).unwrap();
-    wait_for(&house, tom, "words", &["other words"]).await;
-    assert_eq!(texts(&house, tom, "cheese").await, [""; 0]);
-    drop(house);
-    // Another database with as many messages.
-    let sql = "UPDATE log SET epoch = epoch + 1; UPDATE messages SET content = 'blue cheese'";
-    Connection::open(&path).unwrap().execute_batch(sql).unwrap();
-    let house = House::open(&path).unwrap();
-    wait_for(&house, tom, "cheese", &["blue cheese"]).await;
-    assert_eq!(texts(&house, tom, "words").await, [""; 0]);
 }
 
 #[tokio::test]
 async fn nothing_that_is_typed_is_understood_as_anything_but_words() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     house.say(tom, Recipient::User(jerry), "cheese near the mouse hole c1 u1 m0").await;
     house.say(tom, Recipient::User(spike), "zebra").await;
@@ -495,23 +385,10 @@ fn is_plainly_in(text: &str) -> bool {
     split.into_iter().all(|word| words.contains(&word.to_lowercase().as_str()))
 }
 
-#[cfg(unix)]
-#[tokio::test]
-async fn the_index_is_for_the_owner_alone() {
-    use std::os::unix::fs::PermissionsExt;
-    let (house, folder) = House::fresh();
-    settle(&house).await;
-    for name in ["chat.db-search", "chat.db-search-wal", "chat.db-search-shm"] {
-        let mode = std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600, "{name}");
-    }
-    drop(house);
-}
-
 #[tokio::test]
 async fn a_closed_store_finds_nothing_and_says_so() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let tom = house.user("tom").await;
-    house.sqlite.close();
+    house.close().await;
     assert!(matches!(house.store.search(tom, search("cheese")).await, Err(Error::Unavailable(_))));
 }

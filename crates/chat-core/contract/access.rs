@@ -5,7 +5,7 @@ use chat_core::accounts::LoginName;
 use chat_core::event::Change;
 use chat_core::ids::UserId;
 
-use crate::support::{House, code};
+use super::house::{House, code};
 
 /// Far from now in either direction, whatever the clock of the machine says.
 const LONG_AGO: i64 = 1;
@@ -25,13 +25,13 @@ async fn revocations(house: &House, now: i64) -> Vec<Ended> {
 
 #[tokio::test]
 async fn a_revoked_token_is_remembered_until_it_has_expired() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     for ended in [one(tom, 1, IN_AGES), one(jerry, 2, IN_AGES + 1), one(tom, 1, IN_AGES)] {
         assert_eq!(house.store.revoke(ended).await.unwrap(), ended);
     }
     assert_eq!(code(house.store.revoke(one(UserId(99), 3, IN_AGES)).await), "unauthenticated");
-    let house = house.reopen();
+    let house = house.reopen().await;
     assert_eq!(revocations(&house, 5).await, [one(tom, 1, IN_AGES), one(jerry, 2, IN_AGES + 1)]);
     assert_eq!(revocations(&house, IN_AGES).await, [one(jerry, 2, IN_AGES + 1)]);
     assert_eq!(revocations(&house, IN_AGES + 1).await, []);
@@ -39,7 +39,7 @@ async fn a_revoked_token_is_remembered_until_it_has_expired() {
 
 #[tokio::test]
 async fn what_has_expired_goes_when_the_next_token_is_revoked() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let tom = house.user("tom").await;
     house.store.revoke(one(tom, 1, LONG_AGO)).await.unwrap();
     assert_eq!(revocations(&house, 0).await, [one(tom, 1, LONG_AGO)]);
@@ -49,7 +49,7 @@ async fn what_has_expired_goes_when_the_next_token_is_revoked() {
 
 #[tokio::test]
 async fn all_tokens_up_to_a_second_are_revoked_and_that_second_only_grows() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     for second in [50, 40] {
         house.store.revoke(all(tom, second)).await.unwrap();
@@ -70,7 +70,7 @@ async fn all_tokens_up_to_a_second_are_revoked_and_that_second_only_grows() {
 
 #[tokio::test]
 async fn a_password_is_changed_together_with_the_tokens_or_not_at_all() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let tom = house.user("tom").await;
     let hash = async || {
         let name = LoginName::Username("tom".into());

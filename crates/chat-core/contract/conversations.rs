@@ -11,7 +11,7 @@ use chat_core::posting::{Body, NewMessage};
 use chat_core::receipts::Pointers;
 use chat_core::time::Timestamp;
 
-use crate::support::{House, NOW, code, deed, message};
+use super::house::{House, NOW, code, deed, message};
 
 const NOT_FOUND: &str = "conversation_not_found";
 
@@ -41,7 +41,7 @@ fn calling(sender: UserId, to: Recipient, users: &[UserId], all: bool) -> NewMes
 
 #[tokio::test]
 async fn the_list_begins_with_the_newest_message_and_goes_on_page_by_page() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     let groups = [house.group(tom, &[]).await, house.group(tom, &[]).await, house.group(tom, &[jerry]).await];
     house.say(jerry, Recipient::User(tom), "1").await;
@@ -74,7 +74,7 @@ async fn the_list_begins_with_the_newest_message_and_goes_on_page_by_page() {
 
 #[tokio::test]
 async fn a_conversation_is_what_it_is_between_and_for_its_members_only() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     let group = house.group(tom, &[jerry]).await;
     let sent = house.say(jerry, Recipient::User(tom), "hi").await;
@@ -97,7 +97,7 @@ async fn a_conversation_is_what_it_is_between_and_for_its_members_only() {
 
 #[tokio::test]
 async fn the_last_message_is_the_last_that_the_user_has_not_hidden() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let one = house.say(tom, Recipient::User(jerry), "1").await;
     let two = house.say(tom, Recipient::User(jerry), "2").await;
@@ -113,7 +113,7 @@ async fn the_last_message_is_the_last_that_the_user_has_not_hidden() {
 
 #[tokio::test]
 async fn what_waits_is_what_others_wrote_after_the_pointer_and_did_not_delete() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     let group = house.group(tom, &[jerry, spike]).await;
     let (id, to) = (group.conversation, Recipient::Group(group.id));
@@ -142,7 +142,7 @@ async fn what_waits_is_what_others_wrote_after_the_pointer_and_did_not_delete() 
 
 #[tokio::test]
 async fn totals_leave_out_what_is_muted_and_count_what_is_marked() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     let group = house.group(tom, &[jerry]).await;
     let from_tom = house.say(tom, Recipient::User(jerry), "1").await;
@@ -169,7 +169,7 @@ async fn totals_leave_out_what_is_muted_and_count_what_is_marked() {
 
 #[tokio::test]
 async fn the_own_part_changes_as_far_as_asked_and_concerns_nobody_else() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let sent = house.say(tom, Recipient::User(jerry), "hi").await;
     let id = sent.conversation;
@@ -208,7 +208,7 @@ async fn the_own_part_changes_as_far_as_asked_and_concerns_nobody_else() {
 
 #[tokio::test]
 async fn times_of_being_seen_only_grow_and_are_for_companions() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     let group = house.group(tom, &[jerry, spike]).await;
     let at = |time| Some(Timestamp(time));
@@ -222,7 +222,7 @@ async fn times_of_being_seen_only_grow_and_are_for_companions() {
 
 #[tokio::test]
 async fn where_a_message_to_somebody_goes_is_known_from_either_side() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     let group = house.group(tom, &[jerry]).await;
     let sent = house.say(tom, Recipient::User(jerry), "hi").await;

@@ -8,11 +8,11 @@ use chat_core::ids::{GroupId, UserId};
 use chat_core::messages::Recipient;
 use tokio::task::JoinSet;
 
-use crate::support::{ALL, House, NOW, code};
+use super::house::{ALL, House, NOW, code};
 
 #[tokio::test]
 async fn a_group_begins_with_its_owner_alone() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let group = house.group(tom, &[]).await;
     assert_eq!((group.name.as_str(), group.owner, group.created_at), ("Cheese", tom, NOW));
@@ -27,7 +27,7 @@ async fn a_group_begins_with_its_owner_alone() {
 
 #[tokio::test]
 async fn adding_is_checked_in_the_promised_order() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     let group = house.group(tom, &[jerry]).await;
     let nobody = UserId(99);
@@ -44,7 +44,7 @@ async fn adding_is_checked_in_the_promised_order() {
 
 #[tokio::test]
 async fn only_members_look_inside() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, spike] = house.users(["tom", "spike"]).await;
     let group = house.group(tom, &[]).await;
     assert_eq!(code(house.store.members(spike, group.id).await), "not_a_member");
@@ -58,7 +58,7 @@ async fn only_members_look_inside() {
 
 #[tokio::test]
 async fn a_new_member_has_everything_before_as_delivered() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let group = house.group(tom, &[]).await;
     house.say(tom, Recipient::Group(group.id), "before").await;
@@ -73,7 +73,7 @@ async fn a_new_member_has_everything_before_as_delivered() {
 /// first and reads the snapshot then can tell which events are already in it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_snapshot_of_memberships_agrees_with_the_events_up_to_its_position() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let mut writers = JoinSet::new();
     for number in 0..40 {
@@ -108,7 +108,7 @@ async fn a_snapshot_of_memberships_agrees_with_the_events_up_to_its_position() {
 
 #[tokio::test]
 async fn memberships_are_groups_only() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     house.say(tom, Recipient::User(jerry), "hi").await;
     assert_eq!(house.store.memberships(tom).await.unwrap().conversations, []);

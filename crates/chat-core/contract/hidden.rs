@@ -3,18 +3,18 @@
 use chat_core::accounts::AccountQuery;
 use chat_core::edits::Hidden;
 use chat_core::event::Change;
-use chat_core::ids::{MessageId, UserId};
+use chat_core::ids::{MessageId, Rev, UserId};
 use chat_core::messages::{Message, Page, Recipient, Start, Stretch};
 
-use crate::ledger;
-use crate::support::{ALL, House, code, deed, ids, keyed, message};
+use super::house::{ALL, House, code, deed, ids, keyed, message};
+use super::ledger;
 
 #[tokio::test]
 async fn hiding_is_for_members_and_happens_once() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     let sent = house.say(tom, Recipient::User(jerry), "hi").await;
-    let rev_before = rev(&house, &sent);
+    let rev_before = rev(&house, &sent).await;
     let hidden = Hidden::Now { user: jerry, conversation: sent.conversation, message: sent.id };
     assert_eq!(house.store.hide(deed(jerry, &sent)).await.unwrap(), hidden);
     let events = house.sink.events();
@@ -22,25 +22,25 @@ async fn hiding_is_for_members_and_happens_once() {
     assert!(matches!(told, Change::MessageHidden { user, .. } if *user == jerry), "{told:?}");
     assert_eq!(house.store.hide(deed(jerry, &sent)).await.unwrap(), Hidden::Already);
     assert_eq!(house.sink.events().len(), events.len());
-    assert_eq!(rev(&house, &sent), rev_before, "it is nothing to the other side");
+    assert_eq!(rev(&house, &sent).await, rev_before, "it is nothing to the other side");
     let nowhere = Message { id: MessageId(99), ..sent.clone() };
     assert_eq!(code(house.store.hide(deed(spike, &sent)).await), "message_not_found");
     assert_eq!(code(house.store.hide(deed(tom, &nowhere)).await), "message_not_found");
-    ledger::check(&house);
+    ledger::check(&house).await;
 }
 
-fn rev(house: &House, sent: &Message) -> i64 {
-    let sql = "SELECT rev FROM conversations WHERE id = ?1";
-    house.rows().query_row(sql, [sent.conversation.0], |row| row.get(0)).unwrap()
+async fn rev(house: &House, sent: &Message) -> Rev {
+    house.store.conversation(sent.sender, sent.conversation).await.unwrap().conversation.rev
 }
 
 /// All that a reader can be answered of messages in a pair's and a group's conversation.
 async fn seen(house: &House, reader: UserId, sent: &Message, group: &Message) -> Vec<Vec<i64>> {
     let store = &house.store;
     let Recipient::Group(group_id) = group.to else { panic!("{group:?}") };
-    let other = if reader == sent.sender { UserId(2) } else { sent.sender };
+    let Recipient::User(receiver) = sent.to else { panic!("{sent:?}") };
+    let other = if reader == sent.sender { receiver } else { sent.sender };
     let stretch = |thread, from| Stretch { thread, from, limit: 99 };
-    let root = store.message(reader, MessageId(1)).await.unwrap();
+    let root = store.message(reader, sent.thread.unwrap()).await.unwrap();
     assert_eq!(root.conversation, sent.conversation);
     let page = Page { before: None, limit: 99 };
     let mut answers = vec![
@@ -63,7 +63,7 @@ async fn seen(house: &House, reader: UserId, sent: &Message, group: &Message) ->
 
 #[tokio::test]
 async fn what_is_hidden_is_in_no_answer_to_that_reader() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let group = house.group(tom, &[jerry]).await;
     let root = house.say(tom, Recipient::User(jerry), "root").await;
@@ -96,12 +96,12 @@ async fn what_is_hidden_is_in_no_answer_to_that_reader() {
     assert_eq!(seen(&house, tom, &sent, &grouped).await, before[0], "Tom sees what he saw");
     let again = house.store.post(in_thread).await.unwrap();
     assert_eq!(again.message().id, sent.id, "and a key of his is used up");
-    ledger::check(&house);
+    ledger::check(&house).await;
 }
 
 #[tokio::test]
 async fn whoever_has_hidden_everything_has_no_last_message() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let sent = house.say(tom, Recipient::User(jerry), "hi").await;
     house.store.hide(deed(tom, &sent)).await.unwrap();
@@ -113,7 +113,7 @@ async fn whoever_has_hidden_everything_has_no_last_message() {
 
 #[tokio::test]
 async fn the_list_of_users_does_not_show_it_either() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     house.say(jerry, Recipient::User(tom), "first").await;
     let last = house.say(jerry, Recipient::User(tom), "last").await;

@@ -6,7 +6,7 @@ use chat_core::groups::{ChangeRole, MembersChanged, NewGroup, RemoveMember, Role
 use chat_core::ids::{ConversationId, GroupId, Rev, UserId};
 use chat_core::messages::Recipient;
 
-use crate::support::{House, NOW, code};
+use super::house::{House, NOW, code};
 
 async fn remove(
     house: &House,
@@ -37,7 +37,7 @@ async fn rev(house: &House, reader: UserId, id: ConversationId) -> Rev {
 
 #[tokio::test]
 async fn every_change_of_the_group_counts_and_so_do_its_members() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let new = NewGroup { name: "Cheese".into(), owner: tom, at: NOW };
     let created = house.store.create_group(new).await.unwrap();
@@ -59,7 +59,7 @@ async fn every_change_of_the_group_counts_and_so_do_its_members() {
 
 #[tokio::test]
 async fn who_may_remove_whom_is_checked_in_the_promised_order() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike, tyke] = house.users(["tom", "jerry", "spike", "tyke"]).await;
     let group = house.group(tom, &[jerry, spike]).await.id;
     role(&house, tom, group, (jerry, Role::Admin)).await.unwrap();
@@ -88,7 +88,7 @@ async fn who_may_remove_whom_is_checked_in_the_promised_order() {
 
 #[tokio::test]
 async fn who_was_removed_sees_nothing_and_comes_back_as_anew() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let group = house.group(tom, &[jerry]).await;
     let to = Recipient::Group(group.id);
@@ -111,7 +111,7 @@ async fn who_was_removed_sees_nothing_and_comes_back_as_anew() {
 
 #[tokio::test]
 async fn only_the_owner_changes_roles_and_there_is_always_one() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike, tyke] = house.users(["tom", "jerry", "spike", "tyke"]).await;
     let group = house.group(tom, &[jerry, spike]).await;
     let (id, conversation) = (group.id, group.conversation);
@@ -144,7 +144,7 @@ async fn only_the_owner_changes_roles_and_there_is_always_one() {
 
 #[tokio::test]
 async fn a_group_is_renamed_by_those_who_lead_it() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     let group = house.group(tom, &[jerry]).await;
     let rename = async |actor, group, name: &str| house.store.rename_group(actor, group, name.into()).await;

@@ -5,7 +5,7 @@ use chat_core::ids::UserId;
 use chat_core::messages::Recipient;
 use tokio::task::JoinSet;
 
-use crate::support::{House, account, code};
+use super::house::{House, account, code};
 
 fn query(prefix: Option<&str>) -> AccountQuery {
     AccountQuery { prefix: prefix.map(str::to_owned), after: UserId(0), limit: 1000 }
@@ -17,7 +17,7 @@ fn names(accounts: &[Account]) -> Vec<&str> {
 
 #[tokio::test]
 async fn names_and_addresses_are_unique_without_regard_to_case() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let tom = house.user("Jérôme").await;
     let with = |username: &str, email: &str| NewAccount {
         username: username.to_owned(),
@@ -38,7 +38,7 @@ async fn names_and_addresses_are_unique_without_regard_to_case() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_who_register_one_name_at_once_one_gets_it() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let mut tasks = JoinSet::new();
     for number in 0..32 {
         let store = house.store.clone();
@@ -55,7 +55,7 @@ async fn of_many_who_register_one_name_at_once_one_gets_it() {
 
 #[tokio::test]
 async fn a_prefix_is_literal_and_without_regard_to_case() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     house.users(["tom", "Tomás", "t%m", "t_m", "jerry", "xtom"]).await;
     for (prefix, wanted) in [
         ("to", vec!["tom", "Tomás"]),
@@ -75,7 +75,7 @@ async fn a_prefix_is_literal_and_without_regard_to_case() {
 
 #[tokio::test]
 async fn pages_of_accounts_follow_their_ids() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let ids = house.users(["aaa", "bbb", "ccc", "ddd", "eee"]).await;
     let mut seen = Vec::new();
     let mut after = UserId(0);
@@ -95,7 +95,7 @@ async fn pages_of_accounts_follow_their_ids() {
 
 #[tokio::test]
 async fn the_last_message_is_that_of_the_direct_conversation() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     let group = house.group(tom, &[jerry]).await;
     house.say(tom, Recipient::User(jerry), "first").await;
@@ -110,7 +110,7 @@ async fn the_last_message_is_that_of_the_direct_conversation() {
 
 #[tokio::test]
 async fn a_hash_is_replaced_only_if_it_is_still_the_old_one() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     house.store.replace_password_hash(tom, "hash of tom".into(), "changed".into()).await.unwrap();
     house.store.replace_password_hash(tom, "hash of tom".into(), "stale".into()).await.unwrap();

@@ -3,10 +3,9 @@
 use chat_core::ids::{GroupId, MessageId, UserId};
 use chat_core::messages::{MAX_PAGE, Message, Page, Recipient};
 use proptest::prelude::*;
-use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use crate::support::{ALL, House, code, ids};
+use super::house::{ALL, House, code, ids, runtime};
 
 /// Conversations of several lengths, their messages interleaved.
 struct Library {
@@ -15,7 +14,6 @@ struct Library {
     reader: UserId,
     shelves: Vec<(Recipient, Vec<Message>)>,
     last: i64,
-    _folder: TempDir,
 }
 
 async fn fill(house: &House) -> (UserId, Vec<(Recipient, Vec<Message>)>) {
@@ -44,11 +42,11 @@ async fn fill(house: &House) -> (UserId, Vec<(Recipient, Vec<Message>)>) {
 
 impl Library {
     fn new() -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
-        let (house, folder) = House::fresh();
+        let runtime = runtime();
+        let house = runtime.block_on(House::fresh());
         let (reader, shelves) = runtime.block_on(fill(&house));
         let last = shelves.iter().flat_map(|(_, messages)| messages).map(|message| message.id.0).max();
-        Self { house, runtime, reader, shelves, last: last.unwrap(), _folder: folder }
+        Self { house, runtime, reader, shelves, last: last.unwrap() }
     }
 
     fn page(&self, from: Recipient, before: Option<i64>, limit: u16) -> Vec<Message> {
@@ -98,7 +96,7 @@ fn a_page_holds_the_newest_before_any_id_be_it_of_another_conversation() {
 
 #[tokio::test]
 async fn history_with_a_stranger_is_empty_and_with_nobody_refused() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     assert_eq!(house.store.direct_history(tom, jerry, ALL).await.unwrap(), []);
     assert_eq!(code(house.store.direct_history(tom, UserId(99), ALL).await), "user_not_found");
@@ -106,7 +104,7 @@ async fn history_with_a_stranger_is_empty_and_with_nobody_refused() {
 
 #[tokio::test]
 async fn the_last_of_each_conversation_comes_newest_first() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     let group = house.group(tom, &[jerry]).await;
     house.group(tom, &[]).await;
@@ -127,7 +125,7 @@ async fn the_last_of_each_conversation_comes_newest_first() {
 
 #[tokio::test]
 async fn a_user_and_a_group_of_one_number_are_never_mistaken() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     house.group(tom, &[jerry]).await;
     let group = house.group(tom, &[jerry]).await;

@@ -13,8 +13,8 @@ use chat_core::time::Timestamp;
 use chat_core::{Error, Result};
 use proptest::prelude::*;
 
-use crate::ledger;
-use crate::support::{House, NOW, code, ids, message};
+use super::house::{House, NOW, code, ids, message, runtime};
+use super::ledger;
 
 /// The owner, an admin, a member and somebody who is none.
 const USERS: usize = 4;
@@ -304,7 +304,7 @@ impl Pair {
                 self.compare_lists(viewer).await;
             }
         }
-        ledger::check(&self.house);
+        ledger::check(&self.house).await;
     }
 
     fn compare_message(&self, viewer: usize, kept: &Kept, read: &Message) {
@@ -371,14 +371,13 @@ fn answer(found: Result<bool>) -> Answer {
 
 #[test]
 fn any_sequence_of_deeds_leaves_what_a_model_says() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let runtime = runtime();
     let actor = prop_oneof![12 => 0..MEMBERS, 1 => Just(STRANGER)];
     // Few messages and many deeds, so that these meet.
     let moves = prop::collection::vec((actor, 0..6_usize, step()), 10..60);
     proptest!(ProptestConfig::with_cases(32), |(moves in moves)| {
-        let (house, _folder) = House::fresh();
         runtime.block_on(async {
-            let mut pair = Pair::new(house).await;
+            let mut pair = Pair::new(House::fresh().await).await;
             for (step, at) in moves.into_iter().zip(1..) {
                 pair.make(step, at).await;
             }

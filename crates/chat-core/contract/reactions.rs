@@ -5,10 +5,9 @@ use chat_core::ids::{MessageId, UserId};
 use chat_core::messages::{Changed, Message, MessageEvent, Recipient};
 use chat_core::reactions::{MAX_KINDS, MAX_REACTIONS, Reaction, Reactor};
 use chat_core::time::Timestamp;
-use rusqlite::Connection;
 
-use crate::ledger;
-use crate::support::{ALL, House, NOW, code, deed};
+use super::house::{ALL, House, NOW, code, deed};
+use super::ledger;
 
 fn reaction(emoji: &str, count: u32, users: &[UserId]) -> Reaction {
     Reaction { emoji: emoji.into(), count, users: users.to_vec() }
@@ -23,7 +22,7 @@ async fn react(house: &House, actor: UserId, message: &Message, emoji: &str) -> 
 
 #[tokio::test]
 async fn an_event_tells_of_everybody_and_a_reading_of_the_reader() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     let group = house.group(tom, &[jerry, spike]).await;
     let sent = house.say(tom, Recipient::Group(group.id), "cheese?").await;
@@ -46,12 +45,12 @@ async fn an_event_tells_of_everybody_and_a_reading_of_the_reader() {
     let reactors = house.store.reactors(spike, sent.id).await.unwrap();
     let by = |user, emoji: &str| Reactor { user, emoji: emoji.into(), at: deed(user, &sent).at };
     assert_eq!(reactors, [by(jerry, "🧀"), by(jerry, "+1"), by(tom, "🧀")]);
-    ledger::check(&house);
+    ledger::check(&house).await;
 }
 
 #[tokio::test]
 async fn doing_it_twice_changes_nothing() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let sent = house.say(tom, Recipient::User(jerry), "cheese?").await;
     let set = async |present, at| {
@@ -69,12 +68,12 @@ async fn doing_it_twice_changes_nothing() {
     assert_eq!(without.reactions, []);
     assert!(matches!(set(false, 5).await, Changed::Already(_)));
     assert_eq!(house.store.reactors(tom, sent.id).await.unwrap(), []);
-    ledger::check(&house);
+    ledger::check(&house).await;
 }
 
 #[tokio::test]
 async fn strangers_do_not_react_and_nobody_to_what_is_deleted() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     let sent = house.say(tom, Recipient::User(jerry), "cheese?").await;
     let nowhere = Message { id: MessageId(99), ..sent.clone() };
@@ -89,12 +88,12 @@ async fn strangers_do_not_react_and_nobody_to_what_is_deleted() {
     house.store.delete(deed(tom, &sent)).await.unwrap();
     assert_eq!(set(jerry, &sent, true).await, "message_deleted");
     assert_eq!(set(jerry, &sent, false).await, "message_deleted");
-    ledger::check(&house);
+    ledger::check(&house).await;
 }
 
 #[tokio::test]
 async fn there_is_an_end_to_different_emoji() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let sent = house.say(tom, Recipient::User(jerry), "cheese?").await;
     for number in 0..MAX_KINDS {
@@ -107,25 +106,15 @@ async fn there_is_an_end_to_different_emoji() {
     react(&house, jerry, &sent, ":0:").await;
     house.store.react(deed(tom, &sent), ":1:".into(), false).await.unwrap();
     react(&house, jerry, &sent, "one more").await;
-    ledger::check(&house);
+    ledger::check(&house).await;
 }
 
 #[tokio::test]
 async fn there_is_an_end_to_reactions() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let sent = house.say(tom, Recipient::User(jerry), "cheese?").await;
-    // As if a crowd had been there.
-    let rows = Connection::open(&house.path).unwrap();
-    let sql = "WITH RECURSIVE crowd (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM crowd WHERE n < ?2)
-               INSERT INTO reactions (message_id, emoji, user_id, at, position)
-               SELECT ?1, '+1', n + 1000, 0, -n FROM crowd";
-    rows.execute(sql, [sent.id.0, i64::from(MAX_REACTIONS) - 1]).unwrap();
-    rows.execute(
-        "UPDATE messages SET n_reactions = ?2 WHERE id = ?1",
-        [sent.id.0, i64::from(MAX_REACTIONS) - 1],
-    )
-    .unwrap();
+    house.crowd(sent.id, "+1", MAX_REACTIONS - 1).await;
     let told = react(&house, tom, &sent, "+1").await;
     assert_eq!(told.reactions[0].count, MAX_REACTIONS);
     assert_eq!(code(house.store.react(deed(jerry, &sent), "+1".into(), true).await), "too_many_reactions");

@@ -4,13 +4,13 @@ use chat_core::ids::{ConversationId, Seq};
 use chat_core::messages::{MAX_PAGE, Recipient, Start, Stretch};
 use proptest::prelude::*;
 
-use crate::support::{House, code, seqs};
+use super::house::{House, code, runtime, seqs};
 
 #[test]
 fn a_stretch_holds_the_nearest_ones_oldest_first() {
     const MESSAGES: i64 = 70;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
-    let (house, _folder) = House::fresh();
+    let runtime = runtime();
+    let house = runtime.block_on(House::fresh());
     let (tom, conversation) = runtime.block_on(async {
         let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
         let mut conversation = ConversationId(0);
@@ -48,7 +48,7 @@ fn last(mut numbers: Vec<i64>, limit: usize) -> Vec<i64> {
 
 #[tokio::test]
 async fn only_members_read_a_stretch() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     let group = house.group(tom, &[jerry]).await;
     let direct = house.say(tom, Recipient::User(jerry), "hi").await.conversation;

@@ -17,9 +17,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
+use super::super::house::{House, NOW, message, runtime};
 use super::client::{Client, State};
 use super::told;
-use crate::support::{House, NOW, message};
 
 /// What somebody does; numbers choose among what is there by then.
 #[derive(Debug, Clone)]
@@ -388,9 +388,9 @@ proptest! {
         ops in vec(op(), 1..120),
         looked_at in vec(any::<Index>(), 12),
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = runtime();
         runtime.block_on(async {
-            let (house, _folder) = House::fresh();
+            let house = House::fresh().await;
             let mut world = World::new(house).await;
             for op in &ops {
                 world.run(op).await;

@@ -6,8 +6,8 @@ use chat_core::messages::{Message, MessageEvent, Posted, Recipient, Start, Statu
 use chat_core::posting::NewMessage;
 use chat_core::time::Timestamp;
 
-use crate::ledger;
-use crate::support::{ALL, House, NOW, code, deed, ids, keyed, message};
+use super::house::{ALL, House, NOW, code, deed, ids, keyed, message};
+use super::ledger;
 
 fn below(root: MessageId, new: NewMessage) -> NewMessage {
     let mut new = new;
@@ -17,7 +17,7 @@ fn below(root: MessageId, new: NewMessage) -> NewMessage {
 
 #[tokio::test]
 async fn a_reply_brings_its_root_up_to_date() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let root = house.say(tom, Recipient::User(jerry), "root").await;
     house.store.react(deed(jerry, &root), "🧀".into(), true).await.unwrap();
@@ -41,12 +41,12 @@ async fn a_reply_brings_its_root_up_to_date() {
         let read = house.store.message(jerry, root.id).await.unwrap();
         assert_eq!((read.rev, read.replies), (told.rev, told.replies));
     }
-    ledger::check(&house);
+    ledger::check(&house).await;
 }
 
 #[tokio::test]
 async fn a_thread_begins_outside_of_threads_and_in_the_same_conversation() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     let to_jerry = || message(tom, Recipient::User(jerry), "hi");
     let elsewhere = house.say(tom, Recipient::User(spike), "elsewhere").await;
@@ -59,12 +59,12 @@ async fn a_thread_begins_outside_of_threads_and_in_the_same_conversation() {
     assert_eq!(refused(below(MessageId(99), to_jerry())).await, "message_not_found");
     assert_eq!(refused(below(inside.id, to_jerry())).await, "in_thread");
     assert_eq!(house.sink.events().len(), events + 4);
-    ledger::check(&house);
+    ledger::check(&house).await;
 }
 
 #[tokio::test]
 async fn what_is_in_a_thread_is_answered_in_that_thread() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let reply = |thread: Option<&Message>, answered: &Message| {
         let mut new = message(tom, Recipient::User(jerry), "re");
@@ -82,12 +82,12 @@ async fn what_is_in_a_thread_is_answered_in_that_thread() {
         let posted = house.post(reply(Some(&root), answered)).await;
         assert_eq!(posted.reply_to.map(|quote| quote.message), Some(answered.id));
     }
-    ledger::check(&house);
+    ledger::check(&house).await;
 }
 
 #[tokio::test]
 async fn a_reply_that_is_sent_again_counts_once_and_a_deleted_one_keeps_counting() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry] = house.users(["tom", "jerry"]).await;
     let root = house.say(tom, Recipient::User(jerry), "root").await;
     let new = below(root.id, keyed(jerry, Recipient::User(tom), "reply", "k"));
@@ -98,12 +98,12 @@ async fn a_reply_that_is_sent_again_counts_once_and_a_deleted_one_keeps_counting
     house.store.delete(deed(jerry, &reply)).await.unwrap();
     let root = house.store.message(tom, root.id).await.unwrap();
     assert_eq!(root.replies.unwrap().n_replies, 1);
-    ledger::check(&house);
+    ledger::check(&house).await;
 }
 
 #[tokio::test]
 async fn a_thread_is_read_without_its_root_and_a_conversation_with_everything() {
-    let (house, _folder) = House::fresh();
+    let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     let root = house.say(tom, Recipient::User(jerry), "root").await;
     let mut replies = Vec::new();
