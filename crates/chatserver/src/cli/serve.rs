@@ -28,6 +28,9 @@ pub(crate) struct Args {
     /// Reserved for PostgreSQL, which this release does not speak
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
+    /// Address and port to serve metrics for Prometheus on, such as 127.0.0.1:9090; by default nowhere
+    #[arg(long, env = "METRICS_ADDRESS")]
+    metrics_address: Option<String>,
     /// Key that signs tokens, at least 32 bytes; by default made once and kept in `<DATABASE>.jwt-secret`
     #[arg(long, env = "JWT_SECRET", hide_env_values = true)]
     jwt_secret: Option<String>,
@@ -92,6 +95,7 @@ fn plan(args: Args) -> Plan {
     Plan {
         host: args.host,
         port: args.port,
+        metrics_address: args.metrics_address.filter(|address| !address.is_empty()),
         database: args.database,
         jwt_secret: args.jwt_secret,
         token_lifetime: Duration::from_secs(60 * u64::from(args.jwt_expiry_minutes)),
@@ -116,6 +120,9 @@ fn announce(server: &Server, database: &std::path::Path) -> Result<()> {
     if stdout().is_terminal() {
         print_line(&greeting(&url, server, database))?;
     }
+    if let Some(address) = server.metrics_address {
+        tracing::info!(url = format!("http://{address}/metrics"), "serving metrics");
+    }
     tracing::info!(url, database = %database.display(), "ready");
     Ok(())
 }
@@ -130,6 +137,9 @@ fn greeting(url: &str, server: &Server, database: &std::path::Path) -> String {
         format!("  WebSocket   {}/ws", url.replacen("http", "ws", 1)),
         format!("  Data        {}", database.display()),
     ];
+    if let Some(address) = server.metrics_address {
+        lines.push(format!("  Metrics     http://{address}/metrics"));
+    }
     if !server.demo_users.is_empty() {
         let logins = server.demo_users.iter().map(|name| demo::email(name)).collect::<Vec<_>>().join(", ");
         lines.push(format!("  Demo users  {logins} (password {})", demo::PASSWORD));
