@@ -58,6 +58,7 @@ pub(crate) async fn upgrade(
         Claim::Granted(granted) => Who::Known(granted, slot(&app, granted)?),
         Claim::None if protocol == Protocol::V2 => Who::Unknown(first_frame::place(&app)?),
         Claim::None | Claim::Refused => {
+            app.hub.metrics().refused_unauthenticated();
             return Ok(unauthenticated(
                 "A valid token is needed: send it as ?token=, as Authorization: Bearer, or as a ticket",
             ));
@@ -142,14 +143,18 @@ async fn authenticate(app: &App, query: &Query, headers: &HeaderMap) -> Result<C
 
 fn slot(app: &App, granted: Granted) -> Result<Slot, Problem> {
     if app.is_draining() {
+        app.hub.metrics().refused_while_draining();
         return Err(Problem::new(503, "draining", "The server is shutting down").retry_after(1));
     }
-    app.slots.take(granted.user).map_err(|full| match full {
-        Full::User => Problem::new(429, "too_many_connections", "You have too many connections; close one")
-            .retry_after(5),
-        Full::Server => {
-            Problem::new(503, "overloaded", "The server has all the connections it may have").retry_after(5)
+    app.slots.take(granted.user).map_err(|full| {
+        app.hub.metrics().refused(full);
+        match full {
+            Full::User => {
+                Problem::new(429, "too_many_connections", "You have too many connections; close one")
+            }
+            Full::Server => Problem::new(503, "overloaded", "The server has all the connections it may have"),
         }
+        .retry_after(5)
     })
 }
 
@@ -205,7 +210,7 @@ fn connection(app: &App, entrance: Entrance, stream: TcpStream) -> (Arc<Connecti
     let bearer = Bearer { granted, expires_at, protocol };
     let id = app.hub.next_connection_id();
     let socket = Socket::new(stream);
-    let connection = Connection::new(id, bearer, socket, app.options.outbox, app.hub.started());
+    let connection = Connection::new(id, bearer, socket, app.surroundings.clone());
     (Arc::new(connection), slot)
 }
 

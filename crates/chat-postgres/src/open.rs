@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chat_core::Error;
 use chat_core::ports::EventSink;
+use chat_metrics::Metrics;
 
 use crate::connect::Address;
 use crate::db::Db;
@@ -114,10 +115,12 @@ impl Prepared {
     /// # Errors
     /// If a thread cannot be started.
     pub fn open(self, sink: Arc<dyn EventSink>) -> std::result::Result<Postgres, OpenError> {
+        let metrics = Metrics::default();
         Ok(Postgres {
-            writer: Writer::start(self.address.clone(), sink)?,
-            readers: Readers::start(&self.address, self.options.readers)?,
+            writer: Writer::start(self.address.clone(), sink, metrics.writer.clone())?,
+            readers: Readers::start(&self.address, self.options.readers, metrics.readers.clone())?,
             search: self.options.search,
+            metrics,
         })
     }
 }

@@ -9,12 +9,13 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use chat_core::{Adapters, Chat, Limits};
 use chat_gateway::{App, GatewayOptions, Hub, ServeOptions, TokenOptions, Tokens};
+use prometheus_client::registry::Registry;
 use storage::{Database, Storage};
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::adapters::passwords::Argon2Passwords;
 use crate::adapters::system_clock::SystemClock;
-use crate::{demo, secret};
+use crate::{demo, metrics, secret};
 
 pub(crate) mod storage;
 
@@ -22,6 +23,8 @@ pub(crate) mod storage;
 pub(crate) struct Plan {
     pub(crate) host: String,
     pub(crate) port: u16,
+    /// Where metrics are served, if anywhere: host and port.
+    pub(crate) metrics_address: Option<String>,
     pub(crate) database: Database,
     pub(crate) jwt_secret: Option<String>,
     pub(crate) token_lifetime: Duration,
@@ -35,8 +38,11 @@ pub(crate) struct Server {
     listener: TcpListener,
     app: App,
     storage: Storage,
+    watched: Option<(TcpListener, Registry)>,
     /// Where it listens.
     pub(crate) address: SocketAddr,
+    /// Where metrics are served, if anywhere.
+    pub(crate) metrics_address: Option<SocketAddr>,
     /// The copy of the database from before its migration, if it was migrated.
     pub(crate) backup: Option<PathBuf>,
     /// The demo users who can log in.
@@ -49,6 +55,9 @@ const BACKLOG: u32 = 4096;
 /// How long clients get to take their leave.
 const FAREWELL: Duration = Duration::from_secs(3);
 
+/// Those who read metrics are few.
+const METRICS_CONNECTIONS: usize = 32;
+
 /// Puts a server together. Nothing is served yet.
 pub(crate) async fn compose(plan: Plan) -> Result<Server> {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
@@ -56,6 +65,7 @@ pub(crate) async fn compose(plan: Plan) -> Result<Server> {
     let given_secret = secret::given(plan.jwt_secret.as_deref())?;
     let listener = bind(&plan.host, plan.port).await?;
     let address = listener.local_addr().context("the listening address is unknown")?;
+    let metrics_listener = bind_metrics(plan.metrics_address.as_deref()).await?;
     let clock = Arc::new(SystemClock);
     let hub = Hub::spawn(cores, clock.clone());
     let storage = storage::open(&plan.database, plan.search, &hub, given_secret).await?;
@@ -68,12 +78,17 @@ pub(crate) async fn compose(plan: Plan) -> Result<Server> {
         clock,
     };
     let chat = Chat::new(adapters, Limits::default());
-    let circumstances =
-        demo::Circumstances { wanted: plan.demo, is_loopback: address.ip().is_loopback(), is_new: storage.is_new };
+    let circumstances = demo::Circumstances {
+        wanted: plan.demo,
+        is_loopback: address.ip().is_loopback(),
+        is_new: storage.is_new,
+    };
     let demo_users = demo::prepare(&chat, circumstances).await?;
+    let watched = metrics_listener.map(|listener| (listener, metrics::registry(&hub, &storage)));
+    let metrics_address = watched.as_ref().and_then(|(listener, _)| listener.local_addr().ok());
     let app = App::start(chat, hub, tokens, plan.gateway).await.context("the store cannot be read")?;
     let backup = storage.backup.clone();
-    Ok(Server { listener, app, storage, address, backup, demo_users })
+    Ok(Server { listener, app, storage, watched, address, metrics_address, backup, demo_users })
 }
 
 async fn bind(host: &str, port: u16) -> Result<TcpListener> {
@@ -82,6 +97,14 @@ async fn bind(host: &str, port: u16) -> Result<TcpListener> {
             "cannot listen on {host}:{port}; if the port is in use, stop that program or choose another with --port"
         )
     })
+}
+
+async fn bind_metrics(address: Option<&str>) -> Result<Option<TcpListener>> {
+    let Some(address) = address else { return Ok(None) };
+    let bound = TcpListener::bind(address).await.with_context(|| {
+        format!("METRICS_ADDRESS: cannot listen on {address}; name an address and a free port, such as 127.0.0.1:9090")
+    })?;
+    Ok(Some(bound))
 }
 
 async fn listen(host: &str, port: u16) -> std::io::Result<TcpListener> {
@@ -107,7 +130,10 @@ fn listen_at(address: SocketAddr) -> std::io::Result<TcpListener> {
 impl Server {
     /// Serves until `shutdown` resolves, then lets go in order: streams, requests, confirmations, the database.
     pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, app, storage, .. } = self;
+        let Self { listener, app, storage, watched, .. } = self;
+        if let Some((listener, registry)) = watched {
+            tokio::spawn(serve_metrics(listener, chat_gateway::metrics_router(app.clone(), registry)));
+        }
         let draining = app.clone();
         let shutdown = async move {
             shutdown.await;
@@ -123,4 +149,10 @@ impl Server {
         }
         tracing::info!("stopped");
     }
+}
+
+/// Until the process ends, so that its end can be watched too.
+async fn serve_metrics(listener: TcpListener, router: chat_gateway::Router) {
+    let options = ServeOptions { connections: METRICS_CONNECTIONS, ..ServeOptions::default() };
+    chat_gateway::serve(listener, router, options, std::future::pending()).await;
 }

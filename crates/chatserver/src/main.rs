@@ -5,6 +5,7 @@ mod cli;
 mod compose;
 mod demo;
 mod logging;
+mod metrics;
 mod secret;
 
 use std::process::ExitCode;

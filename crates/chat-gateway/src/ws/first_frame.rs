@@ -51,6 +51,7 @@ pub(super) async fn start(
             tokio::spawn(session::run(app, connection, slot, beginning));
         }
         Err((code, reason)) => {
+            app.hub.metrics().refused_unauthenticated();
             let _ = tokio::time::timeout(LAST_WORD, turn_away(stream, code, reason)).await;
         }
     }

@@ -38,6 +38,9 @@ pub(crate) struct Args {
     /// What the subjects of this cluster begin with, where several share a NATS server
     #[arg(long, env = "NATS_PREFIX", default_value = "chatserver")]
     nats_prefix: String,
+    /// Address and port to serve metrics for Prometheus on, such as 127.0.0.1:9090; by default nowhere
+    #[arg(long, env = "METRICS_ADDRESS")]
+    metrics_address: Option<String>,
     /// Key that signs tokens, at least 32 bytes; by default made once and kept in `<DATABASE>.jwt-secret`
     #[arg(long, env = "JWT_SECRET", hide_env_values = true)]
     jwt_secret: Option<String>,
@@ -93,7 +96,9 @@ fn database(args: &Args) -> Result<Database> {
     let nats = given(&args.nats_url);
     let Some(url) = given(&args.database_url) else {
         if nats.is_some() {
-            bail!("NATS_URL is set, but a SQLite file belongs to one server alone; set DATABASE_URL too, or neither");
+            bail!(
+                "NATS_URL is set, but a SQLite file belongs to one server alone; set DATABASE_URL too, or neither"
+            );
         }
         return Ok(Database::File(args.database.clone()));
     };
@@ -106,7 +111,9 @@ fn database(args: &Args) -> Result<Database> {
 }
 
 async fn serve(args: Args, database: Database) -> Result<()> {
-    let server = compose(plan(args, database.clone())).await.inspect_err(|error| tracing::error!("cannot start: {error:#}"))?;
+    let server = compose(plan(args, database.clone()))
+        .await
+        .inspect_err(|error| tracing::error!("cannot start: {error:#}"))?;
     announce(&server, &database)?;
     server.run(stop_signal()?).await;
     Ok(())
@@ -117,6 +124,7 @@ fn plan(args: Args, database: Database) -> Plan {
     Plan {
         host: args.host,
         port: args.port,
+        metrics_address: args.metrics_address.filter(|address| !address.is_empty()),
         database,
         jwt_secret: args.jwt_secret,
         token_lifetime: Duration::from_secs(60 * u64::from(args.jwt_expiry_minutes)),
@@ -141,6 +149,9 @@ fn announce(server: &Server, database: &Database) -> Result<()> {
     if stdout().is_terminal() {
         print_line(&greeting(&url, server, database))?;
     }
+    if let Some(address) = server.metrics_address {
+        tracing::info!(url = format!("http://{address}/metrics"), "serving metrics");
+    }
     tracing::info!(url, database = %database.describe(), "ready");
     Ok(())
 }
@@ -155,6 +166,9 @@ fn greeting(url: &str, server: &Server, database: &Database) -> String {
         format!("  WebSocket   {}/ws", url.replacen("http", "ws", 1)),
         format!("  Data        {}", database.describe()),
     ];
+    if let Some(address) = server.metrics_address {
+        lines.push(format!("  Metrics     http://{address}/metrics"));
+    }
     if !server.demo_users.is_empty() {
         let logins = server.demo_users.iter().map(|name| demo::email(name)).collect::<Vec<_>>().join(", ");
         lines.push(format!("  Demo users  {logins} (password {})", demo::PASSWORD));

@@ -12,6 +12,7 @@ use chat_nats::Nats;
 use chat_postgres::Postgres;
 use chat_relay::{Metrics as RelayMetrics, Parts, Relay, draw_node_id};
 use chat_sqlite::{Opened, Sqlite};
+use prometheus_client::registry::Registry;
 
 use crate::secret;
 
@@ -165,6 +166,14 @@ impl Storage {
         match &self.engine {
             Engine::Sqlite(_) => None,
             Engine::Postgres(_, relay) => Some((relay.residents(), relay.neighbours())),
+        }
+    }
+
+    /// Registers what the engine counts.
+    pub(crate) fn register_metrics(&self, registry: &mut Registry) {
+        match &self.engine {
+            Engine::Sqlite(store) => store.register_metrics(registry),
+            Engine::Postgres(store, _) => store.register_metrics(registry),
         }
     }
 

@@ -3,6 +3,7 @@
 mod demo;
 mod files;
 mod logs;
+mod metrics;
 mod settings;
 mod shutdown;
 mod sockets;

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use super::{Answer, Request};
 
 /// What could change the server's behaviour from outside the test.
-const SETTINGS: [&str; 13] = [
+const SETTINGS: [&str; 16] = [
     "CHATSERVER_FAILPOINTS",
     "HOST",
     "PORT",
@@ -27,6 +27,9 @@ const SETTINGS: [&str; 13] = [
     "MAX_CONNECTIONS_PER_USER",
     "MAX_QUEUED_FRAMES",
     "MAX_QUEUED_BYTES",
+    "METRICS_ADDRESS",
+    "TLS_CERT",
+    "TLS_KEY",
 ];
 /// A server that takes longer to start is broken.
 const START: Duration = Duration::from_secs(20);
