@@ -14,7 +14,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 #[tokio::test]
 async fn clients_are_asked_to_come_back_later_each_after_a_while_of_its_own() {
-    let mut server = Server::start();
+    let mut server = Setup::new().on_one_node("each node spreads its own clients").start();
     let (tom, jerry) = server.tom_and_jerry().await;
     let mut streams = Vec::new();
     for number in 0..20 {
