@@ -17,6 +17,7 @@ mod receipts;
 mod revocations;
 mod sends;
 mod tickets;
+mod tls;
 mod tokens;
 mod wire;
 mod ws;
@@ -29,6 +30,7 @@ pub use asyncapi::asyncapi;
 pub use http::{openapi, router};
 pub use hub::{Hub, OutboxLimits};
 pub use metrics::{metrics_router, register_neighbours};
+pub use tls::{Tls, TlsError, TlsFiles};
 pub use tokens::{TokenOptions, Tokens};
 pub use ws::echo::serve_echo;
 
