@@ -59,7 +59,7 @@ impl Node {
                     let Ok(event) = serde_json::from_str::<Value>(&line) else { continue };
                     if event["fields"]["message"] == "ready" {
                         let url = event["fields"]["url"].as_str().expect("the line names the URL");
-                        let authority = url.strip_prefix("http://").unwrap();
+                        let authority = url.split_once("://").unwrap().1;
                         return authority.replace("0.0.0.0", "127.0.0.1");
                     }
                 }
