@@ -10,7 +10,6 @@ mod accounts;
 mod checkpoint;
 mod conversations;
 mod edits;
-mod extra;
 mod fault;
 mod groups;
 mod in_place;

@@ -1,59 +1,64 @@
-//! The JSON of what few messages have: media of which there is more to say than an address, mentions, custom data,
-//! where a message was forwarded from. Ordinary messages have none, and what cannot be understood reads as nothing.
+//! The JSON of what few messages have, as stores keep it in one column: media of which there is more to say than an
+//! address, mentions, custom data, where a message was forwarded from. Ordinary messages have none, and what cannot be
+//! understood reads as nothing.
+
+use std::borrow::Cow;
 
 use chat_core::ids::{MessageId, UserId};
-use chat_core::messages::{Forwarded, Media, Mentions, Message, MessageKind};
+use chat_core::messages::{Forwarded, Media, Mentions, Message};
 use serde::{Deserialize, Serialize};
+
+use crate::attached::Attached;
+use crate::fields::{numbers, users};
 
 /// What a message has beside its columns.
 #[derive(Debug, PartialEq, Eq, Default)]
-pub(crate) struct Extra {
+pub struct Extra {
     /// All media, or none where the column `media_url` says it all.
-    pub(crate) media: Vec<Media>,
-    pub(crate) mentions: Mentions,
-    pub(crate) custom: Option<String>,
-    pub(crate) forwarded: Option<Forwarded>,
+    pub media: Vec<Media>,
+    /// Whom it calls upon.
+    pub mentions: Mentions,
+    /// A JSON object of the application's own.
+    pub custom: Option<String>,
+    /// Where it comes from, where it was forwarded.
+    pub forwarded: Option<Forwarded>,
 }
 
 /// As the column holds it; `None` where the message has nothing beside its columns.
-pub(crate) fn encode(message: &Message) -> rusqlite::Result<Option<String>> {
+pub fn encode(message: &Message) -> serde_json::Result<Option<String>> {
     let media = match message.media.as_slice() {
         [only] if is_bare(only) => &[],
         all => all,
     };
     let fields = Fields {
-        media: media.iter().map(Attached::of).collect(),
-        mentions: message.mentions.users.iter().map(|user| user.0).collect(),
+        media: media.iter().map(Attached::from).collect(),
+        mentions: numbers(&message.mentions.users),
         mention_all: message.mentions.all,
-        custom: message.custom.clone(),
+        custom: message.custom.as_deref().map(Cow::from),
         forwarded: message.forwarded.map(|from| (from.message.0, from.sender.0)),
     };
     if fields == Fields::default() {
         return Ok(None);
     }
-    let json = serde_json::to_string(&fields);
-    json.map(Some).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+    serde_json::to_string(&fields).map(Some)
 }
 
 /// Whom mentions name in the table of mentions: 0 stands for all members.
-pub(crate) fn mentioned(mentions: &Mentions) -> impl Iterator<Item = i64> {
+pub fn mentioned(mentions: &Mentions) -> impl Iterator<Item = i64> {
     mentions.users.iter().map(|user| user.0).chain(mentions.all.then_some(0))
 }
 
 impl Extra {
     /// What the column holds; of a later release's fields those that are known here.
-    pub(crate) fn decode(json: &str) -> Self {
-        let fields: Fields = serde_json::from_str(json).unwrap_or_else(|error| {
+    pub fn decode(json: &str) -> Self {
+        let fields: Fields<'_> = serde_json::from_str(json).unwrap_or_else(|error| {
             tracing::warn!(error = %error, "a message's extra data is not understood and left out");
             Fields::default()
         });
         Self {
-            media: fields.media.into_iter().map(Attached::media).collect(),
-            mentions: Mentions {
-                users: fields.mentions.into_iter().map(UserId).collect(),
-                all: fields.mention_all,
-            },
-            custom: fields.custom,
+            media: fields.media.into_iter().map(Media::from).collect(),
+            mentions: Mentions { users: users(fields.mentions), all: fields.mention_all },
+            custom: fields.custom.map(Cow::into_owned),
             forwarded: fields
                 .forwarded
                 .map(|(message, sender)| Forwarded { message: MessageId(message), sender: UserId(sender) }),
@@ -69,52 +74,24 @@ fn is_bare(media: &Media) -> bool {
 
 #[derive(Serialize, Deserialize, PartialEq, Default)]
 #[serde(default)]
-struct Fields {
+struct Fields<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    media: Vec<Attached>,
+    media: Vec<Attached<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     mentions: Vec<i64>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     mention_all: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    custom: Option<String>,
+    custom: Option<Cow<'a, str>>,
     /// The message and its sender.
     #[serde(skip_serializing_if = "Option::is_none")]
     forwarded: Option<(i64, i64)>,
 }
 
-#[derive(Serialize, Deserialize, PartialEq, Default)]
-#[serde(default)]
-struct Attached {
-    url: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    kind: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    size: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    width: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    height: Option<u32>,
-}
-
-impl Attached {
-    fn of(media: &Media) -> Self {
-        let Media { url, kind, name, size, width, height } = media.clone();
-        Self { url, kind: kind.map(|kind| kind.as_str().to_owned()), name, size, width, height }
-    }
-
-    fn media(self) -> Media {
-        let Self { url, kind, name, size, width, height } = self;
-        Media { url, kind: kind.as_deref().and_then(MessageKind::parse), name, size, width, height }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use chat_core::ids::{ConversationId, GroupId, Rev, Seq};
-    use chat_core::messages::{Recipient, Status};
+    use chat_core::messages::{MessageKind, Recipient, Status};
     use chat_core::time::Timestamp;
 
     use super::*;
