@@ -11,8 +11,8 @@ usage() {
   cat <<'USAGE'
 Usage: ./test.sh [--quick]
 
-Runs every check: format, lints, tests, the TypeScript SDK, scripts, set-up, and against the release binary, conformance
-to RFC 6455 and to our own OpenAPI document.
+Runs every check: format, lints, tests, the black-box tests on a cluster, the TypeScript SDK, scripts, set-up, and against
+the release binary, conformance to RFC 6455 and to our own OpenAPI document.
 
   --quick     leave out the release build and the conformance tests
   -h, --help  print this
@@ -172,6 +172,7 @@ check "tools" prepare
 check "format" cargo fmt --all --check
 check "lints" cargo clippy --workspace --all-targets --locked "${failpoints[@]}" -- -D warnings
 check "Rust tests" rust_tests
+check "cluster" scripts/check_cluster.sh
 check "TypeScript SDK" scripts/check_sdk.sh
 check "scripts" scripts/check_scripts.sh
 check "set-up" scripts/test_setup.sh
