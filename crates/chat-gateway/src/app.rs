@@ -7,7 +7,7 @@ use chat_core::Chat;
 use tokio::sync::Semaphore;
 
 use crate::auth::Authenticator;
-use crate::hub::{Hub, Slots};
+use crate::hub::{Hub, Slots, Surroundings};
 use crate::receipts::Receipts;
 use crate::tickets::Tickets;
 use crate::{GatewayOptions, Tokens, housekeeping};
@@ -23,6 +23,8 @@ pub struct Shared {
     pub(crate) auth: Authenticator,
     pub(crate) tickets: Tickets,
     pub(crate) slots: Slots,
+    /// Shared by all connections.
+    pub(crate) surroundings: Arc<Surroundings>,
     pub(crate) receipts: Receipts,
     pub(crate) options: GatewayOptions,
     is_draining: AtomicBool,
@@ -51,6 +53,11 @@ impl App {
             auth: Authenticator::new(chat.clone(), hub.clone(), tokens),
             tickets: Tickets::default(),
             slots: Slots::new(options.connections_per_user, options.connections),
+            surroundings: Arc::new(Surroundings {
+                limits: options.outbox,
+                started: hub.started(),
+                metrics: hub.metrics().clone(),
+            }),
             receipts: Receipts::spawn(chat.clone()),
             hub,
             chat,

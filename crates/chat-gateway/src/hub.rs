@@ -22,13 +22,15 @@ use chat_core::groups::Memberships;
 use chat_core::ids::UserId;
 use chat_core::ports::EventSink;
 use chat_core::sync::Epoch;
+use prometheus_client::registry::Registry;
 use tokio::sync::mpsc;
 
-pub(crate) use connection::{Bearer, Connection, Protocol, SILENT_MS, Woken};
+pub(crate) use connection::{Bearer, Connection, Protocol, SILENT_MS, Surroundings, Woken};
 pub(crate) use outbox::Delivery;
 pub(crate) use slots::{Full, Slot, Slots};
 pub(crate) use socket::Socket;
 
+use crate::metrics::{Metrics, Queues};
 use crate::presence::Presence;
 use crate::revocations::Revocations;
 
@@ -76,28 +78,40 @@ struct State {
     epoch: OnceLock<Epoch>,
     revocations: Revocations,
     presence: Presence,
+    metrics: Arc<Metrics>,
 }
 
 impl Hub {
     /// Starts the shards on the current runtime.
     pub fn spawn(shards: usize) -> Self {
         let started = Instant::now();
+        let state = Arc::<State>::default();
         let spawn_one = |_| {
             let (orders, inbox) = mpsc::channel(QUEUE);
-            tokio::spawn(shard::Shard::new().run(inbox));
+            tokio::spawn(shard::Shard::new(state.metrics.clone()).run(inbox));
             orders
         };
         Self {
             shards: (0..shards.max(1)).map(spawn_one).collect(),
             next_connection: Arc::new(AtomicU64::new(1)),
             started,
-            state: Arc::default(),
+            state: state.clone(),
         }
     }
 
     /// What a store tells of its commits.
     pub fn sink(&self) -> Arc<dyn EventSink> {
         Arc::new(self.clone())
+    }
+
+    /// Offers what the hub and its neighbours in the gateway count to whoever watches the server.
+    pub fn register_metrics(&self, registry: &mut Registry) {
+        self.state.metrics.register(registry);
+        registry.register_collector(Box::new(Queues(self.shards.clone())));
+    }
+
+    pub(crate) fn metrics(&self) -> &Arc<Metrics> {
+        &self.state.metrics
     }
 
     /// Tells which log the events are of, for cursors. To be called once, before the first connection.
@@ -187,7 +201,9 @@ impl EventSink for Hub {
         let notice = Arc::new(Notice::new(signal));
         for shard in self.shards.iter() {
             // Signals are the first to go when a shard is behind.
-            let _ = shard.try_send(Order::Signal(notice.clone()));
+            if shard.try_send(Order::Signal(notice.clone())).is_err() {
+                self.state.metrics.signal_shed_by_hub();
+            }
         }
     }
 }

@@ -11,19 +11,26 @@ mod commands;
 mod housekeeping;
 mod http;
 mod hub;
+mod metrics;
 mod presence;
 mod receipts;
 mod revocations;
+mod sends;
 mod tickets;
+mod tls;
 mod tokens;
 mod wire;
 mod ws;
+
+pub use axum::Router;
 
 pub use accept::{ServeOptions, serve};
 pub use app::App;
 pub use asyncapi::asyncapi;
 pub use http::{openapi, router};
 pub use hub::{Hub, OutboxLimits};
+pub use metrics::{metrics_router, register_neighbours};
+pub use tls::{Tls, TlsError, TlsFiles};
 pub use tokens::{TokenOptions, Tokens};
 pub use ws::echo::serve_echo;
 

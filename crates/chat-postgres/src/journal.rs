@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use chat_core::Result;
 use chat_core::cluster::{Journal, JournalPage};
 use chat_core::ids::Position;
+use chat_metrics::ReaderMetrics;
 
 use crate::connect::Address;
 use crate::db::Db;
@@ -27,7 +28,7 @@ pub struct PostgresJournal {
 
 impl PostgresJournal {
     pub(crate) fn of(address: &Address) -> std::result::Result<Self, OpenError> {
-        Ok(Self { readers: Readers::start(address, 1)? })
+        Ok(Self { readers: Readers::start(address, 1, ReaderMetrics::default())? })
     }
 }
 

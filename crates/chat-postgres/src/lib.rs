@@ -32,9 +32,11 @@ mod writer;
 use async_trait::async_trait;
 use chat_core::Result;
 use chat_core::ports::Store;
+use chat_metrics::Metrics;
+use prometheus_client::registry::Registry;
 
 pub use journal::PostgresJournal;
-pub use open::{OpenError, Opened, Options, Prepared};
+pub use open::{OpenError, Options, Prepared, describe};
 use reader::Readers;
 use writer::Writer;
 
@@ -43,9 +45,15 @@ pub struct Postgres {
     writer: Writer,
     readers: Readers,
     search: bool,
+    metrics: Metrics,
 }
 
 impl Postgres {
+    /// Offers what the store counts.
+    pub fn register_metrics(&self, registry: &mut Registry) {
+        self.metrics.register(registry, self.readers.n_threads());
+    }
+
     /// Writes out what is queued and closes the connections. Blocks until done; later calls on the store answer
     /// `Unavailable`.
     pub fn close(&self) {
@@ -67,5 +75,16 @@ impl Store for Postgres {
 
     fn engine_name(&self) -> &'static str {
         "postgres"
+    }
+}
+
+#[async_trait]
+impl chat_core::search::SearchStore for Postgres {
+    async fn search(
+        &self,
+        _: chat_core::ids::UserId,
+        _: chat_core::search::Search,
+    ) -> Result<Vec<chat_core::messages::Message>> {
+        Err(chat_core::Error::Overloaded)
     }
 }

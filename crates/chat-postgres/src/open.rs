@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chat_core::Error;
 use chat_core::ports::EventSink;
+use chat_metrics::Metrics;
 
 use crate::connect::Address;
 use crate::db::Db;
@@ -84,14 +85,7 @@ impl From<Fault> for OpenError {
 pub struct Prepared {
     options: Options,
     address: Address,
-    /// Whether the tables were made just now, by this node.
-    pub is_new: bool,
-}
-
-/// A store that is open.
-pub struct Opened {
-    /// The store.
-    pub store: Postgres,
+    db: Db,
     /// Whether the tables were made just now, by this node.
     pub is_new: bool,
 }
@@ -105,17 +99,29 @@ impl Prepared {
         PostgresJournal::of(&self.address)
     }
 
+    /// The secret that all nodes share: the one that is kept, or else this one, which is kept from now on. Blocks.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn kept_secret(&self, proposed: &str) -> std::result::Result<String, OpenError> {
+        let sql = "INSERT INTO secrets (name, value) VALUES ('tokens', $1) ON CONFLICT DO NOTHING";
+        self.db.execute(sql, &[&proposed])?;
+        let kept = self.db.row("SELECT value FROM secrets WHERE name = 'tokens'", &[])?;
+        Ok(kept.try_get(0).map_err(Fault::from)?)
+    }
+
     /// Opens the store; what it commits is told to the sink.
     ///
     /// # Errors
     /// If a thread cannot be started.
-    pub fn open(self, sink: Arc<dyn EventSink>) -> std::result::Result<Opened, OpenError> {
-        let store = Postgres {
-            writer: Writer::start(self.address.clone(), sink)?,
-            readers: Readers::start(&self.address, self.options.readers)?,
+    pub fn open(self, sink: Arc<dyn EventSink>) -> std::result::Result<Postgres, OpenError> {
+        let metrics = Metrics::default();
+        Ok(Postgres {
+            writer: Writer::start(self.address.clone(), sink, metrics.writer.clone())?,
+            readers: Readers::start(&self.address, self.options.readers, metrics.readers.clone())?,
             search: self.options.search,
-        };
-        Ok(Opened { store, is_new: self.is_new })
+            metrics,
+        })
     }
 }
 
@@ -133,18 +139,7 @@ impl Postgres {
         let db = Db::connect(&address).map_err(unreachable)?;
         check(&db)?;
         let is_new = schema::migrate(&db)?;
-        Ok(Prepared { options: options.clone(), address, is_new })
-    }
-
-    /// [`Postgres::prepare`] and [`Prepared::open`] in one, where nobody has to read the journal first.
-    ///
-    /// # Errors
-    /// As these two.
-    pub async fn open(options: &Options, sink: Arc<dyn EventSink>) -> std::result::Result<Opened, OpenError> {
-        let options = options.clone();
-        let prepared = tokio::task::spawn_blocking(move || Self::prepare(&options)).await;
-        let lost = |error: tokio::task::JoinError| OpenError::Database(Error::internal(error));
-        prepared.map_err(lost)??.open(sink)
+        Ok(Prepared { options: options.clone(), address, db, is_new })
     }
 }
 
@@ -166,4 +161,9 @@ fn check(db: &Db) -> std::result::Result<(), OpenError> {
         "on" | "remote_apply" => Ok(()),
         _ => Err(OpenError::NotDurable("synchronous_commit = off")),
     }
+}
+
+/// The database of this address, for messages: never its password.
+pub fn describe(url: &str) -> String {
+    Address::parse(url).map_or_else(|_| "a PostgreSQL database".into(), |address| address.describe())
 }

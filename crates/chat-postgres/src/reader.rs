@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use chat_core::Error;
+use chat_metrics::ReaderMetrics;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use tokio::sync::oneshot;
 
@@ -28,19 +29,26 @@ type Read = Box<dyn FnOnce(Result<&Db>) -> bool + Send>;
 pub(crate) struct Readers {
     queue: RwLock<Option<Sender<Read>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    n_threads: usize,
+    metrics: ReaderMetrics,
 }
 
 impl Readers {
     /// Starts so many threads; each connects when there is something to read.
-    pub(crate) fn start(address: &Address, count: usize) -> std::result::Result<Self, OpenError> {
+    pub(crate) fn start(
+        address: &Address,
+        count: usize,
+        metrics: ReaderMetrics,
+    ) -> std::result::Result<Self, OpenError> {
         let (queue, reads) = bounded(QUEUE);
+        let count = count.max(1);
         let mut threads = Vec::with_capacity(count);
-        for number in 0..count.max(1) {
-            let (address, reads) = (address.clone(), reads.clone());
+        for number in 0..count {
+            let (address, reads, metrics) = (address.clone(), reads.clone(), metrics.clone());
             let thread = std::thread::Builder::new().name(format!("postgres-read-{number}"));
-            threads.push(thread.spawn(move || serve(&address, &reads)).map_err(OpenError::Thread)?);
+            threads.push(thread.spawn(move || serve(&address, &reads, &metrics)).map_err(OpenError::Thread)?);
         }
-        Ok(Self { queue: RwLock::new(Some(queue)), threads: Mutex::new(threads) })
+        Ok(Self { queue: RwLock::new(Some(queue)), threads: Mutex::new(threads), n_threads: count, metrics })
     }
 
     /// Runs `read` on one of the threads.
@@ -70,21 +78,29 @@ impl Readers {
                 result.await.map_err(|_| Error::internal("a read was dropped"))?.map_err(Error::from)
             }
             Ok(Err(_)) => Err(Error::internal("a read was dropped")),
-            Err(_) => Err(Error::Overloaded),
+            Err(_) => {
+                self.metrics.refused.inc();
+                Err(Error::Overloaded)
+            }
         }
     }
 
-    /// How many reads wait.
-    pub(crate) fn queued(&self) -> usize {
-        let queue = self.queue.read().unwrap_or_else(PoisonError::into_inner);
-        queue.as_ref().map_or(0, Sender::len)
+    /// How many connections there may be.
+    pub(crate) fn n_threads(&self) -> usize {
+        self.n_threads
     }
 
     fn send(&self, read: Read) -> chat_core::Result<()> {
         let queue = self.queue.read().unwrap_or_else(PoisonError::into_inner);
         match queue.as_ref().map(|queue| queue.try_send(read)) {
-            Some(Ok(())) => Ok(()),
-            Some(Err(TrySendError::Full(_))) => Err(Error::Overloaded),
+            Some(Ok(())) => {
+                self.metrics.waiting.inc();
+                Ok(())
+            }
+            Some(Err(TrySendError::Full(_))) => {
+                self.metrics.refused.inc();
+                Err(Error::Overloaded)
+            }
             Some(Err(TrySendError::Disconnected(_))) | None => Err(Error::Unavailable(CLOSED.into())),
         }
     }
@@ -105,10 +121,11 @@ impl Drop for Readers {
     }
 }
 
-fn serve(address: &Address, reads: &Receiver<Read>) {
+fn serve(address: &Address, reads: &Receiver<Read>, metrics: &ReaderMetrics) {
     let mut kept: Option<Db> = None;
     let mut not_before = Instant::now();
     while let Ok(read) = reads.recv() {
+        metrics.waiting.dec();
         if kept.as_ref().is_none_or(Db::is_broken) {
             kept = None;
             if Instant::now() < not_before {
@@ -127,7 +144,11 @@ fn serve(address: &Address, reads: &Receiver<Read>) {
         }
         if let Some(db) = &kept {
             // A session that failed in this way may be in the middle of something.
-            if read(Ok(db)) {
+            metrics.under_way.inc();
+            let is_broken = read(Ok(db));
+            metrics.under_way.dec();
+            if is_broken {
+                metrics.failures.inc();
                 kept = None;
             }
         }

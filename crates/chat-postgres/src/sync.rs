@@ -15,7 +15,8 @@ use chat_core::receipts::{Pointers, Receipt};
 use chat_core::sync::{Changes, Cursor, Epoch, SyncStore};
 
 use crate::conversations::view;
-use crate::{Sqlite, fault, load, receipts};
+use crate::db::Db;
+use crate::{Postgres, fault, load, receipts};
 use gather::{Gathered, Item, What};
 
 #[async_trait]

@@ -6,7 +6,6 @@
 //! A write is answered, and its events are published, only after the commit that holds it is on disk (promise 1).
 //! No statement of a feature may stand here.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -16,6 +15,7 @@ use chat_core::messages::Posted;
 use chat_core::ports::EventSink;
 use chat_core::posting::NewMessage;
 use chat_core::{Error, failpoints};
+use chat_metrics::WriterMetrics;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::connect::Address;
@@ -40,38 +40,40 @@ const LOCK_WAIT_AGAIN_MS: u32 = 100;
 
 const TRIM_EVERY: Duration = Duration::from_secs(5);
 
-/// What the writer tells of itself.
-#[derive(Debug, Default)]
-pub(crate) struct Gauges {
-    /// Writes that wait.
-    pub(crate) queued: AtomicUsize,
-}
-
 /// The handle to the writing thread, which ends when the queue is gone and empty.
 pub(crate) struct Writer {
     queue: RwLock<Option<mpsc::Sender<Job>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
-    gauges: Arc<Gauges>,
+    metrics: WriterMetrics,
 }
 
 impl Writer {
     /// Starts the thread; it connects when there is something to write.
-    pub(crate) fn start(address: Address, sink: Arc<dyn EventSink>) -> std::result::Result<Self, OpenError> {
+    pub(crate) fn start(
+        address: Address,
+        sink: Arc<dyn EventSink>,
+        metrics: WriterMetrics,
+    ) -> std::result::Result<Self, OpenError> {
         let (queue, mut jobs) = mpsc::channel::<Job>(QUEUE);
-        let gauges = Arc::new(Gauges::default());
-        let mut log = Log { address, db: None, sink, waits_shortly: false, trimmed_at: Instant::now() };
-        let in_thread = gauges.clone();
+        let mut log = Log {
+            address,
+            db: None,
+            sink,
+            waits_shortly: false,
+            metrics: metrics.clone(),
+            trimmed_at: Instant::now(),
+        };
         let serve = move || {
             let mut batch = Vec::new();
             while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
-                in_thread.queued.store(jobs.len(), Ordering::Relaxed);
+                log.metrics.waiting.set(i64::try_from(jobs.len()).unwrap_or(0));
                 log.commit(std::mem::take(&mut batch));
                 log.trim_journal();
             }
         };
         let thread = std::thread::Builder::new().name("postgres-write".into()).spawn(serve);
         let thread = Mutex::new(Some(thread.map_err(OpenError::Thread)?));
-        Ok(Self { queue: RwLock::new(Some(queue)), thread, gauges })
+        Ok(Self { queue: RwLock::new(Some(queue)), thread, metrics })
     }
 
     /// Queues a write and waits until it is on disk. `work` must make its refusals before its first change, and may
@@ -93,16 +95,14 @@ impl Writer {
         result.await.map_err(|_| Error::internal("a write was dropped"))?
     }
 
-    /// How many writes wait.
-    pub(crate) fn queued(&self) -> usize {
-        self.gauges.queued.load(Ordering::Relaxed)
-    }
-
     fn send(&self, job: Job) -> chat_core::Result<()> {
         let queue = self.queue.read().unwrap_or_else(PoisonError::into_inner);
         match queue.as_ref().map(|queue| queue.try_send(job)) {
             Some(Ok(())) => Ok(()),
-            Some(Err(mpsc::error::TrySendError::Full(_))) => Err(Error::Overloaded),
+            Some(Err(mpsc::error::TrySendError::Full(_))) => {
+                self.metrics.refused.inc();
+                Err(Error::Overloaded)
+            }
             Some(Err(mpsc::error::TrySendError::Closed(_))) | None => Err(Error::Unavailable(CLOSED.into())),
         }
     }
@@ -130,6 +130,7 @@ struct Log {
     db: Option<Db>,
     sink: Arc<dyn EventSink>,
     waits_shortly: bool,
+    metrics: WriterMetrics,
     trimmed_at: Instant,
 }
 
@@ -145,7 +146,8 @@ impl Log {
                 failpoints::pass("after_commit");
                 self.sink.publish(&events);
                 failpoints::pass("after_publish");
-                tracing::trace!(writes = jobs.len(), took = ?began.elapsed(), "committed");
+                self.metrics.commit.observe(began.elapsed().as_secs_f64());
+                self.metrics.batch.observe(f64::from(u32::try_from(jobs.len()).unwrap_or(u32::MAX)));
                 jobs.into_iter().for_each(|job| job.answer(Ok(())));
             }
             Err(Aborted::ByOne) if jobs.len() > 1 => {
@@ -158,6 +160,7 @@ impl Log {
                 let reason =
                     std::error::Error::source(&reason).map_or(reason.to_string(), ToString::to_string);
                 tracing::error!(error = %reason, writes = jobs.len(), "a commit failed; its writes are refused");
+                self.metrics.failures.inc();
                 jobs.into_iter().for_each(|job| job.answer(Err(&reason)));
                 // Whether it was done after all is not known. A retry is recognised by its key, and the events of
                 // what was done come to all nodes by the journal.

@@ -32,6 +32,7 @@ mod writer;
 use async_trait::async_trait;
 use chat_core::Result;
 use chat_core::ports::Store;
+use prometheus_client::registry::Registry;
 
 pub use open::{OpenError, Opened, Options};
 use reader::Readers;
@@ -43,11 +44,17 @@ pub struct Sqlite {
     writer: Writer,
     readers: Readers,
     search: Option<search::Index>,
+    metrics: chat_metrics::Metrics,
     /// Held as long as the file is served, so that a second server refuses it.
     _lock: std::fs::File,
 }
 
 impl Sqlite {
+    /// Offers what the store counts to whoever watches the server.
+    pub fn register_metrics(&self, registry: &mut Registry) {
+        self.metrics.register(registry, self.readers.n_threads());
+    }
+
     /// Writes out what is queued, moves the write-ahead log into the database and closes the file.
     /// Blocks until done; later calls on the store answer `Unavailable`.
     pub fn close(&self) {

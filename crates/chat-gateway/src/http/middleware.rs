@@ -2,10 +2,11 @@
 //! written out.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::Instant;
 
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
     X_FRAME_OPTIONS,
@@ -17,6 +18,7 @@ use futures_util::FutureExt;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::problem::Problem;
+use crate::metrics::Requests;
 
 /// Answers of the API are no pages.
 const API_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
@@ -27,7 +29,13 @@ const REFERENCE_POLICY: HeaderValue = HeaderValue::from_static(
 );
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-pub(crate) async fn surround(request: Request, next: Next) -> Response {
+pub(crate) async fn surround(
+    State(requests): State<Arc<Requests>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let begun = Instant::now();
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let request_id = request_id(&request);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
@@ -47,6 +55,8 @@ pub(crate) async fn surround(request: Request, next: Next) -> Response {
         response = Problem::new(response.status().as_u16(), "invalid_request", "Invalid request")
             .render(&request_id);
     }
+    let route = route.as_ref().map(MatchedPath::as_str);
+    requests.answered(&method, route, response.status(), begun.elapsed());
     tracing::debug!(request_id, %method, path, status = response.status().as_u16(), "request");
     let policy = if path.starts_with("/docs") { REFERENCE_POLICY } else { API_POLICY };
     set_headers(&mut response, &request_id, policy);

@@ -15,6 +15,7 @@ use tokio::time::MissedTickBehavior;
 use super::announcement::{Announcement, Notice};
 use super::index::{Attached, Index};
 use super::{Connection, Order, Protocol};
+use crate::metrics::Metrics;
 
 /// Most orders taken in before what they queued is written.
 const DRAIN: usize = 64;
@@ -39,11 +40,12 @@ impl Attached for Connection {
 pub(crate) struct Shard {
     index: Index<Connection>,
     touched: Vec<Arc<Connection>>,
+    metrics: Arc<Metrics>,
 }
 
 impl Shard {
-    pub(crate) fn new() -> Self {
-        Self { index: Index::new(), touched: Vec::new() }
+    pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
+        Self { index: Index::new(), touched: Vec::new(), metrics }
     }
 
     /// Runs until the hub is gone.
@@ -94,9 +96,10 @@ impl Shard {
 
     /// Queues the announcement's frame with every connection concerned.
     fn tell(&mut self, announcement: &Announcement) {
-        let touched = &mut self.touched;
+        let (touched, mut deliveries) = (&mut self.touched, 0);
         let mut push = |user: UserId, connection: &Arc<Connection>| {
             let Some((frame, place)) = announcement.frame(user, connection.protocol()) else { return };
+            deliveries += 1;
             if connection.push_live(&frame, place) {
                 touched.push(connection.clone());
             }
@@ -114,6 +117,7 @@ impl Shard {
                 self.index.of_group(conversation).for_each(|(user, connection)| push(user, connection));
             }
         }
+        self.metrics.deliveries.inc_by(deliveries);
     }
 
     /// Ends the connections whose tokens are no longer valid.

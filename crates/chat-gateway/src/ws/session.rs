@@ -15,6 +15,7 @@ use chat_websocket::{Decoder, Incoming, Opcode, ProtocolError, Role, close_code,
 
 use super::{replay, v1, v2};
 use crate::hub::{Connection, Protocol, Slot, Woken};
+use crate::metrics::Resumed;
 use crate::{App, wire};
 
 /// One thread's buffer for reading, shared by all its sessions: it is never held over an await.
@@ -58,6 +59,7 @@ impl Beginning {
 /// Serves a connection to its end.
 pub(super) async fn run(app: App, connection: Arc<Connection>, slot: Slot, beginning: Beginning) {
     let Beginning { decoder, taken, cursor } = beginning;
+    let _counted = app.hub.metrics().connected(connection.protocol());
     let dialogue = match connection.protocol() {
         Protocol::V1 => Dialogue::V1(v1::Dialogue::new(connection.user())),
         Protocol::V2 => Dialogue::V2(v2::Dialogue::new(&app, connection.clone())),
@@ -107,6 +109,7 @@ async fn open_v2(app: &App, connection: &Arc<Connection>, cursor: Option<String>
     // Not before it is attached: whatever comes after this place reaches it live.
     let end = app.chat.log_end().await?;
     let Some(cursor) = cursor else {
+        app.hub.metrics().resumed(Resumed::Fresh);
         send(connection, v2::hello(connection, end, false));
         return Ok(
             replay::live(connection, end) || replay::changes(app, connection, end.epoch, end.position).await
@@ -114,12 +117,14 @@ async fn open_v2(app: &App, connection: &Arc<Connection>, cursor: Option<String>
     };
     match Chat::resume(Cursor::parse(&cursor), end) {
         Resume::From(position) => {
+            app.hub.metrics().resumed(Resumed::Resumed);
             let from = Cursor { epoch: end.epoch, position };
             send(connection, v2::hello(connection, from, true));
             let missed_nothing = position == end.position && replay::live(connection, end);
             Ok(missed_nothing || replay::changes(app, connection, end.epoch, position).await)
         }
         Resume::Resync => {
+            app.hub.metrics().resumed(Resumed::Resync);
             send(connection, v2::hello(connection, end, false));
             send(connection, v2::resync(end));
             Ok(replay::live(connection, end)
@@ -218,7 +223,7 @@ impl Session<'_> {
             match input {
                 Input::Text(text) => match &mut self.dialogue {
                     Dialogue::V1(dialogue) => {
-                        if let Some(answer) = dialogue.answer(&self.app.chat, &text).await {
+                        if let Some(answer) = dialogue.answer(self.app, &text).await {
                             send(self.connection, answer);
                         }
                     }

@@ -12,9 +12,10 @@ use serde::de::DeserializeOwned;
 
 use crate::http::problem::Problem;
 use crate::hub::Connection;
+use crate::metrics::Door;
 use crate::presence::Companion;
 use crate::ws::session::send;
-use crate::{App, commands, presence, wire};
+use crate::{App, commands, presence, sends, wire};
 
 /// Most conversations that a client can look at.
 const MAX_VIEWED: usize = 20;
@@ -104,11 +105,11 @@ async fn perform(app: &App, connection: &Arc<Connection>, asked: &Asked) -> Resu
         "send" => {
             let v2::Send { to_user, to_group, conversation_id, body } = asked.fields()?;
             let to = commands::destination(to_user, to_group, conversation_id)?;
-            Ok(chat.post(user, commands::post(to, body)?).await?.into())
+            Ok(sends::post(app, Door::V2, user, commands::post(to, body)?).await?.into())
         }
         "forward" => {
             let v2::Forward { message_id, to } = asked.fields()?;
-            Ok(chat.forward(user, commands::forward(message_id, to)?).await?.into())
+            Ok(sends::forward(app, Door::V2, user, commands::forward(message_id, to)?).await?.into())
         }
         "delivered" | "read" => pointer(app, user, asked).await.map(Done::from),
         "typing" => {
