@@ -15,6 +15,9 @@ use crate::db::Db;
 use crate::writer::Tx;
 use crate::{Postgres, fault};
 
+/// The character that PostgreSQL does not know; nobody's name has it.
+const UNKNOWN: char = '\0';
+
 #[async_trait]
 impl AccountStore for Postgres {
     async fn create_account(&self, new: NewAccount) -> Result<Account> {
@@ -82,6 +85,9 @@ fn accounts(db: &Db, query: &AccountQuery) -> fault::Result<Vec<Account>> {
     let sql = "SELECT id, username, email, created_at FROM users
                WHERE id > $1 AND username_key LIKE $2 ORDER BY id LIMIT $3";
     let names = pattern(query.prefix.as_deref().unwrap_or_default());
+    if names.contains(UNKNOWN) {
+        return Ok(Vec::new());
+    }
     let rows = db.rows(sql, &[&query.after.0, &names, &i64::from(query.limit)])?;
     rows.iter().map(account).collect()
 }
@@ -109,6 +115,9 @@ fn credentials(db: &Db, name: &LoginName) -> fault::Result<Option<Credentials>> 
             folded(username),
         ),
     };
+    if key.contains(UNKNOWN) {
+        return Ok(None);
+    }
     let Some(row) = db.opt(sql, &[&key])? else { return Ok(None) };
     Ok(Some(Credentials { account: account(&row)?, password_hash: row.try_get(4)? }))
 }
