@@ -95,7 +95,7 @@ fn accounts(db: &Db, query: &AccountQuery) -> fault::Result<Vec<Account>> {
 /// What `LIKE` calls the names that begin so.
 fn pattern(prefix: &str) -> String {
     let mut pattern = String::new();
-    for c in folded(prefix).chars() {
+    for c in key(prefix).chars() {
         if matches!(c, '\\' | '%' | '_') {
             pattern.push('\\');
         }
@@ -104,15 +104,21 @@ fn pattern(prefix: &str) -> String {
     pattern + "%"
 }
 
+/// The form by which a name that somebody typed is looked up. PostgreSQL takes no U+0000; like that one, what stands for
+/// it is in no name.
+fn key(name: &str) -> String {
+    folded(name).replace('\0', "\u{1}")
+}
+
 fn credentials(db: &Db, name: &LoginName) -> fault::Result<Option<Credentials>> {
     let (sql, key) = match name {
         LoginName::Email(email) => (
             "SELECT id, username, email, created_at, password_hash FROM users WHERE email_key = $1",
-            folded(email),
+            key(email),
         ),
         LoginName::Username(username) => (
             "SELECT id, username, email, created_at, password_hash FROM users WHERE username_key = $1",
-            folded(username),
+            key(username),
         ),
     };
     if key.contains(UNKNOWN) {
