@@ -24,6 +24,8 @@ mod ws;
 
 pub use axum::Router;
 
+use chat_core::cluster::NodeId;
+
 pub use accept::{ServeOptions, serve};
 pub use app::App;
 pub use asyncapi::asyncapi;
@@ -49,6 +51,8 @@ pub struct GatewayOptions {
     pub body_bytes: usize,
     /// What may wait for one client.
     pub outbox: OutboxLimits,
+    /// Which one of a cluster this server is; `None` if it is alone.
+    pub node: Option<NodeId>,
 }
 
 impl Default for GatewayOptions {
@@ -60,6 +64,7 @@ impl Default for GatewayOptions {
             frames_per_second: 500,
             body_bytes: 128 * 1024,
             outbox: OutboxLimits::default(),
+            node: None,
         }
     }
 }
