@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use chat_core::{Adapters, Chat, Limits};
-use chat_gateway::{App, GatewayOptions, Hub, ServeOptions, TokenOptions, Tokens};
+use chat_gateway::{App, GatewayOptions, Hub, MemoryTickets, ServeOptions, TokenOptions, Tokens};
 use chat_sqlite::{Opened, Options, Sqlite};
 use tokio::net::{TcpListener, TcpSocket};
 
@@ -54,7 +54,7 @@ pub(crate) async fn compose(plan: Plan) -> Result<Server> {
     let given_secret = secret::given(plan.jwt_secret.as_deref())?;
     let listener = bind(&plan.host, plan.port).await?;
     let address = listener.local_addr().context("the listening address is unknown")?;
-    let hub = Hub::spawn(cores);
+    let hub = Hub::spawn(cores, Arc::new(SystemClock));
     let options = Options { path: plan.database.clone(), readers: cores.clamp(2, 8), search: plan.search };
     let Opened { store, is_new, backup } = Sqlite::open(&options, hub.sink())?;
     let secret = match given_secret {
@@ -66,6 +66,7 @@ pub(crate) async fn compose(plan: Plan) -> Result<Server> {
     let adapters = Adapters {
         store: store.clone(),
         sink: hub.sink(),
+        tickets: Arc::new(MemoryTickets::default()),
         passwords: Arc::new(Argon2Passwords::new(cores / 2)),
         clock: Arc::new(SystemClock),
     };
@@ -73,7 +74,7 @@ pub(crate) async fn compose(plan: Plan) -> Result<Server> {
     let circumstances =
         demo::Circumstances { wanted: plan.demo, is_loopback: address.ip().is_loopback(), is_new };
     let demo_users = demo::prepare(&chat, circumstances).await?;
-    let app = App::start(chat, hub, tokens, plan.gateway).await.context("the store cannot be read")?;
+    let app = App::start(chat, hub, tokens, plan.gateway, None).await.context("the store cannot be read")?;
     Ok(Server { listener, app, store, address, backup, demo_users })
 }
 
