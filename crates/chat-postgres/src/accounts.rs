@@ -113,11 +113,11 @@ fn key(name: &str) -> String {
 fn credentials(db: &Db, name: &LoginName) -> fault::Result<Option<Credentials>> {
     let (sql, key) = match name {
         LoginName::Email(email) => (
-            "SELECT id, username, email, created_at, password_hash FROM users WHERE email_key = $1",
+            "SELECT id, username, email, created_at, password_hash, tokens_from FROM users WHERE email_key = $1",
             key(email),
         ),
         LoginName::Username(username) => (
-            "SELECT id, username, email, created_at, password_hash FROM users WHERE username_key = $1",
+            "SELECT id, username, email, created_at, password_hash, tokens_from FROM users WHERE username_key = $1",
             key(username),
         ),
     };
@@ -125,7 +125,11 @@ fn credentials(db: &Db, name: &LoginName) -> fault::Result<Option<Credentials>> 
         return Ok(None);
     }
     let Some(row) = db.opt(sql, &[&key])? else { return Ok(None) };
-    Ok(Some(Credentials { account: account(&row)?, password_hash: row.try_get(4)? }))
+    Ok(Some(Credentials {
+        account: account(&row)?,
+        password_hash: row.try_get(4)?,
+        tokens_from: row.try_get(5)?,
+    }))
 }
 
 fn with_last_message(
