@@ -37,7 +37,7 @@ async fn text_grows_piece_by_piece() {
     let sent = growing(&house, tom, Recipient::User(jerry), "").await;
     assert_eq!((sent.content.as_str(), sent.streaming), ("", Some(Streaming::Growing)));
     // Characters are counted, not bytes.
-    for (offset, text, whole) in [(0, "Kä", "Kä"), (2, "se 🧀", "Käse 🧀"), (6, "\0!", "Käse 🧀\0!")]
+    for (offset, text, whole) in [(0, "Kä", "Kä"), (2, "se 🧀", "Käse 🧀"), (6, "\u{1}!", "Käse 🧀\u{1}!")]
     {
         let added = append(&house, tom, &sent, piece(offset, text)).await.unwrap();
         let read = house.store.message(jerry, sent.id).await.unwrap();

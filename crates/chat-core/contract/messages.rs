@@ -17,7 +17,7 @@ async fn a_message_comes_back_as_it_was_posted() {
     let new = NewMessage {
         kind: MessageKind::Video,
         body: Body {
-            content: "Käse 🧀\0 'quoted'".into(),
+            content: "Käse 🧀\u{1} 'quoted' \\".into(),
             media: vec![Media { url: "https://example.com/cheese.mp4".into(), ..Media::default() }],
             ..Body::default()
         },

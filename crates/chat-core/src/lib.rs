@@ -27,6 +27,7 @@ pub mod saved;
 pub mod search;
 pub mod sync;
 pub mod time;
+pub mod trace;
 pub mod typing;
 
 use std::sync::Arc;

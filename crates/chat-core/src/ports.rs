@@ -19,6 +19,7 @@ use crate::saved::SavedStore;
 use crate::search::SearchStore;
 use crate::sync::SyncStore;
 use crate::time::Timestamp;
+use crate::trace::TraceStore;
 
 /// All that is durable: one small trait per feature, and what belongs to no feature.
 ///
@@ -39,6 +40,7 @@ pub trait Store:
     + SavedStore
     + SearchStore
     + SyncStore
+    + TraceStore
 {
     /// Makes a small durable write; an error says why no write would succeed now.
     async fn probe_write(&self) -> Result<()>;

@@ -11,6 +11,7 @@ mod outbox;
 mod shard;
 mod slots;
 mod socket;
+mod trail;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -29,6 +30,7 @@ pub(crate) use connection::{Bearer, Connection, Protocol, SILENT_MS, Surrounding
 pub(crate) use outbox::Delivery;
 pub(crate) use slots::{Full, Slot, Slots};
 pub(crate) use socket::Socket;
+pub(crate) use trail::{Remembered, Trail};
 
 use crate::metrics::{Metrics, Queues};
 use crate::presence::Presence;
@@ -79,6 +81,7 @@ struct State {
     revocations: Revocations,
     presence: Presence,
     metrics: Arc<Metrics>,
+    trail: Trail,
 }
 
 impl Hub {
@@ -108,6 +111,11 @@ impl Hub {
     pub fn register_metrics(&self, registry: &mut Registry) {
         self.state.metrics.register(registry);
         registry.register_collector(Box::new(Queues(self.shards.clone())));
+    }
+
+    /// What is remembered of the messages that were delivered lately.
+    pub(crate) fn trail(&self) -> &Trail {
+        &self.state.trail
     }
 
     pub(crate) fn metrics(&self) -> &Arc<Metrics> {
@@ -184,11 +192,12 @@ impl EventSink for Hub {
     /// Waits while a shard is behind, so it must not be called from an async thread.
     fn publish(&self, events: &[Arc<Event>]) {
         let epoch = self.state.epoch.get().copied().unwrap_or(Epoch(0));
-        let announce = |event: &Arc<Event>| {
+        let told = self.state.trail.note(events);
+        let announce = |(event, told): (&Arc<Event>, _)| {
             self.note(&event.change);
-            Announcement::new(event.clone(), epoch)
+            Announcement::new(event.clone(), epoch, told)
         };
-        let announcements: Arc<[Announcement]> = events.iter().map(announce).collect();
+        let announcements: Arc<[Announcement]> = events.iter().zip(told).map(announce).collect();
         if announcements.is_empty() {
             return;
         }

@@ -17,11 +17,14 @@ mod receipts;
 mod revocations;
 mod sends;
 mod tickets;
+mod tls;
 mod tokens;
 mod wire;
 mod ws;
 
 pub use axum::Router;
+
+use chat_core::cluster::NodeId;
 
 pub use accept::{ServeOptions, serve};
 pub use app::App;
@@ -29,6 +32,7 @@ pub use asyncapi::asyncapi;
 pub use http::{openapi, router};
 pub use hub::{Hub, OutboxLimits};
 pub use metrics::{metrics_router, register_neighbours};
+pub use tls::{Tls, TlsError, TlsFiles};
 pub use tokens::{TokenOptions, Tokens};
 pub use ws::echo::serve_echo;
 
@@ -47,6 +51,8 @@ pub struct GatewayOptions {
     pub body_bytes: usize,
     /// What may wait for one client.
     pub outbox: OutboxLimits,
+    /// Which one of a cluster this server is; `None` if it is alone.
+    pub node: Option<NodeId>,
 }
 
 impl Default for GatewayOptions {
@@ -58,6 +64,7 @@ impl Default for GatewayOptions {
             frames_per_second: 500,
             body_bytes: 128 * 1024,
             outbox: OutboxLimits::default(),
+            node: None,
         }
     }
 }

@@ -23,6 +23,7 @@ use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio_rustls::server::TlsStream;
 
 use crate::App;
 use crate::auth::{bearer, unauthenticated};
@@ -194,14 +195,14 @@ fn switching_protocols(accept: String, protocol: Option<HeaderValue>) -> Respons
 /// Waits for the upgrade and hands the bare socket to a session in a task of its own, so that nothing of the request
 /// stays in memory with it.
 async fn start(app: App, mut entrance: Entrance, on_upgrade: OnUpgrade) {
-    let Some((stream, early)) = on_upgrade.await.ok().and_then(bare_socket) else { return };
+    let Some((socket, early)) = on_upgrade.await.ok().and_then(bare_socket) else { return };
     let cursor = entrance.cursor.take();
     let beginning = Beginning::after_upgrade(app.options.frame_bytes, early, cursor);
-    let (connection, slot) = connection(&app, entrance, stream);
+    let (connection, slot) = connection(&app, entrance, socket);
     tokio::spawn(session::run(app, connection, slot, beginning));
 }
 
-fn connection(app: &App, entrance: Entrance, stream: TcpStream) -> (Arc<Connection>, Slot) {
+fn connection(app: &App, entrance: Entrance, socket: Socket) -> (Arc<Connection>, Slot) {
     let Entrance { granted, slot, protocol, .. } = entrance;
     let now_s = app.chat.now().0.div_euclid(1_000_000);
     let valid_s = u64::try_from(granted.expires_at.saturating_sub(now_s)).unwrap_or(0);
@@ -209,14 +210,17 @@ fn connection(app: &App, entrance: Entrance, stream: TcpStream) -> (Arc<Connecti
     let expires_at = hub_now_ms.saturating_add(valid_s.saturating_mul(1000));
     let bearer = Bearer { granted, expires_at, protocol };
     let id = app.hub.next_connection_id();
-    let socket = Socket::new(stream);
     let connection = Connection::new(id, bearer, socket, app.surroundings.clone());
     (Arc::new(connection), slot)
 }
 
 /// The socket without hyper around it, and what the client has sent already.
-fn bare_socket(upgraded: Upgraded) -> Option<(TcpStream, Vec<u8>)> {
-    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
-    // Copied, because the buffer behind it is large and would live as long as this does.
-    Some((parts.io.into_inner(), parts.read_buf.to_vec()))
+fn bare_socket(upgraded: Upgraded) -> Option<(Socket, Vec<u8>)> {
+    // The bytes are copied, because the buffer behind them is large and would live as long as they do.
+    let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
+        Ok(plain) => return Some((plain.io.into_inner().into(), plain.read_buf.to_vec())),
+        Err(upgraded) => upgraded,
+    };
+    let encrypted = upgraded.downcast::<TokioIo<TlsStream<TcpStream>>>().ok()?;
+    Some((encrypted.io.into_inner().into(), encrypted.read_buf.to_vec()))
 }

@@ -15,6 +15,9 @@ use crate::db::Db;
 use crate::writer::Tx;
 use crate::{Postgres, fault};
 
+/// The character that PostgreSQL does not know; nobody's name has it.
+const UNKNOWN: char = '\0';
+
 #[async_trait]
 impl AccountStore for Postgres {
     async fn create_account(&self, new: NewAccount) -> Result<Account> {
@@ -82,6 +85,9 @@ fn accounts(db: &Db, query: &AccountQuery) -> fault::Result<Vec<Account>> {
     let sql = "SELECT id, username, email, created_at FROM users
                WHERE id > $1 AND username_key LIKE $2 ORDER BY id LIMIT $3";
     let names = pattern(query.prefix.as_deref().unwrap_or_default());
+    if names.contains(UNKNOWN) {
+        return Ok(Vec::new());
+    }
     let rows = db.rows(sql, &[&query.after.0, &names, &i64::from(query.limit)])?;
     rows.iter().map(account).collect()
 }
@@ -89,7 +95,7 @@ fn accounts(db: &Db, query: &AccountQuery) -> fault::Result<Vec<Account>> {
 /// What `LIKE` calls the names that begin so.
 fn pattern(prefix: &str) -> String {
     let mut pattern = String::new();
-    for c in folded(prefix).chars() {
+    for c in key(prefix).chars() {
         if matches!(c, '\\' | '%' | '_') {
             pattern.push('\\');
         }
@@ -98,17 +104,26 @@ fn pattern(prefix: &str) -> String {
     pattern + "%"
 }
 
+/// The form by which a name that somebody typed is looked up. PostgreSQL takes no U+0000; like that one, what stands for
+/// it is in no name.
+fn key(name: &str) -> String {
+    folded(name).replace('\0', "\u{1}")
+}
+
 fn credentials(db: &Db, name: &LoginName) -> fault::Result<Option<Credentials>> {
     let (sql, key) = match name {
         LoginName::Email(email) => (
             "SELECT id, username, email, created_at, password_hash FROM users WHERE email_key = $1",
-            folded(email),
+            key(email),
         ),
         LoginName::Username(username) => (
             "SELECT id, username, email, created_at, password_hash FROM users WHERE username_key = $1",
-            folded(username),
+            key(username),
         ),
     };
+    if key.contains(UNKNOWN) {
+        return Ok(None);
+    }
     let Some(row) = db.opt(sql, &[&key])? else { return Ok(None) };
     Ok(Some(Credentials { account: account(&row)?, password_hash: row.try_get(4)? }))
 }

@@ -120,7 +120,7 @@ fn join(
     // Pointers that do not begin at 0 have moved, as far as the other members can tell.
     let sql = "INSERT INTO members (conversation_id, user_id, role, delivered_seq, read_seq, joined_at,
                                     joined_position, pointers_position)
-               SELECT id, $2, $3, last_seq, last_seq, $4, $5, CASE last_seq WHEN 0 THEN 0 ELSE $5 END
+               SELECT id, $2, $3, last_seq, last_seq, $4, $5, CASE last_seq WHEN 0 THEN 0 ELSE $5::bigint END
                FROM conversations WHERE id = $1";
     tx.execute(sql, &[&conversation.0, &user.0, &role.as_str(), &at.0, &tx.position().0]).map(drop)
 }

@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use chat_core::{Adapters, Chat, Limits};
-use chat_gateway::{App, GatewayOptions, Hub, ServeOptions, TokenOptions, Tokens};
+use chat_gateway::{App, GatewayOptions, Hub, ServeOptions, Tls, TlsFiles, TokenOptions, Tokens};
 use prometheus_client::registry::Registry;
 use storage::{Database, Storage};
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::adapters::passwords::Argon2Passwords;
 use crate::adapters::system_clock::SystemClock;
-use crate::{demo, metrics, secret};
+use crate::{certificate, demo, metrics, secret};
 
 pub(crate) mod storage;
 
@@ -25,6 +25,8 @@ pub(crate) struct Plan {
     pub(crate) port: u16,
     /// Where metrics are served, if anywhere: host and port.
     pub(crate) metrics_address: Option<String>,
+    /// The files with the certificate and its key, where connections are to be encrypted.
+    pub(crate) tls: Option<TlsFiles>,
     pub(crate) database: Database,
     pub(crate) jwt_secret: Option<String>,
     pub(crate) token_lifetime: Duration,
@@ -38,6 +40,7 @@ pub(crate) struct Server {
     listener: TcpListener,
     app: App,
     storage: Storage,
+    tls: Option<Tls>,
     watched: Option<(TcpListener, Registry)>,
     /// Where it listens.
     pub(crate) address: SocketAddr,
@@ -63,6 +66,7 @@ pub(crate) async fn compose(plan: Plan) -> Result<Server> {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     // Before the database is made: one that a refused start left behind would not be new at the next.
     let given_secret = secret::given(plan.jwt_secret.as_deref())?;
+    let tls = plan.tls.map(Tls::load).transpose()?;
     let listener = bind(&plan.host, plan.port).await?;
     let address = listener.local_addr().context("the listening address is unknown")?;
     let metrics_listener = bind_metrics(plan.metrics_address.as_deref()).await?;
@@ -84,11 +88,12 @@ pub(crate) async fn compose(plan: Plan) -> Result<Server> {
         is_new: storage.is_new,
     };
     let demo_users = demo::prepare(&chat, circumstances).await?;
-    let watched = metrics_listener.map(|listener| (listener, metrics::registry(&hub, &storage)));
+    let watched =
+        metrics_listener.map(|listener| (listener, metrics::registry(&hub, &storage, tls.as_ref())));
     let metrics_address = watched.as_ref().and_then(|(listener, _)| listener.local_addr().ok());
     let app = App::start(chat, hub, tokens, plan.gateway).await.context("the store cannot be read")?;
     let backup = storage.backup.clone();
-    Ok(Server { listener, app, storage, watched, address, metrics_address, backup, demo_users })
+    Ok(Server { listener, app, storage, tls, watched, address, metrics_address, backup, demo_users })
 }
 
 async fn bind(host: &str, port: u16) -> Result<TcpListener> {
@@ -128,9 +133,18 @@ fn listen_at(address: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 impl Server {
+    /// Where clients find it.
+    pub(crate) fn url(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
     /// Serves until `shutdown` resolves, then lets go in order: streams, requests, confirmations, the database.
     pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, app, storage, watched, .. } = self;
+        let Self { listener, app, storage, tls, watched, .. } = self;
+        if let Some(tls) = &tls {
+            tokio::spawn(certificate::keep(tls.clone()));
+        }
         if let Some((listener, registry)) = watched {
             tokio::spawn(serve_metrics(listener, chat_gateway::metrics_router(app.clone(), registry)));
         }
@@ -141,7 +155,8 @@ impl Server {
             draining.drain().await;
         };
         let router = chat_gateway::router(app.clone());
-        chat_gateway::serve(listener, router, ServeOptions::default(), shutdown).await;
+        let options = ServeOptions { tls, ..ServeOptions::default() };
+        chat_gateway::serve(listener, router, options, shutdown).await;
         let _ = tokio::time::timeout(FAREWELL, app.all_closed()).await;
         app.flush().await;
         if let Err(error) = storage.close().await {

@@ -1,6 +1,7 @@
 //! The binary: settings, logging, the composition root and the command line. No rule of chat lives here.
 
 mod adapters;
+mod certificate;
 mod cli;
 mod compose;
 mod demo;

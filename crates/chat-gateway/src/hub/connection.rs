@@ -390,7 +390,7 @@ mod tests {
         };
         let bearer = Bearer { granted, expires_at, protocol: Protocol::V1 };
         let surroundings = Surroundings { limits: OutboxLimits::default(), started, metrics: Arc::default() };
-        (Connection::new(1, bearer, Socket::new(stream), Arc::new(surroundings)), client)
+        (Connection::new(1, bearer, stream.into(), Arc::new(surroundings)), client)
     }
 
     #[tokio::test]

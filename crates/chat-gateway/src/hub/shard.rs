@@ -118,6 +118,9 @@ impl Shard {
             }
         }
         self.metrics.deliveries.inc_by(deliveries);
+        if let Some(told) = &announcement.told {
+            told.queued(deliveries);
+        }
     }
 
     /// Ends the connections whose tokens are no longer valid.

@@ -12,7 +12,7 @@ use tracing::level_filters::LevelFilter;
 use super::print_line;
 use crate::compose::storage::{Database, Shared};
 use crate::compose::{Plan, Server, compose};
-use crate::{demo, logging};
+use crate::{certificate, demo, logging};
 
 /// The server's settings.
 #[derive(clap::Args, Clone)]
@@ -41,6 +41,12 @@ pub(crate) struct Args {
     /// Address and port to serve metrics for Prometheus on, such as 127.0.0.1:9090; by default nowhere
     #[arg(long, env = "METRICS_ADDRESS")]
     metrics_address: Option<String>,
+    /// PEM file with the certificate for TLS; by default connections are not encrypted
+    #[arg(long, env = "TLS_CERT")]
+    tls_cert: Option<String>,
+    /// PEM file with the certificate's key
+    #[arg(long, env = "TLS_KEY")]
+    tls_key: Option<String>,
     /// Key that signs tokens, at least 32 bytes; by default made once and kept in `<DATABASE>.jwt-secret`
     #[arg(long, env = "JWT_SECRET", hide_env_values = true)]
     jwt_secret: Option<String>,
@@ -111,7 +117,7 @@ fn database(args: &Args) -> Result<Database> {
 }
 
 async fn serve(args: Args, database: Database) -> Result<()> {
-    let server = compose(plan(args, database.clone()))
+    let server = compose(plan(args, database.clone())?)
         .await
         .inspect_err(|error| tracing::error!("cannot start: {error:#}"))?;
     announce(&server, &database)?;
@@ -119,15 +125,16 @@ async fn serve(args: Args, database: Database) -> Result<()> {
     Ok(())
 }
 
-fn plan(args: Args, database: Database) -> Plan {
+fn plan(args: Args, database: Database) -> Result<Plan> {
     let outbox = OutboxLimits { frames: args.max_queued_frames, bytes: args.max_queued_bytes };
-    Plan {
+    Ok(Plan {
         host: args.host,
         port: args.port,
         metrics_address: args.metrics_address.filter(|address| !address.is_empty()),
         database,
         jwt_secret: args.jwt_secret,
         token_lifetime: Duration::from_secs(60 * u64::from(args.jwt_expiry_minutes)),
+        tls: certificate::files(args.tls_cert, args.tls_key)?,
         demo: args.demo,
         search: args.search,
         gateway: GatewayOptions {
@@ -137,12 +144,12 @@ fn plan(args: Args, database: Database) -> Plan {
             frames_per_second: args.max_frames_per_second,
             ..GatewayOptions::default()
         },
-    }
+    })
 }
 
 /// Tells a person what to do next, and a program where the server is.
 fn announce(server: &Server, database: &Database) -> Result<()> {
-    let url = format!("http://{}", server.address);
+    let url = server.url();
     if let Some(backup) = &server.backup {
         tracing::info!(backup = %backup.display(), "the database was migrated; its former state is kept");
     }
@@ -172,10 +179,13 @@ fn greeting(url: &str, server: &Server, database: &Database) -> String {
     if !server.demo_users.is_empty() {
         let logins = server.demo_users.iter().map(|name| demo::email(name)).collect::<Vec<_>>().join(", ");
         lines.push(format!("  Demo users  {logins} (password {})", demo::PASSWORD));
-        lines.push(String::new());
-        lines.push("  Chat now, in two more terminals:".into());
-        for name in &server.demo_users {
-            lines.push(format!("    chatserver chat --as {name} --url {url}"));
+        // The client in the terminal does not speak TLS.
+        if url.starts_with("http://") {
+            lines.push(String::new());
+            lines.push("  Chat now, in two more terminals:".into());
+            for name in &server.demo_users {
+                lines.push(format!("    chatserver chat --as {name} --url {url}"));
+            }
         }
     }
     lines.push(String::new());

@@ -8,3 +8,4 @@ mod settings;
 mod shutdown;
 mod sockets;
 mod storage;
+mod tls;
