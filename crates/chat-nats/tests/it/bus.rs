@@ -102,7 +102,7 @@ async fn a_bus_does_not_wait_for_its_server() {
     other.bus.subscribe(TOM);
     // Far more than waits to be sent: what finds no room is dropped, and nobody is held up.
     let n_taken = (0..50_000).filter(|_| one.bus.publish(TOM, Bytes::from_static(b"early"))).count();
-    assert!(n_taken < 50_000);
+    assert!((1000..50_000).contains(&n_taken), "{n_taken}");
     server.start_again().unwrap();
     one.comes_to_be(Link::Up);
     other.comes_to_be(Link::Up);
