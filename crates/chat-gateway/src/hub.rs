@@ -21,7 +21,7 @@ use announcement::{Announcement, Notice};
 use chat_core::event::{Change, Event, Signal};
 use chat_core::groups::Memberships;
 use chat_core::ids::UserId;
-use chat_core::ports::EventSink;
+use chat_core::ports::{Clock, EventSink};
 use chat_core::sync::Epoch;
 use prometheus_client::registry::Registry;
 use tokio::sync::mpsc;
@@ -70,6 +70,7 @@ pub struct Hub {
     shards: Arc<[mpsc::Sender<Order>]>,
     next_connection: Arc<AtomicU64>,
     started: Instant,
+    clock: Arc<dyn Clock>,
     state: Arc<State>,
 }
 
@@ -85,19 +86,20 @@ struct State {
 }
 
 impl Hub {
-    /// Starts the shards on the current runtime.
-    pub fn spawn(shards: usize) -> Self {
+    /// Starts the shards on the current runtime. The clock tells when messages were given to clients.
+    pub fn spawn(shards: usize, clock: Arc<dyn Clock>) -> Self {
         let started = Instant::now();
         let state = Arc::<State>::default();
         let spawn_one = |_| {
             let (orders, inbox) = mpsc::channel(QUEUE);
-            tokio::spawn(shard::Shard::new(state.metrics.clone()).run(inbox));
+            tokio::spawn(shard::Shard::new(state.metrics.clone(), clock.clone()).run(inbox));
             orders
         };
         Self {
             shards: (0..shards.max(1)).map(spawn_one).collect(),
             next_connection: Arc::new(AtomicU64::new(1)),
             started,
+            clock: clock.clone(),
             state: state.clone(),
         }
     }
@@ -192,7 +194,7 @@ impl EventSink for Hub {
     /// Waits while a shard is behind, so it must not be called from an async thread.
     fn publish(&self, events: &[Arc<Event>]) {
         let epoch = self.state.epoch.get().copied().unwrap_or(Epoch(0));
-        let told = self.state.trail.note(events);
+        let told = self.state.trail.note(events, self.clock.now());
         let announce = |(event, told): (&Arc<Event>, _)| {
             self.note(&event.change);
             Announcement::new(event.clone(), epoch, told)

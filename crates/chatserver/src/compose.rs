@@ -64,11 +64,12 @@ pub(crate) async fn compose(plan: Plan) -> Result<Server> {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     // Before the database is made: one that a refused start left behind would not be new at the next.
     let given_secret = secret::given(plan.jwt_secret.as_deref())?;
-    let tls = plan.tls.map(Tls::load).transpose()?;
+    let clock = Arc::new(SystemClock);
+    let tls = plan.tls.map(|files| Tls::load(files, clock.clone())).transpose()?;
     let listener = bind(&plan.host, plan.port).await?;
     let address = listener.local_addr().context("the listening address is unknown")?;
     let metrics_listener = bind_metrics(plan.metrics_address.as_deref()).await?;
-    let hub = Hub::spawn(cores);
+    let hub = Hub::spawn(cores, clock.clone());
     let options = Options { path: plan.database.clone(), readers: cores.clamp(2, 8), search: plan.search };
     let Opened { store, is_new, backup } = Sqlite::open(&options, hub.sink())?;
     let secret = match given_secret {
@@ -81,7 +82,7 @@ pub(crate) async fn compose(plan: Plan) -> Result<Server> {
         store: store.clone(),
         sink: hub.sink(),
         passwords: Arc::new(Argon2Passwords::new(cores / 2)),
-        clock: Arc::new(SystemClock),
+        clock,
     };
     let chat = Chat::new(adapters, Limits::default());
     let circumstances =
