@@ -114,13 +114,14 @@ struct State {
 }
 
 impl Hub {
-    /// Starts the shards on the current runtime. The clock tells when users of other nodes were last seen.
+    /// Starts the shards on the current runtime. The clock tells when messages were given to clients, and when users of
+    /// other nodes were last seen.
     pub fn spawn(shards: usize, clock: Arc<dyn Clock>) -> Self {
         let started = Instant::now();
         let state = Arc::<State>::default();
         let spawn_one = |_| {
             let (orders, inbox) = mpsc::channel(QUEUE);
-            tokio::spawn(shard::Shard::new(state.metrics.clone()).run(inbox));
+            tokio::spawn(shard::Shard::new(state.metrics.clone(), clock.clone()).run(inbox));
             orders
         };
         Self {
@@ -281,7 +282,7 @@ impl EventSink for Hub {
     /// it, or a relay's. Events must come in the order of their positions, however late.
     fn publish(&self, events: &[Arc<Event>]) {
         let epoch = self.state.epoch.get().copied().unwrap_or(Epoch(0));
-        let told = self.state.trail.note(events);
+        let told = self.state.trail.note(events, self.clock.now());
         let announce = |(event, told): (&Arc<Event>, _)| {
             self.note(event);
             Announcement::new(event.clone(), epoch, told)

@@ -31,7 +31,7 @@ pub use app::{App, Cluster};
 pub use asyncapi::asyncapi;
 pub use http::{openapi, router};
 pub use hub::{Hub, OutboxLimits};
-pub use metrics::{metrics_router, register_neighbours};
+pub use metrics::metrics_router;
 pub use tickets::MemoryTickets;
 pub use tls::{Tls, TlsError, TlsFiles};
 pub use tokens::{TokenOptions, Tokens};

@@ -8,6 +8,7 @@ use chat_core::access::{Ended, Revoked};
 use chat_core::conversations::Audience;
 use chat_core::event::{Change, Signal};
 use chat_core::ids::UserId;
+use chat_core::ports::Clock;
 use chat_protocol::close_codes;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
@@ -42,11 +43,12 @@ pub(crate) struct Shard {
     index: Index<Connection>,
     touched: Vec<Arc<Connection>>,
     metrics: Arc<Metrics>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Shard {
-    pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
-        Self { index: Index::new(), touched: Vec::new(), metrics }
+    pub(crate) fn new(metrics: Arc<Metrics>, clock: Arc<dyn Clock>) -> Self {
+        Self { index: Index::new(), touched: Vec::new(), metrics, clock }
     }
 
     /// Runs until the hub is gone.
@@ -122,8 +124,8 @@ impl Shard {
             }
         }
         self.metrics.deliveries.inc_by(deliveries);
-        if let Some(told) = &announcement.told {
-            told.queued(deliveries);
+        if let Some(told) = announcement.told.as_ref().filter(|_| deliveries > 0) {
+            told.queued(deliveries, self.clock.now());
         }
     }
 

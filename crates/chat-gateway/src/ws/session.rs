@@ -15,7 +15,7 @@ use chat_websocket::{Decoder, Incoming, Opcode, ProtocolError, Role, close_code,
 
 use super::{replay, v1, v2};
 use crate::hub::{Connection, Protocol, Slot, Woken};
-use crate::metrics::Resumed;
+use crate::metrics;
 use crate::{App, wire};
 
 /// One thread's buffer for reading, shared by all its sessions: it is never held over an await.
@@ -111,7 +111,7 @@ async fn open_v2(app: &App, connection: &Arc<Connection>, cursor: Option<String>
     // Not before it is attached: whatever comes after this place reaches it live.
     let end = app.chat.log_end().await?;
     let Some(cursor) = cursor else {
-        app.hub.metrics().resumed(Resumed::Fresh);
+        app.hub.metrics().begun(metrics::Beginning::Fresh);
         send(connection, v2::hello(connection, end, false));
         return Ok(
             replay::live(connection, end) || replay::changes(app, connection, end.epoch, end.position).await
@@ -119,14 +119,14 @@ async fn open_v2(app: &App, connection: &Arc<Connection>, cursor: Option<String>
     };
     match Chat::resume(Cursor::parse(&cursor), end) {
         Resume::From(position) => {
-            app.hub.metrics().resumed(Resumed::Resumed);
+            app.hub.metrics().begun(metrics::Beginning::Missed);
             let from = Cursor { epoch: end.epoch, position };
             send(connection, v2::hello(connection, from, true));
             let missed_nothing = position == end.position && replay::live(connection, end);
             Ok(missed_nothing || replay::changes(app, connection, end.epoch, position).await)
         }
         Resume::Resync => {
-            app.hub.metrics().resumed(Resumed::Resync);
+            app.hub.metrics().begun(metrics::Beginning::Resync);
             send(connection, v2::hello(connection, end, false));
             send(connection, v2::resync(end));
             Ok(replay::live(connection, end)

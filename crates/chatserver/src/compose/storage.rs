@@ -190,7 +190,6 @@ impl Storage {
             Engine::Postgres(store, relay, counts) => {
                 store.register_metrics(registry);
                 counts.register(registry);
-                chat_gateway::register_neighbours(registry, relay.neighbours());
             }
         }
     }
