@@ -33,6 +33,17 @@ else
   not_here "docker compose" "the compose files were compared with what the server expects and not with its schema"
 fi
 
+if kubectl kustomize --help >/dev/null 2>&1; then
+  kubectl kustomize deploy/kubernetes >"$work/kustomized"
+  grep -q 'image: registry.example.org/chatserver:' "$work/kustomized" || {
+    echo "kustomize does not put the image's name in" >&2
+    exit 1
+  }
+  echo "  kubernetes: kubectl kustomize reads it"
+else
+  not_here kubectl "the kustomization was compared with its files and not built"
+fi
+
 if command -v systemd-analyze >/dev/null; then
   # The binary is not where the unit will find it.
   mkdir "$work/unit"
