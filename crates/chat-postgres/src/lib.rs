@@ -27,6 +27,8 @@ mod saved;
 mod schema;
 mod standing;
 mod sync;
+mod tickets;
+mod trace;
 mod writer;
 
 use async_trait::async_trait;

@@ -91,7 +91,10 @@ pub(crate) async fn compose(plan: Plan) -> Result<Server> {
     let watched =
         metrics_listener.map(|listener| (listener, metrics::registry(&hub, &storage, tls.as_ref())));
     let metrics_address = watched.as_ref().and_then(|(listener, _)| listener.local_addr().ok());
-    let app = App::start(chat, hub, tokens, plan.gateway).await.context("the store cannot be read")?;
+    let options = GatewayOptions { node: storage.node, ..plan.gateway };
+    let app = App::start(chat, hub, tokens, options, storage.cluster())
+        .await
+        .context("the store cannot be read")?;
     let backup = storage.backup.clone();
     Ok(Server { listener, app, storage, tls, watched, address, metrics_address, backup, demo_users })
 }
