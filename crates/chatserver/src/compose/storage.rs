@@ -128,7 +128,9 @@ async fn open_shared(
     let is_new = prepared.is_new;
     let node = draw_node_id()?;
     let (relay, relay_metrics) = relay(shared, node, prepared.journal()?, hub).await?;
-    let store = Arc::new(prepared.open(relay.sink())?);
+    let sink = relay.sink();
+    // What the preparation leaves behind may not end on a thread that serves others.
+    let store = Arc::new(tokio::task::spawn_blocking(move || prepared.open(sink)).await??);
     Ok(Storage {
         store: store.clone(),
         sink: relay.sink(),
