@@ -128,7 +128,10 @@ pub(super) async fn launch_with(
         .arg("--log-file")
         .arg(folder.join("app.log"));
     // Settings of the person's own server, for instance in a `.env` file, would have this one join that one's cluster.
-    command.env("DATABASE_URL", "").env("NATS_URL", "").envs(settings.iter().map(|(name, value)| (name, value)));
+    command
+        .env("DATABASE_URL", "")
+        .env("NATS_URL", "")
+        .envs(settings.iter().map(|(name, value)| (name, value)));
     command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = Process(command.spawn().context("the server cannot be started")?);
     let stdout = child.0.stdout.take().context("the server has no output")?;

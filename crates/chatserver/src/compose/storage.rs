@@ -189,7 +189,7 @@ impl Storage {
     pub(crate) fn register_metrics(&self, registry: &mut Registry) {
         match &self.engine {
             Engine::Sqlite(store) => store.register_metrics(registry),
-            Engine::Postgres(store, relay, counts) => {
+            Engine::Postgres(store, _, counts) => {
                 store.register_metrics(registry);
                 counts.register(registry);
             }

@@ -37,8 +37,10 @@ impl Node {
             }),
             None => None,
         };
-        let settings =
-            links.as_ref().map(|links| settings(links.postgres.port(), links.nats.port())).unwrap_or_default();
+        let settings = links
+            .as_ref()
+            .map(|links| settings(links.postgres.port(), links.nats.port()))
+            .unwrap_or_default();
         std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
         let (process, url) = launch_with(&folder, CONNECTIONS_PER_USER, &settings).await?;
         Ok(Self { folder, settings, process, url, links })

@@ -95,7 +95,8 @@ impl Stage {
         self.lead_to_all()?;
         let ready = say(self.urls(), true, PATIENCE).await.context("a node does not become ready again")?;
         if fault.takes_the_database() && ready > RESUMED_WITHIN {
-            findings.note(Violation::Late, || format!("a node was ready {ready:?} after its database was back"));
+            findings
+                .note(Violation::Late, || format!("a node was ready {ready:?} after its database was back"));
         }
         for witness in witnesses {
             if !witness.is_there().await {

@@ -70,7 +70,10 @@ impl Cast {
         while in_a_row < 10 {
             let (_, there) = self.deliver().await;
             in_a_row = if there < usual { in_a_row + 1 } else { 0 };
-            assert!(began.elapsed() < Duration::from_secs(5), "news is still late: {there:?}, usually {usual:?}");
+            assert!(
+                began.elapsed() < Duration::from_secs(5),
+                "news is still late: {there:?}, usually {usual:?}"
+            );
         }
         began.elapsed()
     }

@@ -50,9 +50,8 @@ impl Nodes {
         let seconds = time.as_secs_f64();
         let table = table.to_owned();
         let (held, is_held) = std::sync::mpsc::channel();
-        let statements = format!(
-            "BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep({seconds}); COMMIT"
-        );
+        let statements =
+            format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep({seconds}); COMMIT");
         let locks = format!(
             "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND relation = '{table}'::regclass"
         );

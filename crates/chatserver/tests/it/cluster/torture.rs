@@ -1,7 +1,6 @@
 //! `chatserver torture --cluster`: nodes that keep their promises pass whatever befalls them, and ones that break one of
 //! them do not.
 
-
 use crate::torture::torture;
 
 #[test]
@@ -54,7 +53,8 @@ fn nodes_that_do_not_read_what_they_were_not_told_are_found_out() {
 #[test]
 fn faults_are_for_clusters() {
     for args in [&["--faults", "kill-nats"][..], &["--long"], &["--cluster", "3", "--faults", "earthquake"]] {
-        let refused = std::process::Command::new(env!("CARGO_BIN_EXE_chatserver")).arg("torture").args(args).output();
+        let refused =
+            std::process::Command::new(env!("CARGO_BIN_EXE_chatserver")).arg("torture").args(args).output();
         assert_eq!(refused.unwrap().status.code(), Some(2), "{args:?}");
     }
 }
