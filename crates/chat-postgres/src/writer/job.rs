@@ -1,34 +1,58 @@
-//! What waits for the writer: a message, or any other write with its type forgotten. Either may be run again after a
-//! rollback.
+//! What waits for the writer: a message, a member's pointers, or any other write with its type forgotten. Each may be run
+//! again after a rollback.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use chat_core::event::Outcome;
 use chat_core::messages::Posted;
 use chat_core::posting::NewMessage;
+use chat_core::receipts::Moved;
 use chat_core::{Error, Result as Answer};
 use tokio::sync::oneshot;
 
 use super::{Aborted, Tx};
 use crate::fault::{Fault, Result};
 use crate::posting;
+use crate::receipts::moves::{self, Move};
 
 /// A queued write.
 pub(super) enum Job {
-    Post(Post),
+    Post(Box<Pending<NewMessage, Posted>>),
+    Move(Box<Pending<Move, Moved>>),
     Other(Box<dyn Task>),
 }
 
+/// Writes that are stored together where they stand together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sort {
+    OrdinaryPost,
+    Move,
+}
+
 impl Job {
-    /// Whether it is a message that can be stored together with others.
-    pub(super) fn is_ordinary_post(&self) -> bool {
-        matches!(self, Self::Post(post) if post.is_ordinary())
+    /// With what it can be stored together, if with anything.
+    pub(super) fn sort(&self) -> Option<Sort> {
+        match self {
+            Self::Post(post) => is_ordinary(&post.command).then_some(Sort::OrdinaryPost),
+            Self::Move(_) => Some(Sort::Move),
+            Self::Other(_) => None,
+        }
     }
 
-    pub(super) fn as_post(&mut self) -> Option<&mut Post> {
+    pub(super) fn as_post(&mut self) -> Option<&mut Pending<NewMessage, Posted>> {
+        if let Self::Post(post) = self { Some(post) } else { None }
+    }
+
+    pub(super) fn as_move(&mut self) -> Option<&mut Pending<Move, Moved>> {
+        if let Self::Move(one) = self { Some(one) } else { None }
+    }
+
+    /// Runs it alone.
+    pub(super) fn run(&mut self, tx: &Tx<'_>) -> std::result::Result<(), Aborted> {
         match self {
-            Self::Post(post) => Some(post),
-            Self::Other(_) => None,
+            Self::Post(post) => run(tx, &mut post.result, |tx| posting::post(tx, &post.command)),
+            Self::Move(one) => run(tx, &mut one.result, |tx| moves::move_pointers(tx, one.command)),
+            Self::Other(task) => task.run(tx),
         }
     }
 
@@ -36,9 +60,16 @@ impl Job {
     pub(super) fn answer(self, commit: std::result::Result<(), &str>) {
         match self {
             Self::Post(post) => answer(post.reply, post.result, commit),
+            Self::Move(one) => answer(one.reply, one.result, commit),
             Self::Other(task) => task.answer(commit),
         }
     }
+}
+
+/// Whether nothing else has to be looked up for a message than where it goes.
+fn is_ordinary(new: &NewMessage) -> bool {
+    let body = &new.body;
+    body.reply_to.is_none() && body.thread.is_none() && body.mentions.users.is_empty() && !body.mentions.all
 }
 
 fn answer<T>(
@@ -56,33 +87,22 @@ fn answer<T>(
     let _ = reply.send(answer);
 }
 
-/// A message that waits.
-pub(super) struct Post {
-    pub(super) new: NewMessage,
-    pub(super) result: Option<Result<Posted>>,
-    pub(super) reply: oneshot::Sender<Answer<Posted>>,
+/// A write of which many may be stored together.
+pub(super) struct Pending<C, T> {
+    pub(super) command: C,
+    result: Option<Result<T>>,
+    reply: oneshot::Sender<Answer<T>>,
 }
 
-impl Post {
-    /// Whether nothing else has to be looked up than where it goes.
-    pub(super) fn is_ordinary(&self) -> bool {
-        let body = &self.new.body;
-        body.reply_to.is_none()
-            && body.thread.is_none()
-            && body.mentions.users.is_empty()
-            && !body.mentions.all
-    }
-
-    /// Stores it alone.
-    pub(super) fn run(&mut self, tx: &Tx<'_>) -> std::result::Result<(), Aborted> {
-        let new = &self.new;
-        run(tx, &mut self.result, |tx| posting::post(tx, new))
+impl<C, T: Outcome> Pending<C, T> {
+    pub(super) fn new(command: C, reply: oneshot::Sender<Answer<T>>) -> Box<Self> {
+        Box::new(Self { command, result: None, reply })
     }
 
     /// Keeps what came of it and announces that.
-    pub(super) fn done(&mut self, tx: &Tx<'_>, result: Result<Posted>) {
-        if let Ok(posted) = &result {
-            tx.announce(posted.changes());
+    pub(super) fn done(&mut self, tx: &Tx<'_>, result: Result<T>) {
+        if let Ok(outcome) = &result {
+            tx.announce(outcome.changes());
         }
         self.result = Some(result);
     }
