@@ -100,7 +100,8 @@ impl Stage {
         }
         for witness in witnesses {
             if let Err(error) = witness.is_there().await {
-                findings.note(Violation::Dropped, || format!("a stream ended by {}: {error:#}", fault.name()));
+                findings
+                    .note(Violation::Dropped, || format!("a stream ended by {}: {error:#}", fault.name()));
             }
         }
         let since = if *fault == Fault::KillNode { began } else { healed };
