@@ -202,6 +202,25 @@ CREATE TABLE saved_messages (
 );
 CREATE INDEX saved_messages_in_order ON saved_messages (user_id, position);
 
+-- Which words are in which message, for searching: derived from `messages`, and behind it by a moment. A row is for a
+-- message that is not deleted. What is not in the words but in the vector (`@...`) tells of the sender and of media.
+CREATE TABLE message_words (
+    message_id      bigint PRIMARY KEY,
+    conversation_id bigint NOT NULL,
+    words           tsvector NOT NULL
+);
+CREATE INDEX message_words_in_order ON message_words (conversation_id, message_id);
+-- What was added last is gone through from end to end by every search; so it is kept short.
+CREATE INDEX message_words_by_word ON message_words USING gin (words) WITH (gin_pending_list_limit = 512);
+
+-- How far that has come: the last message that is in it, and the last change of one before it.
+CREATE TABLE search_index (
+    only_row bigint PRIMARY KEY CHECK (only_row = 1),
+    message  bigint NOT NULL,
+    position bigint NOT NULL
+) WITH (fillfactor = 10);
+INSERT INTO search_index VALUES (1, 0, 0);
+
 CREATE TABLE thread_pointers (
     user_id   bigint NOT NULL,
     thread_id bigint NOT NULL,

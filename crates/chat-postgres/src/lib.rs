@@ -25,8 +25,11 @@ mod reader;
 mod receipts;
 mod saved;
 mod schema;
+mod search;
 mod standing;
 mod sync;
+mod tickets;
+mod trace;
 mod writer;
 
 use async_trait::async_trait;
@@ -44,7 +47,8 @@ use writer::Writer;
 pub struct Postgres {
     writer: Writer,
     readers: Readers,
-    search: bool,
+    /// Where searching is switched on.
+    search: Option<search::Index>,
     metrics: Metrics,
 }
 
@@ -57,6 +61,9 @@ impl Postgres {
     /// Writes out what is queued and closes the connections. Blocks until done; later calls on the store answer
     /// `Unavailable`.
     pub fn close(&self) {
+        if let Some(index) = &self.search {
+            index.close();
+        }
         self.readers.close();
         self.writer.close();
     }
@@ -75,16 +82,5 @@ impl Store for Postgres {
 
     fn engine_name(&self) -> &'static str {
         "postgres"
-    }
-}
-
-#[async_trait]
-impl chat_core::search::SearchStore for Postgres {
-    async fn search(
-        &self,
-        _: chat_core::ids::UserId,
-        _: chat_core::search::Search,
-    ) -> Result<Vec<chat_core::messages::Message>> {
-        Err(chat_core::Error::Overloaded)
     }
 }

@@ -12,7 +12,7 @@ use crate::fault::{Fault, Result};
 use crate::journal::PostgresJournal;
 use crate::reader::Readers;
 use crate::writer::Writer;
-use crate::{Postgres, schema};
+use crate::{Postgres, schema, search};
 
 /// The oldest server that has what the statements here need.
 const OLDEST_SERVER: i64 = 140_000;
@@ -24,7 +24,7 @@ pub struct Options {
     pub url: String,
     /// Connections for reading; one more writes.
     pub readers: usize,
-    /// Whether messages can be searched, which makes storing them dearer. All nodes should agree.
+    /// Whether messages can be searched, which costs the database an index. All nodes should agree.
     pub search: bool,
 }
 
@@ -115,11 +115,17 @@ impl Prepared {
     /// # Errors
     /// If a thread cannot be started.
     pub fn open(self, sink: Arc<dyn EventSink>) -> std::result::Result<Postgres, OpenError> {
-        let metrics = Metrics::default();
+        let (sink, ear) = if self.options.search {
+            let (sink, ear) = search::listen(sink);
+            (sink, Some(ear))
+        } else {
+            (sink, None)
+        };
+        let metrics = Metrics { search: ear.as_ref().map(|ear| ear.lag.clone()), ..Metrics::default() };
         Ok(Postgres {
             writer: Writer::start(self.address.clone(), sink, metrics.writer.clone())?,
             readers: Readers::start(&self.address, self.options.readers, metrics.readers.clone())?,
-            search: self.options.search,
+            search: ear.map(|ear| search::Index::start(&self.address, ear)).transpose()?,
             metrics,
         })
     }

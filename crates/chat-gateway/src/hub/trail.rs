@@ -4,7 +4,6 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use chat_core::event::{Change, Event};
 use chat_core::ids::{ConversationId, MessageId, Position, Seq, UserId};
@@ -64,11 +63,9 @@ pub(crate) struct Remembered {
 
 impl Told {
     /// The message was queued for so many clients more.
-    pub(crate) fn queued(&self, connections: u64) {
-        if connections > 0 {
-            self.connections.fetch_add(connections, Ordering::Relaxed);
-            self.queued_at.fetch_max(now().0, Ordering::Relaxed);
-        }
+    pub(crate) fn queued(&self, connections: u64, at: Timestamp) {
+        self.connections.fetch_add(connections, Ordering::Relaxed);
+        self.queued_at.fetch_max(at.0, Ordering::Relaxed);
     }
 
     /// For how many clients it was queued, and when for the last of them.
@@ -79,9 +76,8 @@ impl Told {
 }
 
 impl Trail {
-    /// Takes in what was committed; gives what is to be kept up to date of each new message, in the order of the events.
-    pub(crate) fn note(&self, events: &[Arc<Event>]) -> Vec<Option<Arc<Told>>> {
-        let at = now();
+    /// Takes in what was committed, of which this server is told at this time; gives what is to be kept up to date of each new message, in the order of the events.
+    pub(crate) fn note(&self, events: &[Arc<Event>], at: Timestamp) -> Vec<Option<Arc<Told>>> {
         let told: Vec<_> = events.iter().map(|event| told(event, at)).collect();
         keep(&mut lock(&self.messages), told.iter().flatten().cloned(), MESSAGES);
         for event in events {
@@ -166,11 +162,6 @@ fn keep<T>(queue: &mut VecDeque<T>, more: impl Iterator<Item = T>, most: usize) 
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]

@@ -82,7 +82,8 @@ impl<'a> Dialogue<'a> {
         }
         let (op, id) = (head.op.into_owned(), head.id);
         let session = self.connection.id();
-        let span = tracing::debug_span!("op", op, id = ?id, session = format_args!("{session:x}"));
+        let span =
+            tracing::debug_span!("op", op, id = spelt(id.as_ref()), session = format_args!("{session:x}"));
         let asked = ops::Asked { op, id, text };
         let answer = ops::answer(self.app, self.connection.clone(), asked);
         let mut answer: Answer<'a> = Box::pin(answer.instrument(span));
@@ -143,6 +144,14 @@ pub(super) fn hello(connection: &Connection, at: Cursor, resumed: bool) -> Bytes
 /// Says that the client's cursor can't be served.
 pub(super) fn resync(at: Cursor) -> Bytes {
     wire::v2::frame(&ServerFrame::Resync(At { cursor: at.to_string() }))
+}
+
+/// A frame's name as the log has it.
+fn spelt(id: Option<&Id>) -> Option<String> {
+    id.map(|id| match id {
+        Id::Number(number) => number.to_string(),
+        Id::Text(text) => text.clone(),
+    })
 }
 
 /// A refusal as a frame.
