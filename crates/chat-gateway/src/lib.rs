@@ -27,11 +27,12 @@ pub use axum::Router;
 use chat_core::cluster::NodeId;
 
 pub use accept::{ServeOptions, serve};
-pub use app::App;
+pub use app::{App, Cluster};
 pub use asyncapi::asyncapi;
 pub use http::{openapi, router};
 pub use hub::{Hub, OutboxLimits};
 pub use metrics::metrics_router;
+pub use tickets::MemoryTickets;
 pub use tls::{Tls, TlsError, TlsFiles};
 pub use tokens::{TokenOptions, Tokens};
 pub use ws::echo::serve_echo;
@@ -39,9 +40,9 @@ pub use ws::echo::serve_echo;
 /// Bounds of the gateway; each is documented where the binary makes it a setting.
 #[derive(Debug, Clone, Copy)]
 pub struct GatewayOptions {
-    /// WebSocket connections that one user may have.
+    /// WebSocket connections that one user may have; in a cluster, at each node.
     pub connections_per_user: usize,
-    /// WebSocket connections that the server may have.
+    /// WebSocket connections that the server may have; in a cluster, each node.
     pub connections: usize,
     /// Largest message from a client over WebSocket, in bytes.
     pub frame_bytes: usize,

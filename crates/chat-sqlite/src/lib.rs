@@ -10,7 +10,6 @@ mod accounts;
 mod checkpoint;
 mod conversations;
 mod edits;
-mod extra;
 mod fault;
 mod groups;
 mod in_place;
@@ -18,7 +17,6 @@ mod legacy;
 mod live_text;
 mod load;
 mod messages;
-mod metrics;
 mod open;
 mod posting;
 mod reactions;
@@ -47,7 +45,7 @@ pub struct Sqlite {
     writer: Writer,
     readers: Readers,
     search: Option<search::Index>,
-    metrics: metrics::Metrics,
+    metrics: chat_metrics::Metrics,
     /// Held as long as the file is served, so that a second server refuses it.
     _lock: std::fs::File,
 }

@@ -12,10 +12,10 @@ use chat_core::ports::EventSink;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
-use crate::metrics::Metrics;
 use crate::reader::Readers;
 use crate::writer::Writer;
 use crate::{Sqlite, legacy, schema, search};
+use chat_metrics::Metrics;
 
 const MAGIC: &[u8] = b"SQLite format 3\0";
 /// Length of the header of an SQLite file.

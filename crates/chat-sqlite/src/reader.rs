@@ -13,8 +13,8 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
 
 use crate::fault::{CLOSED, Result};
-use crate::metrics::ReaderMetrics;
 use crate::open::OpenError;
+use chat_metrics::ReaderMetrics;
 
 /// Reads that may wait before further ones are refused.
 const QUEUE: usize = 4096;

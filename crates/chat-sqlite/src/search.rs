@@ -23,10 +23,10 @@ use chat_core::search::{Search, SearchStore};
 use chat_core::{Error, Result};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::metrics::{ReaderMetrics, SearchLag};
 use crate::open::OpenError;
 use crate::reader::Readers;
 use crate::{Sqlite, load};
+use chat_metrics::{ReaderMetrics, SearchLag};
 
 /// Threads that search. They are not those of the other reads, which must not wait for somebody's odd query.
 const READERS: usize = 2;

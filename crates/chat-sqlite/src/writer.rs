@@ -19,8 +19,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::checkpoint::Checkpointer;
 use crate::fault::{CLOSED, Fault, Result};
-use crate::metrics::WriterMetrics;
 use crate::open::OpenError;
+use chat_metrics::WriterMetrics;
 
 /// Writes that may wait before further ones are refused.
 const QUEUE: usize = 8192;

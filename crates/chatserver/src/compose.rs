@@ -9,13 +9,15 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use chat_core::{Adapters, Chat, Limits};
 use chat_gateway::{App, GatewayOptions, Hub, ServeOptions, Tls, TlsFiles, TokenOptions, Tokens};
-use chat_sqlite::{Opened, Options, Sqlite};
 use prometheus_client::registry::Registry;
+use storage::{Database, Storage};
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::adapters::passwords::Argon2Passwords;
 use crate::adapters::system_clock::SystemClock;
 use crate::{certificate, demo, metrics, secret};
+
+pub(crate) mod storage;
 
 /// All that the composition needs to know.
 pub(crate) struct Plan {
@@ -25,7 +27,7 @@ pub(crate) struct Plan {
     pub(crate) metrics_address: Option<String>,
     /// The files with the certificate and its key, where connections are to be encrypted.
     pub(crate) tls: Option<TlsFiles>,
-    pub(crate) database: PathBuf,
+    pub(crate) database: Database,
     pub(crate) jwt_secret: Option<String>,
     pub(crate) token_lifetime: Duration,
     pub(crate) demo: bool,
@@ -37,7 +39,7 @@ pub(crate) struct Plan {
 pub(crate) struct Server {
     listener: TcpListener,
     app: App,
-    store: Arc<Sqlite>,
+    storage: Storage,
     tls: Option<Tls>,
     watched: Option<(TcpListener, Registry)>,
     /// Where it listens.
@@ -70,28 +72,31 @@ pub(crate) async fn compose(plan: Plan) -> Result<Server> {
     let address = listener.local_addr().context("the listening address is unknown")?;
     let metrics_listener = bind_metrics(plan.metrics_address.as_deref()).await?;
     let hub = Hub::spawn(cores, clock.clone());
-    let options = Options { path: plan.database.clone(), readers: cores.clamp(2, 8), search: plan.search };
-    let Opened { store, is_new, backup } = Sqlite::open(&options, hub.sink())?;
-    let secret = match given_secret {
-        Some(secret) => secret,
-        None => secret::kept(&plan.database)?,
-    };
-    let tokens = Tokens::new(&TokenOptions { secret, lifetime: plan.token_lifetime });
-    let store = Arc::new(store);
+    let storage = storage::open(&plan.database, plan.search, &hub, given_secret).await?;
+    let tokens = Tokens::new(&TokenOptions { secret: storage.secret.clone(), lifetime: plan.token_lifetime });
     let adapters = Adapters {
-        store: store.clone(),
-        sink: hub.sink(),
+        store: storage.store.clone(),
+        sink: storage.sink.clone(),
+        tickets: storage.tickets.clone(),
         passwords: Arc::new(Argon2Passwords::new(cores / 2)),
         clock,
     };
     let chat = Chat::new(adapters, Limits::default());
-    let circumstances =
-        demo::Circumstances { wanted: plan.demo, is_loopback: address.ip().is_loopback(), is_new };
+    let circumstances = demo::Circumstances {
+        wanted: plan.demo,
+        is_loopback: address.ip().is_loopback(),
+        is_new: storage.is_new,
+    };
     let demo_users = demo::prepare(&chat, circumstances).await?;
-    let watched = metrics_listener.map(|listener| (listener, metrics::registry(&hub, &store, tls.as_ref())));
+    let watched =
+        metrics_listener.map(|listener| (listener, metrics::registry(&hub, &storage, tls.as_ref())));
     let metrics_address = watched.as_ref().and_then(|(listener, _)| listener.local_addr().ok());
-    let app = App::start(chat, hub, tokens, plan.gateway).await.context("the store cannot be read")?;
-    Ok(Server { listener, app, store, tls, watched, address, metrics_address, backup, demo_users })
+    let options = GatewayOptions { node: storage.node, ..plan.gateway };
+    let app = App::start(chat, hub, tokens, options, storage.cluster())
+        .await
+        .context("the store cannot be read")?;
+    let backup = storage.backup.clone();
+    Ok(Server { listener, app, storage, tls, watched, address, metrics_address, backup, demo_users })
 }
 
 async fn bind(host: &str, port: u16) -> Result<TcpListener> {
@@ -139,7 +144,7 @@ impl Server {
 
     /// Serves until `shutdown` resolves, then lets go in order: streams, requests, confirmations, the database.
     pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, app, store, tls, watched, .. } = self;
+        let Self { listener, app, storage, tls, watched, .. } = self;
         if let Some(tls) = &tls {
             tokio::spawn(certificate::keep(tls.clone()));
         }
@@ -157,9 +162,8 @@ impl Server {
         chat_gateway::serve(listener, router, options, shutdown).await;
         let _ = tokio::time::timeout(FAREWELL, app.all_closed()).await;
         app.flush().await;
-        let closed = tokio::task::spawn_blocking(move || store.close()).await;
-        if closed.is_err() {
-            tracing::error!("the database was not closed in order; it will be recovered at the next start");
+        if let Err(error) = storage.close().await {
+            tracing::error!(error = %error, "the database will be recovered at the next start");
         }
         tracing::info!("stopped");
     }

