@@ -29,7 +29,7 @@ use crate::{journal, posting};
 mod job;
 mod tx;
 
-use job::{Job, Pending, Sort, Write};
+use job::{Job, Pending, Reply, Sort, Turn, Write};
 pub(crate) use tx::Tx;
 
 /// Writes that may wait before further ones are refused.
@@ -39,6 +39,8 @@ const BATCH: usize = 512;
 /// How long a batch waits for the log's row, and how long those wait that queued up behind one that waited in vain.
 const LOCK_WAIT_MS: u32 = 2000;
 const LOCK_WAIT_AGAIN_MS: u32 = 100;
+/// How long a write waits until it is begun; the writer may be held up by a database that does not answer.
+const WAIT: Duration = Duration::from_secs(2);
 
 const TRIM_EVERY: Duration = Duration::from_secs(5);
 
@@ -85,23 +87,33 @@ impl Writer {
         T: Outcome + Send + 'static,
         F: FnMut(&Tx<'_>) -> Result<T> + Send + 'static,
     {
-        let (reply, result) = oneshot::channel();
-        self.send(Job::Other(Box::new(Write::new(work, reply))))?;
-        result.await.map_err(|_| Error::internal("a write was dropped"))?
+        self.queue(|reply| Job::Other(Box::new(Write::new(work, reply)))).await
     }
 
     /// Queues a message, which is stored together with others that wait.
     pub(crate) async fn post(&self, new: NewMessage) -> chat_core::Result<Posted> {
-        let (reply, result) = oneshot::channel();
-        self.send(Job::Post(Pending::new(new, reply)))?;
-        result.await.map_err(|_| Error::internal("a write was dropped"))?
+        self.queue(|reply| Job::Post(Pending::new(new, reply))).await
     }
 
     /// Queues a move of a member's pointers, which is stored together with others that wait.
     pub(crate) async fn move_pointers(&self, one: Move) -> chat_core::Result<Moved> {
-        let (reply, result) = oneshot::channel();
-        self.send(Job::Move(Pending::new(one, reply)))?;
-        result.await.map_err(|_| Error::internal("a write was dropped"))?
+        self.queue(|reply| Job::Move(Pending::new(one, reply))).await
+    }
+
+    /// Queues a write and waits for what becomes of it, but not long for its beginning.
+    async fn queue<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> chat_core::Result<T> {
+        let (sender, mut outcome) = oneshot::channel();
+        let turn = Turn::default();
+        self.send(job(Reply { turn: turn.clone(), sender }))?;
+        let dropped = |_| Error::internal("a write was dropped");
+        match tokio::time::timeout(WAIT, &mut outcome).await {
+            Ok(told) => told.map_err(dropped)?,
+            Err(_) if turn.give_up() => {
+                self.metrics.refused.inc();
+                Err(Error::Unavailable("the database keeps the writer waiting".into()))
+            }
+            Err(_) => outcome.await.map_err(dropped)?,
+        }
     }
 
     fn send(&self, job: Job) -> chat_core::Result<()> {
@@ -179,7 +191,7 @@ impl Log {
         }
     }
 
-    fn transact(&mut self, jobs: &mut [Job]) -> std::result::Result<Vec<Arc<Event>>, Aborted> {
+    fn transact(&mut self, jobs: &mut Vec<Job>) -> std::result::Result<Vec<Arc<Event>>, Aborted> {
         let db = match self.db.take().filter(|db| !db.is_broken()) {
             Some(db) => db,
             None => Db::connect(&self.address)?,
@@ -203,8 +215,10 @@ impl Log {
         }
     }
 
-    fn transact_on(&self, db: &Db, jobs: &mut [Job]) -> std::result::Result<Vec<Arc<Event>>, Aborted> {
+    fn transact_on(&self, db: &Db, jobs: &mut Vec<Job>) -> std::result::Result<Vec<Arc<Event>>, Aborted> {
         let tx = Tx::begin(db, if self.waits_shortly { LOCK_WAIT_AGAIN_MS } else { LOCK_WAIT_MS })?;
+        // Not before the database has answered: what comes now does not take long any more.
+        jobs.retain(Job::begin);
         run_all(&tx, jobs)?;
         failpoints::pass("before_commit");
         Ok(tx.commit()?)

@@ -2,6 +2,8 @@
 //! again after a rollback.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use chat_core::event::Outcome;
 use chat_core::messages::Posted;
@@ -14,6 +16,32 @@ use super::{Aborted, Tx};
 use crate::fault::{Fault, Result};
 use crate::posting;
 use crate::receipts::moves::{self, Move};
+
+/// Whether a write that waits has begun, or its caller has given it up before it did. Cheap to clone.
+#[derive(Clone, Default)]
+pub(super) struct Turn(Arc<AtomicU8>);
+
+const WAITING: u8 = 0;
+const BEGUN: u8 = 1;
+const GIVEN_UP: u8 = 2;
+
+impl Turn {
+    /// The writer begins, perhaps not for the first time; `false`: nobody wants it any more.
+    fn begin(&self) -> bool {
+        self.0.compare_exchange(WAITING, BEGUN, Ordering::AcqRel, Ordering::Acquire) != Err(GIVEN_UP)
+    }
+
+    /// The caller gives it up; `false`: it has begun, and what becomes of it has to be waited for.
+    pub(super) fn give_up(&self) -> bool {
+        self.0.compare_exchange(WAITING, GIVEN_UP, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+}
+
+/// To whom a write's outcome is told.
+pub(super) struct Reply<T> {
+    pub(super) turn: Turn,
+    pub(super) sender: oneshot::Sender<Answer<T>>,
+}
 
 /// A queued write.
 pub(super) enum Job {
@@ -56,6 +84,15 @@ impl Job {
         }
     }
 
+    /// Whether it is still wanted; from then on it can't be given up.
+    pub(super) fn begin(&self) -> bool {
+        match self {
+            Self::Post(post) => post.reply.turn.begin(),
+            Self::Move(one) => one.reply.turn.begin(),
+            Self::Other(task) => task.turn().begin(),
+        }
+    }
+
     /// Tells the caller what came of it, or why there was no commit.
     pub(super) fn answer(self, commit: std::result::Result<(), &str>) {
         match self {
@@ -72,11 +109,7 @@ fn is_ordinary(new: &NewMessage) -> bool {
     body.reply_to.is_none() && body.thread.is_none() && body.mentions.users.is_empty() && !body.mentions.all
 }
 
-fn answer<T>(
-    reply: oneshot::Sender<Answer<T>>,
-    result: Option<Result<T>>,
-    commit: std::result::Result<(), &str>,
-) {
+fn answer<T>(reply: Reply<T>, result: Option<Result<T>>, commit: std::result::Result<(), &str>) {
     let answer = match (result, commit) {
         // Not even a refusal stands: its reason may have been a neighbour's change that came to nothing.
         (_, Err(reason)) => Err(Error::Unavailable(reason.into())),
@@ -84,18 +117,18 @@ fn answer<T>(
         (None, Ok(())) => Err(Error::internal("a write was answered before it ran")),
     };
     // Nobody listens any more if the caller has gone; the write stands all the same.
-    let _ = reply.send(answer);
+    let _ = reply.sender.send(answer);
 }
 
 /// A write of which many may be stored together.
 pub(super) struct Pending<C, T> {
     pub(super) command: C,
     result: Option<Result<T>>,
-    reply: oneshot::Sender<Answer<T>>,
+    reply: Reply<T>,
 }
 
 impl<C, T: Outcome> Pending<C, T> {
-    pub(super) fn new(command: C, reply: oneshot::Sender<Answer<T>>) -> Box<Self> {
+    pub(super) fn new(command: C, reply: Reply<T>) -> Box<Self> {
         Box::new(Self { command, result: None, reply })
     }
 
@@ -110,6 +143,7 @@ impl<C, T: Outcome> Pending<C, T> {
 
 /// Any other write.
 pub(super) trait Task: Send {
+    fn turn(&self) -> &Turn;
     fn run(&mut self, tx: &Tx<'_>) -> std::result::Result<(), Aborted>;
     fn answer(self: Box<Self>, commit: std::result::Result<(), &str>);
 }
@@ -118,11 +152,11 @@ pub(super) trait Task: Send {
 pub(super) struct Write<T, F> {
     work: F,
     result: Option<Result<T>>,
-    reply: oneshot::Sender<Answer<T>>,
+    reply: Reply<T>,
 }
 
 impl<T, F> Write<T, F> {
-    pub(super) fn new(work: F, reply: oneshot::Sender<Answer<T>>) -> Self {
+    pub(super) fn new(work: F, reply: Reply<T>) -> Self {
         Self { work, result: None, reply }
     }
 }
@@ -132,6 +166,10 @@ where
     T: Outcome + Send,
     F: FnMut(&Tx<'_>) -> Result<T> + Send,
 {
+    fn turn(&self) -> &Turn {
+        &self.reply.turn
+    }
+
     fn run(&mut self, tx: &Tx<'_>) -> std::result::Result<(), Aborted> {
         run(tx, &mut self.result, &mut self.work)
     }
@@ -161,4 +199,16 @@ fn run<T: Outcome>(
     };
     *kept = Some(result);
     ran
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Turn;
+
+    #[test]
+    fn who_comes_first_decides() {
+        let (begun, given_up) = (Turn::default(), Turn::default());
+        assert!(begun.begin() && !begun.give_up() && begun.begin());
+        assert!(given_up.give_up() && !given_up.begin());
+    }
 }
