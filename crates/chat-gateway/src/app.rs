@@ -9,7 +9,6 @@ use tokio::sync::Semaphore;
 use crate::auth::Authenticator;
 use crate::hub::{Hub, Slots};
 use crate::receipts::Receipts;
-use crate::tickets::Tickets;
 use crate::{GatewayOptions, Tokens, housekeeping};
 
 /// The gateway's state; cheap to clone.
@@ -21,7 +20,6 @@ pub struct Shared {
     pub(crate) chat: Chat,
     pub(crate) hub: Hub,
     pub(crate) auth: Authenticator,
-    pub(crate) tickets: Tickets,
     pub(crate) slots: Slots,
     pub(crate) receipts: Receipts,
     pub(crate) options: GatewayOptions,
@@ -44,12 +42,11 @@ impl App {
     ) -> chat_core::Result<Self> {
         hub.set_epoch(chat.log_end().await?.epoch);
         for ended in chat.revocations().await? {
-            hub.revocations().add(ended.user, ended.which);
+            hub.revocations().add(ended);
         }
         tokio::spawn(housekeeping::keep(chat.clone(), hub.clone()));
         Ok(Self(Arc::new(Shared {
             auth: Authenticator::new(chat.clone(), hub.clone(), tokens),
-            tickets: Tickets::default(),
             slots: Slots::new(options.connections_per_user, options.connections),
             receipts: Receipts::spawn(chat.clone()),
             hub,

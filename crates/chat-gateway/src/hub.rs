@@ -17,6 +17,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use announcement::{Announcement, Notice};
+use chat_core::access::Ended;
 use chat_core::event::{Change, Event, Signal};
 use chat_core::groups::Memberships;
 use chat_core::ids::UserId;
@@ -118,7 +119,9 @@ impl Hub {
 
     fn note(&self, change: &Change) {
         match change {
-            Change::AccessRevoked { user, which } => self.state.revocations.add(*user, *which),
+            Change::AccessRevoked { user, which } => {
+                self.state.revocations.add(Ended { user: *user, which: *which });
+            }
             Change::MemberRemoved { conversation, user } => {
                 self.state.presence.member_removed(conversation.id, *user);
             }

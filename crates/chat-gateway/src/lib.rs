@@ -24,6 +24,7 @@ pub use app::App;
 pub use asyncapi::asyncapi;
 pub use http::{openapi, router};
 pub use hub::{Hub, OutboxLimits};
+pub use tickets::MemoryTickets;
 pub use tokens::{TokenOptions, Tokens};
 pub use ws::echo::serve_echo;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use chat_core::{Adapters, Chat, Limits};
-use chat_gateway::{App, GatewayOptions, Hub, ServeOptions, TokenOptions, Tokens};
+use chat_gateway::{App, GatewayOptions, Hub, MemoryTickets, ServeOptions, TokenOptions, Tokens};
 use chat_sqlite::{Opened, Options, Sqlite};
 use tokio::net::{TcpListener, TcpSocket};
 
@@ -66,6 +66,7 @@ pub(crate) async fn compose(plan: Plan) -> Result<Server> {
     let adapters = Adapters {
         store: store.clone(),
         sink: hub.sink(),
+        tickets: Arc::new(MemoryTickets::default()),
         passwords: Arc::new(Argon2Passwords::new(cores / 2)),
         clock: Arc::new(SystemClock),
     };
