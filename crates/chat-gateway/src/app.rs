@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chat_core::Chat;
+use chat_core::cluster::Neighbours;
 use tokio::sync::Semaphore;
 
 use crate::auth::Authenticator;
@@ -22,6 +23,8 @@ pub struct Shared {
     pub(crate) auth: Authenticator,
     pub(crate) slots: Slots,
     pub(crate) receipts: Receipts,
+    /// Only in a cluster.
+    pub(crate) neighbours: Option<Arc<dyn Neighbours>>,
     pub(crate) options: GatewayOptions,
     is_draining: AtomicBool,
     /// Places for streams whose first frame has yet to say who they are.
@@ -39,6 +42,7 @@ impl App {
         hub: Hub,
         tokens: Tokens,
         options: GatewayOptions,
+        neighbours: Option<Arc<dyn Neighbours>>,
     ) -> chat_core::Result<Self> {
         hub.set_epoch(chat.log_end().await?.epoch);
         for ended in chat.revocations().await? {
@@ -49,6 +53,7 @@ impl App {
             auth: Authenticator::new(chat.clone(), hub.clone(), tokens),
             slots: Slots::new(options.connections_per_user, options.connections),
             receipts: Receipts::spawn(chat.clone()),
+            neighbours,
             hub,
             chat,
             options,

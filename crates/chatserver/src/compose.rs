@@ -74,7 +74,7 @@ pub(crate) async fn compose(plan: Plan) -> Result<Server> {
     let circumstances =
         demo::Circumstances { wanted: plan.demo, is_loopback: address.ip().is_loopback(), is_new };
     let demo_users = demo::prepare(&chat, circumstances).await?;
-    let app = App::start(chat, hub, tokens, plan.gateway).await.context("the store cannot be read")?;
+    let app = App::start(chat, hub, tokens, plan.gateway, None).await.context("the store cannot be read")?;
     Ok(Server { listener, app, store, address, backup, demo_users })
 }
 
