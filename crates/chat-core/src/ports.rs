@@ -48,7 +48,8 @@ pub trait Store:
 
 /// Who is told of what happens. Calls must not block for long: they are made on the write path.
 pub trait EventSink: Send + Sync + 'static {
-    /// Takes committed events, in commit order.
+    /// Takes committed events, in commit order. May wait for those who deliver them, so it is called from threads of
+    /// the caller's own: a store's writer, or the relay of a cluster.
     fn publish(&self, events: &[Arc<Event>]);
     /// Takes a signal; it may be dropped under load.
     fn signal(&self, signal: Signal);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chat_core::Chat;
-use chat_core::cluster::Neighbours;
+use chat_core::cluster::{Neighbours, Residents};
 use tokio::sync::Semaphore;
 
 use crate::auth::Authenticator;
@@ -31,29 +31,39 @@ pub struct Shared {
     pub(crate) unauthenticated: Arc<Semaphore>,
 }
 
+/// What joins a server to the other nodes of its cluster.
+#[derive(Clone)]
+pub struct Cluster {
+    /// Who is told of this node's users.
+    pub residents: Arc<dyn Residents>,
+    /// How this node stands with the others.
+    pub neighbours: Arc<dyn Neighbours>,
+}
+
 /// Streams at a time whose first frame has yet to say who they are.
 const UNAUTHENTICATED: usize = 1000;
 
 impl App {
     /// Puts the gateway's parts together on the current runtime, as the store says things stand. To be called before
-    /// anybody is served.
+    /// anybody is served, and in a cluster once the hub is told of whatever is committed from now on.
     pub async fn start(
         chat: Chat,
         hub: Hub,
         tokens: Tokens,
         options: GatewayOptions,
-        neighbours: Option<Arc<dyn Neighbours>>,
+        cluster: Option<Cluster>,
     ) -> chat_core::Result<Self> {
         hub.set_epoch(chat.log_end().await?.epoch);
-        for ended in chat.revocations().await? {
-            hub.revocations().add(ended);
+        if let Some(Cluster { residents, .. }) = &cluster {
+            hub.set_residents(residents.clone());
         }
+        housekeeping::read_revocations(&chat, &hub).await?;
         tokio::spawn(housekeeping::keep(chat.clone(), hub.clone()));
         Ok(Self(Arc::new(Shared {
             auth: Authenticator::new(chat.clone(), hub.clone(), tokens),
             slots: Slots::new(options.connections_per_user, options.connections),
             receipts: Receipts::spawn(chat.clone()),
-            neighbours,
+            neighbours: cluster.map(|cluster| cluster.neighbours),
             hub,
             chat,
             options,

@@ -20,7 +20,7 @@ mod wire;
 mod ws;
 
 pub use accept::{ServeOptions, serve};
-pub use app::App;
+pub use app::{App, Cluster};
 pub use asyncapi::asyncapi;
 pub use http::{openapi, router};
 pub use hub::{Hub, OutboxLimits};
@@ -31,9 +31,9 @@ pub use ws::echo::serve_echo;
 /// Bounds of the gateway; each is documented where the binary makes it a setting.
 #[derive(Debug, Clone, Copy)]
 pub struct GatewayOptions {
-    /// WebSocket connections that one user may have.
+    /// WebSocket connections that one user may have; in a cluster, at each node.
     pub connections_per_user: usize,
-    /// WebSocket connections that the server may have.
+    /// WebSocket connections that the server may have; in a cluster, each node.
     pub connections: usize,
     /// Largest message from a client over WebSocket, in bytes.
     pub frame_bytes: usize,

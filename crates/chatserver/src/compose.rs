@@ -54,7 +54,7 @@ pub(crate) async fn compose(plan: Plan) -> Result<Server> {
     let given_secret = secret::given(plan.jwt_secret.as_deref())?;
     let listener = bind(&plan.host, plan.port).await?;
     let address = listener.local_addr().context("the listening address is unknown")?;
-    let hub = Hub::spawn(cores);
+    let hub = Hub::spawn(cores, Arc::new(SystemClock));
     let options = Options { path: plan.database.clone(), readers: cores.clamp(2, 8), search: plan.search };
     let Opened { store, is_new, backup } = Sqlite::open(&options, hub.sink())?;
     let secret = match given_secret {

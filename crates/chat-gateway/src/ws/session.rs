@@ -80,7 +80,7 @@ pub(super) async fn run(app: App, connection: Arc<Connection>, slot: Slot, begin
 
 /// Attaches the connection, greets it and gives it what it missed. `false`: it is to end.
 async fn open(app: &App, connection: &Arc<Connection>, cursor: Option<String>) -> bool {
-    app.hub.presence().came(connection);
+    app.hub.presence().came(connection, app.chat.now());
     let opened = match connection.protocol() {
         Protocol::V1 => open_v1(app, connection).await,
         Protocol::V2 => open_v2(app, connection, cursor).await,
@@ -93,6 +93,8 @@ async fn open(app: &App, connection: &Arc<Connection>, cursor: Option<String>) -
 }
 
 async fn open_v1(app: &App, connection: &Arc<Connection>) -> Result<bool> {
+    // The store's newest rather than the hub's, which may be behind: what the hub has still to tell up to here is in the
+    // backlog, or not to be given.
     let live_from = app.chat.newest_message().await?;
     attach(app, connection).await?;
     // Not before it is attached: whoever has been greeted misses nothing. What shards have for it is held back so far.
@@ -128,13 +130,14 @@ async fn open_v2(app: &App, connection: &Arc<Connection>, cursor: Option<String>
     }
 }
 
-/// Attaches the connection to the hub, with the groups of its user.
+/// Attaches the connection to the hub, with the groups of its user. Afterwards the other nodes of a cluster have been
+/// asked for whatever concerns it, so whatever lies beyond an end of the log that is read from now on reaches it live.
 async fn attach(app: &App, connection: &Arc<Connection>) -> Result<()> {
     app.hub.attach(connection.clone()).await;
     // The hub waits for a reading of every attached connection, even for one that brings nothing.
     let mut reading = Memberships { conversations: Vec::new(), position: Position(0) };
     let read = app.chat.memberships(connection.user()).await.map(|groups| reading = groups);
-    app.hub.joined(connection.user(), reading).await;
+    app.hub.joined(connection.clone(), reading).await;
     // Before it was attached, the news that its token is revoked would not have reached it.
     if app.hub.revocations().has(connection.granted()) {
         connection.close(close_codes::TOKEN_EXPIRED, "token revoked: log in again");
