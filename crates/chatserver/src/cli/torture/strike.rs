@@ -45,51 +45,14 @@ pub(super) struct Struck {
 }
 
 impl Stage {
-    /// Does it. The pulse is to count from the moment on from which requests are to be answered again.
+    /// Does it, and waits until all is well again. From the moment on from which requests are to be answered the pulse
+    /// counts.
     pub(super) async fn strike(&mut self, mut blow: Blow, pulse: &Pulse, token: &str) -> Result<Struck> {
         let mut findings = Findings::default();
         let witnesses = self.witnesses(blow.fault, token).await?;
-        let victim = self.draw(&mut blow.dice);
-        let mut unready = None;
         let began = Instant::now();
-        let Blow { fault, lasts, dice } = &mut blow;
-        match fault {
-            Fault::KillNode => self.kill(victim).await?,
-            Fault::CrashPostgres => {
-                self.engines()?.postgres().has(Postgres::crash).await?;
-                unready = Some(self.without_database(self.urls(), *lasts, &mut findings).await);
-                self.engines()?.postgres().has(Postgres::start_again).await?;
-            }
-            Fault::KillNats => {
-                self.engines()?.nats().has(Nats::kill).await?;
-                sleep(*lasts).await;
-                self.engines()?.nats().has(Nats::start_again).await?;
-            }
-            Fault::PauseNats => {
-                self.engines()?.nats().has(Nats::pause).await?;
-                sleep(*lasts).await;
-                self.engines()?.nats().has(Nats::resume).await?;
-            }
-            Fault::CutNats => {
-                let link = &self.node(victim)?.links()?.nats;
-                link.cut(Cut::draw(dice));
-                sleep(*lasts).await;
-                link.heal();
-            }
-            Fault::CutPostgres => {
-                let node = self.node(victim)?;
-                let link = &node.links()?.postgres;
-                link.cut(Cut::draw(dice));
-                let alone = vec![node.url().clone()];
-                unready = Some(self.without_database(alone, *lasts, &mut findings).await);
-                link.heal();
-            }
-            Fault::ResetNats => self.reset_nats(*lasts, dice).await?,
-            Fault::DelayNats => self.delay_nats(*lasts, dice).await?,
-            Fault::PauseNode => self.pause(victim, *lasts).await?,
-            Fault::RestartNodes => self.restart_all(dice).await?,
-        }
-        let healed = Instant::now();
+        let unready = self.befall(&mut blow, &mut findings).await?;
+        let (fault, healed) = (blow.fault, Instant::now());
         // Whatever is acknowledged from now on, was acknowledged after it.
         pulse.listen();
         self.lead_to_all()?;
@@ -99,13 +62,56 @@ impl Stage {
                 .note(Violation::Late, || format!("a node was ready {ready:?} after its database was back"));
         }
         for witness in witnesses {
-            if let Err(error) = witness.is_there().await {
+            if let Err(error) = witness.testify().await {
                 findings
                     .note(Violation::Dropped, || format!("a stream ended by {}: {error:#}", fault.name()));
             }
         }
-        let since = if *fault == Fault::KillNode { began } else { healed };
+        let since = if fault == Fault::KillNode { began } else { healed };
         Ok(Struck { since, healed, unready, ready, findings })
+    }
+
+    /// The fault from its beginning to its end; gives how long nodes without a database said that they are ready.
+    async fn befall(&mut self, blow: &mut Blow, findings: &mut Findings) -> Result<Option<Duration>> {
+        let (victim, lasts) = (self.draw(&mut blow.dice), blow.lasts);
+        match blow.fault {
+            Fault::KillNode => self.kill(victim).await?,
+            Fault::CrashPostgres => {
+                self.engines()?.postgres().has(Postgres::crash).await?;
+                let unready = self.without_database(self.urls(), lasts, findings).await;
+                self.engines()?.postgres().has(Postgres::start_again).await?;
+                return Ok(Some(unready));
+            }
+            Fault::KillNats => {
+                self.engines()?.nats().has(Nats::kill).await?;
+                sleep(lasts).await;
+                self.engines()?.nats().has(Nats::start_again).await?;
+            }
+            Fault::PauseNats => {
+                self.engines()?.nats().has(Nats::pause).await?;
+                sleep(lasts).await;
+                self.engines()?.nats().has(Nats::resume).await?;
+            }
+            Fault::CutNats => {
+                let link = &self.node(victim)?.links()?.nats;
+                link.cut(Cut::draw(&mut blow.dice));
+                sleep(lasts).await;
+                link.heal();
+            }
+            Fault::CutPostgres => {
+                let node = self.node(victim)?;
+                let link = &node.links()?.postgres;
+                link.cut(Cut::draw(&mut blow.dice));
+                let unready = self.without_database(vec![node.url().clone()], lasts, findings).await;
+                link.heal();
+                return Ok(Some(unready));
+            }
+            Fault::ResetNats => self.reset_nats(lasts, &mut blow.dice).await?,
+            Fault::DelayNats => self.delay_nats(lasts, &mut blow.dice).await?,
+            Fault::PauseNode => self.pause(victim, lasts).await?,
+            Fault::RestartNodes => self.restart_all(&mut blow.dice).await?,
+        }
+        Ok(None)
     }
 
     /// A database's crash is no reason to lose a client.
