@@ -12,7 +12,8 @@ use crate::support::{Request, Server, within};
 async fn ping_says_pong_and_names_the_storage() {
     let server = Server::start();
     let pong = server.get("/ping").await.expect(200);
-    assert_eq!(pong, json!({"message": "pong", "db_driver": "sqlite3"}));
+    let engine = if is_cluster() { "postgres" } else { "sqlite3" };
+    assert_eq!(pong, json!({"message": "pong", "db_driver": engine}));
 }
 
 #[tokio::test]
