@@ -32,3 +32,4 @@ pub mod search;
 mod stretches;
 pub mod sync;
 mod threads;
+mod trace;

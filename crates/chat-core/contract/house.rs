@@ -1,5 +1,6 @@
 //! A recorder of a store's events and short ways to fill a store. What opens one is the adapter's.
 
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -38,6 +39,10 @@ impl EventSink for Recorder {
 impl Recorder {
     pub fn events(&self) -> Vec<Arc<Event>> {
         self.0.lock().unwrap().clone()
+    }
+
+    pub fn n_events(&self) -> usize {
+        self.0.lock().unwrap().len()
     }
 
     pub fn has_message(&self, id: MessageId) -> bool {
@@ -119,6 +124,17 @@ impl Nodes {
         &*self.house().store
     }
 
+    /// New accounts with names of this kind, whoever is there already.
+    pub async fn newcomers<const N: usize>(&self, names: [&str; N]) -> [UserId; N] {
+        let turn = self.turns.fetch_add(1, Ordering::Relaxed);
+        let names = names.map(|name| format!("{name}{turn}"));
+        self.house().users(names.each_ref().map(String::as_str)).await
+    }
+
+    pub fn n_events(&self) -> usize {
+        self.houses.iter().map(|house| house.sink.n_events()).sum()
+    }
+
     /// What all of them have told, in the order of the log.
     pub fn events(&self) -> Vec<Arc<Event>> {
         let mut all = Vec::new();
@@ -135,6 +151,38 @@ impl Nodes {
     pub async fn check(&self) {
         ledger::check_events(self.house(), &self.events()).await;
     }
+}
+
+/// Runs one case of a property after the other on the same servers, since new ones are dear. Servers on which a case
+/// failed are not used again, so that what they have in them does not fail the smaller cases that are tried then.
+pub struct Cases<F> {
+    runtime: Runtime,
+    kept: RefCell<Option<Nodes>>,
+    new: F,
+}
+
+impl<F: AsyncFn() -> Nodes> Cases<F> {
+    pub fn on(new: F) -> Self {
+        Self { runtime: runtime(), kept: RefCell::default(), new }
+    }
+
+    pub fn run(&self, case: impl AsyncFnOnce(&Nodes)) {
+        let kept = self.kept.take();
+        let nodes = self.runtime.block_on(async {
+            let nodes = match kept {
+                Some(nodes) => nodes,
+                None => (self.new)().await,
+            };
+            case(&nodes).await;
+            nodes
+        });
+        self.kept.replace(Some(nodes));
+    }
+}
+
+/// One server.
+pub async fn one_node() -> Nodes {
+    vec![House::fresh().await].into()
 }
 
 /// For tests that call the store from code that is not async. A store may need timers and sockets.

@@ -18,7 +18,7 @@ use chat_core::{Error, Result};
 use proptest::prelude::*;
 use tokio::task::JoinSet;
 
-use crate::contract::house::{ALL, House, NOW, Nodes, account, code, deed, keyed, message, runtime, seqs};
+use crate::contract::house::{ALL, Cases, House, NOW, Nodes, account, code, deed, keyed, message, seqs};
 use crate::contract::{random, sync};
 
 /// Longer than anything here takes, and a deadlock takes forever.
@@ -187,7 +187,7 @@ async fn meddle(store: &dyn Store, users: &[UserId], groups: &[Group], turn: usi
                 .chain([Delivered { user, conversation, seq }])
                 .collect();
             // Half of them in the other order, so that these would meet if each were locked as it comes.
-            if turn % 2 == 0 {
+            if turn.is_multiple_of(2) {
                 receipts.reverse();
             }
             done(store.mark_delivered(receipts).await).map(drop)
@@ -318,16 +318,16 @@ async fn one_node_goes_on_when_the_other_ends_and_comes_back() {
 
 #[test]
 fn any_sequence_of_deeds_leaves_what_a_model_says_whichever_node_is_asked() {
-    let runtime = runtime();
+    let cases = Cases::on(two);
     proptest!(ProptestConfig::with_cases(16), |(moves in random::moves())| {
-        runtime.block_on(async { random::run(two().await, moves).await });
+        cases.run(async |nodes| random::run(nodes, moves).await);
     });
 }
 
 #[test]
 fn a_client_that_resumes_at_another_node_each_time_has_what_a_fresh_one_has() {
-    let runtime = runtime();
+    let cases = Cases::on(two);
     proptest!(ProptestConfig::with_cases(32), |(life in sync::random::life())| {
-        runtime.block_on(async { sync::random::run(two().await, life).await });
+        cases.run(async |nodes| sync::random::run(nodes, life).await);
     });
 }

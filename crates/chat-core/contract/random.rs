@@ -13,7 +13,7 @@ use chat_core::time::Timestamp;
 use chat_core::{Error, Result};
 use proptest::prelude::*;
 
-use super::house::{House, NOW, Nodes, code, ids, message, runtime};
+use super::house::{Cases, NOW, Nodes, code, ids, message, one_node};
 
 /// The owner, an admin, a member and somebody who is none.
 const USERS: usize = 4;
@@ -211,18 +211,18 @@ impl Kept {
 }
 
 /// The store, by way of all nodes, and the model side by side.
-struct Pair {
-    nodes: Nodes,
+struct Pair<'a> {
+    nodes: &'a Nodes,
     users: [UserId; USERS],
     group: chat_core::groups::Group,
     model: Model,
     posted: Vec<MessageId>,
 }
 
-impl Pair {
-    async fn new(nodes: Nodes) -> Self {
+impl<'a> Pair<'a> {
+    async fn new(nodes: &'a Nodes) -> Self {
         let house = nodes.house();
-        let users = house.users(["tom", "jerry", "tyke", "spike"]).await;
+        let users = nodes.newcomers(["tom", "jerry", "tyke", "spike"]).await;
         let group = house.group(users[0], &users[1..MEMBERS]).await;
         let command = ChangeRole { actor: users[0], group: group.id, user: users[1], role: Role::Admin };
         house.store.change_role(command).await.unwrap();
@@ -230,7 +230,7 @@ impl Pair {
     }
 
     async fn make(&mut self, (actor, index, step): Move, at: i64) {
-        let events = self.nodes.events().len();
+        let events = self.nodes.n_events();
         let (wanted, found, n_changes) = if let Step::Post(root, answers, grows) = step {
             let there = |other: Option<usize>| other.filter(|other| *other < self.posted.len());
             let (root, answers) = (there(root), there(answers));
@@ -243,7 +243,7 @@ impl Pair {
             (self.model.change(actor, index, step), self.change(deed, step).await, 1)
         };
         assert_eq!(answer(found), wanted, "user {actor}, message {index}, {step:?}");
-        let told = self.nodes.events().len() - events;
+        let told = self.nodes.n_events() - events;
         assert_eq!(told, if wanted == Ok(true) { n_changes } else { 0 }, "{step:?}");
     }
 
@@ -376,7 +376,7 @@ pub fn moves() -> impl Strategy<Value = Vec<Move>> {
 }
 
 /// Does all of it, by way of each node in turn, and compares.
-pub async fn run(nodes: Nodes, moves: Vec<Move>) {
+pub async fn run(nodes: &Nodes, moves: Vec<Move>) {
     let mut pair = Pair::new(nodes).await;
     for (step, at) in moves.into_iter().zip(1..) {
         pair.make(step, at).await;
@@ -386,8 +386,8 @@ pub async fn run(nodes: Nodes, moves: Vec<Move>) {
 
 #[test]
 fn any_sequence_of_deeds_leaves_what_a_model_says() {
-    let runtime = runtime();
+    let cases = Cases::on(one_node);
     proptest!(ProptestConfig::with_cases(32), |(moves in moves())| {
-        runtime.block_on(async { run(vec![House::fresh().await].into(), moves).await });
+        cases.run(async |nodes| run(nodes, moves).await);
     });
 }

@@ -46,7 +46,7 @@ pub trait Journal: Send + Sync + 'static {
 /// Each thing is told in the order in which it happens, which takes a lock of the caller's: calls must not block, and
 /// must not call the [`Roster`] back. A user's groups are told before the end of the log is read for a client of
 /// theirs, and a group that an event brings with it before [`EventSink::publish`](crate::ports::EventSink::publish) of
-/// that event returns: so nothing after either is of no interest by mistake.
+/// that event returns (it is told within that call): so nothing after either is of no interest by mistake.
 pub trait Residents: Send + Sync + 'static {
     /// The user's first client on this node has come (`true`) or the last has gone.
     fn user(&self, user: UserId, is_here: bool);

@@ -17,7 +17,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::super::house::{House, NOW, Nodes, message, runtime};
+use super::super::house::{Cases, NOW, Nodes, message, one_node};
 use super::client::{Client, State};
 use super::told;
 
@@ -143,8 +143,8 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 /// The servers, and what is known from the answers to whatever was done.
-struct World {
-    nodes: Nodes,
+struct World<'a> {
+    nodes: &'a Nodes,
     users: Vec<UserId>,
     groups: Vec<GroupId>,
     conversations: Vec<ConversationId>,
@@ -162,10 +162,10 @@ fn done<T>(result: chat_core::Result<T>) -> Option<T> {
     }
 }
 
-impl World {
-    async fn new(nodes: Nodes) -> Self {
+impl<'a> World<'a> {
+    async fn new(nodes: &'a Nodes) -> Self {
         let house = nodes.house();
-        let users = house.users(["tom", "jerry", "spike", "tyke"]).await.to_vec();
+        let users = nodes.newcomers(["tom", "jerry", "spike", "tyke"]).await.to_vec();
         let groups = [house.group(users[0], &users[1..3]).await, house.group(users[1], &users[..1]).await];
         let mut clients = Vec::new();
         for &user in &users {
@@ -387,23 +387,24 @@ pub fn life() -> impl Strategy<Value = (Vec<Op>, Vec<Index>)> {
 }
 
 /// Does all of it, by way of each node in turn, and compares.
-pub async fn run(nodes: Nodes, (ops, looked_at): (Vec<Op>, Vec<Index>)) {
+pub async fn run(nodes: &Nodes, (ops, looked_at): (Vec<Op>, Vec<Index>)) {
+    let before = nodes.n_events();
     let mut world = World::new(nodes).await;
     for op in &ops {
         world.run(op).await;
     }
     world.settle().await;
-    let events = world.nodes.events();
+    let events = nodes.events().split_off(before);
     for event in looked_at {
         let event = &events[event.index(events.len())];
-        told::check(world.nodes.store(), &world.users, &events, event).await;
+        told::check(nodes.store(), &world.users, &events, event).await;
     }
 }
 
 #[test]
 fn a_resumed_client_has_what_a_fresh_one_has() {
-    let runtime = runtime();
+    let cases = Cases::on(one_node);
     proptest!(ProptestConfig::with_cases(64), |(life in life())| {
-        runtime.block_on(async { run(vec![House::fresh().await].into(), life).await });
+        cases.run(async |nodes| run(nodes, life).await);
     });
 }

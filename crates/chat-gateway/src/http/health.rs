@@ -13,7 +13,7 @@ use super::problem::Problem;
 use crate::App;
 
 /// A database that takes longer for a small write would keep users waiting too.
-const PROBE: Duration = Duration::from_secs(2);
+const PROBE: Duration = Duration::from_millis(1500);
 
 /// Who answers, and on which storage.
 #[utoipa::path(get, path = "/ping", tag = "operation", responses((status = 200, body = Pong)))]
@@ -27,7 +27,7 @@ pub(super) async fn healthz() -> Json<Health> {
     Json(Health { status: "ok".into() })
 }
 
-/// 200 only when a durable write would succeed now; it makes one to find out, and waits for it for 2 seconds at most. A
+/// 200 only when a durable write would succeed now; it makes one to find out, and waits for it for 1.5 seconds at most. A
 /// node of a cluster also says how it stands with the others; it is ready without them.
 #[utoipa::path(get, path = "/readyz", tag = "operation", responses(
     (status = 200, body = Readiness),

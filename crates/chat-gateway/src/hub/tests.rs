@@ -66,7 +66,7 @@ async fn places(client: &mut Client, protocol: Protocol, last: i64) -> Vec<i64> 
     while places.last() != Some(&last) {
         let frame = client.frame().await;
         places.push(match protocol {
-            Protocol::V1 => frame["id"].as_i64().unwrap(),
+            Protocol::V1 => frame["ID"].as_i64().unwrap(),
             Protocol::V2 => position(&frame),
         });
     }
@@ -157,7 +157,9 @@ fn delay_ms(reason: &str) -> u64 {
 
 /// With what a connection is closed, once a session would have written it.
 async fn closed(connection: &Connection, client: &mut Client) -> (u16, String) {
-    while connection.woken().await.unwrap() != Woken::Closing {}
+    while connection.woken().await.unwrap() != Woken::Closing {
+        let _ = connection.try_read(&mut [0]);
+    }
     connection.write_last_word().await;
     match client.next().await {
         Got::Closed(code, reason) => (code, reason),

@@ -19,6 +19,10 @@ const SIP: usize = 1024;
 /// How long the other half of a half-closed connection may still live.
 const AFTERLIFE: Duration = Duration::from_millis(500);
 
+/// How long a connection lives at most, in milliseconds.
+const LIFE_MS: (u64, u64) = (500, 4000);
+const ENDLESS_MS: (u64, u64) = (u64::MAX, u64::MAX);
+
 /// The proxy. Its connections end with the server's.
 pub(super) struct Proxy {
     address: SocketAddr,
@@ -60,11 +64,13 @@ impl Fate {
 
 impl Proxy {
     /// Listens; connections are carried to wherever a server is when they come, to one after the other.
-    pub(super) async fn open(seed: u64) -> Result<Self> {
+    /// Where there are several, no connection lives long, so that clients come to all of them.
+    pub(super) async fn open(seed: u64, are_several: bool) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await.context("the proxy cannot listen")?;
         let address = listener.local_addr().context("the proxy's address is unknown")?;
         let servers = Servers::default();
-        tokio::spawn(accept(listener, servers.clone(), seed));
+        let longest = if are_several { LIFE_MS } else { ENDLESS_MS };
+        tokio::spawn(accept(listener, servers.clone(), seed, longest));
         Ok(Self { address, servers })
     }
 
@@ -78,17 +84,19 @@ impl Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, servers: Servers, seed: u64) {
+async fn accept(listener: TcpListener, servers: Servers, seed: u64, (least, most): (u64, u64)) {
     for number in 0.. {
         let Ok((client, _)) = listener.accept().await else { return };
         let mut targets = servers.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let turn = usize::try_from(number).unwrap_or(0) % targets.len().max(1);
         targets.rotate_left(turn);
-        let fate = Fate::draw(&mut Dice::new(seed, "proxy", number));
+        let mut dice = Dice::new(seed, "proxy", number);
+        let fate = Fate::draw(&mut dice);
+        let life = dice.millis(least, most);
         tokio::spawn(async move {
             // Without a server the client finds its connection closed.
             if let Some(server) = reach(&targets).await {
-                carry(client, server, fate).await;
+                let _ = timeout(life, carry(client, server, fate)).await;
             }
         });
     }

@@ -33,7 +33,7 @@ impl Stage {
             };
             nodes.push(Node::start(path, engines.as_ref()).await?);
         }
-        let stage = Self { nodes, engines, proxy: Proxy::open(seed).await?, folder };
+        let stage = Self { nodes, engines, proxy: Proxy::open(seed, n_nodes.is_some()).await?, folder };
         stage.lead_to_all()?;
         Ok(stage)
     }

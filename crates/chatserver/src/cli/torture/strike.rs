@@ -99,8 +99,9 @@ impl Stage {
                 .note(Violation::Late, || format!("a node was ready {ready:?} after its database was back"));
         }
         for witness in witnesses {
-            if !witness.is_there().await {
-                findings.note(Violation::Dropped, || format!("a stream ended by {}", fault.name()));
+            if let Err(error) = witness.is_there().await {
+                findings
+                    .note(Violation::Dropped, || format!("a stream ended by {}: {error:#}", fault.name()));
             }
         }
         let since = if *fault == Fault::KillNode { began } else { healed };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use chat_client::v2::{Entrance, Op, Received, V2Stream, Way};
 use chat_client::{Client, ServerUrl};
 use chat_protocol::v2::{Ping, ServerFrame};
@@ -42,49 +42,51 @@ async fn until(node: ServerUrl, is_ready: bool) {
 /// A stream to one node, past the clients' proxy, which nothing but the node's own trouble can end.
 pub(super) struct Witness {
     ask: oneshot::Sender<()>,
-    task: JoinHandle<bool>,
+    task: JoinHandle<Result<()>>,
 }
 
 impl Witness {
-    /// Opens the stream.
+    /// Opens the stream, and waits until it has begun: one that can't is no stream yet.
     pub(super) async fn place(node: &ServerUrl, token: &str) -> Result<Self> {
-        let entrance = Entrance { token: token.to_owned(), way: Way::Header, cursor: None };
-        let opened = timeout(PATIENCE, V2Stream::connect(node, &entrance)).await;
-        let stream = opened.context("a stream was not opened in time")?.context("a stream was not opened")?;
+        let stream = timeout(PATIENCE, open(node, token)).await;
+        let stream = stream.context("a stream was not opened in time")?.context("a stream was not opened")?;
         let (ask, asked) = oneshot::channel();
         Ok(Self { ask, task: tokio::spawn(attend(stream, asked)) })
     }
 
-    /// Whether the stream is still there and answers.
-    pub(super) async fn is_there(self) -> bool {
+    /// Fails if the stream is no longer there, or does not answer.
+    pub(super) async fn is_there(self) -> Result<()> {
         let _ = self.ask.send(());
-        self.task.await.unwrap_or(false)
+        self.task.await.context("a stream's task broke down")?
     }
 }
 
+async fn open(node: &ServerUrl, token: &str) -> Result<V2Stream> {
+    let entrance = Entrance { token: token.to_owned(), way: Way::Header, cursor: None };
+    let mut stream = V2Stream::connect(node, &entrance).await?;
+    while !matches!(next(&mut stream).await?, Received::Frame(ServerFrame::Live(_))) {}
+    Ok(stream)
+}
+
 /// Reads until it is asked, and then until the server has answered too.
-async fn attend(mut stream: V2Stream, mut asked: oneshot::Receiver<()>) -> bool {
+async fn attend(mut stream: V2Stream, mut asked: oneshot::Receiver<()>) -> Result<()> {
     loop {
         tokio::select! {
-            received = stream.next() => if is_end(&received) { return false },
+            received = next(&mut stream) => drop(received?),
             _ = &mut asked => break,
         }
     }
     stream.queue(1, &Op::Ping(Ping {}));
     let answered = async {
-        loop {
-            let received = stream.next().await;
-            if matches!(received, Ok(Received::Frame(ServerFrame::Pong(_)))) {
-                return true;
-            }
-            if is_end(&received) {
-                return false;
-            }
-        }
+        while !matches!(next(&mut stream).await?, Received::Frame(ServerFrame::Pong(_))) {}
+        Ok(())
     };
-    timeout(PATIENCE, answered).await.unwrap_or(false)
+    timeout(PATIENCE, answered).await.context("no answer to a ping")?
 }
 
-fn is_end(received: &Result<Received, chat_client::Error>) -> bool {
-    matches!(received, Err(_) | Ok(Received::Closed { .. }))
+async fn next(stream: &mut V2Stream) -> Result<Received> {
+    match stream.next().await? {
+        Received::Closed { code, reason } => bail!("closed with {code}: {reason}"),
+        received => Ok(received),
+    }
 }

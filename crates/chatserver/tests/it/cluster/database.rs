@@ -7,10 +7,26 @@ use serde_json::json;
 
 use super::nodes::{Nodes, at, post, ready_becomes};
 use crate::support::v2::to_user;
-use crate::support::{Stream, eventually};
+use crate::support::{Stream, User, eventually};
 
 const UNREADY_WITHIN: Duration = Duration::from_secs(2);
 const RESUMED_WITHIN: Duration = Duration::from_secs(3);
+
+/// Reads at the same time, so that many connections are used; gives the answers' status.
+async fn read_often(reader: &User, other: &User) -> Vec<u16> {
+    let path = format!("/v1/messages/history/{}", other.id);
+    let reading: Vec<_> = (0..20)
+        .map(|_| {
+            let (reader, path) = (reader.clone(), path.clone());
+            tokio::spawn(async move { reader.get(&path).await.status })
+        })
+        .collect();
+    let mut statuses = Vec::new();
+    for read in reading {
+        statuses.push(read.await.unwrap());
+    }
+    statuses
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_is_told_to_those_who_ask_and_ends_no_stream() {
@@ -23,13 +39,16 @@ async fn a_crash_is_told_to_those_who_ask_and_ends_no_stream() {
     jerrys.told_until("before").await;
     toms.told_until("before").await;
 
+    for server in &nodes.servers {
+        assert!(read_often(&at(server, &tom), &jerry).await.iter().all(|status| *status == 200));
+    }
     nodes.postgres().crash().unwrap();
     for server in &nodes.servers {
         ready_becomes(server, 503, UNREADY_WITHIN).await;
     }
     for (sender, key) in [(&tom, "meanwhile"), (&toms_elsewhere, "meanwhile too")] {
         let refused = post(sender, &jerry, key).await;
-        refused.refused(503, "unavailable");
+        refused.refused(503, "storage_unavailable");
         assert!(refused.header("retry-after").is_some(), "{}", refused.text());
     }
     let read = tom.get(&format!("/v1/messages/history/{}", jerry.id)).await;
@@ -38,7 +57,7 @@ async fn a_crash_is_told_to_those_who_ask_and_ends_no_stream() {
     op["op"] = json!("send");
     op["content"] = json!("over the stream");
     op["client_msg_id"] = json!("over the stream");
-    let refused = toms.refused(op.clone(), "unavailable").await;
+    let refused = toms.refused(op.clone(), "storage_unavailable").await;
     assert_eq!(refused["temporary"], true, "{refused}");
     assert_eq!(toms.ok(json!({"op": "ping"})).await["type"], "pong");
 
@@ -48,6 +67,10 @@ async fn a_crash_is_told_to_those_who_ask_and_ends_no_stream() {
         ready_becomes(server, 200, RESUMED_WITHIN).await;
     }
     assert!(back.elapsed() < RESUMED_WITHIN, "{:?}", back.elapsed());
+    // Connections that lay idle meanwhile are as good as new.
+    for server in &nodes.servers {
+        assert_eq!(read_often(&at(server, &tom), &jerry).await, [200; 20]);
+    }
     // The same keys at the other nodes than before, and at both.
     for key in ["meanwhile", "meanwhile too"] {
         let there = post(&toms_elsewhere, &jerry, key).await.expect(201);
@@ -73,7 +96,7 @@ async fn nodes_whose_database_hangs_say_so_and_no_request_hangs_with_it() {
     }
     let asked = Instant::now();
     let refused = post(&tom, &jerry, "meanwhile").await;
-    refused.refused(503, "unavailable");
+    refused.refused(503, "storage_unavailable");
     assert!(asked.elapsed() < Duration::from_secs(7), "answered after {:?}", asked.elapsed());
     nodes.postgres().resume().unwrap();
     for server in &nodes.servers {
