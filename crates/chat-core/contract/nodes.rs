@@ -187,7 +187,7 @@ async fn meddle(store: &dyn Store, users: &[UserId], groups: &[Group], turn: usi
                 .chain([Delivered { user, conversation, seq }])
                 .collect();
             // Half of them in the other order, so that these would meet if each were locked as it comes.
-            if turn % 2 == 0 {
+            if turn.is_multiple_of(2) {
                 receipts.reverse();
             }
             done(store.mark_delivered(receipts).await).map(drop)
