@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::http::keys;
-use crate::support::{Server, Setup, Stream, User, eventually};
+use crate::support::{Setup, Stream, User, eventually};
 
 async fn trace(user: &User, message: &Value) -> Value {
     user.get(&format!("/v1/messages/{message}/trace")).await.expect(200)

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::v2::to_user;
-use crate::support::{Server, Stream, User};
+use crate::support::{Server, Setup, Stream, User};
 
 fn look_at(conversations: &[&Value]) -> Value {
     json!({"op": "view", "conversation_ids": conversations})
