@@ -91,6 +91,7 @@ pub(crate) async fn connect(hub: &Hub, user: UserId, protocol: Protocol) -> (Arc
         limits: OutboxLimits::default(),
         started: hub.started(),
         metrics: hub.metrics().clone(),
+        node: None,
     };
     let connection = Connection::new(id, bearer, served.into(), Arc::new(surroundings));
     let client = Client { stream, decoder: Decoder::new(Role::Client, 1 << 20), got: VecDeque::new() };
