@@ -71,6 +71,7 @@ missing_packages() {
   command -v jq >/dev/null || echo jq
   command -v cc >/dev/null || echo build-essential
   command -v strace >/dev/null || echo strace
+  command -v openssl >/dev/null || echo openssl
   has_postgres || echo postgresql
   has_nats || echo nats-server
   python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
@@ -175,6 +176,7 @@ check "Rust tests" rust_tests
 check "cluster" scripts/check_cluster.sh
 check "TypeScript SDK" scripts/check_sdk.sh
 check "scripts" scripts/check_scripts.sh
+check "monitoring" scripts/check_monitoring.sh
 check "set-up" scripts/test_setup.sh
 if [ "$quick" = no ]; then
   check "release build" release_build

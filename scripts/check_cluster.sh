@@ -17,6 +17,7 @@ operation::settings::  settings are read before there is an engine, and what the
 operation::storage::   locks the SQLite file
 demo::beyond_loopback_a_database_with_demo_users_is_refused  compares the SQLite file
 shutdown::the_log_of_the_database_is_put_away                looks at the SQLite file
+cluster::              starts nodes of its own
 torture::              starts a server of its own
 '
 

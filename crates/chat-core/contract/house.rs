@@ -1,5 +1,7 @@
 //! A recorder of a store's events and short ways to fill a store. What opens one is the adapter's.
 
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use chat_core::accounts::NewAccount;
@@ -8,13 +10,14 @@ use chat_core::event::{Change, Event, Signal};
 use chat_core::groups::{AddMember, Group, MembersChanged, NewGroup};
 use chat_core::ids::{ConversationId, GroupId, MessageId, Seq, UserId};
 use chat_core::messages::{Message, MessageKind, Page, Posted};
-use chat_core::ports::EventSink;
+use chat_core::ports::{EventSink, Store};
 use chat_core::posting::{Body, Destination, NewMessage};
 use chat_core::receipts::Delivered;
 use chat_core::time::Timestamp;
 use chat_core::{Error, Result};
 use tokio::runtime::{Builder, Runtime};
 
+use super::ledger;
 pub use crate::support::House;
 
 /// The time at which everything in these tests happens.
@@ -36,6 +39,10 @@ impl EventSink for Recorder {
 impl Recorder {
     pub fn events(&self) -> Vec<Arc<Event>> {
         self.0.lock().unwrap().clone()
+    }
+
+    pub fn n_events(&self) -> usize {
+        self.0.lock().unwrap().len()
     }
 
     pub fn has_message(&self, id: MessageId) -> bool {
@@ -92,6 +99,90 @@ impl House {
     pub async fn undelivered(&self, user: UserId) -> Vec<Message> {
         self.store.backlog(user, MessageId(i64::MAX), MessageId(0), 1000).await.unwrap()
     }
+}
+
+/// The servers of one database, each of which is asked in turn; one, where nothing else is asked for.
+pub struct Nodes {
+    pub houses: Vec<House>,
+    turns: AtomicUsize,
+}
+
+impl From<Vec<House>> for Nodes {
+    fn from(houses: Vec<House>) -> Self {
+        Self { houses, turns: AtomicUsize::default() }
+    }
+}
+
+impl Nodes {
+    /// That of the node whose turn it is.
+    pub fn house(&self) -> &House {
+        &self.houses[self.turns.fetch_add(1, Ordering::Relaxed) % self.houses.len()]
+    }
+
+    /// That of the node whose turn it is.
+    pub fn store(&self) -> &dyn Store {
+        &*self.house().store
+    }
+
+    /// New accounts with names of this kind, whoever is there already.
+    pub async fn newcomers<const N: usize>(&self, names: [&str; N]) -> [UserId; N] {
+        let turn = self.turns.fetch_add(1, Ordering::Relaxed);
+        let names = names.map(|name| format!("{name}{turn}"));
+        self.house().users(names.each_ref().map(String::as_str)).await
+    }
+
+    pub fn n_events(&self) -> usize {
+        self.houses.iter().map(|house| house.sink.n_events()).sum()
+    }
+
+    /// What all of them have told, in the order of the log.
+    pub fn events(&self) -> Vec<Arc<Event>> {
+        let mut all = Vec::new();
+        for house in &self.houses {
+            let events = house.sink.events();
+            assert!(events.is_sorted_by(|one, next| one.position < next.position), "{events:?}");
+            all.extend(events);
+        }
+        all.sort_by_key(|event| event.position);
+        all
+    }
+
+    /// That the events of all are the whole log, each told by one, and that the rows agree with them.
+    pub async fn check(&self) {
+        ledger::check_events(self.house(), &self.events()).await;
+    }
+}
+
+/// Runs one case of a property after the other on the same servers, since new ones are dear. Servers on which a case
+/// failed are not used again, so that what they have in them does not fail the smaller cases that are tried then.
+pub struct Cases<F> {
+    runtime: Runtime,
+    kept: RefCell<Option<Nodes>>,
+    new: F,
+}
+
+impl<F: AsyncFn() -> Nodes> Cases<F> {
+    pub fn on(new: F) -> Self {
+        Self { runtime: runtime(), kept: RefCell::default(), new }
+    }
+
+    pub fn run(&self, case: impl AsyncFnOnce(&Nodes)) {
+        let kept = self.kept.take();
+        let nodes = self.runtime.block_on(async {
+            let nodes = match kept {
+                Some(nodes) => nodes,
+                None => (self.new)().await,
+            };
+            case(&nodes).await;
+            nodes
+        });
+        self.kept.replace(Some(nodes));
+    }
+}
+
+/// One server.
+pub async fn one_node() -> Nodes {
+    vec![House::fresh().await].into()
 }
 
 /// For tests that call the store from code that is not async. A store may need timers and sockets.

@@ -13,8 +13,7 @@ use chat_core::time::Timestamp;
 use chat_core::{Error, Result};
 use proptest::prelude::*;
 
-use super::house::{House, NOW, code, ids, message, runtime};
-use super::ledger;
+use super::house::{Cases, NOW, Nodes, code, ids, message, one_node};
 
 /// The owner, an admin, a member and somebody who is none.
 const USERS: usize = 4;
@@ -25,7 +24,7 @@ const EMOJI: [&str; 3] = ["🧀", "+1", "❤️"];
 const MAX_BYTES: usize = 5;
 
 #[derive(Debug, Clone, Copy)]
-enum Step {
+pub enum Step {
     /// With a thread's root and a message replied to, and whether it grows.
     Post(Option<usize>, Option<usize>, bool),
     Edit(&'static str),
@@ -39,7 +38,7 @@ enum Step {
 }
 
 /// Who does what to which of the messages so far; the number is taken modulo how many there are.
-type Move = (usize, usize, Step);
+pub type Move = (usize, usize, Step);
 
 fn step() -> impl Strategy<Value = Step> {
     let text = || prop::sample::select(TEXTS.as_slice());
@@ -211,26 +210,27 @@ impl Kept {
     }
 }
 
-/// The store and the model side by side.
-struct Pair {
-    house: House,
+/// The store, by way of all nodes, and the model side by side.
+struct Pair<'a> {
+    nodes: &'a Nodes,
     users: [UserId; USERS],
     group: chat_core::groups::Group,
     model: Model,
     posted: Vec<MessageId>,
 }
 
-impl Pair {
-    async fn new(house: House) -> Self {
-        let users = house.users(["tom", "jerry", "tyke", "spike"]).await;
+impl<'a> Pair<'a> {
+    async fn new(nodes: &'a Nodes) -> Self {
+        let house = nodes.house();
+        let users = nodes.newcomers(["tom", "jerry", "tyke", "spike"]).await;
         let group = house.group(users[0], &users[1..MEMBERS]).await;
         let command = ChangeRole { actor: users[0], group: group.id, user: users[1], role: Role::Admin };
         house.store.change_role(command).await.unwrap();
-        Self { house, users, group, model: Model::default(), posted: Vec::new() }
+        Self { nodes, users, group, model: Model::default(), posted: Vec::new() }
     }
 
     async fn make(&mut self, (actor, index, step): Move, at: i64) {
-        let events = self.house.sink.events().len();
+        let events = self.nodes.n_events();
         let (wanted, found, n_changes) = if let Step::Post(root, answers, grows) = step {
             let there = |other: Option<usize>| other.filter(|other| *other < self.posted.len());
             let (root, answers) = (there(root), there(answers));
@@ -243,7 +243,7 @@ impl Pair {
             (self.model.change(actor, index, step), self.change(deed, step).await, 1)
         };
         assert_eq!(answer(found), wanted, "user {actor}, message {index}, {step:?}");
-        let told = self.house.sink.events().len() - events;
+        let told = self.nodes.n_events() - events;
         assert_eq!(told, if wanted == Ok(true) { n_changes } else { 0 }, "{step:?}");
     }
 
@@ -262,13 +262,13 @@ impl Pair {
         };
         let streaming = grows.then_some(Streaming::Growing);
         let new = message(self.users[actor], Recipient::Group(self.group.id), "");
-        let posted = self.house.store.post(NewMessage { body, streaming, ..new }).await?;
+        let posted = self.nodes.store().post(NewMessage { body, streaming, ..new }).await?;
         self.posted.push(posted.message().id);
         Ok(matches!(posted, Posted::New { .. }))
     }
 
     async fn change(&self, deed: Deed, step: Step) -> Result<bool> {
-        let store = &self.house.store;
+        let store = self.nodes.store();
         let changed = match step {
             Step::Edit(text) => store.edit(deed, text.into()).await?,
             Step::Delete => store.delete(deed).await?,
@@ -292,7 +292,7 @@ impl Pair {
     async fn compare(&self) {
         for viewer in 0..USERS {
             for (index, kept) in self.model.0.iter().enumerate() {
-                let read = self.house.store.message(self.users[viewer], self.posted[index]).await;
+                let read = self.nodes.store().message(self.users[viewer], self.posted[index]).await;
                 if viewer == STRANGER || kept.hidden_by.contains(&viewer) {
                     assert_eq!(code(read), "message_not_found");
                 } else {
@@ -304,7 +304,7 @@ impl Pair {
                 self.compare_lists(viewer).await;
             }
         }
-        ledger::check(&self.house).await;
+        self.nodes.check().await;
     }
 
     fn compare_message(&self, viewer: usize, kept: &Kept, read: &Message) {
@@ -326,7 +326,7 @@ impl Pair {
     }
 
     async fn compare_details(&self, viewer: usize, index: usize) {
-        let (store, kept) = (&self.house.store, &self.model.0[index]);
+        let (store, kept) = (self.nodes.store(), &self.model.0[index]);
         let (me, id) = (self.users[viewer], self.posted[index]);
         let versions = store.versions(me, id).await.unwrap();
         let contents: Vec<_> = versions.into_iter().map(|version| version.content).collect();
@@ -338,7 +338,7 @@ impl Pair {
     }
 
     async fn compare_lists(&self, viewer: usize) {
-        let (store, me) = (&self.house.store, self.users[viewer]);
+        let (store, me) = (self.nodes.store(), self.users[viewer]);
         let shown = |fits: &dyn Fn(&Kept) -> bool| -> Vec<i64> {
             let pairs = self.model.0.iter().zip(&self.posted);
             let shown = pairs.filter(|(kept, _)| !kept.hidden_by.contains(&viewer) && fits(kept));
@@ -369,19 +369,25 @@ fn answer(found: Result<bool>) -> Answer {
     }
 }
 
+/// Few messages and many deeds, so that these meet.
+pub fn moves() -> impl Strategy<Value = Vec<Move>> {
+    let actor = prop_oneof![12 => 0..MEMBERS, 1 => Just(STRANGER)];
+    prop::collection::vec((actor, 0..6_usize, step()), 10..60)
+}
+
+/// Does all of it, by way of each node in turn, and compares.
+pub async fn run(nodes: &Nodes, moves: Vec<Move>) {
+    let mut pair = Pair::new(nodes).await;
+    for (step, at) in moves.into_iter().zip(1..) {
+        pair.make(step, at).await;
+    }
+    pair.compare().await;
+}
+
 #[test]
 fn any_sequence_of_deeds_leaves_what_a_model_says() {
-    let runtime = runtime();
-    let actor = prop_oneof![12 => 0..MEMBERS, 1 => Just(STRANGER)];
-    // Few messages and many deeds, so that these meet.
-    let moves = prop::collection::vec((actor, 0..6_usize, step()), 10..60);
-    proptest!(ProptestConfig::with_cases(32), |(moves in moves)| {
-        runtime.block_on(async {
-            let mut pair = Pair::new(House::fresh().await).await;
-            for (step, at) in moves.into_iter().zip(1..) {
-                pair.make(step, at).await;
-            }
-            pair.compare().await;
-        });
+    let cases = Cases::on(one_node);
+    proptest!(ProptestConfig::with_cases(32), |(moves in moves())| {
+        cases.run(async |nodes| run(nodes, moves).await);
     });
 }

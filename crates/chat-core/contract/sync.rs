@@ -1,7 +1,7 @@
 //! The MUSTs of `SyncStore`.
 
 mod client;
-mod random;
+pub mod random;
 mod told;
 
 use chat_core::conversations::{ConversationKind, OwnChange};

@@ -41,7 +41,12 @@ pub trait Journal: Send + Sync + 'static {
 }
 
 /// Who is told which users and groups the clients of this node have to do with, so that news of others can be left
-/// alone, and how its users want to be seen, for the other nodes. Calls must not block.
+/// alone, and how its users want to be seen, for the other nodes.
+///
+/// Each thing is told in the order in which it happens, which takes a lock of the caller's: calls must not block, and
+/// must not call the [`Roster`] back. A user's groups are told before the end of the log is read for a client of
+/// theirs, and a group that an event brings with it before [`EventSink::publish`](crate::ports::EventSink::publish) of
+/// that event returns (it is told within that call): so nothing after either is of no interest by mistake.
 pub trait Residents: Send + Sync + 'static {
     /// The user's first client on this node has come (`true`) or the last has gone.
     fn user(&self, user: UserId, is_here: bool);
@@ -55,7 +60,8 @@ pub trait Residents: Send + Sync + 'static {
 pub trait Roster: Send + Sync + 'static {
     /// Everybody who is connected to this node, with how they want to be seen.
     fn here(&self) -> Vec<(UserId, Choice)>;
-    /// What another node says of users: how they want to be seen, `None` for somebody who has no client there any more.
+    /// What another node says of users: how they want to be seen, `None` for somebody who has no client there any more,
+    /// who was last seen now if no other node has them. Writing down when is for that node.
     fn there(&self, node: NodeId, users: &[(UserId, Option<Choice>)]);
     /// Another node is gone, and with it whoever was connected to it.
     fn lost(&self, node: NodeId);

@@ -18,6 +18,8 @@ mod refusals;
 mod saved;
 mod search;
 mod sending;
+mod trace;
+mod trace_context;
 
 use std::sync::{Arc, LazyLock};
 
@@ -111,6 +113,7 @@ fn message_routes() -> OpenApiRouter<App> {
         .routes(routes!(messages::chats))
         .routes(routes!(messages::message, edits::edit, edits::delete))
         .routes(routes!(edits::versions))
+        .routes(routes!(trace::trace))
         .routes(routes!(edits::pin, edits::unpin))
         .routes(routes!(reactions::reactors))
         .routes(routes!(reactions::react, reactions::unreact))

@@ -18,7 +18,6 @@ use prometheus_client::registry::Registry;
 use crate::hub::{Full, Protocol};
 pub use page::metrics_router;
 pub(crate) use queues::Queues;
-pub use queues::register_neighbours;
 pub(crate) use requests::Requests;
 
 type Labels<const N: usize> = [(&'static str, &'static str); N];
@@ -60,11 +59,11 @@ impl Door {
     }
 }
 
-/// What became of a client that wanted to go on where it was.
+/// How a v2 stream begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Resumed {
+pub(crate) enum Beginning {
     /// It was given what it missed.
-    Resumed,
+    Missed,
     /// Its cursor could not be served.
     Resync,
     /// It had no cursor.
@@ -225,7 +224,7 @@ impl Metrics {
     }
 
     /// A v2 stream was opened.
-    pub(crate) fn resumed(&self, how: Resumed) {
+    pub(crate) fn begun(&self, how: Beginning) {
         self.resumes.each[how as usize].inc();
     }
 

@@ -22,7 +22,21 @@ pub(crate) async fn forward(app: &Shared, door: Door, sender: UserId, command: F
     posted
 }
 
-/// Counts what came of sending.
+/// Counts what came of sending, and says where the message is, for whoever follows it.
 fn note(app: &Shared, door: Door, posted: &Result<Posted>) {
     app.hub.metrics().sent(door, posted);
+    if let Ok(posted) = posted
+        && tracing::enabled!(tracing::Level::DEBUG)
+    {
+        let message = posted.message();
+        let position = app.hub.trail().told(message.id).map(|told| told.position.0);
+        tracing::debug!(
+            door = door.as_str(),
+            conversation.id = message.conversation.0,
+            message.id = message.id.0,
+            seq = message.seq.0,
+            position,
+            "sent"
+        );
+    }
 }

@@ -5,8 +5,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{SystemTime, UNIX_EPOCH};
 
+use chat_core::ports::Clock;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
@@ -51,6 +51,7 @@ struct Inner {
     shown: Arc<Shown>,
     acceptor: TlsAcceptor,
     failures: Counter,
+    clock: Arc<dyn Clock>,
 }
 
 impl fmt::Debug for Tls {
@@ -74,8 +75,8 @@ impl ResolvesServerCert for Shown {
 
 impl Tls {
     /// Reads the certificate and its key.
-    pub fn load(files: TlsFiles) -> Result<Self, TlsError> {
-        let (certified, expires_at) = read(&files)?;
+    pub fn load(files: TlsFiles, clock: Arc<dyn Clock>) -> Result<Self, TlsError> {
+        let (certified, expires_at) = read(&files, clock.as_ref())?;
         let shown = Shown { certified: RwLock::new(Arc::new(certified)), expires_at: Gauge::default() };
         shown.expires_at.inner().store(expires_at, Ordering::Relaxed);
         let shown = Arc::new(shown);
@@ -87,13 +88,13 @@ impl Tls {
         // Clients that all come back at once after a restart of something else need no new key exchange each.
         config.ticketer = ring::Ticketer::new().map_err(unusable)?;
         let acceptor = TlsAcceptor::from(Arc::new(config));
-        Ok(Self(Arc::new(Inner { files, shown, acceptor, failures: Counter::default() })))
+        Ok(Self(Arc::new(Inner { files, shown, acceptor, failures: Counter::default(), clock })))
     }
 
     /// Reads the files once more. From then on new connections are shown what is there; if it can't be used, what was
     /// shown before stays.
     pub fn reload(&self) -> Result<(), TlsError> {
-        let (certified, expires_at) = read(&self.0.files)?;
+        let (certified, expires_at) = read(&self.0.files, self.0.clock.as_ref())?;
         let shown = &self.0.shown;
         *shown.certified.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(certified);
         shown.expires_at.inner().store(expires_at, Ordering::Relaxed);
@@ -135,7 +136,7 @@ impl Tls {
 }
 
 /// The certificate with its key, and when it ends.
-fn read(files: &TlsFiles) -> Result<(CertifiedKey, i64), TlsError> {
+fn read(files: &TlsFiles, clock: &dyn Clock) -> Result<(CertifiedKey, i64), TlsError> {
     let chain: Vec<_> = CertificateDer::pem_file_iter(&files.certificate)
         .and_then(Iterator::collect)
         .map_err(|error| unreadable("TLS_CERT", &files.certificate, &error))?;
@@ -146,8 +147,7 @@ fn read(files: &TlsFiles) -> Result<(CertifiedKey, i64), TlsError> {
         )));
     };
     let (begins_at, expires_at) = validity(first, &files.certificate)?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let now = i64::try_from(now).unwrap_or(i64::MAX);
+    let now = clock.now().0.div_euclid(1_000_000);
     if now >= expires_at {
         return Err(TlsError(format!(
             "TLS_CERT: the certificate in {} has expired; get a new one",

@@ -25,12 +25,12 @@ use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::server::TlsStream;
 
-use crate::App;
 use crate::auth::{bearer, unauthenticated};
 use crate::http::extract::Params;
 use crate::http::problem::Problem;
 use crate::hub::{Bearer, Connection, Full, Protocol, Slot, Socket};
 use crate::tokens::Granted;
+use crate::{App, tickets};
 use session::Beginning;
 
 /// The v1 stream's name among the subprotocols; what a client without any gets too.
@@ -130,7 +130,8 @@ fn words<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = 
 async fn authenticate(app: &App, query: &Query, headers: &HeaderMap) -> Result<Claim, Problem> {
     let granted = if let Some(ticket) = &query.ticket {
         // A ticket does not outlive the token that it was made for.
-        app.tickets.redeem(ticket).filter(|granted| !app.hub.revocations().has(granted))
+        let granted = tickets::redeem(&app.chat, ticket).await?;
+        granted.filter(|granted| !app.hub.revocations().has(granted))
     } else {
         let in_protocols =
             || words(headers, &SEC_WEBSOCKET_PROTOCOL).find_map(|word| word.strip_prefix(BEARER_PREFIX));
@@ -204,8 +205,7 @@ async fn start(app: App, mut entrance: Entrance, on_upgrade: OnUpgrade) {
 
 fn connection(app: &App, entrance: Entrance, socket: Socket) -> (Arc<Connection>, Slot) {
     let Entrance { granted, slot, protocol, .. } = entrance;
-    let now_s = app.chat.now().0.div_euclid(1_000_000);
-    let valid_s = u64::try_from(granted.expires_at.saturating_sub(now_s)).unwrap_or(0);
+    let valid_s = u64::try_from(granted.expires_at.saturating_sub(app.chat.now().seconds())).unwrap_or(0);
     let hub_now_ms = u64::try_from(app.hub.started().elapsed().as_millis()).unwrap_or(u64::MAX);
     let expires_at = hub_now_ms.saturating_add(valid_s.saturating_mul(1000));
     let bearer = Bearer { granted, expires_at, protocol };

@@ -15,9 +15,6 @@ use crate::db::Db;
 use crate::writer::Tx;
 use crate::{Postgres, fault};
 
-/// The character that PostgreSQL does not know; nobody's name has it.
-const UNKNOWN: char = '\0';
-
 #[async_trait]
 impl AccountStore for Postgres {
     async fn create_account(&self, new: NewAccount) -> Result<Account> {
@@ -82,26 +79,32 @@ fn create(tx: &Tx<'_>, new: &NewAccount) -> fault::Result<Account> {
 }
 
 fn accounts(db: &Db, query: &AccountQuery) -> fault::Result<Vec<Account>> {
-    let sql = "SELECT id, username, email, created_at FROM users
-               WHERE id > $1 AND username_key LIKE $2 ORDER BY id LIMIT $3";
-    let names = pattern(query.prefix.as_deref().unwrap_or_default());
-    if names.contains(UNKNOWN) {
-        return Ok(Vec::new());
-    }
-    let rows = db.rows(sql, &[&query.after.0, &names, &i64::from(query.limit)])?;
+    let limit = i64::from(query.limit);
+    let prefix = query.prefix.as_deref().map(key).unwrap_or_default();
+    let rows = if prefix.is_empty() {
+        let sql = "SELECT id, username, email, created_at FROM users WHERE id > $1 ORDER BY id LIMIT $2";
+        db.rows(sql, &[&query.after.0, &limit])?
+    } else {
+        // OFFSET keeps the planner from looking for a rare name in the order of the ids.
+        let sql = "SELECT id, username, email, created_at FROM (
+                       SELECT * FROM users WHERE username_key >= $2 AND username_key < $3 OFFSET 0) AS u
+                   WHERE id > $1 ORDER BY id LIMIT $4";
+        db.rows(sql, &[&query.after.0, &prefix, &end_of(&prefix), &limit])?
+    };
     rows.iter().map(account).collect()
 }
 
-/// What `LIKE` calls the names that begin so.
-fn pattern(prefix: &str) -> String {
-    let mut pattern = String::new();
-    for c in key(prefix).chars() {
-        if matches!(c, '\\' | '%' | '_') {
-            pattern.push('\\');
+/// What comes after all names that begin so, in the order of the characters' numbers.
+fn end_of(prefix: &str) -> String {
+    let mut end = prefix.to_owned();
+    while let Some(last) = end.pop() {
+        if let Some(next) = (last..=char::MAX).nth(1) {
+            end.push(next);
+            return end;
         }
-        pattern.push(c);
     }
-    pattern + "%"
+    // After the last character there is no other; but no name is that long.
+    char::MAX.to_string().repeat(200)
 }
 
 /// The form by which a name that somebody typed is looked up. PostgreSQL takes no U+0000; like that one, what stands for
@@ -113,19 +116,20 @@ fn key(name: &str) -> String {
 fn credentials(db: &Db, name: &LoginName) -> fault::Result<Option<Credentials>> {
     let (sql, key) = match name {
         LoginName::Email(email) => (
-            "SELECT id, username, email, created_at, password_hash FROM users WHERE email_key = $1",
+            "SELECT id, username, email, created_at, password_hash, tokens_from FROM users WHERE email_key = $1",
             key(email),
         ),
         LoginName::Username(username) => (
-            "SELECT id, username, email, created_at, password_hash FROM users WHERE username_key = $1",
+            "SELECT id, username, email, created_at, password_hash, tokens_from FROM users WHERE username_key = $1",
             key(username),
         ),
     };
-    if key.contains(UNKNOWN) {
-        return Ok(None);
-    }
     let Some(row) = db.opt(sql, &[&key])? else { return Ok(None) };
-    Ok(Some(Credentials { account: account(&row)?, password_hash: row.try_get(4)? }))
+    Ok(Some(Credentials {
+        account: account(&row)?,
+        password_hash: row.try_get(4)?,
+        tokens_from: row.try_get(5)?,
+    }))
 }
 
 fn with_last_message(
@@ -175,9 +179,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_prefix_stands_for_itself_alone() {
-        assert_eq!(pattern(""), "%");
-        assert_eq!(pattern("To"), "to%");
-        assert_eq!(pattern(r"100%_\"), r"100\%\_\\%");
+    fn names_that_begin_so_come_before_the_end() {
+        for prefix in ["t", "tom", "to\u{d7ff}", "tom\u{10ffff}", "\u{10ffff}"] {
+            let end = end_of(prefix);
+            assert!(prefix < end.as_str(), "{prefix:?}");
+            assert!(format!("{prefix}\u{10ffff}\u{10ffff}") < end, "{prefix:?}");
+        }
+        assert_eq!(end_of("tom"), "ton");
+        assert_eq!(end_of("to\u{d7ff}"), "to\u{e000}", "there are no characters between these");
+        assert_eq!(end_of("tom\u{10ffff}"), "ton");
     }
 }

@@ -10,10 +10,13 @@ use crate::fault::Result;
 use crate::open::OpenError;
 
 /// What every session begins with. An acknowledged write has to be on disk. A lock that is not to be had must not hold up
-/// those who wait; and whoever is paused or cut off in the middle of a transaction must not hold up the other nodes.
-const BEGINNING: &str = "SET synchronous_commit = on; SET lock_timeout = '2s'; SET statement_timeout = '5s'; \
-                         SET idle_in_transaction_session_timeout = '2s'; SET client_min_messages = warning; \
-                         SET timezone = 'UTC'; SET default_text_search_config = 'pg_catalog.simple'";
+/// those who wait; and whoever is paused or cut off in the middle of a transaction must let go of the log before the other
+/// nodes are tired of waiting for it.
+/// Statements are short and always the same, so compiling them, or planning them anew each time, takes longer than they do.
+const BEGINNING: &str = "SET synchronous_commit = on; SET lock_timeout = '1s'; SET statement_timeout = '5s'; \
+                         SET idle_in_transaction_session_timeout = '1500ms'; SET jit = off; \
+                         SET plan_cache_mode = force_generic_plan; SET client_min_messages = warning; \
+                         SET timezone = 'UTC'";
 
 /// The database's address.
 #[derive(Clone)]

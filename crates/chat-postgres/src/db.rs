@@ -5,7 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::types::ToSql;
@@ -16,6 +16,10 @@ use crate::fault::{Fault, Result};
 
 /// A statement that takes longer has failed, and its connection with it: whether it was done is not known.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+/// A connection that was not used for so long may have ended without anybody noticing.
+const IDLE: Duration = Duration::from_millis(100);
+/// As often as it takes for the driver to hear of the end, to read it and to say so.
+const LOOKS: usize = 4;
 
 /// Parameters of a statement.
 pub(crate) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -27,6 +31,7 @@ pub(crate) struct Db {
     prepared: RefCell<HashMap<&'static str, Statement>>,
     is_broken: Cell<bool>,
     n_changes: Cell<u64>,
+    used_at: Cell<Instant>,
 }
 
 impl Db {
@@ -44,11 +49,21 @@ impl Db {
             prepared: RefCell::default(),
             is_broken: Cell::new(false),
             n_changes: Cell::new(0),
+            used_at: Cell::new(Instant::now()),
         })
     }
 
     /// Whether another connection is needed: this one is closed, or in a state that is not known.
     pub(crate) fn is_broken(&self) -> bool {
+        if self.used_at.get().elapsed() > IDLE {
+            self.used_at.set(Instant::now());
+            // Nothing drives the connection between two statements.
+            self.runtime.block_on(async {
+                for _ in 0..LOOKS {
+                    tokio::task::yield_now().await;
+                }
+            });
+        }
         self.is_broken.get() || self.client.is_closed()
     }
 
@@ -148,7 +163,9 @@ impl Db {
         if self.is_broken() {
             return Err(Fault::Broken("the connection to the database is gone".into()));
         }
-        match self.runtime.block_on(async { tokio::time::timeout(PATIENCE, work).await }) {
+        let done = self.runtime.block_on(async { tokio::time::timeout(PATIENCE, work).await });
+        self.used_at.set(Instant::now());
+        match done {
             Ok(result) => Ok(result?),
             Err(_) => {
                 self.give_up();

@@ -28,6 +28,8 @@ mod schema;
 mod search;
 mod standing;
 mod sync;
+mod tickets;
+mod trace;
 mod writer;
 
 use async_trait::async_trait;

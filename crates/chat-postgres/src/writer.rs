@@ -14,6 +14,7 @@ use chat_core::event::{Event, Outcome};
 use chat_core::messages::Posted;
 use chat_core::ports::EventSink;
 use chat_core::posting::NewMessage;
+use chat_core::receipts::Moved;
 use chat_core::{Error, failpoints};
 use chat_metrics::WriterMetrics;
 use tokio::sync::{mpsc, oneshot};
@@ -22,12 +23,13 @@ use crate::connect::Address;
 use crate::db::Db;
 use crate::fault::{CLOSED, Fault, Result};
 use crate::open::OpenError;
+use crate::receipts::moves::{self, Move};
 use crate::{journal, posting};
 
 mod job;
 mod tx;
 
-use job::{Job, Post, Write};
+use job::{Job, Pending, Reply, Sort, Turn, Write};
 pub(crate) use tx::Tx;
 
 /// Writes that may wait before further ones are refused.
@@ -37,6 +39,8 @@ const BATCH: usize = 512;
 /// How long a batch waits for the log's row, and how long those wait that queued up behind one that waited in vain.
 const LOCK_WAIT_MS: u32 = 2000;
 const LOCK_WAIT_AGAIN_MS: u32 = 100;
+/// How long a write waits until it is begun; the writer may be held up by a database that does not answer.
+const WAIT: Duration = Duration::from_secs(2);
 
 const TRIM_EVERY: Duration = Duration::from_secs(5);
 
@@ -83,16 +87,33 @@ impl Writer {
         T: Outcome + Send + 'static,
         F: FnMut(&Tx<'_>) -> Result<T> + Send + 'static,
     {
-        let (reply, result) = oneshot::channel();
-        self.send(Job::Other(Box::new(Write::new(work, reply))))?;
-        result.await.map_err(|_| Error::internal("a write was dropped"))?
+        self.queue(|reply| Job::Other(Box::new(Write::new(work, reply)))).await
     }
 
     /// Queues a message, which is stored together with others that wait.
     pub(crate) async fn post(&self, new: NewMessage) -> chat_core::Result<Posted> {
-        let (reply, result) = oneshot::channel();
-        self.send(Job::Post(Post { new, result: None, reply }))?;
-        result.await.map_err(|_| Error::internal("a write was dropped"))?
+        self.queue(|reply| Job::Post(Pending::new(new, reply))).await
+    }
+
+    /// Queues a move of a member's pointers, which is stored together with others that wait.
+    pub(crate) async fn move_pointers(&self, one: Move) -> chat_core::Result<Moved> {
+        self.queue(|reply| Job::Move(Pending::new(one, reply))).await
+    }
+
+    /// Queues a write and waits for what becomes of it, but not long for its beginning.
+    async fn queue<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> chat_core::Result<T> {
+        let (sender, mut outcome) = oneshot::channel();
+        let turn = Turn::default();
+        self.send(job(Reply { turn: turn.clone(), sender }))?;
+        let dropped = |_| Error::internal("a write was dropped");
+        match tokio::time::timeout(WAIT, &mut outcome).await {
+            Ok(told) => told.map_err(dropped)?,
+            Err(_) if turn.give_up() => {
+                self.metrics.refused.inc();
+                Err(Error::Unavailable("the database keeps the writer waiting".into()))
+            }
+            Err(_) => outcome.await.map_err(dropped)?,
+        }
     }
 
     fn send(&self, job: Job) -> chat_core::Result<()> {
@@ -170,7 +191,7 @@ impl Log {
         }
     }
 
-    fn transact(&mut self, jobs: &mut [Job]) -> std::result::Result<Vec<Arc<Event>>, Aborted> {
+    fn transact(&mut self, jobs: &mut Vec<Job>) -> std::result::Result<Vec<Arc<Event>>, Aborted> {
         let db = match self.db.take().filter(|db| !db.is_broken()) {
             Some(db) => db,
             None => Db::connect(&self.address)?,
@@ -194,42 +215,55 @@ impl Log {
         }
     }
 
-    fn transact_on(&self, db: &Db, jobs: &mut [Job]) -> std::result::Result<Vec<Arc<Event>>, Aborted> {
+    fn transact_on(&self, db: &Db, jobs: &mut Vec<Job>) -> std::result::Result<Vec<Arc<Event>>, Aborted> {
         let tx = Tx::begin(db, if self.waits_shortly { LOCK_WAIT_AGAIN_MS } else { LOCK_WAIT_MS })?;
+        // Not before the database has answered: what comes now does not take long any more.
+        jobs.retain(Job::begin);
         run_all(&tx, jobs)?;
         failpoints::pass("before_commit");
         Ok(tx.commit()?)
     }
 }
 
-/// Runs the jobs in their order; ordinary messages that stand together are stored together.
+/// Runs the jobs in their order; of those of a sort, the ones that stand together are stored together.
 fn run_all(tx: &Tx<'_>, jobs: &mut [Job]) -> std::result::Result<(), Aborted> {
     let is_alone = jobs.len() == 1;
-    for run in jobs.chunk_by_mut(|one, next| one.is_ordinary_post() && next.is_ordinary_post()) {
-        match run {
-            [Job::Other(task)] => task.run(tx)?,
-            [Job::Post(post)] if !post.is_ordinary() => post.run(tx)?,
-            posts => post_together(tx, posts, is_alone)?,
+    for run in jobs.chunk_by_mut(|one, next| one.sort().is_some() && one.sort() == next.sort()) {
+        match run.first().and_then(Job::sort) {
+            Some(Sort::OrdinaryPost) => {
+                let posts = run.iter_mut().filter_map(Job::as_post).collect();
+                together(tx, posts, is_alone, posting::together::post_all)?;
+            }
+            Some(Sort::Move) => {
+                let one_by_one = run.iter_mut().filter_map(Job::as_move).collect();
+                together(tx, one_by_one, is_alone, moves::move_all)?;
+            }
+            None => run.iter_mut().try_for_each(|job| job.run(tx))?,
         }
     }
     Ok(())
 }
 
-fn post_together(tx: &Tx<'_>, posts: &mut [Job], is_alone: bool) -> std::result::Result<(), Aborted> {
-    let mut posts: Vec<&mut Post> = posts.iter_mut().filter_map(Job::as_post).collect();
-    let new: Vec<&NewMessage> = posts.iter().map(|post| &post.new).collect();
-    match posting::together::post_all(tx, &new) {
+/// Stores writes of a sort, and announces what came of each in their order.
+fn together<C, T: Outcome>(
+    tx: &Tx<'_>,
+    mut writes: Vec<&mut Pending<C, T>>,
+    is_alone: bool,
+    store: impl FnOnce(&Tx<'_>, &[&C]) -> Result<Vec<Result<T>>>,
+) -> std::result::Result<(), Aborted> {
+    let commands: Vec<&C> = writes.iter().map(|write| &write.command).collect();
+    match store(tx, &commands) {
         Ok(results) => {
-            for (post, result) in posts.iter_mut().zip(results) {
-                post.done(tx, result);
+            for (write, result) in writes.iter_mut().zip(results) {
+                write.done(tx, result);
             }
             Ok(())
         }
         Err(fault) if fault.is_passing() => Err(Aborted::ByStorage(fault)),
         Err(fault) => {
             // Among several nobody knows whose it is.
-            if let (true, Some(post)) = (is_alone, posts.first_mut()) {
-                post.done(tx, Err(fault));
+            if let (true, Some(write)) = (is_alone, writes.first_mut()) {
+                write.done(tx, Err(fault));
             }
             Err(Aborted::ByOne)
         }

@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use chat_core::cluster::Link;
@@ -146,6 +147,23 @@ impl Inbox {
 }
 
 impl Incoming {
+    /// What comes in next, for whoever looks at a bus without a relay.
+    pub fn next(&self, within: Duration) -> Option<Bytes> {
+        let until = Instant::now() + within;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if let Input::News(payload) = self.queue.recv_timeout(left).ok()? {
+                self.took_news();
+                return Some(payload);
+            }
+        }
+    }
+
+    /// Whether news travels, for whoever looks at a bus without a relay.
+    pub fn link(&self) -> Link {
+        self.shared.notices().link
+    }
+
     /// What the bus has said since this was asked last.
     pub(crate) fn notices(&self) -> Notices {
         let mut notices = self.shared.notices();

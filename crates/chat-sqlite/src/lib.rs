@@ -27,6 +27,7 @@ mod schema;
 mod search;
 mod standing;
 mod sync;
+mod trace;
 mod writer;
 
 use async_trait::async_trait;

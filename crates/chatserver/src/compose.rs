@@ -66,11 +66,11 @@ pub(crate) async fn compose(plan: Plan) -> Result<Server> {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     // Before the database is made: one that a refused start left behind would not be new at the next.
     let given_secret = secret::given(plan.jwt_secret.as_deref())?;
-    let tls = plan.tls.map(Tls::load).transpose()?;
+    let clock = Arc::new(SystemClock);
+    let tls = plan.tls.map(|files| Tls::load(files, clock.clone())).transpose()?;
     let listener = bind(&plan.host, plan.port).await?;
     let address = listener.local_addr().context("the listening address is unknown")?;
     let metrics_listener = bind_metrics(plan.metrics_address.as_deref()).await?;
-    let clock = Arc::new(SystemClock);
     let hub = Hub::spawn(cores, clock.clone());
     let storage = storage::open(&plan.database, plan.search, &hub, given_secret).await?;
     let tokens = Tokens::new(&TokenOptions { secret: storage.secret.clone(), lifetime: plan.token_lifetime });
@@ -91,7 +91,10 @@ pub(crate) async fn compose(plan: Plan) -> Result<Server> {
     let watched =
         metrics_listener.map(|listener| (listener, metrics::registry(&hub, &storage, tls.as_ref())));
     let metrics_address = watched.as_ref().and_then(|(listener, _)| listener.local_addr().ok());
-    let app = App::start(chat, hub, tokens, plan.gateway).await.context("the store cannot be read")?;
+    let options = GatewayOptions { node: storage.node, ..plan.gateway };
+    let app = App::start(chat, hub, tokens, options, storage.cluster())
+        .await
+        .context("the store cannot be read")?;
     let backup = storage.backup.clone();
     Ok(Server { listener, app, storage, tls, watched, address, metrics_address, backup, demo_users })
 }

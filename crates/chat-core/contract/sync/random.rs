@@ -17,13 +17,13 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::super::house::{House, NOW, message, runtime};
+use super::super::house::{Cases, NOW, Nodes, message, one_node};
 use super::client::{Client, State};
 use super::told;
 
 /// What somebody does; numbers choose among what is there by then.
 #[derive(Debug, Clone)]
-enum Op {
+pub enum Op {
     Post {
         by: Index,
         to: Index,
@@ -81,7 +81,7 @@ enum Op {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum How {
+pub enum How {
     Edit,
     Delete,
     React(bool, bool),
@@ -93,7 +93,7 @@ enum How {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Membership {
+pub enum Membership {
     Add,
     Remove,
     Leave,
@@ -142,9 +142,9 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// The house, and what is known of it from the answers to whatever was done.
-struct World {
-    house: House,
+/// The servers, and what is known from the answers to whatever was done.
+struct World<'a> {
+    nodes: &'a Nodes,
     users: Vec<UserId>,
     groups: Vec<GroupId>,
     conversations: Vec<ConversationId>,
@@ -162,13 +162,14 @@ fn done<T>(result: chat_core::Result<T>) -> Option<T> {
     }
 }
 
-impl World {
-    async fn new(house: House) -> Self {
-        let users = house.users(["tom", "jerry", "spike", "tyke"]).await.to_vec();
+impl<'a> World<'a> {
+    async fn new(nodes: &'a Nodes) -> Self {
+        let house = nodes.house();
+        let users = nodes.newcomers(["tom", "jerry", "spike", "tyke"]).await.to_vec();
         let groups = [house.group(users[0], &users[1..3]).await, house.group(users[1], &users[..1]).await];
         let mut clients = Vec::new();
         for &user in &users {
-            clients.push(Client::start(&*house.store, user).await);
+            clients.push(Client::start(nodes.store(), user).await);
         }
         Self {
             users,
@@ -177,7 +178,7 @@ impl World {
             messages: Vec::new(),
             hidden: BTreeSet::new(),
             clients,
-            house,
+            nodes,
         }
     }
 
@@ -212,12 +213,12 @@ impl World {
             }
             Op::Rename { by, group, name } => {
                 let group = *group.get(&self.groups);
-                done(self.house.store.rename_group(*by.get(&self.users), group, name.clone()).await);
+                done(self.nodes.store().rename_group(*by.get(&self.users), group, name.clone()).await);
             }
             Op::Read { by, conversation, upto } => {
                 let to = Pointers { delivered: Seq(*upto), read: Seq(*upto) };
                 let conversation = *conversation.get(&self.conversations);
-                done(self.house.store.move_pointers(*by.get(&self.users), conversation, to).await);
+                done(self.nodes.store().move_pointers(*by.get(&self.users), conversation, to).await);
             }
             Op::Deliver(receipts) => {
                 let receipt = |(user, conversation, seq): &(Index, Index, i64)| Delivered {
@@ -226,13 +227,13 @@ impl World {
                     seq: Seq(*seq),
                 };
                 let receipts = receipts.iter().map(receipt).collect();
-                self.house.store.mark_delivered(receipts).await.unwrap();
+                self.nodes.store().mark_delivered(receipts).await.unwrap();
             }
             Op::Own { by, conversation, how } => {
                 self.own(*by.get(&self.users), *conversation.get(&self.conversations), *how).await;
             }
             Op::Start { of } => {
-                let client = Client::start(&*self.house.store, *of.get(&self.users)).await;
+                let client = Client::start(self.nodes.store(), *of.get(&self.users)).await;
                 self.clients.push(client);
             }
             Op::GoOn { client, limit, pages, cut } => {
@@ -268,7 +269,7 @@ impl World {
         if to == Destination::To(Recipient::User(by)) {
             return;
         }
-        if let Some(Posted::New { message, .. }) = done(self.house.store.post(new).await) {
+        if let Some(Posted::New { message, .. }) = done(self.nodes.store().post(new).await) {
             if !self.conversations.contains(&message.conversation) {
                 self.conversations.push(message.conversation);
             }
@@ -277,7 +278,7 @@ impl World {
     }
 
     async fn change(&mut self, actor: UserId, message: &Message, how: How) {
-        let store = &self.house.store;
+        let store = self.nodes.store();
         let at = Timestamp(NOW.0 + 1_000_000);
         let deed = Deed { actor, message: message.id, at };
         let own = Deed { actor: message.sender, ..deed };
@@ -309,10 +310,10 @@ impl World {
     }
 
     async fn member(&self, actor: UserId, group: GroupId, user: UserId, how: Membership) {
-        let store = &self.house.store;
+        let store = self.nodes.store();
         let remove = |actor| RemoveMember { actor, group, user };
         match how {
-            Membership::Add => done(self.house.add(actor, group, user).await),
+            Membership::Add => done(self.nodes.house().add(actor, group, user).await),
             Membership::Remove => done(store.remove_member(remove(actor)).await),
             Membership::Leave => done(store.remove_member(remove(user)).await),
             Membership::Role(role) => {
@@ -330,13 +331,13 @@ impl World {
             2 => OwnChange { archived: Some(is_set), pinned: Some(!is_set), ..OwnChange::default() },
             _ => OwnChange { draft: Some(is_set.then(|| "Dear".into())), ..OwnChange::default() },
         };
-        done(self.house.store.change_own_part(user, conversation, change).await);
+        done(self.nodes.store().change_own_part(user, conversation, change).await);
     }
 
     async fn go_on(&mut self, client: usize, limit: u16, most: usize) -> bool {
-        let Self { house, clients, messages, hidden, .. } = self;
+        let Self { nodes, clients, messages, hidden, .. } = self;
         clients[client]
-            .go_on(&*house.store, (limit, most), |state| check_gapless(state, messages, hidden))
+            .go_on(nodes.store(), (limit, most), |state| check_gapless(state, messages, hidden))
             .await
     }
 
@@ -349,7 +350,7 @@ impl World {
                 pages += 1;
                 assert!(pages < 10_000, "there is no end to it");
             }
-            let truth = State::load(&*self.house.store, user).await;
+            let truth = State::load(self.nodes.store(), user).await;
             let mut told = self.clients[client].state.clone();
             for (id, known) in &mut told.conversations {
                 // Who has left is not listed any more, of which the number of members tells.
@@ -380,26 +381,30 @@ fn check_gapless(state: &State, messages: &[Message], hidden: &BTreeSet<(UserId,
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+/// What is done, and which of the events are looked at afterwards.
+pub fn life() -> impl Strategy<Value = (Vec<Op>, Vec<Index>)> {
+    (vec(op(), 1..120), vec(any::<Index>(), 12))
+}
 
-    #[test]
-    fn a_resumed_client_has_what_a_fresh_one_has(
-        ops in vec(op(), 1..120),
-        looked_at in vec(any::<Index>(), 12),
-    ) {
-        let runtime = runtime();
-        runtime.block_on(async {
-            let house = House::fresh().await;
-            let mut world = World::new(house).await;
-            for op in &ops {
-                world.run(op).await;
-            }
-            world.settle().await;
-            let events = world.house.sink.events();
-            for event in looked_at {
-                told::check(&*world.house.store, &world.users, &events, &events[event.index(events.len())]).await;
-            }
-        });
+/// Does all of it, by way of each node in turn, and compares.
+pub async fn run(nodes: &Nodes, (ops, looked_at): (Vec<Op>, Vec<Index>)) {
+    let before = nodes.n_events();
+    let mut world = World::new(nodes).await;
+    for op in &ops {
+        world.run(op).await;
     }
+    world.settle().await;
+    let events = nodes.events().split_off(before);
+    for event in looked_at {
+        let event = &events[event.index(events.len())];
+        told::check(nodes.store(), &world.users, &events, event).await;
+    }
+}
+
+#[test]
+fn a_resumed_client_has_what_a_fresh_one_has() {
+    let cases = Cases::on(one_node);
+    proptest!(ProptestConfig::with_cases(64), |(life in life())| {
+        cases.run(async |nodes| run(nodes, life).await);
+    });
 }

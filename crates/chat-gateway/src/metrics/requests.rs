@@ -88,7 +88,7 @@ impl Route {
     fn times(&self) -> (Vec<(f64, u64)>, u64) {
         let bounds = BOUNDS_US.iter().map(|us| Duration::from_micros(*us).as_secs_f64());
         let counts = self.by_time.iter().map(|count| count.load(Ordering::Relaxed));
-        let classes: Vec<_> = bounds.chain(std::iter::once(f64::MAX)).zip(counts).collect();
+        let classes: Vec<_> = bounds.chain(std::iter::once(f64::INFINITY)).zip(counts).collect();
         let count = classes.iter().map(|(_, count)| count).sum();
         (classes, count)
     }

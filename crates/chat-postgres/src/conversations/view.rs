@@ -68,19 +68,29 @@ pub(crate) fn own_part(db: &Db, user: UserId, id: ConversationId) -> fault::Resu
 
 /// The conversation as this user sees it, without its last message; `None` for somebody who is no member.
 pub(crate) fn view(db: &Db, user: UserId, id: ConversationId) -> fault::Result<Option<ConversationView>> {
-    Ok(views(db, user, &[id])?.pop())
+    let sql = concat!(
+        "SELECT ",
+        of_all!(),
+        ", ",
+        of_one!(),
+        "FROM members me JOIN conversations c ON c.id = me.conversation_id ",
+        join_kind!(),
+        "WHERE me.conversation_id = $1 AND me.user_id = $2"
+    );
+    db.opt(sql, &[&id.0, &user.0])?.as_ref().map(read_view).transpose()
 }
 
 /// The same of several conversations, in this order, less those of which the user is no member.
 pub(crate) fn views(db: &Db, user: UserId, ids: &[ConversationId]) -> fault::Result<Vec<ConversationView>> {
+    // With LIMIT each is looked up; else all conversations of the user might be read, of which there may be many more.
     let sql = concat!(
         "SELECT ",
         of_all!(),
         ", ",
         of_one!(),
         "FROM UNNEST($2::bigint[]) WITH ORDINALITY AS x (id, place)
-         JOIN members me ON me.conversation_id = x.id AND me.user_id = $1
-         JOIN conversations c ON c.id = x.id ",
+         JOIN LATERAL (SELECT * FROM members WHERE conversation_id = x.id AND user_id = $1 LIMIT 1) me ON true
+         JOIN conversations c ON c.id = me.conversation_id ",
         join_kind!(),
         "ORDER BY x.place"
     );
@@ -90,7 +100,12 @@ pub(crate) fn views(db: &Db, user: UserId, ids: &[ConversationId]) -> fault::Res
 
 /// What waits for a member who has read up to `read`.
 pub(crate) fn counts(db: &Db, user: UserId, id: ConversationId, read: Seq) -> fault::Result<Counts> {
-    Ok(counts_of_all(db, std::iter::once((user, id, read)))?.pop().unwrap_or_default())
+    let sql = concat!(
+        "SELECT ",
+        select_counts!(),
+        "FROM (SELECT $1::bigint AS user_id, $2::bigint AS conversation_id, $3::bigint AS read_seq) AS me"
+    );
+    read_counts(&db.row(sql, &[&user.0, &id.0, &read.0])?, 0)
 }
 
 /// The same for several, in their order.

@@ -35,18 +35,18 @@ struct Member {
 type Members = HashMap<(UserId, ConversationId), Member>;
 
 /// Moves the pointers of one member.
-pub(super) fn move_pointers(tx: &Tx<'_>, one: Move) -> fault::Result<Moved> {
+pub(crate) fn move_pointers(tx: &Tx<'_>, one: Move) -> fault::Result<Moved> {
     let not_found = Err(Error::NotFound(Kind::Conversation).into());
-    move_all(tx, &[one])?.pop().unwrap_or(not_found)
+    move_all(tx, &[&one])?.pop().unwrap_or(not_found)
 }
 
 /// Moves pointers in this order; what comes of each is one change or none, and a refusal changes nothing.
-pub(crate) fn move_all(tx: &Tx<'_>, moves: &[Move]) -> fault::Result<Vec<fault::Result<Moved>>> {
+pub(crate) fn move_all(tx: &Tx<'_>, moves: &[&Move]) -> fault::Result<Vec<fault::Result<Moved>>> {
     let mut members = load(tx, moves.iter().map(|one| (one.user, one.conversation)))?;
     let mut results = Vec::with_capacity(moves.len());
     let mut readings = Vec::new();
     let mut position = tx.position().0;
-    for &Move { user, conversation, to } in moves {
+    for &&Move { user, conversation, to } in moves {
         let Some(member) = members.get_mut(&(user, conversation)) else {
             results.push(Err(Error::NotFound(Kind::Conversation).into()));
             continue;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use chat_core::access::TicketStore;
-use chat_core::cluster::{Neighbours, Residents};
+use chat_core::cluster::NodeId;
 use chat_core::ports::{EventSink, Store};
-use chat_gateway::{Hub, MemoryTickets};
-use chat_nats::Nats;
+use chat_gateway::{Cluster, Hub, MemoryTickets};
+use chat_nats::{NatsBus, NatsOptions};
 use chat_postgres::Postgres;
 use chat_relay::{Metrics as RelayMetrics, Parts, Relay, draw_node_id};
 use chat_sqlite::{Opened, Sqlite};
@@ -59,12 +59,14 @@ pub(crate) struct Storage {
     pub(crate) is_new: bool,
     /// The copy of the database from before its migration, if it was migrated.
     pub(crate) backup: Option<PathBuf>,
+    /// By what this node is known to the others.
+    pub(crate) node: Option<NodeId>,
     engine: Engine,
 }
 
 enum Engine {
     Sqlite(Arc<Sqlite>),
-    Postgres(Arc<Postgres>, Relay),
+    Postgres(Arc<Postgres>, Relay, RelayMetrics),
 }
 
 /// Opens the database. `given_secret` is the operator's key; without one, the database's own is used.
@@ -101,6 +103,7 @@ fn open_file(
         secret,
         is_new,
         backup,
+        node: None,
         engine: Engine::Sqlite(store),
     })
 }
@@ -123,8 +126,11 @@ async fn open_shared(
     };
     let (prepared, secret) = tokio::task::spawn_blocking(prepare).await??;
     let is_new = prepared.is_new;
-    let relay = relay(shared, prepared.journal()?, hub).await?;
-    let store = Arc::new(prepared.open(relay.sink())?);
+    let node = draw_node_id()?;
+    let (relay, relay_metrics) = relay(shared, node, prepared.journal()?, hub).await?;
+    let sink = relay.sink();
+    // What the preparation leaves behind may not end on a thread that serves others.
+    let store = Arc::new(tokio::task::spawn_blocking(move || prepared.open(sink)).await??);
     Ok(Storage {
         store: store.clone(),
         sink: relay.sink(),
@@ -132,40 +138,50 @@ async fn open_shared(
         secret,
         is_new,
         backup: None,
-        engine: Engine::Postgres(store, relay),
+        node: Some(node),
+        engine: Engine::Postgres(store, relay, relay_metrics),
     })
 }
 
 /// Joins the others. It begins at the journal's end, so it comes before anything that this node commits.
-async fn relay(shared: &Shared, journal: chat_postgres::PostgresJournal, hub: &Hub) -> Result<Relay> {
-    let node = draw_node_id()?;
+async fn relay(
+    shared: &Shared,
+    node: NodeId,
+    journal: chat_postgres::PostgresJournal,
+    hub: &Hub,
+) -> Result<(Relay, RelayMetrics)> {
     let bus = match &shared.nats {
-        Some(url) => {
-            let (inbox, incoming) = chat_relay::channel();
-            let nats = Nats::connect(url, &shared.prefix, inbox).await;
+        Some(servers) => {
+            let (inbox, incoming) = chat_relay::bus::channel();
+            let name = format!("chatserver {:016x}", node.0);
+            let options = NatsOptions { servers: servers.clone(), prefix: shared.prefix.clone(), name };
+            let nats = NatsBus::connect(options, inbox).await;
             let nats = nats.context("NATS_URL cannot be used; it should look like nats://host:4222")?;
             Some((Arc::new(nats) as Arc<dyn chat_relay::Bus>, incoming))
         }
         None => None,
     };
-    let dismissing = hub.clone();
+    let (dismissing, metrics) = (hub.clone(), RelayMetrics::default());
     let parts = Parts {
         bus,
         journal: Arc::new(journal),
         hub: hub.sink(),
         roster: hub.roster(),
         everybody_resumes: Box::new(move || dismissing.everybody_resumes()),
-        metrics: RelayMetrics::default(),
+        metrics: metrics.clone(),
     };
-    Relay::start(node, parts).await.context("the journal cannot be read")
+    let relay = Relay::start(node, parts).await.context("the journal cannot be read")?;
+    Ok((relay, metrics))
 }
 
 impl Storage {
     /// Who has to know who is here, and what can be asked of the link to the others; where there are others.
-    pub(crate) fn cluster(&self) -> Option<(Arc<dyn Residents>, Arc<dyn Neighbours>)> {
+    pub(crate) fn cluster(&self) -> Option<Cluster> {
         match &self.engine {
             Engine::Sqlite(_) => None,
-            Engine::Postgres(_, relay) => Some((relay.residents(), relay.neighbours())),
+            Engine::Postgres(_, relay, _) => {
+                Some(Cluster { residents: relay.residents(), neighbours: relay.neighbours() })
+            }
         }
     }
 
@@ -173,7 +189,10 @@ impl Storage {
     pub(crate) fn register_metrics(&self, registry: &mut Registry) {
         match &self.engine {
             Engine::Sqlite(store) => store.register_metrics(registry),
-            Engine::Postgres(store, _) => store.register_metrics(registry),
+            Engine::Postgres(store, _, counts) => {
+                store.register_metrics(registry);
+                counts.register(registry);
+            }
         }
     }
 
@@ -181,7 +200,7 @@ impl Storage {
     pub(crate) async fn close(self) -> Result<()> {
         let (closed, relay) = match self.engine {
             Engine::Sqlite(store) => (tokio::task::spawn_blocking(move || store.close()).await, None),
-            Engine::Postgres(store, relay) => {
+            Engine::Postgres(store, relay, _) => {
                 (tokio::task::spawn_blocking(move || store.close()).await, Some(relay))
             }
         };

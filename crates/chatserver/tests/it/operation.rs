@@ -9,3 +9,4 @@ mod shutdown;
 mod sockets;
 mod storage;
 mod tls;
+mod tracing;

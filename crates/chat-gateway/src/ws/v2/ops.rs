@@ -120,7 +120,7 @@ async fn perform(app: &App, connection: &Arc<Connection>, asked: &Asked) -> Resu
             let v2::SetPresence { status } = asked.fields()?;
             let wrong = || Problem::invalid("status must be one of online, away, invisible");
             let choice = Choice::parse(&status).ok_or_else(wrong)?;
-            app.hub.presence().choose(connection, choice, Some(chat.now()));
+            app.hub.presence().choose(connection, choice, chat.now());
             Ok(Done::default())
         }
         "view" => view(app, connection, asked.fields()?).await.map(Done::from),

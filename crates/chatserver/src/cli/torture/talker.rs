@@ -48,6 +48,8 @@ pub(super) struct Talker {
     /// Those of them that nothing is on its way for.
     idle: Vec<i64>,
     n_resumed: u64,
+    /// When it last had what the log has.
+    agreed_at: Instant,
 }
 
 impl Talker {
@@ -80,6 +82,7 @@ impl Talker {
             growing: BTreeMap::new(),
             idle: Vec::new(),
             n_resumed: 0,
+            agreed_at: Instant::now(),
         }
     }
 
@@ -140,6 +143,7 @@ impl Talker {
             }
             let findings = compare(self.me.id, &self.state, log);
             if findings.is_nothing() {
+                self.agreed_at = Instant::now();
                 break;
             }
             if Instant::now() >= ends_at {
@@ -161,6 +165,11 @@ impl Talker {
 
     pub(super) fn take_findings(&mut self) -> Findings {
         std::mem::take(&mut self.findings)
+    }
+
+    /// When it last had what the log has.
+    pub(super) fn agreed_at(&self) -> Instant {
+        self.agreed_at
     }
 
     /// How often a connection went on where another had ended.

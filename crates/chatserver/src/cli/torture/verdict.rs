@@ -28,10 +28,14 @@ pub(super) enum Violation {
     Refused,
     /// A client could not resume.
     Resync,
+    /// Something took longer than was promised.
+    Late,
+    /// A client was sent away without need.
+    Dropped,
 }
 
 impl Violation {
-    pub(super) const ALL: [(Self, &'static str); 9] = [
+    pub(super) const ALL: [(Self, &'static str); 11] = [
         (Self::Lost, "lost"),
         (Self::Doubled, "doubled"),
         (Self::Gap, "gaps"),
@@ -41,6 +45,8 @@ impl Violation {
         (Self::Unanswered, "unanswered"),
         (Self::Refused, "refused"),
         (Self::Resync, "resyncs"),
+        (Self::Late, "late"),
+        (Self::Dropped, "dropped"),
     ];
 }
 

@@ -1,6 +1,6 @@
 //! What is told to Prometheus: on an address of its own, only when asked for, and true.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -229,6 +229,31 @@ async fn readiness_is_what_a_write_says_and_the_process_is_described() {
     assert_eq!(Page::read(&server).await.value("ready"), 0.0);
     lock.execute_batch("ROLLBACK").unwrap();
     eventually(20, "ready again", async || Page::read(&server).await.value("ready") == 1.0).await;
+}
+
+/// Names of metrics in a text, as they are on the page.
+fn names_in(text: &str) -> BTreeSet<String> {
+    let names = regex::Regex::new("chatserver_[a-z_]+").unwrap();
+    names.find_iter(text).map(|name| name.as_str().to_owned()).collect()
+}
+
+/// An alert on a name that is not there would never go off, and a panel would stay empty.
+#[tokio::test]
+async fn what_the_alerts_and_the_board_ask_for_is_there() {
+    let server = watched().start();
+    server.get("/ping").await.expect(200);
+    let page = Request::get("/metrics").send(&metrics_address(&server).unwrap()).await.text();
+    let known = names_in(&page);
+    let deploy = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy");
+    let mut asked = BTreeSet::new();
+    for file in ["prometheus/alerts.yml", "grafana/chatserver.json"] {
+        asked.extend(names_in(&std::fs::read_to_string(deploy.join(file)).unwrap()));
+    }
+    assert!(asked.len() > 20, "{asked:?}");
+    // Those of a cluster and of TLS are only where these are.
+    let elsewhere = |name: &&String| name.contains("_relay_") || name.contains("_tls_");
+    let missing: Vec<_> = asked.difference(&known).filter(|name| !elsewhere(name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 #[tokio::test]

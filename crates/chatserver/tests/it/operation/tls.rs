@@ -23,6 +23,9 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 use crate::support::people::{PASSWORD, p2p};
 use crate::support::{Answer, Request, Server, Setup, bytes_of, eventually, within};
 
+/// Boxed, because it is large.
+type Tls = Box<TlsStream<TcpStream>>;
+
 const CERTIFICATE: &str = "certificate.pem";
 const KEY: &str = "key.pem";
 
@@ -58,15 +61,12 @@ fn connector(trusted: &CertificateDer<'static>) -> TlsConnector {
     TlsConnector::from(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
 }
 
-async fn handshake(
-    stream: TcpStream,
-    trusted: &CertificateDer<'static>,
-) -> std::io::Result<TlsStream<TcpStream>> {
+async fn handshake(stream: TcpStream, trusted: &CertificateDer<'static>) -> std::io::Result<Tls> {
     let name = ServerName::try_from("localhost").unwrap();
-    within(20, connector(trusted).connect(name, stream)).await
+    within(20, connector(trusted).connect(name, stream)).await.map(Box::new)
 }
 
-async fn connect(server: &Server) -> TlsStream<TcpStream> {
+async fn connect(server: &Server) -> Tls {
     let trusted = certificate_in(&server.setup.path(CERTIFICATE));
     handshake(TcpStream::connect(&server.address).await.unwrap(), &trusted).await.unwrap()
 }
@@ -87,17 +87,18 @@ async fn log_in(server: &Server, name: &str) -> String {
 }
 
 /// A v2 client.
-struct Client(WebSocketStream<TlsStream<TcpStream>>);
+struct Client(WebSocketStream<Tls>);
 
 impl Client {
-    async fn over(stream: TlsStream<TcpStream>, server: &Server, token: Option<&str>) -> Self {
+    async fn over(stream: Tls, server: &Server, token: Option<&str>) -> Self {
         let mut request = format!("wss://{}/ws", server.address).into_client_request().unwrap();
         let headers = request.headers_mut();
         headers.insert("Sec-WebSocket-Protocol", HeaderValue::from_static("chatserver.v2"));
         if let Some(token) = token {
             headers.insert("Authorization", HeaderValue::from_str(&format!("Bearer {token}")).unwrap());
         }
-        let (client, _) = within(20, tokio_tungstenite::client_async(request, stream)).await.unwrap();
+        let opened = Box::pin(tokio_tungstenite::client_async(request, stream));
+        let (client, _) = within(20, opened).await.unwrap();
         Self(client)
     }
 
