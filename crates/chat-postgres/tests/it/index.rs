@@ -65,8 +65,8 @@ struct Row {
 
 const MESSAGES: i64 = 12_000;
 const CONVERSATIONS: i64 = 200;
-/// So many of the users 1 to 4 are in one conversation of each that many.
-const EVERY: [i64; 4] = [100, 10, 2, 1];
+/// The users 1 to 5 are in one conversation of each so many.
+const EVERY: [i64; 5] = [100, 10, 2, 1, 1];
 
 /// Conversations of which the later ones are of later times, and words of which the later ones are rarer.
 fn written() -> Vec<Row> {
@@ -170,37 +170,58 @@ fn searches(query: &str) -> Vec<Search> {
     ]
 }
 
+/// Hides some messages from most readers, and most from the last one.
+async fn hide(house: &House, rows: &[Row]) -> Vec<HashSet<i64>> {
+    let db = house.connect().await;
+    let mut hidden = vec![HashSet::new(); EVERY.len()];
+    for row in rows {
+        let reader = if row.id % 10 == 3 { row.id / 10 % 4 } else { 4 };
+        hidden[usize::try_from(reader).unwrap()].insert(row.id);
+    }
+    for (user, hidden) in (1_i64..).zip(&hidden) {
+        let ids: Vec<i64> = hidden.iter().copied().collect();
+        let sql =
+            "INSERT INTO hidden_messages SELECT $1, id, conversation_id, 0 FROM messages WHERE id = ANY($2)";
+        db.execute(sql, &[&user, &ids]).await.unwrap();
+    }
+    hidden
+}
+
 #[tokio::test]
 async fn whatever_way_a_search_goes_it_finds_the_same() {
     let house = House::fresh().await;
     let rows = written();
     fill(&house, &rows).await;
-    let db = house.connect().await;
-    let mut hidden = [(); 4].map(|()| HashSet::new());
-    for row in rows.iter().step_by(7) {
-        let reader = row.id % 4;
-        hidden[usize::try_from(reader).unwrap()].insert(row.id);
-        let sql = "INSERT INTO hidden_messages VALUES ($1, $2, $3, 0)";
-        db.execute(sql, &[&(reader + 1), &row.id, &row.conversation]).await.unwrap();
-    }
+    let hidden = hide(&house, &rows).await;
+    let check = async |query: &str, search: Search, reader: i64| {
+        let hidden = &hidden[usize::try_from(reader - 1).unwrap()];
+        let expected = fitting(&rows, reader, hidden, &search, query);
+        let found = house.store.search(UserId(reader), search.clone()).await.unwrap();
+        assert_eq!(ids(&found), expected, "{query:?} for {reader}: {search:?}");
+        let best = Search { order: Order::Best, ..search.clone() };
+        let found = house.store.search(UserId(reader), best).await.unwrap();
+        assert_eq!(found.len(), expected.len(), "the best of {query:?} for {reader}: {search:?}");
+    };
     // At first PostgreSQL knows nothing of the words, and goes by what it supposes.
     for analysed in [false, true] {
         if analysed {
-            db.batch_execute("ANALYZE").await.unwrap();
+            house.connect().await.batch_execute("ANALYZE").await.unwrap();
         }
         for query in
             ["", "word1", "word4", "word7", "word12", "word3 word9", "word1*", "wo* word2", "nothing"]
         {
             for search in searches(query) {
-                for reader in 1..=4 {
-                    let hidden = &hidden[usize::try_from(reader - 1).unwrap()];
-                    let expected = fitting(&rows, reader, hidden, &search, query);
-                    let found = house.store.search(UserId(reader), search.clone()).await.unwrap();
-                    assert_eq!(ids(&found), expected, "{query:?} for {reader}: {search:?}");
-                    let best = Search { order: Order::Best, ..search.clone() };
-                    let found = house.store.search(UserId(reader), best).await.unwrap();
-                    assert_eq!(found.len(), expected.len(), "the best of {query:?} for {reader}: {search:?}");
+                for reader in 1..=5 {
+                    check(query, search.clone(), reader).await;
                 }
+            }
+        }
+        // Whoever has hidden most is led far back, from one stretch of the table to the next.
+        for before in (MESSAGES / 2..MESSAGES).step_by(97) {
+            for (query, limit) in [("", 100), ("word1", 1000)] {
+                let terms = parse_terms(query).unwrap();
+                let before = Some(MessageId(before));
+                check(query, Search { terms, before, limit, ..Search::default() }, 5).await;
             }
         }
     }
