@@ -6,14 +6,17 @@ use anyhow::{Context, Result};
 use chat_engines::{Nats, Postgres};
 use tokio::task::spawn_blocking;
 
+use super::link::{Carrier, Link};
+
 const DATABASE: &str = "torture";
 
-/// Both engines, each at a port that it keeps.
+/// Both engines, each at a port that it keeps, and what carries the nodes' ways to them.
 pub(super) struct Engines {
     postgres: Engine<Postgres>,
     nats: Engine<Nats>,
-    pub(super) postgres_port: u16,
-    pub(super) nats_port: u16,
+    postgres_port: u16,
+    nats_port: u16,
+    carrier: Carrier,
 }
 
 /// Starting and ending one takes its time, which the clients need meanwhile.
@@ -41,7 +44,13 @@ impl Engines {
         postgres.has(|postgres| postgres.create_database(DATABASE)).await?;
         let postgres_port = postgres.0.lock().unwrap_or_else(PoisonError::into_inner).port();
         let nats_port = nats.0.lock().unwrap_or_else(PoisonError::into_inner).port();
-        Ok(Self { postgres, nats, postgres_port, nats_port })
+        Ok(Self { postgres, nats, postgres_port, nats_port, carrier: Carrier::start()? })
+    }
+
+    /// A node's ways to them.
+    pub(super) fn links(&self) -> Result<Links> {
+        let postgres = Link::to(self.postgres_port, &self.carrier)?;
+        Ok(Links { postgres, nats: Link::to(self.nats_port, &self.carrier)? })
     }
 
     pub(super) fn postgres(&self) -> &Engine<Postgres> {
@@ -53,12 +62,21 @@ impl Engines {
     }
 }
 
-/// What a node has to be told in order to reach the engines at these ports.
-pub(super) fn settings(postgres_port: u16, nats_port: u16) -> Vec<(&'static str, String)> {
-    vec![
-        ("DATABASE_URL", format!("postgres://postgres@127.0.0.1:{postgres_port}/{DATABASE}")),
-        ("NATS_URL", format!("nats://127.0.0.1:{nats_port}")),
-        ("NATS_PREFIX", "torture".into()),
-        ("JWT_SECRET", "the key of a cluster that is tortured, of no other use".into()),
-    ]
+/// A node's ways to the engines.
+pub(super) struct Links {
+    pub(super) postgres: Link,
+    pub(super) nats: Link,
+}
+
+impl Links {
+    /// What the node has to be told in order to take them.
+    pub(super) fn settings(&self) -> Vec<(&'static str, String)> {
+        let (postgres, nats) = (self.postgres.port(), self.nats.port());
+        vec![
+            ("DATABASE_URL", format!("postgres://postgres@127.0.0.1:{postgres}/{DATABASE}")),
+            ("NATS_URL", format!("nats://127.0.0.1:{nats}")),
+            ("NATS_PREFIX", "torture".into()),
+            ("JWT_SECRET", "the key of a cluster that is tortured, of no other use".into()),
+        ]
+    }
 }

@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
@@ -62,6 +63,30 @@ impl Cut {
     }
 }
 
+/// The thread of all links. The clients' thread is too busy: each statement of a node would wait for it.
+pub(super) struct Carrier(Option<Runtime>);
+
+impl Carrier {
+    pub(super) fn start() -> Result<Self> {
+        let mut runtime = Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(1).thread_name("links").enable_all().build();
+        Ok(Self(Some(runtime.context("the links have no thread")?)))
+    }
+
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        if let Some(runtime) = &self.0 {
+            runtime.spawn(work);
+        }
+    }
+}
+
+impl Drop for Carrier {
+    fn drop(&mut self) {
+        // It may end on a thread that must not wait for it.
+        self.0.take().into_iter().for_each(Runtime::shutdown_background);
+    }
+}
+
 /// The proxy. Its connections live on until one of their ends closes them.
 pub(super) struct Link {
     address: SocketAddr,
@@ -72,11 +97,17 @@ pub(super) struct Link {
 
 impl Link {
     /// A way to an engine on this machine.
-    pub(super) async fn to(port: u16) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await.context("a proxy cannot listen")?;
+    pub(super) fn to(port: u16, carrier: &Carrier) -> Result<Self> {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").context("a proxy cannot listen")?;
+        listener.set_nonblocking(true).context("a proxy cannot listen")?;
         let address = listener.local_addr().context("a proxy's address is unknown")?;
         let (weather, resets) = (watch::Sender::new(Weather::default()), watch::Sender::new(0));
-        tokio::spawn(accept(listener, port, weather.subscribe(), resets.subscribe()));
+        let (seen, told) = (weather.subscribe(), resets.subscribe());
+        carrier.spawn(async move {
+            if let Ok(listener) = TcpListener::from_std(listener) {
+                accept(listener, port, seen, told).await;
+            }
+        });
         Ok(Self { address, weather, resets })
     }
 
@@ -184,9 +215,9 @@ mod tests {
     /// What does not come within that is held back.
     const SHORT: Duration = Duration::from_millis(100);
 
-    async fn both_ends() -> (Link, TcpStream, TcpStream, TcpListener) {
+    async fn both_ends(carrier: &Carrier) -> (Link, TcpStream, TcpStream, TcpListener) {
         let engine = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let link = Link::to(engine.local_addr().unwrap().port()).await.unwrap();
+        let link = Link::to(engine.local_addr().unwrap().port(), carrier).unwrap();
         let node = TcpStream::connect(("127.0.0.1", link.port())).await.unwrap();
         let other = timeout(LONG, engine.accept()).await.unwrap().unwrap().0;
         (link, node, other, engine)
@@ -200,10 +231,11 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_held_back_comes_after_all() {
+        let carrier = Carrier::start().unwrap();
         for (cut, up, down) in
             [(Cut::Silent, false, false), (Cut::Mute, false, true), (Cut::Deaf, true, false)]
         {
-            let (link, mut node, mut engine, _listener) = both_ends().await;
+            let (link, mut node, mut engine, _listener) = both_ends(&carrier).await;
             assert!(passes(&mut node, &mut engine, LONG).await && passes(&mut engine, &mut node, LONG).await);
             link.cut(cut);
             assert_eq!(passes(&mut node, &mut engine, SHORT).await, up, "{cut:?}");
@@ -217,7 +249,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_reset_ends_connections_and_a_refusal_new_ones_too() {
-        let (link, mut node, _engine, _listener) = both_ends().await;
+        let carrier = Carrier::start().unwrap();
+        let (link, mut node, _engine, _listener) = both_ends(&carrier).await;
         link.reset();
         assert!(timeout(LONG, node.read(&mut [0])).await.unwrap().is_err());
         link.cut(Cut::Refused);

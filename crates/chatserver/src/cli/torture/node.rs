@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use chat_client::ServerUrl;
 
-use super::engines::{Engines, settings};
-use super::link::Link;
+use super::engines::{Engines, Links};
 use crate::cli::child::{Process, launch_with};
 
 /// Connections that a user may have: those that were cut may live on the server's side for a while.
@@ -21,26 +20,11 @@ pub(super) struct Node {
     links: Option<Links>,
 }
 
-/// A node's ways to the engines.
-pub(super) struct Links {
-    pub(super) postgres: Link,
-    pub(super) nats: Link,
-}
-
 impl Node {
     /// Starts one that works in this folder, with these engines if it is one of several.
     pub(super) async fn start(folder: PathBuf, engines: Option<&Engines>) -> Result<Self> {
-        let links = match engines {
-            Some(engines) => Some(Links {
-                postgres: Link::to(engines.postgres_port).await?,
-                nats: Link::to(engines.nats_port).await?,
-            }),
-            None => None,
-        };
-        let settings = links
-            .as_ref()
-            .map(|links| settings(links.postgres.port(), links.nats.port()))
-            .unwrap_or_default();
+        let links = engines.map(Engines::links).transpose()?;
+        let settings = links.as_ref().map(Links::settings).unwrap_or_default();
         std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
         let (process, url) = launch_with(&folder, CONNECTIONS_PER_USER, &settings).await?;
         Ok(Self { folder, settings, process, url, links })

@@ -99,7 +99,7 @@ impl Stage {
                 .note(Violation::Late, || format!("a node was ready {ready:?} after its database was back"));
         }
         for witness in witnesses {
-            if let Err(error) = witness.is_there().await {
+            if let Err(error) = witness.wait().await {
                 findings
                     .note(Violation::Dropped, || format!("a stream ended by {}: {error:#}", fault.name()));
             }

@@ -55,7 +55,7 @@ impl Witness {
     }
 
     /// Fails if the stream is no longer there, or does not answer.
-    pub(super) async fn is_there(self) -> Result<()> {
+    pub(super) async fn wait(self) -> Result<()> {
         let _ = self.ask.send(());
         self.task.await.context("a stream's task broke down")?
     }
