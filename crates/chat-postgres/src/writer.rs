@@ -36,9 +36,8 @@ pub(crate) use tx::Tx;
 const QUEUE: usize = 8192;
 /// Most writes in one transaction.
 const BATCH: usize = 512;
-/// How long a batch waits for the log's row, and how long those wait that queued up behind one that waited in vain.
+/// How long a batch waits for the log's row.
 const LOCK_WAIT_MS: u32 = 2000;
-const LOCK_WAIT_AGAIN_MS: u32 = 100;
 /// How long a write waits until it is begun; the writer may be held up by a database that does not answer.
 const WAIT: Duration = Duration::from_secs(2);
 
@@ -59,14 +58,7 @@ impl Writer {
         metrics: WriterMetrics,
     ) -> std::result::Result<Self, OpenError> {
         let (queue, mut jobs) = mpsc::channel::<Job>(QUEUE);
-        let mut log = Log {
-            address,
-            db: None,
-            sink,
-            waits_shortly: false,
-            metrics: metrics.clone(),
-            trimmed_at: Instant::now(),
-        };
+        let mut log = Log { address, db: None, sink, metrics: metrics.clone(), trimmed_at: Instant::now() };
         let serve = move || {
             let mut batch = Vec::new();
             while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
@@ -150,7 +142,6 @@ struct Log {
     /// `None` after a failure, until the next write.
     db: Option<Db>,
     sink: Arc<dyn EventSink>,
-    waits_shortly: bool,
     metrics: WriterMetrics,
     trimmed_at: Instant,
 }
@@ -163,7 +154,6 @@ impl Log {
         let began = Instant::now();
         match self.transact(&mut jobs) {
             Ok(events) => {
-                self.waits_shortly = false;
                 failpoints::pass("after_commit");
                 self.sink.publish(&events);
                 failpoints::pass("after_publish");
@@ -186,7 +176,6 @@ impl Log {
                 // Whether it was done after all is not known. A retry is recognised by its key, and the events of
                 // what was done come to all nodes by the journal.
                 self.db = None;
-                self.waits_shortly = true;
             }
         }
     }
@@ -196,7 +185,7 @@ impl Log {
             Some(db) => db,
             None => Db::connect(&self.address)?,
         };
-        let done = self.transact_on(&db, jobs);
+        let done = Self::transact_on(&db, jobs);
         if done.is_err() && db.batch("ROLLBACK").is_err() {
             db.give_up();
         }
@@ -215,8 +204,8 @@ impl Log {
         }
     }
 
-    fn transact_on(&self, db: &Db, jobs: &mut Vec<Job>) -> std::result::Result<Vec<Arc<Event>>, Aborted> {
-        let tx = Tx::begin(db, if self.waits_shortly { LOCK_WAIT_AGAIN_MS } else { LOCK_WAIT_MS })?;
+    fn transact_on(db: &Db, jobs: &mut Vec<Job>) -> std::result::Result<Vec<Arc<Event>>, Aborted> {
+        let tx = Tx::begin(db, LOCK_WAIT_MS)?;
         // Not before the database has answered: what comes now does not take long any more.
         jobs.retain(Job::begin);
         run_all(&tx, jobs)?;

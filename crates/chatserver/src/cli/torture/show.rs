@@ -23,6 +23,10 @@ use super::verdict::{Findings, Log, Violation, judge};
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Where something is wrong already, clients need not have long for their part of it.
 const IMPATIENCE: Duration = Duration::from_secs(2);
+/// How many requests each client of the stream has under way. What is to be seen of a cluster is how soon it answers, and
+/// not how long its queues are.
+const ROOM: usize = 8;
+const ROOM_OF_CLUSTER: usize = 3;
 /// How long the load goes on after a fault, in milliseconds.
 const AFTERWARDS_MS: (u64, u64) = (200, 500);
 /// Within this time after a fault of a cluster all clients have the same again.
@@ -51,10 +55,11 @@ impl Show {
         let stage = Stage::open(seed, n_nodes).await?;
         let people = arena::set(&stage.node_url(0)?, n_clients).await?;
         let pulse = Pulse::default();
+        let room = if stage.is_cluster() { ROOM_OF_CLUSTER } else { ROOM };
         let (mut talkers, mut posters) = (JoinSet::new(), Vec::new());
         for person in &people {
             let through = ServerUrl::parse(&stage.proxy_url())?;
-            let talker = Talker::new(person.clone(), through, seed, pulse.clone());
+            let talker = Talker::new(person.clone(), through, seed, pulse.clone(), room);
             talkers.spawn(talker.arrive(PATIENCE));
             if person.number.is_multiple_of(2) {
                 let client = Client::new(&stage.proxy_url())?;

@@ -16,7 +16,6 @@ use super::dice::Dice;
 use super::ledger::{Ledger, Place};
 use super::verdict::{Findings, Log, Sight, Violation, compare};
 
-const OUTBOX: usize = 8;
 const FIRST_DELAY: Duration = Duration::from_millis(20);
 const LONGEST_DELAY: Duration = Duration::from_millis(500);
 /// After so long without a frame a client looks whether it has everything.
@@ -27,6 +26,7 @@ const EMOJI: [&str; 3] = ["👍", "🧀", ":mouse:"];
 pub(super) struct Talker {
     me: Person,
     session: Session,
+    room: usize,
     /// The session ended for good.
     has_ended: bool,
     dice: Dice,
@@ -53,7 +53,8 @@ pub(super) struct Talker {
 }
 
 impl Talker {
-    pub(super) fn new(me: Person, url: ServerUrl, seed: u64, pulse: Pulse) -> Self {
+    /// One who has at most so many requests under way.
+    pub(super) fn new(me: Person, url: ServerUrl, seed: u64, pulse: Pulse, room: usize) -> Self {
         let mut dice = Dice::new(seed, "talker", me.number);
         let session = Session::new(Options {
             url,
@@ -61,13 +62,14 @@ impl Talker {
             way: if me.number.is_multiple_of(2) { Way::Header } else { Way::Subprotocol },
             cursor: None,
             name: format!("v2-{}", me.number),
-            outbox: OUTBOX,
-            window: OUTBOX,
+            outbox: room,
+            window: room,
             backoff: Backoff::new(FIRST_DELAY, LONGEST_DELAY, dice.throw()),
         });
         Self {
             me,
             session,
+            room,
             has_ended: false,
             dice,
             pulse,
@@ -111,7 +113,7 @@ impl Talker {
             tokio::select! {
                 event = self.session.next() => self.take(event),
                 () = sleep_until(acts_at) => {
-                    if self.session.n_waiting() < OUTBOX {
+                    if self.session.n_waiting() < self.room {
                         self.act();
                     }
                     acts_at = Instant::now() + self.dice.millis(0, 12);
