@@ -15,6 +15,8 @@ crash::power::         replays what SQLite writes to its file
 operation::files::     what becomes of a SQLite file, that of the earlier Go server too
 operation::settings::  settings are read before there is an engine, and what they make lies beside the SQLite file
 operation::storage::   locks the SQLite file
+tracing::a_failure_names_the_trace_at_any_level   locks the SQLite file
+crash::paused::        whoever is paused in a transaction loses it, so that the others can go on
 demo::beyond_loopback_a_database_with_demo_users_is_refused  compares the SQLite file
 shutdown::the_log_of_the_database_is_put_away                looks at the SQLite file
 cluster::              starts nodes of its own
@@ -34,7 +36,7 @@ engines=("${CARGO_TARGET_DIR:-target}/debug/engines" run --)
 tests=(-p chatserver --test it --locked --features chatserver/failpoints)
 export CHATSERVER_TEST_ENGINE=cluster
 if cargo nextest --version >/dev/null 2>&1; then
-  exec "${engines[@]}" cargo nextest run "${tests[@]}" -- "${skips[@]}" "$@"
+  exec "${engines[@]}" cargo nextest run --no-fail-fast "${tests[@]}" -- "${skips[@]}" "$@"
 else
   exec "${engines[@]}" cargo test "${tests[@]}" -- "${skips[@]}" "$@"
 fi

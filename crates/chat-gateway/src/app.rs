@@ -68,6 +68,7 @@ impl App {
                 limits: options.outbox,
                 started: hub.started(),
                 metrics: hub.metrics().clone(),
+                node: options.node,
             }),
             receipts: Receipts::spawn(chat.clone()),
             neighbours: cluster.map(|cluster| cluster.neighbours),

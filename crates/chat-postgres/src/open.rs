@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chat_core::Error;
 use chat_core::ports::EventSink;
+use chat_core::sync::Epoch;
 use chat_metrics::Metrics;
 
 use crate::connect::Address;
@@ -97,6 +98,15 @@ impl Prepared {
     /// If a thread cannot be started.
     pub fn journal(&self) -> std::result::Result<PostgresJournal, OpenError> {
         PostgresJournal::of(&self.address)
+    }
+
+    /// Which log this is. Blocks.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn epoch(&self) -> std::result::Result<Epoch, OpenError> {
+        let epoch: i64 = self.db.row("SELECT epoch FROM log", &[])?.try_get(0).map_err(Fault::from)?;
+        Ok(Epoch(u32::try_from(epoch).unwrap_or(0)))
     }
 
     /// The secret that all nodes share: the one that is kept, or else this one, which is kept from now on. Blocks.

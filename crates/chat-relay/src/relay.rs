@@ -48,7 +48,8 @@ pub struct Parts {
     /// Who keeps the presence of users.
     pub roster: Arc<dyn Roster>,
     /// Closes the connections of all clients, for them to resume, because what they missed is no longer in the journal.
-    /// Must not block.
+    /// When it returns, nothing that the hub is given from then on may reach any of them: they would go on from there.
+    /// Called on the relay's thread, which may be held up.
     pub everybody_resumes: Box<dyn Fn() + Send>,
     /// What is counted.
     pub metrics: Metrics,

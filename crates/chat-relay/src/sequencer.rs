@@ -57,7 +57,8 @@ pub enum Answer {
 pub struct Turn {
     /// Ask the journal this, and come back with the answer.
     pub question: Option<Question>,
-    /// What clients missed can't be given to them live any more: all of them have to resume.
+    /// What clients missed can't be given to them live any more: all of them have to resume, before anything more is
+    /// drained.
     pub everybody_resumes: bool,
     /// There may be something to do then even if nothing happens.
     pub wake_at: Option<Duration>,
@@ -265,9 +266,10 @@ impl Sequencer {
         }
     }
 
-    /// Gives out what is next, as far as it is known.
+    /// Gives out what is next, as far as it is known. Nothing while everybody is still to resume: whoever was given
+    /// what comes after the tear would go on from there.
     pub fn drain(&mut self, interest: &dyn Interest, next: &mut Vec<Arc<Event>>) {
-        while !self.is_torn {
+        while !self.is_torn && !self.everybody_resumes {
             let Some(found) = self.resolve(self.position + 1, interest) else { return };
             self.position += 1;
             self.stuck_since = None;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
+use chat_core::cluster::NodeId;
 use chat_core::ids::{ConversationId, Seq, UserId};
 use chat_protocol::close_codes;
 use chat_websocket::{Opcode, encode, encode_close};
@@ -38,6 +39,8 @@ pub(crate) struct Surroundings {
     /// When the hub's clock stood at zero.
     pub(crate) started: Instant,
     pub(crate) metrics: Arc<Metrics>,
+    /// Where there are several.
+    pub(crate) node: Option<NodeId>,
 }
 
 /// A connected client. Shards queue and write; the session reads, and writes on when the socket was full.
@@ -107,6 +110,14 @@ impl Connection {
 
     pub(crate) fn id(&self) -> u64 {
         self.id
+    }
+
+    /// What no other connection is called, to whichever node.
+    pub(crate) fn name(&self) -> String {
+        match self.surroundings.node {
+            Some(node) => format!("{:x}-{:x}", node.0, self.id),
+            None => format!("{:x}", self.id),
+        }
     }
 
     pub(crate) fn user(&self) -> UserId {
@@ -389,7 +400,8 @@ mod tests {
             fingerprint: chat_core::access::Fingerprint([0; 16]),
         };
         let bearer = Bearer { granted, expires_at, protocol: Protocol::V1 };
-        let surroundings = Surroundings { limits: OutboxLimits::default(), started, metrics: Arc::default() };
+        let surroundings =
+            Surroundings { limits: OutboxLimits::default(), started, metrics: Arc::default(), node: None };
         (Connection::new(1, bearer, stream.into(), Arc::new(surroundings)), client)
     }
 

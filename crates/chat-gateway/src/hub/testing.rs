@@ -16,7 +16,7 @@ use chat_websocket::{Decoder, Incoming, Role};
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Bearer, Connection, Hub, OutboxLimits, Protocol, Socket};
+use super::{Bearer, Connection, Hub, OutboxLimits, Protocol, Surroundings};
 use crate::tokens::Granted;
 
 /// How long a frame may take on a busy machine.
@@ -87,7 +87,13 @@ pub(crate) async fn connect(hub: &Hub, user: UserId, protocol: Protocol) -> (Arc
     let granted = Granted { user, issued_at: 100, expires_at: 0, fingerprint: Fingerprint([0; 16]) };
     let bearer = Bearer { granted, expires_at: u64::MAX, protocol };
     let id = hub.next_connection_id();
-    let connection = Connection::new(id, bearer, Socket::new(served), OutboxLimits::default(), hub.started());
+    let surroundings = Surroundings {
+        limits: OutboxLimits::default(),
+        started: hub.started(),
+        metrics: hub.metrics().clone(),
+        node: None,
+    };
+    let connection = Connection::new(id, bearer, served.into(), Arc::new(surroundings));
     let client = Client { stream, decoder: Decoder::new(Role::Client, 1 << 20), got: VecDeque::new() };
     (Arc::new(connection), client)
 }

@@ -132,7 +132,7 @@ impl<'a> Dialogue<'a> {
 pub(super) fn hello(connection: &Connection, at: Cursor, resumed: bool) -> Bytes {
     wire::v2::frame(&ServerFrame::Hello(Hello {
         user_id: connection.user().0,
-        session_id: format!("{:x}", connection.id()),
+        session_id: connection.name(),
         cursor: at.to_string(),
         heartbeat_ms: SILENT_MS,
         resumed,

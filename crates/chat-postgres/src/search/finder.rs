@@ -1,8 +1,8 @@
 //! Finds the messages that fit a search and that the reader may see, the newest first.
 //!
 //! There are two ways. The index names all messages that have a word, whosoever they are, in no order: quick for rare
-//! words. Or one looks at the reader's own messages from the newest back: quick for frequent words, and for whoever has
-//! few messages. A search begins with the second and learns from what it sees which will be the quicker for the rest.
+//! words. Or one looks at messages from the newest back: quick for frequent words, and for whoever has few messages.
+//! What PostgreSQL knows of the words, and what a search has seen so far, say which will be the quicker.
 
 use std::time::{Duration, Instant};
 
@@ -17,13 +17,12 @@ use crate::db::Db;
 use crate::fault::{Fault, Result};
 use crate::load::is_shown;
 
-/// How many of the reader's messages are looked at first, and for the best ones.
-const FIRST: i64 = 1000;
-const FIRST_FOR_BEST: i64 = 4000;
-/// From so many on, the share of those that fit says something.
-const TELLING: i64 = 300;
-/// So few of the reader's messages are looked at in any case: how frequent a word is with others, they do not say.
-const FEW: i64 = 10_000;
+/// Messages that lie beside each other are read so many times as fast as ones that lie anywhere.
+const NEIGHBOURS: i64 = 20;
+/// Fewer of the reader's messages are not worth a step, and say nothing of how many fit.
+const TELLING: i64 = 500;
+/// For the best, so many are looked for that fit, and a page of them is accepted.
+const CHOICE: i64 = 300;
 /// Most messages that are taken from the index at once.
 const CANDIDATES: i64 = 5000;
 /// Of how many messages is asked at once whether they are to be seen, at first.
@@ -79,23 +78,28 @@ struct Range {
     before: i64,
 }
 
+impl Ground {
+    /// Of how many messages one is the reader's.
+    fn one_in(&self) -> i64 {
+        (self.all / self.own).max(1)
+    }
+
+    /// Whether the reader's messages are found the faster among all. Otherwise they are looked up by conversation.
+    fn is_everywhere(&self) -> bool {
+        self.one_in() < NEIGHBOURS
+    }
+
+    /// What it costs to look at so many of the reader's messages, in messages that lie anywhere.
+    fn cost(&self, messages: i64) -> i64 {
+        messages.saturating_mul(self.one_in().min(NEIGHBOURS)) / NEIGHBOURS
+    }
+}
+
 /// What a walk through the reader's messages has seen.
 #[derive(Default)]
 struct Seen {
     messages: i64,
     fitting: i64,
-}
-
-impl Seen {
-    /// About how many messages hold so many that fit. One more than were seen is assumed to fit.
-    fn holding(&self, fitting: i64) -> i64 {
-        fitting.saturating_mul(self.messages + 1) / (self.fitting + 1)
-    }
-
-    /// About how many of so many messages fit.
-    fn fitting_among(&self, messages: i64) -> i64 {
-        messages.saturating_mul(self.fitting + 1) / (self.messages + 1)
-    }
 }
 
 impl Hunt<'_> {
@@ -136,29 +140,47 @@ impl Hunt<'_> {
     /// Goes back in time until there are enough.
     fn gather(&self, ground: &Ground, found: &mut Vec<i64>) -> Result<()> {
         let mut range = self.range(ground)?;
+        let expected = self.expected()?;
         let mut seen = Seen::default();
-        let mut messages = if self.search.order == Order::Best { FIRST_FOR_BEST } else { FIRST };
-        while range.before - range.after > 1 {
-            // So many ids hold that many of the reader's messages, if these are spread evenly.
-            let ids = messages.saturating_mul(ground.all) / ground.own.min(ground.all);
-            let step = Range { after: range.after.max(range.before.saturating_sub(ids + 1)), ..range };
-            self.walk(ground, step, &mut seen, found)?;
-            if found.len() >= self.limit() {
-                return Ok(());
-            }
-            range.before = step.after + 1;
-            let left = (ground.own - seen.messages).max(0);
-            // How many would have to be looked at for the rest.
-            let by_walking = seen.holding(count(self.limit() - found.len())).min(left);
-            let by_index = seen.fitting_among(range.before - range.after);
-            let is_telling = seen.messages >= TELLING;
-            if self.question.is_indexable && is_telling && left > FEW && by_index < by_walking {
+        let mut stride = 1;
+        while range.before - range.after > 1 && found.len() < self.limit() {
+            let in_range = (range.before - range.after) / ground.one_in() + 1;
+            let left = (ground.own - seen.messages).clamp(1, in_range);
+            // Of so many messages one fits, as far as one can tell; one more than were seen is assumed to.
+            let one_in = match seen.messages {
+                ..TELLING => ground.all / expected.max(1),
+                messages => messages / (seen.fitting + 1),
+            };
+            let missing = self.aim() - count(found.len()).min(self.aim() - 1);
+            let messages = one_in.max(1).saturating_mul(missing).min(left);
+            if self.question.is_indexable && expected < ground.cost(messages) {
                 return self.ask_index(ground, range, found);
             }
-            // Where messages are not spread evenly, a step may have shown few.
-            messages = if is_telling { FEW.max(by_walking * 3 / 2) } else { messages.saturating_mul(8) };
+            // So many ids hold that many of the reader's messages, and half as many more, if these are spread evenly.
+            let ids = (messages.max(TELLING) * stride * 3 / 2).saturating_mul(ground.all)
+                / ground.own.min(ground.all);
+            let step = Range { after: range.after.max(range.before.saturating_sub(ids)), ..range };
+            self.walk(ground, step, &mut seen, found)?;
+            range.before = step.after + 1;
+            // They are not, if it goes on.
+            stride = (2 * stride).min(1024);
         }
         Ok(())
+    }
+
+    /// How many are looked for at a time.
+    fn aim(&self) -> i64 {
+        let limit = i64::from(self.search.limit);
+        if self.search.order == Order::Best { CHOICE.max(limit) } else { limit }
+    }
+
+    /// How many messages the index would name. PostgreSQL knows which words are frequent.
+    fn expected(&self) -> Result<i64> {
+        let sql = "EXPLAIN SELECT message_id FROM message_words WHERE words @@ $1::text::tsquery";
+        let plan = self.db.rows(sql, &[&self.question.all])?;
+        let first: &str = plan.first().map(|row| row.try_get(0)).transpose()?.unwrap_or_default();
+        let rows = first.split_once("rows=").and_then(|(_, rest)| rest.split(' ').next());
+        Ok(rows.and_then(|rows| rows.parse().ok()).unwrap_or(i64::MAX))
     }
 
     /// Takes what fits of the reader's messages in this range.
@@ -172,8 +194,7 @@ impl Hunt<'_> {
                          FILTER (WHERE ts_match_vq(words, $4::text::tsquery)), '{}')
              FROM message_words
              WHERE message_id > $2 AND message_id < $3 AND conversation_id + 0 = ANY($1::bigint[])";
-        // Whoever is almost everywhere finds their messages among all; others would look at too many of strangers.
-        let sql = if 4 * ground.own > ground.all { by_id } else { by_conversation };
+        let sql = if ground.is_everywhere() { by_id } else { by_conversation };
         let row =
             self.db.row(sql, &[&ground.conversations, &range.after, &range.before, &self.question.all])?;
         let fitting: Vec<i64> = row.try_get(1)?;

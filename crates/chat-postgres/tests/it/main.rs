@@ -6,4 +6,5 @@
 mod cluster;
 #[path = "../../../chat-core/contract/contract.rs"]
 mod contract;
+mod index;
 mod support;

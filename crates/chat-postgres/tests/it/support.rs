@@ -85,7 +85,8 @@ impl House {
         Self::on(self.database.clone(), false).await
     }
 
-    async fn connect(&self) -> Client {
+    /// A session of the test's own.
+    pub async fn connect(&self) -> Client {
         let (client, connection) = tokio_postgres::connect(&self.database.url(), NoTls).await.unwrap();
         tokio::spawn(connection);
         client

@@ -214,6 +214,7 @@ impl Worker {
             tracing::warn!("the journal no longer holds what clients missed; all of them have to resume");
             self.shared.metrics.resumes.inc();
             (self.outside.everybody_resumes)();
+            self.hand_on();
         }
         if let Some(question) = turn.question {
             self.ask(question);

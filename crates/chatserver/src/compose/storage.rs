@@ -9,7 +9,7 @@ use chat_core::cluster::NodeId;
 use chat_core::ports::{EventSink, Store};
 use chat_gateway::{Cluster, Hub, MemoryTickets};
 use chat_nats::{NatsBus, NatsOptions};
-use chat_postgres::Postgres;
+use chat_postgres::{Postgres, PostgresJournal};
 use chat_relay::{Metrics as RelayMetrics, Parts, Relay, draw_node_id};
 use chat_sqlite::{Opened, Sqlite};
 use prometheus_client::registry::Registry;
@@ -66,7 +66,14 @@ pub(crate) struct Storage {
 
 enum Engine {
     Sqlite(Arc<Sqlite>),
-    Postgres(Arc<Postgres>, Relay, RelayMetrics),
+    Postgres(Arc<Postgres>, Link),
+}
+
+/// What joins this node to the others.
+struct Link {
+    relay: Relay,
+    metrics: RelayMetrics,
+    nats: Option<Arc<NatsBus>>,
 }
 
 /// Opens the database. `given_secret` is the operator's key; without one, the database's own is used.
@@ -122,45 +129,48 @@ async fn open_shared(
             // All nodes have to take each other's tokens, so the key is kept where all of them find it.
             None => prepared.kept_secret(&secret::draw()?)?.into_bytes(),
         };
-        Ok((prepared, secret))
+        let epoch = prepared.epoch()?;
+        Ok((prepared, epoch, secret))
     };
-    let (prepared, secret) = tokio::task::spawn_blocking(prepare).await??;
+    let (prepared, epoch, secret) = tokio::task::spawn_blocking(prepare).await??;
     let is_new = prepared.is_new;
     let node = draw_node_id()?;
-    let (relay, relay_metrics) = relay(shared, node, prepared.journal()?, hub).await?;
-    let sink = relay.sink();
+    // With the log's own name in it, so that news of another database is never taken for this one's.
+    let prefix = format!("{}-{:08x}", shared.prefix, epoch.0);
+    let link = join(shared, prefix, node, (prepared.journal()?, hub)).await?;
+    let sink = link.relay.sink();
     // What the preparation leaves behind may not end on a thread that serves others.
     let store = Arc::new(tokio::task::spawn_blocking(move || prepared.open(sink)).await??);
     Ok(Storage {
         store: store.clone(),
-        sink: relay.sink(),
+        sink: link.relay.sink(),
         tickets: store.clone(),
         secret,
         is_new,
         backup: None,
         node: Some(node),
-        engine: Engine::Postgres(store, relay, relay_metrics),
+        engine: Engine::Postgres(store, link),
     })
 }
 
 /// Joins the others. It begins at the journal's end, so it comes before anything that this node commits.
-async fn relay(
+async fn join(
     shared: &Shared,
+    prefix: String,
     node: NodeId,
-    journal: chat_postgres::PostgresJournal,
-    hub: &Hub,
-) -> Result<(Relay, RelayMetrics)> {
-    let bus = match &shared.nats {
-        Some(servers) => {
-            let (inbox, incoming) = chat_relay::bus::channel();
-            let name = format!("chatserver {:016x}", node.0);
-            let options = NatsOptions { servers: servers.clone(), prefix: shared.prefix.clone(), name };
-            let nats = NatsBus::connect(options, inbox).await;
-            let nats = nats.context("NATS_URL cannot be used; it should look like nats://host:4222")?;
-            Some((Arc::new(nats) as Arc<dyn chat_relay::Bus>, incoming))
-        }
-        None => None,
-    };
+    (journal, hub): (PostgresJournal, &Hub),
+) -> Result<Link> {
+    let (mut nats, mut bus) = (None, None);
+    if let Some(servers) = &shared.nats {
+        let (inbox, incoming) = chat_relay::bus::channel();
+        let name = format!("chatserver {:016x}", node.0);
+        let options = NatsOptions { servers: servers.clone(), prefix, name };
+        let connected = NatsBus::connect(options, inbox).await;
+        let connected =
+            Arc::new(connected.context("NATS_URL cannot be used; it should look like nats://host:4222")?);
+        nats = Some(connected.clone());
+        bus = Some((connected as Arc<dyn chat_relay::Bus>, incoming));
+    }
     let (dismissing, metrics) = (hub.clone(), RelayMetrics::default());
     let parts = Parts {
         bus,
@@ -171,7 +181,7 @@ async fn relay(
         metrics: metrics.clone(),
     };
     let relay = Relay::start(node, parts).await.context("the journal cannot be read")?;
-    Ok((relay, metrics))
+    Ok(Link { relay, metrics, nats })
 }
 
 impl Storage {
@@ -179,7 +189,7 @@ impl Storage {
     pub(crate) fn cluster(&self) -> Option<Cluster> {
         match &self.engine {
             Engine::Sqlite(_) => None,
-            Engine::Postgres(_, relay, _) => {
+            Engine::Postgres(_, Link { relay, .. }) => {
                 Some(Cluster { residents: relay.residents(), neighbours: relay.neighbours() })
             }
         }
@@ -189,23 +199,26 @@ impl Storage {
     pub(crate) fn register_metrics(&self, registry: &mut Registry) {
         match &self.engine {
             Engine::Sqlite(store) => store.register_metrics(registry),
-            Engine::Postgres(store, _, counts) => {
+            Engine::Postgres(store, link) => {
                 store.register_metrics(registry);
-                counts.register(registry);
+                link.metrics.register(registry);
             }
         }
     }
 
     /// Writes out what is queued, takes leave of the other nodes and closes the database.
     pub(crate) async fn close(self) -> Result<()> {
-        let (closed, relay) = match self.engine {
+        let (closed, link) = match self.engine {
             Engine::Sqlite(store) => (tokio::task::spawn_blocking(move || store.close()).await, None),
-            Engine::Postgres(store, relay, _) => {
-                (tokio::task::spawn_blocking(move || store.close()).await, Some(relay))
+            Engine::Postgres(store, link) => {
+                (tokio::task::spawn_blocking(move || store.close()).await, Some(link))
             }
         };
-        if let Some(relay) = relay {
+        if let Some(Link { relay, nats, .. }) = link {
             relay.close().await;
+            if let Some(nats) = nats {
+                nats.flush().await;
+            }
         }
         if closed.is_err() {
             bail!("the database was not closed in order");

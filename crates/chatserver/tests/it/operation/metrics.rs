@@ -49,7 +49,7 @@ fn metrics_address(server: &Server) -> Option<String> {
 }
 
 fn watched() -> Setup {
-    Setup::new().env("METRICS_ADDRESS", "127.0.0.1:0")
+    Setup::new().on_one_node("each node counts for itself").env("METRICS_ADDRESS", "127.0.0.1:0")
 }
 
 #[tokio::test]

@@ -42,7 +42,7 @@ fn make_certificate(setup: &Setup, certificate: &str, key: &str) {
 }
 
 fn encrypted() -> Setup {
-    let setup = Setup::new();
+    let setup = Setup::new().on_one_node("the certificate is a file of one folder");
     make_certificate(&setup, CERTIFICATE, KEY);
     setup.env("TLS_CERT", CERTIFICATE).env("TLS_KEY", KEY)
 }

@@ -210,7 +210,7 @@ async fn the_zero_character_is_in_no_text_whichever_way_it_comes() {
     let mut op = to_user(&jerry);
     (op["op"], op["content"]) = (json!("send"), json!(ZERO));
     let refusal = v2.refused(op, "invalid_request").await;
-    assert_eq!(refusal["error"], "content must not contain the character U+0000");
+    assert_eq!(refusal["error"], "Invalid request format: content must not contain the character U+0000");
     let edit = json!({ "op": "edit", "message_id": id, "content": ZERO });
     v2.refused(edit, "invalid_request").await;
     let found = tom.get("/v1/search?q=nul%00inside").await.expect(200);

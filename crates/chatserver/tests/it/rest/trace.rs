@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::http::keys;
-use crate::support::{Server, Setup, Stream, User, eventually};
+use crate::support::{Setup, Stream, User, eventually};
 
 async fn trace(user: &User, message: &Value) -> Value {
     user.get(&format!("/v1/messages/{message}/trace")).await.expect(200)
@@ -20,9 +20,13 @@ fn is_complete(trace: &Value) {
     assert_eq!(trace["complete"], is_alone, "{trace}");
 }
 
+fn one_node() -> Setup {
+    Setup::new().on_one_node("each node remembers what it did itself")
+}
+
 #[tokio::test]
 async fn a_message_is_followed_from_its_acceptance_to_its_reading() {
-    let server = Server::start();
+    let server = one_node().start();
     let (tom, jerry) = server.tom_and_jerry().await;
     let mut toms = Stream::connect(&server, &tom).await;
     let mut jerrys = Stream::connect(&server, &jerry).await;
@@ -64,7 +68,7 @@ async fn a_message_is_followed_from_its_acceptance_to_its_reading() {
 
 #[tokio::test]
 async fn a_message_for_nobody_who_is_there_waits() {
-    let server = Server::start();
+    let server = one_node().start();
     let (tom, jerry) = server.tom_and_jerry().await;
     let sent = tom.write(&jerry, "cheese").await;
     let trace = trace(&tom, &sent["id"]).await;
@@ -75,7 +79,7 @@ async fn a_message_for_nobody_who_is_there_waits() {
 
 #[tokio::test]
 async fn after_a_restart_only_what_is_kept_for_good_is_told() {
-    let mut server = Setup::new().start();
+    let mut server = one_node().start();
     let (tom, jerry) = server.tom_and_jerry().await;
     let sent = tom.write(&jerry, "cheese").await;
     let at = format!("/v1/conversations/{}/read", sent["conversation_id"]);
@@ -98,7 +102,7 @@ async fn after_a_restart_only_what_is_kept_for_good_is_told() {
 /// Whoever joins has read what was before, which says nothing of this message's way.
 #[tokio::test]
 async fn a_trace_is_about_those_who_were_members_then_and_still_are() {
-    let server = Server::start();
+    let server = one_node().start();
     let (tom, jerry) = server.tom_and_jerry().await;
     let (spike, tyke) = (server.register("spike").await, server.register("tyke").await);
     let group = tom.group("Cheese", &[&jerry, &spike]).await;
