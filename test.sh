@@ -72,6 +72,7 @@ missing_packages() {
   command -v cc >/dev/null || echo build-essential
   command -v strace >/dev/null || echo strace
   command -v openssl >/dev/null || echo openssl
+  PATH=$PATH:/usr/sbin command -v nginx >/dev/null || echo nginx-light
   has_postgres || echo postgresql
   has_nats || echo nats-server
   python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
@@ -177,6 +178,7 @@ check "cluster" scripts/check_cluster.sh
 check "TypeScript SDK" scripts/check_sdk.sh
 check "scripts" scripts/check_scripts.sh
 check "monitoring" scripts/check_monitoring.sh
+check "deployment" scripts/check_deploy.sh
 check "set-up" scripts/test_setup.sh
 if [ "$quick" = no ]; then
   check "release build" release_build

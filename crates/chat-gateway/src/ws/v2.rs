@@ -81,9 +81,8 @@ impl<'a> Dialogue<'a> {
             self.say(answer);
         }
         let (op, id) = (head.op.into_owned(), head.id);
-        let session = self.connection.id();
-        let span =
-            tracing::debug_span!("op", op, id = spelt(id.as_ref()), session = format_args!("{session:x}"));
+        let session = self.connection.name();
+        let span = tracing::debug_span!("op", op, id = spelt(id.as_ref()), session);
         let asked = ops::Asked { op, id, text };
         let answer = ops::answer(self.app, self.connection.clone(), asked);
         let mut answer: Answer<'a> = Box::pin(answer.instrument(span));
