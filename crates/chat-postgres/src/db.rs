@@ -31,6 +31,7 @@ pub(crate) struct Db {
     prepared: RefCell<HashMap<&'static str, Statement>>,
     is_broken: Cell<bool>,
     n_changes: Cell<u64>,
+    patience: Cell<Duration>,
     used_at: Cell<Instant>,
 }
 
@@ -49,6 +50,7 @@ impl Db {
             prepared: RefCell::default(),
             is_broken: Cell::new(false),
             n_changes: Cell::new(0),
+            patience: Cell::new(PATIENCE),
             used_at: Cell::new(Instant::now()),
         })
     }
@@ -70,6 +72,11 @@ impl Db {
     /// The state of the connection is not known any more.
     pub(crate) fn give_up(&self) {
         self.is_broken.set(true);
+    }
+
+    /// From now on statements may take that long.
+    pub(crate) fn be_patient(&self, patience: Duration) {
+        self.patience.set(patience);
     }
 
     /// How many statements so far were meant to change something.
@@ -163,7 +170,7 @@ impl Db {
         if self.is_broken() {
             return Err(Fault::Broken("the connection to the database is gone".into()));
         }
-        let done = self.runtime.block_on(async { tokio::time::timeout(PATIENCE, work).await });
+        let done = self.runtime.block_on(async { tokio::time::timeout(self.patience.get(), work).await });
         self.used_at.set(Instant::now());
         match done {
             Ok(result) => Ok(result?),

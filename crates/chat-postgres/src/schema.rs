@@ -3,6 +3,8 @@
 //! Nodes of two releases may work on one database while they are replaced one after the other. So a migration only adds;
 //! what an older release still needs is taken away by a later one, which says from which version on releases work with it.
 
+use std::time::Duration;
+
 use chat_core::{Error, failpoints};
 
 use crate::db::Db;
@@ -13,12 +15,16 @@ use crate::open::OpenError;
 const MIGRATIONS: [(&str, i64); 1] = [(include_str!("../migrations/0001_initial.sql"), 1)];
 /// The newest version that this release knows.
 pub(crate) const VERSION: i64 = 1;
+/// How long a statement of a migration may take, the wait for another node's included.
+const PATIENCE: Duration = Duration::from_secs(600);
 /// Nodes that start at the same time migrate one after the other.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7161120384015725) IS NULL";
 
 /// Brings the schema up to date; tells whether there was none.
 pub(crate) fn migrate(db: &Db) -> std::result::Result<bool, OpenError> {
-    db.batch("BEGIN; SET LOCAL lock_timeout = '30s'; SET LOCAL statement_timeout = 0")?;
+    // Another node may be at it, and large tables take their time.
+    db.be_patient(PATIENCE);
+    db.batch("BEGIN; SET LOCAL lock_timeout = '5min'; SET LOCAL statement_timeout = 0")?;
     let migrated = lock_and_migrate(db);
     db.batch(if migrated.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
     migrated
