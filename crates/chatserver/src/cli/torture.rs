@@ -58,6 +58,9 @@ pub(crate) struct Args {
     /// Let what befalls the cluster last for 5 to 30 seconds instead of a few
     #[arg(long, requires = "cluster")]
     long: bool,
+    /// Do not judge how long things take, on a machine that has other work
+    #[arg(long)]
+    untimed: bool,
     /// Repeat the crashes or faults, cuts and actions of another run
     #[arg(long)]
     seed: Option<u64>,
@@ -105,7 +108,7 @@ async fn torture(args: &Args) -> Result<Report> {
     };
     let plan = args.plan(seed);
     let cycles = args.cycles.unwrap_or(if args.cluster.is_some() { plan.round() } else { CYCLES });
-    let mut show = Show::open(seed, args.clients.into(), args.cluster).await?;
+    let mut show = Show::open(seed, args.clients.into(), args.cluster).await?.untimed(args.untimed);
     let began = Instant::now();
     let goes_on = |cycle| match args.seconds {
         Some(seconds) => cycle == 0 || began.elapsed() < Duration::from_secs(seconds),

@@ -77,6 +77,11 @@ impl Findings {
         self.counts.is_empty()
     }
 
+    /// Takes back all of a kind.
+    pub(super) fn forgive(&mut self, violation: Violation) {
+        self.counts.remove(&violation);
+    }
+
     pub(super) fn add(&mut self, other: Self) {
         for (violation, count) in other.counts {
             *self.counts.entry(violation).or_default() += count;

@@ -11,7 +11,7 @@ use crate::support::{Server, Stream, User, eventually};
 /// On a busy machine too; what has to be read from the journal takes longer than news.
 const PROMPT: Duration = Duration::from_millis(100);
 /// What the journal gives arrives within this time, however the bus is.
-const AT_LAST: Duration = Duration::from_secs(3);
+const AT_LAST: Duration = Duration::from_secs(5);
 const SAMPLES: usize = 15;
 
 /// Tom at the first node, Jerry at both.
@@ -71,7 +71,7 @@ impl Cast {
             let (_, there) = self.deliver().await;
             in_a_row = if there < usual { in_a_row + 1 } else { 0 };
             assert!(
-                began.elapsed() < Duration::from_secs(5),
+                began.elapsed() < Duration::from_secs(20),
                 "news is still late: {there:?}, usually {usual:?}"
             );
         }

@@ -9,8 +9,8 @@ use super::nodes::{Nodes, at, post, ready_becomes};
 use crate::support::v2::to_user;
 use crate::support::{Stream, User, eventually};
 
-const UNREADY_WITHIN: Duration = Duration::from_secs(2);
-const RESUMED_WITHIN: Duration = Duration::from_secs(3);
+const UNREADY_WITHIN: Duration = Duration::from_secs(4);
+const RESUMED_WITHIN: Duration = Duration::from_secs(8);
 
 /// Reads at the same time, so that many connections are used; gives the answers' status.
 async fn read_often(reader: &User, other: &User) -> Vec<u16> {
@@ -97,7 +97,7 @@ async fn nodes_whose_database_hangs_say_so_and_no_request_hangs_with_it() {
     let asked = Instant::now();
     let refused = post(&tom, &jerry, "meanwhile").await;
     refused.refused(503, "storage_unavailable");
-    assert!(asked.elapsed() < Duration::from_secs(7), "answered after {:?}", asked.elapsed());
+    assert!(asked.elapsed() < Duration::from_secs(12), "answered after {:?}", asked.elapsed());
     nodes.postgres().resume().unwrap();
     for server in &nodes.servers {
         ready_becomes(server, 200, RESUMED_WITHIN).await;

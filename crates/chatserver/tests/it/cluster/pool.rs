@@ -8,8 +8,8 @@ use crate::support::{Answer, User};
 
 const REQUESTS: usize = 100;
 /// A request that has to wait for one that waits is answered with it.
-const ANSWERED_WITHIN: Duration = Duration::from_millis(3500);
-const LOCKED: Duration = Duration::from_secs(6);
+const ANSWERED_WITHIN: Duration = Duration::from_secs(7);
+const LOCKED: Duration = Duration::from_secs(9);
 
 /// Each request's answer and how long it took.
 async fn all(asking: Vec<tokio::task::JoinHandle<(Answer, Duration)>>) -> Vec<(Answer, Duration)> {
@@ -61,7 +61,7 @@ async fn requests_for_a_locked_database_are_refused_in_time() {
     let lock = nodes.lock("messages", LOCKED);
     are_refused(&all(reading(&tom, &jerry)).await);
     lock.join().unwrap();
-    ready_becomes(server, 200, Duration::from_secs(3)).await;
+    ready_becomes(server, 200, Duration::from_secs(8)).await;
     for (answer, _) in all(reading(&tom, &jerry)).await {
         assert_eq!(answer.expect(200)["messages"].as_array().unwrap().len(), 1);
     }
@@ -69,7 +69,7 @@ async fn requests_for_a_locked_database_are_refused_in_time() {
     let lock = nodes.lock("log", LOCKED);
     are_refused(&all(writing(&tom, &jerry)).await);
     lock.join().unwrap();
-    ready_becomes(server, 200, Duration::from_secs(3)).await;
+    ready_becomes(server, 200, Duration::from_secs(8)).await;
     for (answer, _) in all(writing(&tom, &jerry)).await {
         assert_eq!(answer.status, 201, "{}", answer.text());
     }
