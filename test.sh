@@ -11,8 +11,8 @@ usage() {
   cat <<'USAGE'
 Usage: ./test.sh [--quick]
 
-Runs every check: format, lints, tests, the TypeScript SDK, scripts, set-up, and against the release binary, conformance
-to RFC 6455 and to our own OpenAPI document.
+Runs every check: format, lints, tests, the black-box tests on a cluster, the TypeScript SDK, scripts, set-up, and against
+the release binary, conformance to RFC 6455 and to our own OpenAPI document.
 
   --quick     leave out the release build and the conformance tests
   -h, --help  print this
@@ -54,6 +54,16 @@ check() {
   printf '%s== ok: %s (%s s)%s\n' "$green" "$heading" "$((SECONDS - began))" "$plain"
 }
 
+# Debian puts PostgreSQL's programs and NATS where not everybody's PATH leads.
+has_postgres() {
+  local folder
+  for folder in /usr/lib/postgresql/*/bin; do
+    if [ -x "$folder/initdb" ] && [ -x "$folder/postgres" ] && [ -x "$folder/psql" ]; then return 0; fi
+  done
+  command -v initdb >/dev/null && command -v postgres >/dev/null && command -v psql >/dev/null
+}
+has_nats() { PATH=$PATH:/usr/sbin:/usr/local/sbin:/usr/local/bin command -v nats-server >/dev/null; }
+
 # The Debian packages of what is missing here.
 missing_packages() {
   command -v shellcheck >/dev/null || echo shellcheck
@@ -61,7 +71,24 @@ missing_packages() {
   command -v jq >/dev/null || echo jq
   command -v cc >/dev/null || echo build-essential
   command -v strace >/dev/null || echo strace
+  command -v openssl >/dev/null || echo openssl
+  PATH=$PATH:/usr/sbin command -v nginx >/dev/null || echo nginx-light
+  has_postgres || echo postgresql
+  has_nats || echo nats-server
   python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+}
+
+# apt_install <package>...: as root, in a shell of its own. Debian starts the servers that it installs, unless this file
+# forbids it: PostgreSQL and NATS are not to run, the tests start their own.
+apt_install() {
+  local policy=/usr/sbin/policy-rc.d
+  if [ ! -e "$policy" ]; then
+    trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+    trap 'exit 130' INT TERM
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+  fi
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -q "$@"
 }
 
 install_tools() {
@@ -77,7 +104,7 @@ install_tools() {
   # A package list that cannot be renewed may still do.
   ${as_root[@]+"${as_root[@]}"} apt-get update -q || true
   # shellcheck disable=SC2086
-  ${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get install -y -q $missing
+  ${as_root[@]+"${as_root[@]}"} bash -c "$(declare -f apt_install); apt_install \"\$@\"" bash $missing
   missing=$(missing_packages | tr '\n' ' ')
   if [ -n "$missing" ]; then
     echo "Still missing after the installation: ${missing% }. Install it by hand, then run ./test.sh again." >&2
@@ -118,13 +145,19 @@ prepare() {
 # With it, tests can end the server at chosen points and break it on purpose; no release has it.
 failpoints=(--features chatserver/failpoints)
 
+# One PostgreSQL and one NATS for a command, where its tests find them. Started by itself and not by `cargo run`, whose
+# variables would have others build anew.
+engines() {
+  cargo build --locked -p chat-engines --bin engines && "${CARGO_TARGET_DIR:-target}/debug/engines" run -- "$@"
+}
+
 # nextest runs no documentation tests.
 rust_tests() {
   if cargo nextest --version >/dev/null 2>&1; then
-    cargo nextest run --workspace --locked "${failpoints[@]}" &&
+    engines cargo nextest run --workspace --locked "${failpoints[@]}" &&
       cargo test --workspace --doc --locked "${failpoints[@]}"
   else
-    cargo test --workspace --locked "${failpoints[@]}"
+    engines cargo test --workspace --locked "${failpoints[@]}"
   fi
 }
 
@@ -141,8 +174,11 @@ check "tools" prepare
 check "format" cargo fmt --all --check
 check "lints" cargo clippy --workspace --all-targets --locked "${failpoints[@]}" -- -D warnings
 check "Rust tests" rust_tests
+check "cluster" scripts/check_cluster.sh
 check "TypeScript SDK" scripts/check_sdk.sh
 check "scripts" scripts/check_scripts.sh
+check "monitoring" scripts/check_monitoring.sh
+check "deployment" scripts/check_deploy.sh
 check "set-up" scripts/test_setup.sh
 if [ "$quick" = no ]; then
   check "release build" release_build

@@ -1,10 +1,10 @@
 //! Ending access: logging out and changing the password, after which tokens are worth nothing within a second
-//! (promise 7).
+//! (promise 7). And tickets, each of which opens one stream in place of a token.
 
 use async_trait::async_trait;
 
 use crate::Chat;
-use crate::accounts::{LoginName, check_password};
+use crate::accounts::{Login, LoginName, check_password};
 use crate::error::{Error, Result};
 use crate::event::{Change, Outcome};
 use crate::ids::UserId;
@@ -44,6 +44,34 @@ impl Outcome for Ended {
     }
 }
 
+/// What opens one stream, once and not for long, in place of the token that it was made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ticket {
+    /// By what it is known: a hash. The ticket itself is with the client alone.
+    pub fingerprint: Fingerprint,
+    /// Whom it lets in.
+    pub user: UserId,
+    /// The token that it was made for.
+    pub token: Fingerprint,
+    /// When the token was issued, in seconds since 1970.
+    pub issued_at: i64,
+    /// When the token expires, in seconds since 1970.
+    pub expires_at: i64,
+    /// Until when it waits for its use.
+    pub until: Timestamp,
+}
+
+/// Where tickets wait for their use: where there are several nodes, in one place for all of them, since a client may
+/// fetch its ticket from one and use it at another.
+#[async_trait]
+pub trait TicketStore: Send + Sync + 'static {
+    /// Keeps a ticket. MAY refuse with `Overloaded` where too many wait.
+    async fn keep_ticket(&self, ticket: Ticket) -> Result<()>;
+    /// The ticket of that fingerprint, unless it has expired by `now`. MUST give it out once, also when several ask at
+    /// the same moment.
+    async fn redeem_ticket(&self, fingerprint: Fingerprint, now: Timestamp) -> Result<Option<Ticket>>;
+}
+
 /// The durable side of ending access.
 #[async_trait]
 pub trait AccessStore: Send + Sync + 'static {
@@ -58,43 +86,51 @@ pub trait AccessStore: Send + Sync + 'static {
 
 impl Chat {
     /// Logs one token out.
-    pub async fn log_out(&self, user: UserId, token: Fingerprint, expires_at: i64) -> Result<()> {
+    pub async fn log_out(&self, user: UserId, token: Fingerprint, expires_at: i64) -> Result<Ended> {
         let which = Revoked::One { token, expires_at };
-        self.store.revoke(Ended { user, which }).await.map(drop)
+        self.store.revoke(Ended { user, which }).await
     }
 
     /// Logs all of a user's tokens out.
-    pub async fn log_out_everywhere(&self, user: UserId) -> Result<()> {
-        let which = self.all_until_now();
-        self.store.revoke(Ended { user, which }).await.map(drop)
+    pub async fn log_out_everywhere(&self, user: UserId) -> Result<Ended> {
+        let which = Revoked::IssuedBefore(self.next_second());
+        self.store.revoke(Ended { user, which }).await
     }
 
-    /// Changes the password of a user who knows the present one, and logs all tokens out.
-    pub async fn change_password(&self, user: UserId, old: String, new: String) -> Result<()> {
+    /// Changes the password of a user who knows the present one, and logs all tokens out; the login is the next one.
+    pub async fn change_password(&self, user: UserId, old: String, new: String) -> Result<(Ended, Login)> {
         check_password(&new)?;
-        let username = self.account(user).await?.username;
-        let found = self.store.credentials(LoginName::Username(username)).await?;
+        let account = self.account(user).await?;
+        let found = self.store.credentials(LoginName::Username(account.username.clone())).await?;
         let old_hash = found.map(|credentials| credentials.password_hash);
         let verdict = self.passwords.verify(old, old_hash.clone()).await?;
         let (Some(old_hash), Verdict::Match | Verdict::MatchOutdated) = (old_hash, verdict) else {
             return Err(Error::WrongCredentials);
         };
         let new_hash = self.passwords.hash(new).await?;
-        let which = self.all_until_now();
-        self.store.change_password(Ended { user, which }, old_hash, new_hash).await.map(drop)
+        let tokens_from = self.next_second();
+        let ended = Ended { user, which: Revoked::IssuedBefore(tokens_from) };
+        let ended = self.store.change_password(ended, old_hash, new_hash).await?;
+        Ok((ended, Login { account, dated: tokens_from }))
     }
 
     /// What was revoked and would still be valid.
     pub async fn revocations(&self) -> Result<Vec<Ended>> {
-        self.store.revocations(seconds(self.clock.now())).await
+        self.store.revocations(self.clock.now().seconds()).await
     }
 
-    /// Tokens know the second of their issue and no more, so all of the present one are among them.
-    fn all_until_now(&self) -> Revoked {
-        Revoked::IssuedBefore(seconds(self.clock.now()) + 1)
+    /// Keeps a ticket until it is used.
+    pub async fn keep_ticket(&self, ticket: Ticket) -> Result<()> {
+        self.tickets.keep_ticket(ticket).await
     }
-}
 
-fn seconds(at: Timestamp) -> i64 {
-    at.0.div_euclid(1_000_000)
+    /// Uses a ticket up.
+    pub async fn redeem_ticket(&self, fingerprint: Fingerprint) -> Result<Option<Ticket>> {
+        self.tickets.redeem_ticket(fingerprint, self.clock.now()).await
+    }
+
+    /// Before this, all tokens so far were issued: they know the second of their issue and no more.
+    fn next_second(&self) -> i64 {
+        self.clock.now().seconds() + 1
+    }
 }

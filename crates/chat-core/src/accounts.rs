@@ -32,6 +32,19 @@ pub struct Credentials {
     pub account: Account,
     /// A PHC string, or a bcrypt hash of the earlier Go server.
     pub password_hash: String,
+    /// The second since 1970 from which on tokens of this user count; 0 where they were never all revoked.
+    pub tokens_from: i64,
+}
+
+/// Somebody who has shown who they are, and is to be given a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    /// Who.
+    pub account: Account,
+    /// The second since 1970 of which the token is to be dated. Not before that from which tokens count, by the store
+    /// rather than by what this node has heard; and not after the password was read, so that whoever changes it
+    /// meanwhile ends this token too.
+    pub dated: i64,
 }
 
 /// What somebody gives to register.
@@ -124,21 +137,24 @@ pub trait AccountStore: Send + Sync + 'static {
 
 impl Chat {
     /// Registers an account.
-    pub async fn register(&self, request: Register) -> Result<Account> {
+    pub async fn register(&self, request: Register) -> Result<Login> {
         check_username(&request.username)?;
         check_email(&request.email)?;
         check_password(&request.password)?;
         let password_hash = self.passwords.hash(request.password).await?;
         let Register { username, email, .. } = request;
-        self.store.create_account(NewAccount { username, email, password_hash, at: self.clock.now() }).await
+        let at = self.clock.now();
+        let account = self.store.create_account(NewAccount { username, email, password_hash, at }).await?;
+        Ok(Login { account, dated: at.seconds() })
     }
 
     /// Checks a login. Unknown user and wrong password answer alike and take as long.
-    pub async fn login(&self, name: LoginName, password: String) -> Result<Account> {
+    pub async fn login(&self, name: LoginName, password: String) -> Result<Login> {
+        let asked_at = self.clock.now().seconds();
         let found = self.store.credentials(name).await?;
         let hash = found.as_ref().map(|credentials| credentials.password_hash.clone());
         let verdict = self.passwords.verify(password.clone(), hash).await?;
-        let Some(Credentials { account, password_hash }) = found else {
+        let Some(Credentials { account, password_hash, tokens_from }) = found else {
             return Err(Error::WrongCredentials);
         };
         match verdict {
@@ -146,7 +162,7 @@ impl Chat {
             Verdict::Match => {}
             Verdict::MatchOutdated => self.upgrade_hash(account.id, password_hash, password).await,
         }
-        Ok(account)
+        Ok(Login { account, dated: asked_at.max(tokens_from) })
     }
 
     /// A login that was right stays right even if its hash can't be replaced now; the next one tries again.

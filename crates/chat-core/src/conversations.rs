@@ -3,12 +3,13 @@
 use async_trait::async_trait;
 
 use crate::Chat;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::event::{Change, Outcome};
 use crate::groups::Role;
 use crate::ids::{ConversationId, GroupId, MessageId, Rev, Seq, UserId};
 use crate::messages::{Message, Recipient};
 use crate::policy::{Action, Standing, allowed};
+use crate::posting;
 use crate::receipts::Pointers;
 use crate::time::Timestamp;
 
@@ -227,10 +228,7 @@ impl Chat {
         mut change: OwnChange,
     ) -> Result<ConversationView> {
         if let Some(Some(draft)) = &change.draft {
-            if draft.len() > self.limits.content_bytes {
-                let most = self.limits.content_bytes;
-                return Err(Error::invalid("draft", format!("must be at most {most} bytes")));
-            }
+            posting::check_text("draft", draft, self.limits.content_bytes)?;
             if draft.is_empty() {
                 change.draft = Some(None);
             }

@@ -10,7 +10,7 @@ use crate::receipts::Receipt;
 use crate::time::Timestamp;
 
 /// One committed change and its place in the log of all changes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     /// Larger for every later change.
     pub position: Position,
@@ -20,7 +20,7 @@ pub struct Event {
 
 /// What a committed write changed. Each carries the present state of what it is about, so that whoever is told twice
 /// is none the worse for it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// A message was added to a conversation.
     MessagePosted(Message),
@@ -122,7 +122,7 @@ impl Outcome for () {
 }
 
 /// Something worth telling those who are connected now, and nobody later.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Signal {
     /// A user is typing to another user.
     TypingToUser {

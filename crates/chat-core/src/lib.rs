@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod accounts;
+pub mod cluster;
 pub mod conversations;
 pub mod edits;
 pub mod error;
@@ -19,16 +20,19 @@ pub mod messages;
 pub mod policy;
 pub mod ports;
 pub mod posting;
+pub mod presence;
 pub mod reactions;
 pub mod receipts;
 pub mod saved;
 pub mod search;
 pub mod sync;
 pub mod time;
+pub mod trace;
 pub mod typing;
 
 use std::sync::Arc;
 
+use access::TicketStore;
 pub use error::{Error, Result};
 use ports::{Clock, EventSink, Passwords, Store};
 
@@ -75,6 +79,8 @@ pub struct Adapters {
     pub store: Arc<dyn Store>,
     /// Who is told of signals; durable events reach it through the store, after their commit.
     pub sink: Arc<dyn EventSink>,
+    /// Where tickets wait for their use.
+    pub tickets: Arc<dyn TicketStore>,
     /// How passwords are hashed and checked.
     pub passwords: Arc<dyn Passwords>,
     /// Where the present time comes from.
@@ -86,6 +92,7 @@ pub struct Adapters {
 pub struct Chat {
     store: Arc<dyn Store>,
     sink: Arc<dyn EventSink>,
+    tickets: Arc<dyn TicketStore>,
     passwords: Arc<dyn Passwords>,
     clock: Arc<dyn Clock>,
     limits: Limits,
@@ -94,8 +101,8 @@ pub struct Chat {
 impl Chat {
     /// Builds the application on the given adapters.
     pub fn new(adapters: Adapters, limits: Limits) -> Self {
-        let Adapters { store, sink, passwords, clock } = adapters;
-        Self { store, sink, passwords, clock, limits }
+        let Adapters { store, sink, tickets, passwords, clock } = adapters;
+        Self { store, sink, tickets, passwords, clock, limits }
     }
 
     /// Succeeds only if a durable write succeeds now (promise 8).

@@ -471,7 +471,7 @@ impl Chat {
     /// Posts what another message says, with its media, to somebody else.
     pub async fn forward(&self, sender: UserId, command: posting::Forward) -> Result<Posted> {
         let original = self.store.message(sender, command.message).await?;
-        let new = posting::forwarded(sender, command, original, self.clock.now())?;
+        let new = posting::forwarded(sender, command, original, &self.limits, self.clock.now())?;
         self.store.post(new).await
     }
 

@@ -27,6 +27,8 @@ pub enum Action {
     Rename,
     /// Give a member another role.
     ChangeRole,
+    /// See when a message reached whom.
+    Trace,
 }
 
 impl Action {
@@ -70,7 +72,7 @@ pub fn allowed(standing: Standing, action: Action) -> Result<()> {
     let refusal = match action {
         Action::Read | Action::Post | Action::React | Action::Pin => return Ok(()),
         Action::Edit if standing.is_author => return Ok(()),
-        Action::Delete if standing.is_author || leads => return Ok(()),
+        Action::Delete | Action::Trace if standing.is_author || leads => return Ok(()),
         Action::AddMember | Action::RemoveMember | Action::Rename if leads => return Ok(()),
         Action::ChangeRole if leads && role == Role::Owner => return Ok(()),
         Action::Edit => "Only its author may edit a message",
@@ -79,6 +81,7 @@ pub fn allowed(standing: Standing, action: Action) -> Result<()> {
         Action::RemoveMember => "Only the owner or an admin may remove members",
         Action::Rename => "Only the owner or an admin may rename a group",
         Action::ChangeRole => "Only the owner may change roles",
+        Action::Trace => "Only its author, the owner or an admin may trace a message",
     };
     Err(Error::Forbidden(refusal))
 }
@@ -96,7 +99,7 @@ pub fn may_remove(actor: Option<Role>, member: Role) -> Result<()> {
 mod tests {
     use super::*;
 
-    const ALL: [Action; 10] = [
+    const ALL: [Action; 11] = [
         Action::Read,
         Action::Post,
         Action::React,
@@ -107,6 +110,7 @@ mod tests {
         Action::RemoveMember,
         Action::Rename,
         Action::ChangeRole,
+        Action::Trace,
     ];
 
     fn group(role: Role) -> Standing {
@@ -125,7 +129,9 @@ mod tests {
 
     #[test]
     fn only_owner_and_admin_lead_a_group() {
-        for action in [Action::AddMember, Action::RemoveMember, Action::Rename, Action::Delete] {
+        let of_leaders =
+            [Action::AddMember, Action::RemoveMember, Action::Rename, Action::Delete, Action::Trace];
+        for action in of_leaders {
             assert!(allowed(group(Role::Owner), action).is_ok(), "{action:?}");
             assert!(allowed(group(Role::Admin), action).is_ok(), "{action:?}");
             assert!(matches!(allowed(group(Role::Member), action), Err(Error::Forbidden(_))), "{action:?}");
@@ -142,6 +148,7 @@ mod tests {
         }
         let owner = Standing { role: Some(Role::Owner), ..side };
         assert!(allowed(owner, Action::Delete).is_err());
+        assert!(allowed(owner, Action::Trace).is_err());
     }
 
     #[test]
@@ -151,6 +158,7 @@ mod tests {
             let author = Standing { is_author: true, ..group(role) };
             assert!(allowed(author, Action::Edit).is_ok());
             assert!(allowed(author, Action::Delete).is_ok());
+            assert!(allowed(author, Action::Trace).is_ok());
         }
     }
 

@@ -19,6 +19,7 @@ use crate::saved::SavedStore;
 use crate::search::SearchStore;
 use crate::sync::SyncStore;
 use crate::time::Timestamp;
+use crate::trace::TraceStore;
 
 /// All that is durable: one small trait per feature, and what belongs to no feature.
 ///
@@ -39,6 +40,7 @@ pub trait Store:
     + SavedStore
     + SearchStore
     + SyncStore
+    + TraceStore
 {
     /// Makes a small durable write; an error says why no write would succeed now.
     async fn probe_write(&self) -> Result<()>;
@@ -48,7 +50,8 @@ pub trait Store:
 
 /// Who is told of what happens. Calls must not block for long: they are made on the write path.
 pub trait EventSink: Send + Sync + 'static {
-    /// Takes committed events, in commit order.
+    /// Takes committed events, in commit order. May wait for those who deliver them, so it is called from threads of
+    /// the caller's own: a store's writer, or the relay of a cluster.
     fn publish(&self, events: &[Arc<Event>]);
     /// Takes a signal; it may be dropped under load.
     fn signal(&self, signal: Signal);

@@ -125,9 +125,11 @@ pub(crate) fn forwarded(
     sender: UserId,
     command: Forward,
     original: Message,
+    limits: &Limits,
     at: Timestamp,
 ) -> Result<NewMessage> {
     not_to_oneself(sender, command.to)?;
+    check_key(command.client_msg_id.as_deref(), limits)?;
     if original.deleted_at.is_some() {
         return Err(deleted());
     }
@@ -152,7 +154,18 @@ pub fn deleted() -> Error {
 
 /// Checks a text that replaces a message's: it may not become empty unless there is media.
 pub(crate) fn check_content(content: &str, limits: &Limits) -> Result<()> {
-    at_most("content", content, limits.content_bytes)
+    check_text("content", content, limits.content_bytes)
+}
+
+/// Checks a text that will be stored: its length, and that any store can hold it. PostgreSQL has no U+0000 in its texts.
+pub(crate) fn check_text(field: &'static str, text: &str, max_bytes: usize) -> Result<()> {
+    if text.len() > max_bytes {
+        return Err(Error::invalid(field, format!("must be at most {max_bytes} bytes")));
+    }
+    if text.contains('\0') {
+        return Err(Error::invalid(field, "must not contain the character U+0000"));
+    }
+    Ok(())
 }
 
 fn not_to_oneself(sender: UserId, to: Destination) -> Result<()> {
@@ -169,7 +182,7 @@ fn check_body(body: &Body, limits: &Limits) -> Result<()> {
         return Err(Error::invalid("mentions", format!("must have at most {} entries", limits.mentions)));
     }
     match &body.custom {
-        Some(custom) => at_most("custom", custom, limits.custom_bytes),
+        Some(custom) => check_text("custom", custom, limits.custom_bytes),
         None => Ok(()),
     }
 }
@@ -178,29 +191,21 @@ fn check_media(media: &Media, limits: &Limits) -> Result<()> {
     if media.url.is_empty() {
         return Err(Error::invalid("media_url", "must not be empty"));
     }
-    at_most("media_url", &media.url, limits.media_url_bytes)?;
+    check_text("media_url", &media.url, limits.media_url_bytes)?;
     if media.url.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err(Error::invalid("media_url", "must not contain spaces or control characters"));
     }
     if media.kind == Some(MessageKind::Text) {
         return Err(Error::invalid("media", "must be of type image, video, audio or file"));
     }
-    at_most("media", media.name.as_deref().unwrap_or_default(), limits.media_name_bytes)
+    check_text("media", media.name.as_deref().unwrap_or_default(), limits.media_name_bytes)
 }
 
 fn check_key(key: Option<&str>, limits: &Limits) -> Result<()> {
     match key {
         Some("") => Err(Error::invalid("client_msg_id", "must not be empty")),
-        Some(key) => at_most("client_msg_id", key, limits.client_msg_id_bytes),
+        Some(key) => check_text("client_msg_id", key, limits.client_msg_id_bytes),
         None => Ok(()),
-    }
-}
-
-fn at_most(field: &'static str, text: &str, bytes: usize) -> Result<()> {
-    if text.len() <= bytes {
-        Ok(())
-    } else {
-        Err(Error::invalid(field, format!("must be at most {bytes} bytes")))
     }
 }
 
@@ -244,6 +249,31 @@ mod tests {
         assert_eq!(field_refused(&keyed("")), Some("client_msg_id"));
         assert_eq!(field_refused(&keyed(&"k".repeat(129))), Some("client_msg_id"));
         assert_eq!(field_refused(&keyed("k")), None);
+    }
+
+    #[test]
+    fn no_text_has_a_zero_character() {
+        let name = |name: &str| Media {
+            url: "https://example.com/a.png".into(),
+            name: Some(name.into()),
+            ..Media::default()
+        };
+        let body = |body: Body| PostMessage { body, ..command("hi", "") };
+        let with = |media: Media| body(Body { media: vec![media], ..Body::default() });
+        let custom = |custom: &str| body(Body { custom: Some(custom.into()), ..command("hi", "").body });
+        let keyed = |key: &str| PostMessage { client_msg_id: Some(key.into()), ..command("hi", "") };
+        assert_eq!(field_refused(&command("nul \0 inside", "")), Some("content"));
+        assert_eq!(field_refused(&command("\0", "")), Some("content"));
+        assert_eq!(field_refused(&command("", "https://example.com/\0")), Some("media_url"));
+        assert_eq!(field_refused(&with(name("a\0.png"))), Some("media"));
+        assert_eq!(field_refused(&custom("{\"a\":\"\0\"}")), Some("custom"));
+        assert_eq!(field_refused(&keyed("k\0")), Some("client_msg_id"));
+        // Other characters that control something may be sent, and JSON may name this one.
+        assert_eq!(field_refused(&command("\u{1}\t\u{1b}\u{7f}", "")), None);
+        assert_eq!(field_refused(&with(name("a.png"))), None);
+        assert_eq!(field_refused(&custom(r#"{"a":"\u0000"}"#)), None);
+        let Err(refusal) = check(&command("\0", "")) else { panic!("it was taken") };
+        assert_eq!(refusal.to_string(), "content must not contain the character U+0000");
     }
 
     #[test]

@@ -9,11 +9,14 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
+use crate::Tls;
+
 /// Bounds on sockets before they become WebSocket connections.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct ServeOptions {
     /// HTTP connections at a time; further ones wait to be accepted.
     pub connections: usize,
@@ -21,6 +24,8 @@ pub struct ServeOptions {
     pub head_timeout: Duration,
     /// How long requests under way get when the server ends.
     pub drain_timeout: Duration,
+    /// What encrypts the sockets, if anything does.
+    pub tls: Option<Tls>,
 }
 
 impl Default for ServeOptions {
@@ -29,6 +34,7 @@ impl Default for ServeOptions {
             connections: 10_000,
             head_timeout: Duration::from_secs(8),
             drain_timeout: Duration::from_secs(5),
+            tls: None,
         }
     }
 }
@@ -59,7 +65,7 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, _)) => {
-                let connection = connection(stream, router.clone(), options, ends.clone());
+                let connection = connection(stream, router.clone(), options.clone(), ends.clone());
                 tokio::spawn(async move {
                     connection.await;
                     drop(permit);
@@ -78,7 +84,7 @@ pub async fn serve(
     let _ = tokio::time::timeout(options.drain_timeout, permits.acquire_many(all)).await;
 }
 
-async fn connection(stream: TcpStream, router: Router, options: ServeOptions, mut ends: watch::Receiver<()>) {
+async fn connection(stream: TcpStream, router: Router, options: ServeOptions, ends: watch::Receiver<()>) {
     // hyper's own timeout only starts with the first byte.
     match tokio::time::timeout(options.head_timeout, stream.readable()).await {
         Ok(Ok(())) => {}
@@ -86,9 +92,27 @@ async fn connection(stream: TcpStream, router: Router, options: ServeOptions, mu
     }
     // A small answer must not wait for the next one; the system's default would save packets at that price.
     let _ = stream.set_nodelay(true);
+    let Some(tls) = options.tls else {
+        return requests(stream, router, options.head_timeout, ends).await;
+    };
+    match tokio::time::timeout(options.head_timeout, Box::pin(tls.accept(stream))).await {
+        Ok(Ok(stream)) => Box::pin(requests(stream, router, options.head_timeout, ends)).await,
+        Ok(Err(error)) => {
+            tls.failed();
+            tracing::debug!(error = %error, "a connection did not come to speak TLS");
+        }
+        Err(_) => tls.failed(),
+    }
+}
+
+/// Serves the requests of one connection.
+async fn requests<S>(stream: S, router: Router, head_timeout: Duration, mut ends: watch::Receiver<()>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(options.head_timeout)
+        .header_read_timeout(head_timeout)
         .max_buf_size(HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
         .with_upgrades();

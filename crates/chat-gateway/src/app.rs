@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chat_core::Chat;
+use chat_core::cluster::{Neighbours, Residents};
 use tokio::sync::Semaphore;
 
 use crate::auth::Authenticator;
-use crate::hub::{Hub, Slots};
+use crate::hub::{Hub, Slots, Surroundings};
 use crate::receipts::Receipts;
-use crate::tickets::Tickets;
 use crate::{GatewayOptions, Tokens, housekeeping};
 
 /// The gateway's state; cheap to clone.
@@ -21,13 +21,25 @@ pub struct Shared {
     pub(crate) chat: Chat,
     pub(crate) hub: Hub,
     pub(crate) auth: Authenticator,
-    pub(crate) tickets: Tickets,
     pub(crate) slots: Slots,
+    /// Shared by all connections.
+    pub(crate) surroundings: Arc<Surroundings>,
     pub(crate) receipts: Receipts,
+    /// Only in a cluster.
+    pub(crate) neighbours: Option<Arc<dyn Neighbours>>,
     pub(crate) options: GatewayOptions,
     is_draining: AtomicBool,
     /// Places for streams whose first frame has yet to say who they are.
     pub(crate) unauthenticated: Arc<Semaphore>,
+}
+
+/// What joins a server to the other nodes of its cluster.
+#[derive(Clone)]
+pub struct Cluster {
+    /// Who is told of this node's users.
+    pub residents: Arc<dyn Residents>,
+    /// How this node stands with the others.
+    pub neighbours: Arc<dyn Neighbours>,
 }
 
 /// Streams at a time whose first frame has yet to say who they are.
@@ -35,23 +47,31 @@ const UNAUTHENTICATED: usize = 1000;
 
 impl App {
     /// Puts the gateway's parts together on the current runtime, as the store says things stand. To be called before
-    /// anybody is served.
+    /// anybody is served, and in a cluster once the hub is told of whatever is committed from now on.
     pub async fn start(
         chat: Chat,
         hub: Hub,
         tokens: Tokens,
         options: GatewayOptions,
+        cluster: Option<Cluster>,
     ) -> chat_core::Result<Self> {
         hub.set_epoch(chat.log_end().await?.epoch);
-        for ended in chat.revocations().await? {
-            hub.revocations().add(ended.user, ended.which);
+        if let Some(Cluster { residents, .. }) = &cluster {
+            hub.set_residents(residents.clone());
         }
+        housekeeping::read_revocations(&chat, &hub).await?;
         tokio::spawn(housekeeping::keep(chat.clone(), hub.clone()));
         Ok(Self(Arc::new(Shared {
             auth: Authenticator::new(chat.clone(), hub.clone(), tokens),
-            tickets: Tickets::default(),
             slots: Slots::new(options.connections_per_user, options.connections),
+            surroundings: Arc::new(Surroundings {
+                limits: options.outbox,
+                started: hub.started(),
+                metrics: hub.metrics().clone(),
+                node: options.node,
+            }),
             receipts: Receipts::spawn(chat.clone()),
+            neighbours: cluster.map(|cluster| cluster.neighbours),
             hub,
             chat,
             options,

@@ -9,6 +9,7 @@ use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
+use chat_core::accounts::Login;
 use chat_core::ids::UserId;
 use chat_core::{Chat, Error};
 
@@ -20,7 +21,7 @@ use crate::tokens::{Granted, Tokens};
 /// A second that is further away is a matter of clocks, and not waited for.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// Checks tokens. An account that was found once is not looked up again: accounts are never deleted.
+/// Checks tokens. An account that was found once is not looked up again: accounts are never deleted, by no node.
 pub(crate) struct Authenticator {
     chat: Chat,
     hub: Hub,
@@ -33,16 +34,15 @@ impl Authenticator {
         Self { chat, hub, tokens, known: RwLock::default() }
     }
 
-    /// A token for this user, and when it expires (seconds since 1970). Where all of the user's were revoked in this very
+    /// The token of a login, and when it expires (seconds since 1970). Where all of the user's were revoked in this very
     /// second, the next one is waited for: a token that is dated ahead would outlive another revocation until then.
-    pub(crate) async fn issue(&self, user: UserId) -> Result<(String, i64), Error> {
-        let from = self.hub.revocations().tokens_from(user);
-        let ahead_us = from.saturating_mul(1_000_000).saturating_sub(self.chat.now().0);
+    pub(crate) async fn issue(&self, login: &Login) -> Result<(String, i64), Error> {
+        let ahead_us = login.dated.saturating_mul(1_000_000).saturating_sub(self.chat.now().0);
         let wait = Duration::from_micros(u64::try_from(ahead_us).unwrap_or(0)).min(LONGEST_WAIT);
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
         }
-        self.tokens.issue(user, self.chat.now(), from).map_err(Error::internal)
+        self.tokens.issue(login.account.id, login.dated).map_err(Error::internal)
     }
 
     /// Who the token stands for; `None` if it is not valid, was revoked, or its account is gone.

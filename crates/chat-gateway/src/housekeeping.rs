@@ -1,4 +1,5 @@
-//! What is done every so often: writing out who was last seen when, and forgetting what has expired.
+//! What is done every so often: writing out who was last seen when, and forgetting what has expired; and reading anew
+//! what was revoked, where events were missed.
 
 use std::time::Duration;
 
@@ -13,16 +14,34 @@ const INTERVAL: Duration = Duration::from_secs(2);
 pub(crate) async fn keep(chat: Chat, hub: Hub) {
     let mut interval = tokio::time::interval(INTERVAL);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut has_missed = false;
     loop {
-        interval.tick().await;
+        tokio::select! {
+            _ = interval.tick() => {}
+            () = hub.missed() => has_missed = true,
+        }
+        if has_missed {
+            match read_revocations(&chat, &hub).await {
+                Ok(()) => has_missed = false,
+                Err(error) => {
+                    tracing::warn!(error = %error, "what was revoked could not be read; trying again");
+                }
+            }
+        }
         note_last_seen(&chat, &hub).await;
-        hub.revocations().forget_expired(chat.now().0.div_euclid(1_000_000));
+        hub.revocations().forget_expired(chat.now().seconds());
     }
+}
+
+/// Tells the hub of all that was revoked so far.
+pub(crate) async fn read_revocations(chat: &Chat, hub: &Hub) -> chat_core::Result<()> {
+    hub.end_access(chat.revocations().await?).await;
+    Ok(())
 }
 
 /// Writes out who was last seen since the last time. What can't be written is let go of: it is not worth keeping.
 pub(crate) async fn note_last_seen(chat: &Chat, hub: &Hub) {
-    let seen = hub.presence().take_seen();
+    let seen = hub.presence().take_seen(chat.now());
     if seen.is_empty() {
         return;
     }

@@ -18,8 +18,10 @@ mod refusals;
 mod saved;
 mod search;
 mod sending;
+mod trace;
+mod trace_context;
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
@@ -31,6 +33,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
+use crate::metrics::Requests;
 use crate::{App, asyncapi, ws};
 use problem::Problem;
 
@@ -110,6 +113,7 @@ fn message_routes() -> OpenApiRouter<App> {
         .routes(routes!(messages::chats))
         .routes(routes!(messages::message, edits::edit, edits::delete))
         .routes(routes!(edits::versions))
+        .routes(routes!(trace::trace))
         .routes(routes!(edits::pin, edits::unpin))
         .routes(routes!(reactions::reactors))
         .routes(routes!(reactions::react, reactions::unreact))
@@ -130,13 +134,14 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 /// All routes, ready to be served.
 pub fn router(app: App) -> Router {
     let (api, document) = routes().split_for_parts();
+    let requests = app.hub.metrics().requests.get_or_init(|| Arc::new(Requests::of(&document))).clone();
     api.route("/ws", get(ws::upgrade))
         .route("/v1/ws", get(ws::upgrade))
         .route("/asyncapi.json", get(stream_reference))
         .merge(reference(document))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(axum::middleware::from_fn(middleware::surround))
+        .layer(axum::middleware::from_fn_with_state(requests, middleware::surround))
         .with_state(app)
 }
 

@@ -3,32 +3,50 @@
 //! A few shards own the connections, each user's in one of them. A shard queues a frame, encoded once and shared, with
 //! every connection concerned, and after draining what has come in writes each connection's queue in as few system
 //! calls as possible. It never waits for a socket and never reads the store.
+//!
+//! Events come in the order of their positions, but may come late: with several nodes, some time after their commit can
+//! be read. So nothing here takes an event for news: a connection drops what the log has given it already, by place, and
+//! the index takes the newer of an event and a reading.
 
 mod announcement;
 mod connection;
 mod index;
+mod membership;
 mod outbox;
+mod residency;
 mod shard;
 mod slots;
 mod socket;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+mod trail;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use announcement::{Announcement, Notice};
+use chat_core::access::Ended;
+use chat_core::cluster::{NodeId, Residents, Roster};
 use chat_core::event::{Change, Event, Signal};
 use chat_core::groups::Memberships;
 use chat_core::ids::UserId;
-use chat_core::ports::EventSink;
+use chat_core::ports::{Clock, EventSink};
+use chat_core::presence::Choice;
 use chat_core::sync::Epoch;
-use tokio::sync::mpsc;
+use prometheus_client::registry::Registry;
+use residency::Residency;
+use tokio::sync::{Notify, mpsc};
 
-pub(crate) use connection::{Bearer, Connection, Protocol, SILENT_MS, Woken};
+pub(crate) use connection::{Bearer, Connection, Protocol, SILENT_MS, Surroundings, Woken};
 pub(crate) use outbox::Delivery;
 pub(crate) use slots::{Full, Slot, Slots};
 pub(crate) use socket::Socket;
+pub(crate) use trail::{Remembered, Trail};
 
+use crate::metrics::{Metrics, Queues};
 use crate::presence::Presence;
 use crate::revocations::Revocations;
 
@@ -40,9 +58,19 @@ pub(crate) enum Order {
     Publish(Arc<[Announcement]>),
     Signal(Arc<Notice>),
     Attach(Arc<Connection>),
-    Joined(UserId, Memberships),
+    Joined(Arc<Connection>, Memberships),
     Detach(Arc<Connection>),
-    CloseAll,
+    Revoke(Arc<[Ended]>),
+    Dismiss(Farewell),
+}
+
+/// Why all clients are asked to come again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Farewell {
+    /// This server ends.
+    Ends,
+    /// Events were missed, which the clients get from the log when they resume.
+    Missed,
 }
 
 /// Bounds on what one connection may hold up.
@@ -66,6 +94,7 @@ pub struct Hub {
     shards: Arc<[mpsc::Sender<Order>]>,
     next_connection: Arc<AtomicU64>,
     started: Instant,
+    clock: Arc<dyn Clock>,
     state: Arc<State>,
 }
 
@@ -76,22 +105,31 @@ struct State {
     epoch: OnceLock<Epoch>,
     revocations: Revocations,
     presence: Presence,
+    metrics: Arc<Metrics>,
+    trail: Trail,
+    /// Only in a cluster.
+    residency: OnceLock<Residency>,
+    /// Some events were missed.
+    missed: Notify,
 }
 
 impl Hub {
-    /// Starts the shards on the current runtime.
-    pub fn spawn(shards: usize) -> Self {
+    /// Starts the shards on the current runtime. The clock tells when messages were given to clients, and when users of
+    /// other nodes were last seen.
+    pub fn spawn(shards: usize, clock: Arc<dyn Clock>) -> Self {
         let started = Instant::now();
+        let state = Arc::<State>::default();
         let spawn_one = |_| {
             let (orders, inbox) = mpsc::channel(QUEUE);
-            tokio::spawn(shard::Shard::new().run(inbox));
+            tokio::spawn(shard::Shard::new(state.metrics.clone(), clock.clone()).run(inbox));
             orders
         };
         Self {
             shards: (0..shards.max(1)).map(spawn_one).collect(),
             next_connection: Arc::new(AtomicU64::new(1)),
             started,
-            state: Arc::default(),
+            clock,
+            state: state.clone(),
         }
     }
 
@@ -100,10 +138,64 @@ impl Hub {
         Arc::new(self.clone())
     }
 
+    /// Offers what the hub and its neighbours in the gateway count to whoever watches the server.
+    pub fn register_metrics(&self, registry: &mut Registry) {
+        self.state.metrics.register(registry);
+        registry.register_collector(Box::new(Queues(self.shards.clone())));
+    }
+
+    /// What is remembered of the messages that were delivered lately.
+    pub(crate) fn trail(&self) -> &Trail {
+        &self.state.trail
+    }
+
+    pub(crate) fn metrics(&self) -> &Arc<Metrics> {
+        &self.state.metrics
+    }
+
+    /// What the nodes of a cluster tell of their users.
+    pub fn roster(&self) -> Arc<dyn Roster> {
+        Arc::new(self.clone())
+    }
+
+    /// Closes every connection with the request to come again soon and resume, because this node has missed events which
+    /// it can't read any more. Nothing that is published afterwards reaches a client that it would leave with a hole,
+    /// and which tokens were revoked is read from the store anew. Waits like [`EventSink::publish`], and like that must
+    /// not be called from an async thread.
+    pub fn everybody_resumes(&self) {
+        for shard in self.shards.iter() {
+            let _ = shard.blocking_send(Order::Dismiss(Farewell::Missed));
+        }
+        self.state.missed.notify_one();
+    }
+
     /// Tells which log the events are of, for cursors. To be called once, before the first connection.
     pub(crate) fn set_epoch(&self, epoch: Epoch) {
         // A second call would change nothing; there is none.
         let _ = self.state.epoch.set(epoch);
+    }
+
+    /// Tells from now on who is here. To be called once at most, before the first connection.
+    pub(crate) fn set_residents(&self, residents: Arc<dyn Residents>) {
+        self.state.presence.set_residents(residents.clone());
+        // A second call would change nothing; there is none.
+        let _ = self.state.residency.set(Residency::new(residents));
+    }
+
+    /// Resolves once events were missed since this was awaited last.
+    pub(crate) async fn missed(&self) {
+        self.state.missed.notified().await;
+    }
+
+    /// These tokens are worth nothing any more, as the store says; streams that were opened with them end.
+    pub(crate) async fn end_access(&self, ended: Vec<Ended>) {
+        for one in &ended {
+            self.state.revocations.add(*one);
+        }
+        let ended: Arc<[Ended]> = ended.into();
+        for shard in self.shards.iter() {
+            let _ = shard.send(Order::Revoke(ended.clone())).await;
+        }
     }
 
     /// The tokens that are worth nothing any more.
@@ -116,11 +208,21 @@ impl Hub {
         &self.state.presence
     }
 
-    fn note(&self, change: &Change) {
-        match change {
-            Change::AccessRevoked { user, which } => self.state.revocations.add(*user, *which),
+    fn note(&self, event: &Event) {
+        match &event.change {
+            Change::AccessRevoked { user, which } => {
+                self.state.revocations.add(Ended { user: *user, which: *which });
+            }
+            Change::MemberChanged { conversation, user, .. } => {
+                if let Some(residency) = self.state.residency.get() {
+                    residency.member_changed(event.position, conversation.id, *user, true);
+                }
+            }
             Change::MemberRemoved { conversation, user } => {
                 self.state.presence.member_removed(conversation.id, *user);
+                if let Some(residency) = self.state.residency.get() {
+                    residency.member_changed(event.position, conversation.id, *user, false);
+                }
             }
             _ => {}
         }
@@ -137,23 +239,32 @@ impl Hub {
 
     /// From now on the connection gets what concerns its user; group messages only after [`Hub::joined`].
     pub(crate) async fn attach(&self, connection: Arc<Connection>) {
+        if let Some(residency) = self.state.residency.get() {
+            residency.attach(connection.id(), connection.user());
+        }
         self.order(connection.user(), Order::Attach(connection.clone())).await;
     }
 
-    /// Tells which groups an attached user is in. To be called once for each attached connection.
-    pub(crate) async fn joined(&self, user: UserId, memberships: Memberships) {
-        self.order(user, Order::Joined(user, memberships)).await;
+    /// Tells which groups the user of an attached connection is in. To be called once for each.
+    pub(crate) async fn joined(&self, connection: Arc<Connection>, memberships: Memberships) {
+        if let Some(residency) = self.state.residency.get() {
+            residency.joined(connection.id(), connection.user(), memberships.clone());
+        }
+        self.order(connection.user(), Order::Joined(connection, memberships)).await;
     }
 
     /// The connection has ended.
     pub(crate) async fn detach(&self, connection: Arc<Connection>) {
+        if let Some(residency) = self.state.residency.get() {
+            residency.detach(connection.id(), connection.user());
+        }
         self.order(connection.user(), Order::Detach(connection.clone())).await;
     }
 
     /// Asks every client to reconnect a little later, because this server ends.
     pub async fn close_all(&self) {
         for shard in self.shards.iter() {
-            let _ = shard.send(Order::CloseAll).await;
+            let _ = shard.send(Order::Dismiss(Farewell::Ends)).await;
         }
     }
 
@@ -167,14 +278,16 @@ impl Hub {
 }
 
 impl EventSink for Hub {
-    /// Waits while a shard is behind, so it must not be called from an async thread.
+    /// Waits while a shard is behind, so it must not be called from an async thread: a store's writing thread may call
+    /// it, or a relay's. Events must come in the order of their positions, however late.
     fn publish(&self, events: &[Arc<Event>]) {
         let epoch = self.state.epoch.get().copied().unwrap_or(Epoch(0));
-        let announce = |event: &Arc<Event>| {
-            self.note(&event.change);
-            Announcement::new(event.clone(), epoch)
+        let told = self.state.trail.note(events, self.clock.now());
+        let announce = |(event, told): (&Arc<Event>, _)| {
+            self.note(event);
+            Announcement::new(event.clone(), epoch, told)
         };
-        let announcements: Arc<[Announcement]> = events.iter().map(announce).collect();
+        let announcements: Arc<[Announcement]> = events.iter().zip(told).map(announce).collect();
         if announcements.is_empty() {
             return;
         }
@@ -187,7 +300,23 @@ impl EventSink for Hub {
         let notice = Arc::new(Notice::new(signal));
         for shard in self.shards.iter() {
             // Signals are the first to go when a shard is behind.
-            let _ = shard.try_send(Order::Signal(notice.clone()));
+            if shard.try_send(Order::Signal(notice.clone())).is_err() {
+                self.state.metrics.signal_shed_by_hub();
+            }
         }
+    }
+}
+
+impl Roster for Hub {
+    fn here(&self) -> Vec<(UserId, Choice)> {
+        self.state.presence.here()
+    }
+
+    fn there(&self, node: NodeId, users: &[(UserId, Option<Choice>)]) {
+        self.state.presence.there(node, users, self.clock.now());
+    }
+
+    fn lost(&self, node: NodeId) {
+        self.state.presence.lost(node, self.clock.now());
     }
 }

@@ -11,28 +11,38 @@ mod commands;
 mod housekeeping;
 mod http;
 mod hub;
+mod metrics;
 mod presence;
 mod receipts;
 mod revocations;
+mod sends;
 mod tickets;
+mod tls;
 mod tokens;
 mod wire;
 mod ws;
 
+pub use axum::Router;
+
+use chat_core::cluster::NodeId;
+
 pub use accept::{ServeOptions, serve};
-pub use app::App;
+pub use app::{App, Cluster};
 pub use asyncapi::asyncapi;
 pub use http::{openapi, router};
 pub use hub::{Hub, OutboxLimits};
+pub use metrics::metrics_router;
+pub use tickets::MemoryTickets;
+pub use tls::{Tls, TlsError, TlsFiles};
 pub use tokens::{TokenOptions, Tokens};
 pub use ws::echo::serve_echo;
 
 /// Bounds of the gateway; each is documented where the binary makes it a setting.
 #[derive(Debug, Clone, Copy)]
 pub struct GatewayOptions {
-    /// WebSocket connections that one user may have.
+    /// WebSocket connections that one user may have; in a cluster, at each node.
     pub connections_per_user: usize,
-    /// WebSocket connections that the server may have.
+    /// WebSocket connections that the server may have; in a cluster, each node.
     pub connections: usize,
     /// Largest message from a client over WebSocket, in bytes.
     pub frame_bytes: usize,
@@ -42,6 +52,8 @@ pub struct GatewayOptions {
     pub body_bytes: usize,
     /// What may wait for one client.
     pub outbox: OutboxLimits,
+    /// Which one of a cluster this server is; `None` if it is alone.
+    pub node: Option<NodeId>,
 }
 
 impl Default for GatewayOptions {
@@ -53,6 +65,7 @@ impl Default for GatewayOptions {
             frames_per_second: 500,
             body_bytes: 128 * 1024,
             outbox: OutboxLimits::default(),
+            node: None,
         }
     }
 }

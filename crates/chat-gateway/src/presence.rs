@@ -1,13 +1,23 @@
 //! Who is connected and how they want to be seen, and who looks at whom. Nothing here is stored but when somebody was
 //! last seen; whoever does not look is told nothing.
+//!
+//! A user is seen by what the clients here and at other nodes chose. Each node tells the others of its own users, and
+//! writes down when those were last seen; of users elsewhere it knows what it is told.
+
+mod last_seen;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use chat_core::cluster::{NodeId, Residents};
 use chat_core::ids::{ConversationId, UserId};
+use chat_core::presence::Choice;
 use chat_core::time::Timestamp;
 use chat_protocol::conversation::Presence as Wire;
 use chat_protocol::v2::ServerFrame;
+use last_seen::LastSeen;
 
 use crate::hub::{Connection, Protocol};
 use crate::wire;
@@ -15,25 +25,8 @@ use crate::wire;
 /// Most members of a conversation whose presence is told.
 pub(crate) const MAX_COMPANIONS: u16 = 200;
 
-/// How the user of a client wants to be seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Choice {
-    /// As if not there; counts for all clients of the user.
-    Invisible,
-    Online,
-    Away,
-}
-
-impl Choice {
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        match text {
-            "online" => Some(Self::Online),
-            "away" => Some(Self::Away),
-            "invisible" => Some(Self::Invisible),
-            _ => None,
-        }
-    }
-}
+/// Users of another node whose news is taken in before somebody else gets a turn.
+const AT_A_TIME: usize = 256;
 
 /// How a user is seen by others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,40 +51,65 @@ pub(crate) type Companion = (ConversationId, UserId, Option<Timestamp>);
 
 /// The registry of one server.
 #[derive(Default)]
-pub(crate) struct Presence(Mutex<State>);
+pub(crate) struct Presence {
+    state: Mutex<State>,
+    /// Only in a cluster: who tells the other nodes.
+    residents: OnceLock<Arc<dyn Residents>>,
+}
 
 #[derive(Default)]
 struct State {
     /// What each client of a connected user chose, by its connection.
     users: HashMap<UserId, Vec<(u64, Choice)>>,
+    /// How users want to be seen who are connected to other nodes.
+    elsewhere: HashMap<UserId, Vec<(NodeId, Choice)>>,
     /// Who looks at a user, and in which conversation.
     watchers: HashMap<UserId, Vec<(Arc<Connection>, ConversationId)>>,
     /// Whom a connection looks at.
     views: HashMap<u64, Vec<UserId>>,
-    /// Users who left or were seen since this was last written out.
-    seen: HashMap<UserId, Timestamp>,
-    /// What was given out last to be written, which may not be on disk yet.
-    being_written: HashMap<UserId, Timestamp>,
+    last_seen: LastSeen,
     /// How often somebody ceased to be a member of something.
     n_removals: u64,
 }
 
 impl State {
+    /// How a user of this node wants to be seen, by all clients here.
+    fn here(&self, user: UserId) -> Option<Choice> {
+        self.users.get(&user)?.iter().map(|(_, choice)| *choice).min()
+    }
+
     fn status(&self, user: UserId) -> Status {
-        let Some(clients) = self.users.get(&user) else { return Status::Offline };
-        match clients.iter().map(|(_, choice)| *choice).min() {
+        let elsewhere = self.elsewhere.get(&user).into_iter().flatten().map(|(_, choice)| *choice);
+        match elsewhere.chain(self.here(user)).min() {
             Some(Choice::Online) => Status::Online,
             Some(Choice::Away) => Status::Away,
             Some(Choice::Invisible) | None => Status::Offline,
         }
     }
 
-    /// When the user was last seen, where `stored` is what the store knew a moment ago.
-    fn last_seen(&self, user: UserId, stored: Option<Timestamp>) -> Option<Timestamp> {
-        [stored, self.being_written.get(&user).copied(), self.seen.get(&user).copied()]
-            .into_iter()
-            .flatten()
-            .max()
+    fn set_elsewhere(&mut self, node: NodeId, user: UserId, choice: Option<Choice>) {
+        let nodes = self.elsewhere.entry(user).or_default();
+        nodes.retain(|(other, _)| *other != node);
+        nodes.extend(choice.map(|choice| (node, choice)));
+        if nodes.is_empty() {
+            self.elsewhere.remove(&user);
+        }
+    }
+
+    /// Tells those who look at the user if what shows is no longer as it was; gives whom to flush.
+    fn tell(&self, user: UserId, before: Status, now: Timestamp) -> Vec<Arc<Connection>> {
+        let status = self.status(user);
+        let Some(watchers) = self.watchers.get(&user).filter(|_| status != before) else {
+            return Vec::new();
+        };
+        let frame = frame(user, status, Some(now));
+        let mut watchers: Vec<_> = watchers.iter().map(|(watcher, _)| watcher.clone()).collect();
+        // Whoever looks at somebody in several conversations is told once.
+        watchers.sort_unstable_by_key(|watcher| watcher.id());
+        watchers.dedup_by_key(|watcher| watcher.id());
+        // Queued under the lock, so that what was so later is told later.
+        watchers.retain(|watcher| watcher.push_signal(&frame));
+        watchers
     }
 
     fn stop_looking(&mut self, connection: u64) {
@@ -107,13 +125,19 @@ impl State {
 }
 
 impl Presence {
+    /// Tells the other nodes from now on. To be called once at most, before the first client comes.
+    pub(crate) fn set_residents(&self, residents: Arc<dyn Residents>) {
+        // A second call would change nothing; there is none.
+        let _ = self.residents.set(residents);
+    }
+
     /// A client of the user is there.
-    pub(crate) fn came(&self, connection: &Connection) {
-        self.choose(connection, Choice::Online, None);
+    pub(crate) fn came(&self, connection: &Connection, now: Timestamp) {
+        self.choose(connection, Choice::Online, now);
     }
 
     /// A client of the user wants to be seen otherwise.
-    pub(crate) fn choose(&self, connection: &Connection, choice: Choice, now: Option<Timestamp>) {
+    pub(crate) fn choose(&self, connection: &Connection, choice: Choice, now: Timestamp) {
         self.change(connection.user(), now, |state| {
             let clients = state.users.entry(connection.user()).or_default();
             clients.retain(|(id, _)| *id != connection.id());
@@ -123,7 +147,7 @@ impl Presence {
 
     /// A client of the user has gone.
     pub(crate) fn went(&self, connection: &Connection, now: Timestamp) {
-        self.change(connection.user(), Some(now), |state| {
+        self.change(connection.user(), now, |state| {
             state.stop_looking(connection.id());
             if let Some(clients) = state.users.get_mut(&connection.user()) {
                 clients.retain(|(id, _)| *id != connection.id());
@@ -134,33 +158,63 @@ impl Presence {
         });
     }
 
-    /// Makes a change of one user's and tells those who look at them if it shows.
-    fn change(&self, user: UserId, now: Option<Timestamp>, change: impl FnOnce(&mut State)) {
-        let (frame, watchers) = {
+    /// Makes a change of a user of this node and tells those who look at them if it shows, and the other nodes if it is
+    /// one to them.
+    fn change(&self, user: UserId, now: Timestamp, change: impl FnOnce(&mut State)) {
+        let told = {
             let mut state = self.lock();
-            let before = state.status(user);
+            let (here_before, before) = (state.here(user), state.status(user));
             change(&mut state);
-            let status = state.status(user);
-            if status == before {
-                return;
+            let here = state.here(user);
+            if here != here_before
+                && let Some(residents) = self.residents.get()
+            {
+                residents.presence(user, here);
             }
-            let last_seen = now.filter(|_| status == Status::Offline);
-            if let Some(now) = last_seen {
-                state.seen.insert(user, now);
+            // Also where another node still has the user: it may be about to lose them, and to think that we have them.
+            if before != Status::Offline && is_visible(here_before) && !is_visible(here) {
+                state.last_seen.left_us(user, now);
             }
-            let Some(watchers) = state.watchers.get(&user) else { return };
-            let frame = frame(user, status, last_seen);
-            let mut watchers: Vec<_> = watchers.iter().map(|(watcher, _)| watcher.clone()).collect();
-            // Whoever looks at somebody in several conversations is told once.
-            watchers.sort_unstable_by_key(|watcher| watcher.id());
-            watchers.dedup_by_key(|watcher| watcher.id());
-            (frame, watchers)
+            state.tell(user, before, now)
         };
-        for watcher in watchers {
-            if watcher.push_signal(&frame) {
-                watcher.flush();
+        flush(told);
+    }
+
+    /// Everybody who is connected to this node, and how they want to be seen.
+    pub(crate) fn here(&self) -> Vec<(UserId, Choice)> {
+        let state = self.lock();
+        let here = |user: &UserId| state.here(*user).map(|choice| (*user, choice));
+        state.users.keys().filter_map(here).collect()
+    }
+
+    /// What another node says of users: how they want to be seen, or that they have gone from there.
+    pub(crate) fn there(&self, node: NodeId, users: &[(UserId, Option<Choice>)], now: Timestamp) {
+        for some in users.chunks(AT_A_TIME) {
+            let mut told = Vec::new();
+            {
+                let mut state = self.lock();
+                for (user, choice) in some {
+                    let before = state.status(*user);
+                    state.set_elsewhere(node, *user, *choice);
+                    if before != Status::Offline && state.status(*user) == Status::Offline {
+                        state.last_seen.left_others(*user, now);
+                    }
+                    told.extend(state.tell(*user, before, now));
+                }
             }
+            flush(told);
         }
+    }
+
+    /// Another node is gone, and with it whoever was connected to it.
+    pub(crate) fn lost(&self, node: NodeId, now: Timestamp) {
+        let users: Vec<_> = {
+            let state = self.lock();
+            let was_there = |nodes: &[(NodeId, Choice)]| nodes.iter().any(|(other, _)| *other == node);
+            let users = state.elsewhere.iter().filter(|(_, nodes)| was_there(nodes));
+            users.map(|(user, _)| (*user, None)).collect()
+        };
+        self.there(node, &users, now);
     }
 
     /// How often somebody ceased to be a member of something.
@@ -192,7 +246,7 @@ impl Presence {
         if !met.is_empty() {
             state.views.insert(connection.id(), met.iter().map(|(user, _)| *user).collect());
         }
-        let frame = |(user, stored)| frame(user, state.status(user), state.last_seen(user, stored));
+        let frame = |(user, stored)| frame(user, state.status(user), state.last_seen.of(user, stored));
         Some(met.into_iter().map(frame).collect())
     }
 
@@ -200,7 +254,7 @@ impl Presence {
     pub(crate) fn of(&self, companions: &[(UserId, Option<Timestamp>)]) -> Vec<Wire> {
         let state = self.lock();
         let presence = |(user, stored): &(UserId, Option<Timestamp>)| {
-            presence(*user, state.status(*user), state.last_seen(*user, *stored))
+            presence(*user, state.status(*user), state.last_seen.of(*user, *stored))
         };
         companions.iter().map(presence).collect()
     }
@@ -217,16 +271,22 @@ impl Presence {
         });
     }
 
-    /// Who was last seen when, since this was asked last.
-    pub(crate) fn take_seen(&self) -> Vec<(UserId, Timestamp)> {
-        let mut state = self.lock();
-        state.being_written = std::mem::take(&mut state.seen);
-        state.being_written.iter().map(|(user, at)| (*user, *at)).collect()
+    /// Which users of this node were last seen when, since this was asked last.
+    pub(crate) fn take_seen(&self, now: Timestamp) -> Vec<(UserId, Timestamp)> {
+        self.lock().last_seen.take(now)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn is_visible(choice: Option<Choice>) -> bool {
+    matches!(choice, Some(Choice::Online | Choice::Away))
+}
+
+fn flush(told: Vec<Arc<Connection>>) {
+    told.iter().for_each(|watcher| watcher.flush());
 }
 
 fn presence(user: UserId, status: Status, last_seen: Option<Timestamp>) -> Wire {

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
-use chat_core::access::{Fingerprint, Revoked};
+use chat_core::access::{Ended, Fingerprint, Revoked};
 use chat_core::ids::UserId;
 
 use crate::tokens::Granted;
@@ -22,7 +22,8 @@ struct Known {
 }
 
 impl Revocations {
-    pub(crate) fn add(&self, user: UserId, which: Revoked) {
+    pub(crate) fn add(&self, ended: Ended) {
+        let Ended { user, which } = ended;
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         match which {
             Revoked::One { token, expires_at } => {
@@ -37,13 +38,8 @@ impl Revocations {
 
     pub(crate) fn has(&self, granted: &Granted) -> bool {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        granted.issued_at < tokens_from(&known, granted.user)
-            || known.tokens.contains_key(&granted.fingerprint)
-    }
-
-    /// The second since 1970 from which on tokens of this user count.
-    pub(crate) fn tokens_from(&self, user: UserId) -> i64 {
-        tokens_from(&self.0.read().unwrap_or_else(PoisonError::into_inner), user)
+        let tokens_from = known.users.get(&granted.user).copied().unwrap_or(i64::MIN);
+        granted.issued_at < tokens_from || known.tokens.contains_key(&granted.fingerprint)
     }
 
     /// Forgets what has expired by itself.
@@ -52,10 +48,6 @@ impl Revocations {
         // A token is taken for a few seconds longer than it says.
         known.tokens.retain(|_, expires_at| *expires_at > now - 60);
     }
-}
-
-fn tokens_from(known: &Known, user: UserId) -> i64 {
-    known.users.get(&user).copied().unwrap_or(i64::MIN)
 }
 
 impl Granted {
@@ -80,11 +72,14 @@ mod tests {
     #[test]
     fn one_token_or_all_of_a_user_are_revoked() {
         let revocations = Revocations::default();
-        revocations.add(UserId(1), Revoked::One { token: Fingerprint([7; 16]), expires_at: 1000 });
+        revocations.add(Ended {
+            user: UserId(1),
+            which: Revoked::One { token: Fingerprint([7; 16]), expires_at: 1000 },
+        });
         assert!(revocations.has(&granted(1, 50, 7)));
         assert!(!revocations.has(&granted(1, 50, 8)));
-        revocations.add(UserId(2), Revoked::IssuedBefore(60));
-        revocations.add(UserId(2), Revoked::IssuedBefore(40));
+        revocations.add(Ended { user: UserId(2), which: Revoked::IssuedBefore(60) });
+        revocations.add(Ended { user: UserId(2), which: Revoked::IssuedBefore(40) });
         assert!(revocations.has(&granted(2, 59, 1)));
         assert!(!revocations.has(&granted(2, 60, 1)));
         assert!(!revocations.has(&granted(3, 59, 1)));
@@ -93,7 +88,10 @@ mod tests {
     #[test]
     fn what_expired_is_forgotten_and_what_is_valid_is_not() {
         let revocations = Revocations::default();
-        revocations.add(UserId(1), Revoked::One { token: Fingerprint([7; 16]), expires_at: 1000 });
+        revocations.add(Ended {
+            user: UserId(1),
+            which: Revoked::One { token: Fingerprint([7; 16]), expires_at: 1000 },
+        });
         revocations.forget_expired(1000);
         assert!(revocations.has(&granted(1, 50, 7)));
         revocations.forget_expired(1061);

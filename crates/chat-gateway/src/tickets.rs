@@ -3,43 +3,68 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use async_trait::async_trait;
+use chat_core::access::{Fingerprint, Ticket, TicketStore};
+use chat_core::time::Timestamp;
+use chat_core::{Chat, Error, Result};
 use ring::rand::{SecureRandom, SystemRandom};
 
-use crate::tokens::Granted;
+use crate::tokens::{Granted, fingerprint};
 
 /// How long a ticket waits for its use.
 pub(crate) const LIFETIME: Duration = Duration::from_secs(30);
 /// Tickets that may wait at a time; further ones are refused until some have been used or expired.
 const CAPACITY: usize = 10_000;
 
-/// The tickets that wait.
-#[derive(Default)]
-pub(crate) struct Tickets(Mutex<HashMap<String, (Granted, Instant)>>);
+/// A new ticket.
+pub(crate) async fn issue(chat: &Chat, granted: Granted) -> Result<String> {
+    let mut random = [0; 24];
+    SystemRandom::new().fill(&mut random).map_err(|_| Error::internal("no randomness"))?;
+    let ticket: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let lifetime_us = i64::try_from(LIFETIME.as_micros()).unwrap_or(i64::MAX);
+    let until = Timestamp(chat.now().0.saturating_add(lifetime_us));
+    let Granted { user, issued_at, expires_at, fingerprint: token } = granted;
+    let fingerprint = fingerprint(&ticket);
+    chat.keep_ticket(Ticket { fingerprint, user, token, issued_at, expires_at, until }).await?;
+    Ok(ticket)
+}
 
-impl Tickets {
-    /// A new ticket; `None` if there are too many.
-    pub(crate) fn issue(&self, granted: Granted) -> Option<String> {
-        let mut random = [0; 24];
-        SystemRandom::new().fill(&mut random).ok()?;
-        let ticket: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+/// Uses a ticket up.
+pub(crate) async fn redeem(chat: &Chat, ticket: &str) -> Result<Option<Granted>> {
+    let found = chat.redeem_ticket(fingerprint(ticket)).await?;
+    Ok(found.map(|Ticket { user, token, issued_at, expires_at, .. }| Granted {
+        user,
+        issued_at,
+        expires_at,
+        fingerprint: token,
+    }))
+}
+
+/// The tickets of a server that is alone.
+#[derive(Default)]
+pub struct MemoryTickets(Mutex<HashMap<Fingerprint, Ticket>>);
+
+#[async_trait]
+impl TicketStore for MemoryTickets {
+    async fn keep_ticket(&self, ticket: Ticket) -> Result<()> {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.len() >= CAPACITY {
-            let now = Instant::now();
-            waiting.retain(|_, (_, until)| *until > now);
+            // Nothing older than one lifetime before the newest can still be used.
+            let lifetime_us = i64::try_from(LIFETIME.as_micros()).unwrap_or(i64::MAX);
+            waiting.retain(|_, other| other.until.0 > ticket.until.0 - lifetime_us);
         }
         if waiting.len() >= CAPACITY {
-            return None;
+            return Err(Error::Overloaded);
         }
-        waiting.insert(ticket.clone(), (granted, Instant::now() + LIFETIME));
-        Some(ticket)
+        waiting.insert(ticket.fingerprint, ticket);
+        Ok(())
     }
 
-    /// Uses a ticket up.
-    pub(crate) fn redeem(&self, ticket: &str) -> Option<Granted> {
-        let (granted, until) = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(ticket)?;
-        (until > Instant::now()).then_some(granted)
+    async fn redeem_ticket(&self, fingerprint: Fingerprint, now: Timestamp) -> Result<Option<Ticket>> {
+        let found = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&fingerprint);
+        Ok(found.filter(|ticket| ticket.until > now))
     }
 }
 
@@ -49,27 +74,53 @@ mod tests {
 
     use super::*;
 
-    fn granted() -> Granted {
-        let fingerprint = chat_core::access::Fingerprint([0; 16]);
-        Granted { user: UserId(3), issued_at: 0, expires_at: 10, fingerprint }
+    fn ticket(number: usize, until: i64) -> Ticket {
+        let mut fingerprint = [0; 16];
+        fingerprint[..8].copy_from_slice(&number.to_le_bytes());
+        let (user, token) = (UserId(3), Fingerprint([7; 16]));
+        Ticket {
+            fingerprint: Fingerprint(fingerprint),
+            user,
+            token,
+            issued_at: 0,
+            expires_at: 10,
+            until: Timestamp(until),
+        }
     }
 
-    #[test]
-    fn a_ticket_works_once() {
-        let tickets = Tickets::default();
-        let granted = granted();
-        let ticket = tickets.issue(granted).unwrap();
-        assert_eq!(ticket.len(), 48);
-        assert_eq!(tickets.redeem("nonsense"), None);
-        assert_eq!(tickets.redeem(&ticket), Some(granted));
-        assert_eq!(tickets.redeem(&ticket), None);
+    async fn redeem(tickets: &MemoryTickets, number: usize, now: i64) -> Option<Ticket> {
+        tickets.redeem_ticket(ticket(number, 0).fingerprint, Timestamp(now)).await.unwrap()
     }
 
-    #[test]
-    fn tickets_are_bounded() {
-        let tickets = Tickets::default();
-        let granted = granted();
-        assert!((0..CAPACITY).all(|_| tickets.issue(granted).is_some()));
-        assert_eq!(tickets.issue(granted), None);
+    #[tokio::test]
+    async fn a_ticket_works_once() {
+        let tickets = MemoryTickets::default();
+        tickets.keep_ticket(ticket(1, 100)).await.unwrap();
+        assert_eq!(redeem(&tickets, 2, 50).await, None);
+        assert_eq!(redeem(&tickets, 1, 50).await, Some(ticket(1, 100)));
+        assert_eq!(redeem(&tickets, 1, 50).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_ticket_works_until_it_expires() {
+        let tickets = MemoryTickets::default();
+        for number in [1, 2] {
+            tickets.keep_ticket(ticket(number, 100)).await.unwrap();
+        }
+        assert_eq!(redeem(&tickets, 1, 99).await, Some(ticket(1, 100)));
+        assert_eq!(redeem(&tickets, 2, 100).await, None);
+    }
+
+    #[tokio::test]
+    async fn tickets_are_bounded_and_those_that_expired_make_room() {
+        let tickets = MemoryTickets::default();
+        for number in 0..CAPACITY {
+            tickets.keep_ticket(ticket(number, 100)).await.unwrap();
+        }
+        let full = tickets.keep_ticket(ticket(CAPACITY, 100)).await;
+        assert!(matches!(full, Err(Error::Overloaded)), "{full:?}");
+        let lifetime_us = i64::try_from(LIFETIME.as_micros()).unwrap();
+        tickets.keep_ticket(ticket(CAPACITY, 100 + lifetime_us)).await.unwrap();
+        assert_eq!(redeem(&tickets, CAPACITY, 100).await, Some(ticket(CAPACITY, 100 + lifetime_us)));
     }
 }

@@ -76,16 +76,15 @@ impl Tokens {
         }
     }
 
-    /// A token for this user, issued at or after `from`, and when it expires (both in seconds since 1970).
-    pub fn issue(&self, user: UserId, now: Timestamp, from: i64) -> Result<(String, i64), JwtError> {
-        let now = now.0.div_euclid(1_000_000).max(from);
-        let exp = now.saturating_add(self.lifetime_s);
+    /// A token for this user, dated so, and when it expires (both in seconds since 1970).
+    pub fn issue(&self, user: UserId, dated: i64) -> Result<(String, i64), JwtError> {
+        let exp = dated.saturating_add(self.lifetime_s);
         let mut number = [0; 12];
         SystemRandom::new()
             .fill(&mut number)
             .map_err(|_| new_error(ErrorKind::Signing("no randomness".into())))?;
         let jti = Some(number.iter().map(|byte| format!("{byte:02x}")).collect());
-        let claims = Claims { user_id: user.0, iss: ISSUER.into(), iat: now, nbf: now, exp, jti };
+        let claims = Claims { user_id: user.0, iss: ISSUER.into(), iat: dated, nbf: dated, exp, jti };
         let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)?;
         Ok((token, exp))
     }
@@ -93,7 +92,7 @@ impl Tokens {
     /// Checks a token. An `iat` in the future or a lifetime longer than ours means that somebody else made it.
     pub(crate) fn verify(&self, token: &str, now: Timestamp) -> Option<Granted> {
         let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).ok()?.claims;
-        let now = now.0.div_euclid(1_000_000);
+        let now = now.seconds();
         let leeway = LEEWAY_S.cast_signed();
         let in_future = claims.iat > now + leeway;
         let too_long = claims.exp.saturating_sub(claims.iat) > self.lifetime_s.saturating_add(leeway);
@@ -107,8 +106,8 @@ impl Tokens {
     }
 }
 
-/// Half of a SHA-256: nobody can make another token that has it.
-fn fingerprint(token: &str) -> Fingerprint {
+/// Half of a SHA-256: nobody can make another token or ticket that has it.
+pub(crate) fn fingerprint(token: &str) -> Fingerprint {
     let digest = ring::digest::digest(&ring::digest::SHA256, token.as_bytes());
     let mut half = [0; 16];
     half.iter_mut().zip(digest.as_ref()).for_each(|(to, from)| *to = *from);
@@ -188,20 +187,20 @@ mod tests {
     #[test]
     fn a_token_says_who_until_when() {
         let tokens = tokens(&[7; 32]);
-        let (token, expires_at) = tokens.issue(UserId(3), now(), 0).unwrap();
+        let (token, expires_at) = tokens.issue(UserId(3), now().seconds()).unwrap();
         let granted = tokens.verify(&token, now()).unwrap();
         assert_eq!((granted.user, granted.expires_at), (UserId(3), expires_at));
         assert_eq!(granted.expires_at - granted.issued_at, 3600);
-        let (another, _) = tokens.issue(UserId(3), now(), 0).unwrap();
+        let (another, _) = tokens.issue(UserId(3), now().seconds()).unwrap();
         assert_ne!(tokens.verify(&another, now()).unwrap().fingerprint, granted.fingerprint);
     }
 
     #[test]
     fn a_token_of_another_key_or_changed_by_a_letter_is_refused() {
         let tokens = tokens(&[7; 32]);
-        let (other, _) = super::tests::tokens(&[8; 32]).issue(UserId(3), now(), 0).unwrap();
+        let (other, _) = super::tests::tokens(&[8; 32]).issue(UserId(3), now().seconds()).unwrap();
         assert_eq!(tokens.verify(&other, now()), None);
-        let (token, _) = tokens.issue(UserId(3), now(), 0).unwrap();
+        let (token, _) = tokens.issue(UserId(3), now().seconds()).unwrap();
         for (index, letter) in token.char_indices().filter(|(_, letter)| *letter != '.') {
             let mut changed = token.clone();
             let replacement = if letter == 'A' { "Q" } else { "A" };
@@ -219,7 +218,7 @@ mod tests {
     fn every_claim_is_required_and_checked() {
         let tokens = tokens(&[7; 32]);
         let header = Header::new(Algorithm::HS256);
-        let now_s = now().0 / 1_000_000;
+        let now_s = now().seconds();
         assert!(tokens.verify(&forged(&header, &claims(now_s), &[7; 32]), now()).is_some());
         for missing in ["user_id", "iss", "iat", "nbf", "exp"] {
             let mut claims = claims(now_s);
@@ -245,7 +244,7 @@ mod tests {
     #[test]
     fn no_other_algorithm_is_accepted() {
         let tokens = tokens(&[7; 32]);
-        let (token, _) = tokens.issue(UserId(3), now(), 0).unwrap();
+        let (token, _) = tokens.issue(UserId(3), now().seconds()).unwrap();
         let rest = token.split_once('.').unwrap().1;
         // {"alg":"none"}, {"alg":"None"}, {"alg":"HS512","typ":"JWT"}, {"alg":"RS256","typ":"JWT"}
         for header in [

@@ -23,13 +23,14 @@ use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio_rustls::server::TlsStream;
 
-use crate::App;
 use crate::auth::{bearer, unauthenticated};
 use crate::http::extract::Params;
 use crate::http::problem::Problem;
 use crate::hub::{Bearer, Connection, Full, Protocol, Slot, Socket};
 use crate::tokens::Granted;
+use crate::{App, tickets};
 use session::Beginning;
 
 /// The v1 stream's name among the subprotocols; what a client without any gets too.
@@ -58,6 +59,7 @@ pub(crate) async fn upgrade(
         Claim::Granted(granted) => Who::Known(granted, slot(&app, granted)?),
         Claim::None if protocol == Protocol::V2 => Who::Unknown(first_frame::place(&app)?),
         Claim::None | Claim::Refused => {
+            app.hub.metrics().refused_unauthenticated();
             return Ok(unauthenticated(
                 "A valid token is needed: send it as ?token=, as Authorization: Bearer, or as a ticket",
             ));
@@ -128,7 +130,8 @@ fn words<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = 
 async fn authenticate(app: &App, query: &Query, headers: &HeaderMap) -> Result<Claim, Problem> {
     let granted = if let Some(ticket) = &query.ticket {
         // A ticket does not outlive the token that it was made for.
-        app.tickets.redeem(ticket).filter(|granted| !app.hub.revocations().has(granted))
+        let granted = tickets::redeem(&app.chat, ticket).await?;
+        granted.filter(|granted| !app.hub.revocations().has(granted))
     } else {
         let in_protocols =
             || words(headers, &SEC_WEBSOCKET_PROTOCOL).find_map(|word| word.strip_prefix(BEARER_PREFIX));
@@ -142,14 +145,18 @@ async fn authenticate(app: &App, query: &Query, headers: &HeaderMap) -> Result<C
 
 fn slot(app: &App, granted: Granted) -> Result<Slot, Problem> {
     if app.is_draining() {
+        app.hub.metrics().refused_while_draining();
         return Err(Problem::new(503, "draining", "The server is shutting down").retry_after(1));
     }
-    app.slots.take(granted.user).map_err(|full| match full {
-        Full::User => Problem::new(429, "too_many_connections", "You have too many connections; close one")
-            .retry_after(5),
-        Full::Server => {
-            Problem::new(503, "overloaded", "The server has all the connections it may have").retry_after(5)
+    app.slots.take(granted.user).map_err(|full| {
+        app.hub.metrics().refused(full);
+        match full {
+            Full::User => {
+                Problem::new(429, "too_many_connections", "You have too many connections; close one")
+            }
+            Full::Server => Problem::new(503, "overloaded", "The server has all the connections it may have"),
         }
+        .retry_after(5)
     })
 }
 
@@ -189,29 +196,31 @@ fn switching_protocols(accept: String, protocol: Option<HeaderValue>) -> Respons
 /// Waits for the upgrade and hands the bare socket to a session in a task of its own, so that nothing of the request
 /// stays in memory with it.
 async fn start(app: App, mut entrance: Entrance, on_upgrade: OnUpgrade) {
-    let Some((stream, early)) = on_upgrade.await.ok().and_then(bare_socket) else { return };
+    let Some((socket, early)) = on_upgrade.await.ok().and_then(bare_socket) else { return };
     let cursor = entrance.cursor.take();
     let beginning = Beginning::after_upgrade(app.options.frame_bytes, early, cursor);
-    let (connection, slot) = connection(&app, entrance, stream);
+    let (connection, slot) = connection(&app, entrance, socket);
     tokio::spawn(session::run(app, connection, slot, beginning));
 }
 
-fn connection(app: &App, entrance: Entrance, stream: TcpStream) -> (Arc<Connection>, Slot) {
+fn connection(app: &App, entrance: Entrance, socket: Socket) -> (Arc<Connection>, Slot) {
     let Entrance { granted, slot, protocol, .. } = entrance;
-    let now_s = app.chat.now().0.div_euclid(1_000_000);
-    let valid_s = u64::try_from(granted.expires_at.saturating_sub(now_s)).unwrap_or(0);
+    let valid_s = u64::try_from(granted.expires_at.saturating_sub(app.chat.now().seconds())).unwrap_or(0);
     let hub_now_ms = u64::try_from(app.hub.started().elapsed().as_millis()).unwrap_or(u64::MAX);
     let expires_at = hub_now_ms.saturating_add(valid_s.saturating_mul(1000));
     let bearer = Bearer { granted, expires_at, protocol };
     let id = app.hub.next_connection_id();
-    let socket = Socket::new(stream);
-    let connection = Connection::new(id, bearer, socket, app.options.outbox, app.hub.started());
+    let connection = Connection::new(id, bearer, socket, app.surroundings.clone());
     (Arc::new(connection), slot)
 }
 
 /// The socket without hyper around it, and what the client has sent already.
-fn bare_socket(upgraded: Upgraded) -> Option<(TcpStream, Vec<u8>)> {
-    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
-    // Copied, because the buffer behind it is large and would live as long as this does.
-    Some((parts.io.into_inner(), parts.read_buf.to_vec()))
+fn bare_socket(upgraded: Upgraded) -> Option<(Socket, Vec<u8>)> {
+    // The bytes are copied, because the buffer behind them is large and would live as long as they do.
+    let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
+        Ok(plain) => return Some((plain.io.into_inner().into(), plain.read_buf.to_vec())),
+        Err(upgraded) => upgraded,
+    };
+    let encrypted = upgraded.downcast::<TokioIo<TlsStream<TcpStream>>>().ok()?;
+    Some((encrypted.io.into_inner().into(), encrypted.read_buf.to_vec()))
 }

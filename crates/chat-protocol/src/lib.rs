@@ -9,5 +9,6 @@ pub mod message;
 pub mod problem;
 pub mod rest;
 pub mod time;
+pub mod trace;
 pub mod v1;
 pub mod v2;

@@ -16,12 +16,36 @@ pub struct Pong {
     pub db_driver: String,
 }
 
-/// `GET /healthz` and `GET /readyz`.
+/// `GET /healthz`.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Health {
-    /// `ok` or `ready`.
+    /// Always `ok`.
     #[schema(example = "ok")]
     pub status: String,
+}
+
+/// `GET /readyz`.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Readiness {
+    /// Always `ready`.
+    #[schema(example = "ready")]
+    pub status: String,
+    /// How news travels between this node of a cluster and the others; left out by a server that is alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub bus: Option<Bus>,
+}
+
+/// Whether news travels between the nodes of a cluster. Where it is `down` the node serves all the same: it reads from
+/// the database what happens at others, so that their messages come a little later, and their users' presence and
+/// typing not at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Bus {
+    /// It travels.
+    Up,
+    /// It does not.
+    Down,
 }
 
 /// A request to register.

@@ -95,17 +95,17 @@ fn create(tx: &Tx<'_>, new: &NewAccount) -> fault::Result<Account> {
 fn credentials(db: &Connection, name: &LoginName) -> fault::Result<Option<Credentials>> {
     let (sql, key) = match name {
         LoginName::Email(email) => (
-            "SELECT id, username, email, created_at, password_hash FROM users WHERE email_key = ?1",
+            "SELECT id, username, email, created_at, password_hash, tokens_from FROM users WHERE email_key = ?1",
             folded(email),
         ),
         LoginName::Username(username) => (
-            "SELECT id, username, email, created_at, password_hash FROM users WHERE username_key = ?1",
+            "SELECT id, username, email, created_at, password_hash, tokens_from FROM users WHERE username_key = ?1",
             folded(username),
         ),
     };
-    let found = db
-        .prepare_cached(sql)?
-        .query_row([key], |row| Ok(Credentials { account: account(row)?, password_hash: row.get(4)? }));
+    let found = db.prepare_cached(sql)?.query_row([key], |row| {
+        Ok(Credentials { account: account(row)?, password_hash: row.get(4)?, tokens_from: row.get(5)? })
+    });
     Ok(found.optional()?)
 }
 

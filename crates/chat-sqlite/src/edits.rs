@@ -1,6 +1,7 @@
 //! Statements that change a message after it was sent.
 
 use async_trait::async_trait;
+use chat_codec::extra;
 use chat_core::edits::{Deed, EditStore, Hidden, Version};
 use chat_core::ids::{ConversationId, MessageId, UserId};
 use chat_core::messages::{Changed, Mentions, Message, MessageEvent, Streaming};
@@ -12,7 +13,7 @@ use rusqlite::{Connection, params};
 
 use crate::load::{is_shown, select, select_messages};
 use crate::writer::Tx;
-use crate::{Sqlite, extra, fault, in_place, standing};
+use crate::{Sqlite, fault, in_place, standing};
 
 /// Most former texts that are read of one message, the newest; an answer must have an end.
 const MAX_VERSIONS: u16 = 100;
@@ -103,7 +104,8 @@ fn delete(tx: &Tx<'_>, deed: Deed) -> fault::Result<Changed> {
                                    pinned_by = NULL, deleted_at = ?3, rev = ?4,
                                    streaming = CASE streaming WHEN 'growing' THEN 'abandoned' ELSE streaming END
                WHERE id = ?1";
-    let row = params![message.id.0, extra::encode(&emptied)?, deed.at.0, rev.0];
+    let extra = extra::encode(&emptied).map_err(fault::unwritable)?;
+    let row = params![message.id.0, extra, deed.at.0, rev.0];
     tx.prepare_cached(sql)?.execute(row)?;
     in_place::changed(tx, message.id, MessageEvent::Deleted)
 }

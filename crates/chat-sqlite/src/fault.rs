@@ -37,6 +37,11 @@ impl From<Fault> for Error {
     }
 }
 
+/// What SQLite is told of a value that could not be made into a column.
+pub(crate) fn unwritable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure(error.into())
+}
+
 /// Whether the storage below, rather than our statement, is at fault: these end when somebody frees the disk or lets
 /// go of a lock.
 pub(crate) fn is_passing(error: &rusqlite::Error) -> bool {

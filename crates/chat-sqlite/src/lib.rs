@@ -10,7 +10,6 @@ mod accounts;
 mod checkpoint;
 mod conversations;
 mod edits;
-mod extra;
 mod fault;
 mod groups;
 mod in_place;
@@ -28,11 +27,13 @@ mod schema;
 mod search;
 mod standing;
 mod sync;
+mod trace;
 mod writer;
 
 use async_trait::async_trait;
 use chat_core::Result;
 use chat_core::ports::Store;
+use prometheus_client::registry::Registry;
 
 pub use open::{OpenError, Opened, Options};
 use reader::Readers;
@@ -44,11 +45,17 @@ pub struct Sqlite {
     writer: Writer,
     readers: Readers,
     search: Option<search::Index>,
+    metrics: chat_metrics::Metrics,
     /// Held as long as the file is served, so that a second server refuses it.
     _lock: std::fs::File,
 }
 
 impl Sqlite {
+    /// Offers what the store counts to whoever watches the server.
+    pub fn register_metrics(&self, registry: &mut Registry) {
+        self.metrics.register(registry, self.readers.n_threads());
+    }
+
     /// Writes out what is queued, moves the write-ahead log into the database and closes the file.
     /// Blocks until done; later calls on the store answer `Unavailable`.
     pub fn close(&self) {

@@ -1,5 +1,6 @@
 //! The one way from rows to messages as they are now. Who may see them is asked elsewhere.
 
+use chat_codec::extra::Extra;
 use chat_core::ids::{ConversationId, GroupId, MessageId, Rev, Seq, UserId};
 use chat_core::messages::{
     Media, Message, MessageKind, Pin, Quote, Recipient, Status, Streaming, ThreadSummary,
@@ -9,7 +10,6 @@ use chat_core::receipts::Pointers;
 use chat_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
-use crate::extra::Extra;
 use crate::fault;
 
 /// A statement that gives messages `m` as [`stored`] reads them; what is given begins with its WHERE. `r` is the recipient's

@@ -15,6 +15,7 @@ use rusqlite::{Connection, ErrorCode};
 use crate::reader::Readers;
 use crate::writer::Writer;
 use crate::{Sqlite, legacy, schema, search};
+use chat_metrics::Metrics;
 
 const MAGIC: &[u8] = b"SQLite format 3\0";
 /// Length of the header of an SQLite file.
@@ -126,10 +127,12 @@ impl Sqlite {
         let is_new = !check_file(&path)?;
         let backup = if is_new { create(&path).map(|()| None)? } else { prepare(&path)? };
         let (sink, ear) = if options.search { search::listen(sink) } else { (sink, None) };
-        let writer = Writer::start(&path, sink)?;
-        let readers = Readers::start(&path, options.readers)?;
+        let metrics = Metrics { search: ear.as_ref().map(|ear| ear.lag.clone()), ..Metrics::default() };
+        let writer = Writer::start(&path, sink, metrics.writer.clone())?;
+        let readers = Readers::start(&path, options.readers, metrics.readers.clone())?;
         let search = ear.map(|ear| search::Index::start(&path, ear)).transpose()?;
-        Ok(Opened { store: Sqlite { writer, readers, search, _lock: lock }, is_new, backup })
+        let store = Sqlite { writer, readers, search, metrics, _lock: lock };
+        Ok(Opened { store, is_new, backup })
     }
 }
 

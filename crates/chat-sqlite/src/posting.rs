@@ -1,5 +1,6 @@
 //! Posting: one transaction that finds where a message goes, checks what it refers to, numbers it and writes it down.
 
+use chat_codec::extra;
 use chat_core::Error;
 use chat_core::conversations::{Conversation, ConversationKind};
 use chat_core::error::Kind;
@@ -12,7 +13,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::load::{Stored, complete, load, one, select_messages, stored};
 use crate::messages::direct;
 use crate::writer::Tx;
-use crate::{accounts, extra, fault, groups, in_place, standing};
+use crate::{accounts, fault, groups, in_place, standing};
 
 /// Where a message goes; the conversation is missing before a pair's first message.
 struct Place {
@@ -231,7 +232,7 @@ fn insert(tx: &Tx<'_>, message: &Message, position: Position) -> rusqlite::Resul
         message.reply_to.as_ref().map(|quote| quote.message.0),
         message.thread.map(|root| root.0),
         message.streaming.map(Streaming::as_str),
-        extra::encode(message)?
+        extra::encode(message).map_err(fault::unwritable)?
     ])?;
     Ok(MessageId(tx.last_insert_rowid()))
 }

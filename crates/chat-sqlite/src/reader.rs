@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 use crate::fault::{CLOSED, Result};
 use crate::open::OpenError;
+use chat_metrics::ReaderMetrics;
 
 /// Reads that may wait before further ones are refused.
 const QUEUE: usize = 4096;
@@ -25,19 +26,32 @@ type Read = Box<dyn FnOnce(&Connection) + Send>;
 pub(crate) struct Readers {
     queue: RwLock<Option<Sender<Read>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    n_threads: usize,
+    metrics: ReaderMetrics,
 }
 
 impl Readers {
-    pub(crate) fn start(path: &Path, count: usize) -> std::result::Result<Self, OpenError> {
+    pub(crate) fn start(
+        path: &Path,
+        count: usize,
+        metrics: ReaderMetrics,
+    ) -> std::result::Result<Self, OpenError> {
         let (queue, reads) = bounded(QUEUE);
         let mut threads = Vec::with_capacity(count);
         for number in 0..count {
             let connection = connect(path).map_err(|error| OpenError::of(path, error))?;
             let reads = reads.clone();
             let thread = std::thread::Builder::new().name(format!("sqlite-read-{number}"));
-            threads.push(thread.spawn(move || serve(&connection, &reads)).map_err(OpenError::Thread)?);
+            let metrics = metrics.clone();
+            let serve = move || serve(&connection, &reads, &metrics);
+            threads.push(thread.spawn(serve).map_err(OpenError::Thread)?);
         }
-        Ok(Self { queue: RwLock::new(Some(queue)), threads: Mutex::new(threads) })
+        Ok(Self { queue: RwLock::new(Some(queue)), threads: Mutex::new(threads), n_threads: count, metrics })
+    }
+
+    /// How many threads read.
+    pub(crate) fn n_threads(&self) -> usize {
+        self.n_threads
     }
 
     /// Runs `read` on one of the threads.
@@ -54,10 +68,27 @@ impl Readers {
             let _ = reply.send(answer);
         });
         self.send(read)?;
-        result.await.map_err(|_| Error::internal("a read was dropped"))?.map_err(Error::from)
+        let answer = result.await.map_err(|_| Error::internal("a read was dropped"))?.map_err(Error::from);
+        if matches!(answer, Err(Error::Unavailable(_) | Error::Internal(_))) {
+            self.metrics.failures.inc();
+        }
+        answer
     }
 
     fn send(&self, read: Read) -> chat_core::Result<()> {
+        // Counted before it can be taken, so that the count never falls below zero.
+        self.metrics.waiting.inc();
+        let sent = self.try_send(read);
+        if let Err(error) = &sent {
+            self.metrics.waiting.dec();
+            if matches!(error, Error::Overloaded) {
+                self.metrics.refused.inc();
+            }
+        }
+        sent
+    }
+
+    fn try_send(&self, read: Read) -> chat_core::Result<()> {
         let queue = self.queue.read().unwrap_or_else(PoisonError::into_inner);
         match queue.as_ref().map(|queue| queue.try_send(read)) {
             Some(Ok(())) => Ok(()),
@@ -94,9 +125,12 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-fn serve(connection: &Connection, reads: &Receiver<Read>) {
+fn serve(connection: &Connection, reads: &Receiver<Read>, metrics: &ReaderMetrics) {
     while let Ok(read) = reads.recv() {
+        metrics.waiting.dec();
+        metrics.under_way.inc();
         read(connection);
+        metrics.under_way.dec();
     }
 }
 
@@ -113,7 +147,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("chat.db");
         Connection::open(&path).unwrap().execute_batch("CREATE TABLE numbers (n)").unwrap();
-        (Readers::start(&path, count).unwrap(), folder)
+        (Readers::start(&path, count, ReaderMetrics::default()).unwrap(), folder)
     }
 
     #[tokio::test]

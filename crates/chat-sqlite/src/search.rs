@@ -26,6 +26,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use crate::open::OpenError;
 use crate::reader::Readers;
 use crate::{Sqlite, load};
+use chat_metrics::{ReaderMetrics, SearchLag};
 
 /// Threads that search. They are not those of the other reads, which must not wait for somebody's odd query.
 const READERS: usize = 2;
@@ -50,7 +51,7 @@ impl SearchStore for Sqlite {
 pub(crate) struct Ear {
     ring: Sender<()>,
     rung: Receiver<()>,
-    events: Arc<AtomicU64>,
+    pub(crate) lag: SearchLag,
 }
 
 /// Passes events on, and rings for the indexing thread after each commit.
@@ -79,9 +80,9 @@ impl EventSink for Ringing {
 /// Puts an ear between the writer and its sink.
 pub(crate) fn listen(sink: Arc<dyn EventSink>) -> (Arc<dyn EventSink>, Option<Ear>) {
     let (ring, rung) = bounded(1);
-    let events = Arc::new(AtomicU64::new(0));
-    let ringing = Ringing { sink, ring: ring.clone(), events: events.clone() };
-    (Arc::new(ringing), Some(Ear { ring, rung, events }))
+    let lag = SearchLag::default();
+    let ringing = Ringing { sink, ring: ring.clone(), events: lag.committed.clone() };
+    (Arc::new(ringing), Some(Ear { ring, rung, lag }))
 }
 
 /// The handle to the index: its readers and the thread that keeps it.
@@ -103,7 +104,7 @@ impl Index {
         indexer.prepare();
         let thread = std::thread::Builder::new().name("sqlite-index".into()).spawn(move || indexer.serve());
         let thread = Mutex::new(Some(thread.map_err(OpenError::Thread)?));
-        let readers = Readers::start(path, READERS)?;
+        let readers = Readers::start(path, READERS, ReaderMetrics::default())?;
         Ok(Self { shelf, readers, alive: Mutex::new(Some(alive)), thread })
     }
 

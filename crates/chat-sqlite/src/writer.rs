@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chat_core::event::{Change, Event, Outcome};
 use chat_core::ids::Position;
@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::checkpoint::Checkpointer;
 use crate::fault::{CLOSED, Fault, Result};
 use crate::open::OpenError;
+use chat_metrics::WriterMetrics;
 
 /// Writes that may wait before further ones are refused.
 const QUEUE: usize = 8192;
@@ -98,17 +99,23 @@ where
 pub(crate) struct Writer {
     queue: RwLock<Option<mpsc::Sender<Box<dyn Job>>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    metrics: WriterMetrics,
 }
 
 impl Writer {
-    pub(crate) fn start(path: &Path, sink: Arc<dyn EventSink>) -> std::result::Result<Self, OpenError> {
-        let mut log = Log::open(path, sink).map_err(|error| OpenError::of(path, error))?;
+    pub(crate) fn start(
+        path: &Path,
+        sink: Arc<dyn EventSink>,
+        metrics: WriterMetrics,
+    ) -> std::result::Result<Self, OpenError> {
+        let mut log = Log::open(path, sink, metrics.clone()).map_err(|error| OpenError::of(path, error))?;
         let (queue, mut jobs) = mpsc::channel::<Box<dyn Job>>(QUEUE);
         let checkpointer = Checkpointer::start(path).map_err(OpenError::Thread)?;
         let serve = move || {
             let mut batch = Vec::new();
             while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
                 let writes = batch.len();
+                log.metrics.waiting.dec_by(i64::try_from(writes).unwrap_or(0));
                 log.commit(std::mem::take(&mut batch));
                 checkpointer.committed(&log.connection, writes);
             }
@@ -117,7 +124,7 @@ impl Writer {
         };
         let thread = std::thread::Builder::new().name("sqlite-write".into()).spawn(serve);
         let thread = Mutex::new(Some(thread.map_err(OpenError::Thread)?));
-        Ok(Self { queue: RwLock::new(Some(queue)), thread })
+        Ok(Self { queue: RwLock::new(Some(queue)), thread, metrics })
     }
 
     /// Queues a write and waits until it is on disk. `work` must make its refusals before its first change, and may
@@ -133,6 +140,19 @@ impl Writer {
     }
 
     fn send(&self, job: Box<dyn Job>) -> chat_core::Result<()> {
+        // Counted before it can be taken, so that the count never falls below zero.
+        self.metrics.waiting.inc();
+        let sent = self.try_send(job);
+        if let Err(error) = &sent {
+            self.metrics.waiting.dec();
+            if matches!(error, Error::Overloaded) {
+                self.metrics.refused.inc();
+            }
+        }
+        sent
+    }
+
+    fn try_send(&self, job: Box<dyn Job>) -> chat_core::Result<()> {
         let queue = self.queue.read().unwrap_or_else(PoisonError::into_inner);
         match queue.as_ref().map(|queue| queue.try_send(job)) {
             Some(Ok(())) => Ok(()),
@@ -164,21 +184,25 @@ struct Log {
     position: Position,
     sink: Arc<dyn EventSink>,
     waits_shortly: bool,
+    metrics: WriterMetrics,
 }
 
 impl Log {
-    fn open(path: &Path, sink: Arc<dyn EventSink>) -> rusqlite::Result<Self> {
+    fn open(path: &Path, sink: Arc<dyn EventSink>, metrics: WriterMetrics) -> rusqlite::Result<Self> {
         let connection = connect(path)?;
         let position = stored_position(&connection)?;
-        Ok(Self { connection, path: path.to_owned(), position, sink, waits_shortly: false })
+        Ok(Self { connection, path: path.to_owned(), position, sink, waits_shortly: false, metrics })
     }
 
     fn commit(&mut self, mut jobs: Vec<Box<dyn Job>>) {
         if jobs.is_empty() {
             return;
         }
+        let begun = Instant::now();
         match self.transact(&mut jobs) {
             Ok(events) => {
+                self.metrics.commit.observe(begun.elapsed().as_secs_f64());
+                self.metrics.batch.observe(jobs.len() as f64);
                 if self.waits_shortly {
                     self.waits_shortly(false);
                 }
@@ -194,6 +218,7 @@ impl Log {
             }
             Err(Aborted::ByOne) => jobs.into_iter().for_each(|job| job.answer(Ok(()))),
             Err(Aborted::ByStorage(error)) => {
+                self.metrics.failures.inc();
                 tracing::error!(error = %error, writes = jobs.len(), "a commit failed; its writes are refused");
                 let reason = error.to_string();
                 jobs.into_iter().for_each(|job| job.answer(Err(&reason)));

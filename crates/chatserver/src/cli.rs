@@ -2,6 +2,7 @@
 
 mod asyncapi;
 mod bench;
+mod capacity;
 mod chat;
 mod child;
 mod healthcheck;
@@ -32,6 +33,8 @@ enum Command {
     Serve(serve::Args),
     /// Measure a server: sends, fan-out, latency, connections, resuming, history, search
     Bench(bench::Args),
+    /// Say what so many users need: nodes, database, bus, and what breaks first
+    Capacity(capacity::Args),
     /// Chat in lines of text, on a terminal or through pipes
     Chat(chat::Args),
     /// Ask a running server whether it is ready; exits 0 if it is
@@ -50,6 +53,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(args) => serve::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Capacity(args) => capacity::run(&args),
         Command::Chat(args) => chat::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Torture(args) => torture::run(&args),

@@ -8,19 +8,26 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use chat_core::{Adapters, Chat, Limits};
-use chat_gateway::{App, GatewayOptions, Hub, ServeOptions, TokenOptions, Tokens};
-use chat_sqlite::{Opened, Options, Sqlite};
+use chat_gateway::{App, GatewayOptions, Hub, ServeOptions, Tls, TlsFiles, TokenOptions, Tokens};
+use prometheus_client::registry::Registry;
+use storage::{Database, Storage};
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::adapters::passwords::Argon2Passwords;
 use crate::adapters::system_clock::SystemClock;
-use crate::{demo, secret};
+use crate::{certificate, demo, metrics, secret};
+
+pub(crate) mod storage;
 
 /// All that the composition needs to know.
 pub(crate) struct Plan {
     pub(crate) host: String,
     pub(crate) port: u16,
-    pub(crate) database: PathBuf,
+    /// Where metrics are served, if anywhere: host and port.
+    pub(crate) metrics_address: Option<String>,
+    /// The files with the certificate and its key, where connections are to be encrypted.
+    pub(crate) tls: Option<TlsFiles>,
+    pub(crate) database: Database,
     pub(crate) jwt_secret: Option<String>,
     pub(crate) token_lifetime: Duration,
     pub(crate) demo: bool,
@@ -32,9 +39,13 @@ pub(crate) struct Plan {
 pub(crate) struct Server {
     listener: TcpListener,
     app: App,
-    store: Arc<Sqlite>,
+    storage: Storage,
+    tls: Option<Tls>,
+    watched: Option<(TcpListener, Registry)>,
     /// Where it listens.
     pub(crate) address: SocketAddr,
+    /// Where metrics are served, if anywhere.
+    pub(crate) metrics_address: Option<SocketAddr>,
     /// The copy of the database from before its migration, if it was migrated.
     pub(crate) backup: Option<PathBuf>,
     /// The demo users who can log in.
@@ -47,34 +58,45 @@ const BACKLOG: u32 = 4096;
 /// How long clients get to take their leave.
 const FAREWELL: Duration = Duration::from_secs(3);
 
+/// Those who read metrics are few.
+const METRICS_CONNECTIONS: usize = 32;
+
 /// Puts a server together. Nothing is served yet.
 pub(crate) async fn compose(plan: Plan) -> Result<Server> {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     // Before the database is made: one that a refused start left behind would not be new at the next.
     let given_secret = secret::given(plan.jwt_secret.as_deref())?;
+    let clock = Arc::new(SystemClock);
+    let tls = plan.tls.map(|files| Tls::load(files, clock.clone())).transpose()?;
     let listener = bind(&plan.host, plan.port).await?;
     let address = listener.local_addr().context("the listening address is unknown")?;
-    let hub = Hub::spawn(cores);
-    let options = Options { path: plan.database.clone(), readers: cores.clamp(2, 8), search: plan.search };
-    let Opened { store, is_new, backup } = Sqlite::open(&options, hub.sink())?;
-    let secret = match given_secret {
-        Some(secret) => secret,
-        None => secret::kept(&plan.database)?,
-    };
-    let tokens = Tokens::new(&TokenOptions { secret, lifetime: plan.token_lifetime });
-    let store = Arc::new(store);
+    let metrics_listener = bind_metrics(plan.metrics_address.as_deref()).await?;
+    let hub = Hub::spawn(cores, clock.clone());
+    let storage = storage::open(&plan.database, plan.search, &hub, given_secret).await?;
+    let tokens = Tokens::new(&TokenOptions { secret: storage.secret.clone(), lifetime: plan.token_lifetime });
     let adapters = Adapters {
-        store: store.clone(),
-        sink: hub.sink(),
+        store: storage.store.clone(),
+        sink: storage.sink.clone(),
+        tickets: storage.tickets.clone(),
         passwords: Arc::new(Argon2Passwords::new(cores / 2)),
-        clock: Arc::new(SystemClock),
+        clock,
     };
     let chat = Chat::new(adapters, Limits::default());
-    let circumstances =
-        demo::Circumstances { wanted: plan.demo, is_loopback: address.ip().is_loopback(), is_new };
+    let circumstances = demo::Circumstances {
+        wanted: plan.demo,
+        is_loopback: address.ip().is_loopback(),
+        is_new: storage.is_new,
+    };
     let demo_users = demo::prepare(&chat, circumstances).await?;
-    let app = App::start(chat, hub, tokens, plan.gateway).await.context("the store cannot be read")?;
-    Ok(Server { listener, app, store, address, backup, demo_users })
+    let watched =
+        metrics_listener.map(|listener| (listener, metrics::registry(&hub, &storage, tls.as_ref())));
+    let metrics_address = watched.as_ref().and_then(|(listener, _)| listener.local_addr().ok());
+    let options = GatewayOptions { node: storage.node, ..plan.gateway };
+    let app = App::start(chat, hub, tokens, options, storage.cluster())
+        .await
+        .context("the store cannot be read")?;
+    let backup = storage.backup.clone();
+    Ok(Server { listener, app, storage, tls, watched, address, metrics_address, backup, demo_users })
 }
 
 async fn bind(host: &str, port: u16) -> Result<TcpListener> {
@@ -83,6 +105,14 @@ async fn bind(host: &str, port: u16) -> Result<TcpListener> {
             "cannot listen on {host}:{port}; if the port is in use, stop that program or choose another with --port"
         )
     })
+}
+
+async fn bind_metrics(address: Option<&str>) -> Result<Option<TcpListener>> {
+    let Some(address) = address else { return Ok(None) };
+    let bound = TcpListener::bind(address).await.with_context(|| {
+        format!("METRICS_ADDRESS: cannot listen on {address}; name an address and a free port, such as 127.0.0.1:9090")
+    })?;
+    Ok(Some(bound))
 }
 
 async fn listen(host: &str, port: u16) -> std::io::Result<TcpListener> {
@@ -106,9 +136,21 @@ fn listen_at(address: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 impl Server {
+    /// Where clients find it.
+    pub(crate) fn url(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
     /// Serves until `shutdown` resolves, then lets go in order: streams, requests, confirmations, the database.
     pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, app, store, .. } = self;
+        let Self { listener, app, storage, tls, watched, .. } = self;
+        if let Some(tls) = &tls {
+            tokio::spawn(certificate::keep(tls.clone()));
+        }
+        if let Some((listener, registry)) = watched {
+            tokio::spawn(serve_metrics(listener, chat_gateway::metrics_router(app.clone(), registry)));
+        }
         let draining = app.clone();
         let shutdown = async move {
             shutdown.await;
@@ -116,13 +158,19 @@ impl Server {
             draining.drain().await;
         };
         let router = chat_gateway::router(app.clone());
-        chat_gateway::serve(listener, router, ServeOptions::default(), shutdown).await;
+        let options = ServeOptions { tls, ..ServeOptions::default() };
+        chat_gateway::serve(listener, router, options, shutdown).await;
         let _ = tokio::time::timeout(FAREWELL, app.all_closed()).await;
         app.flush().await;
-        let closed = tokio::task::spawn_blocking(move || store.close()).await;
-        if closed.is_err() {
-            tracing::error!("the database was not closed in order; it will be recovered at the next start");
+        if let Err(error) = storage.close().await {
+            tracing::error!(error = %error, "the database will be recovered at the next start");
         }
         tracing::info!("stopped");
     }
+}
+
+/// Until the process ends, so that its end can be watched too.
+async fn serve_metrics(listener: TcpListener, router: chat_gateway::Router) {
+    let options = ServeOptions { connections: METRICS_CONNECTIONS, ..ServeOptions::default() };
+    chat_gateway::serve(listener, router, options, std::future::pending()).await;
 }

@@ -1,10 +1,12 @@
 //! The binary: settings, logging, the composition root and the command line. No rule of chat lives here.
 
 mod adapters;
+mod certificate;
 mod cli;
 mod compose;
 mod demo;
 mod logging;
+mod metrics;
 mod secret;
 
 use std::process::ExitCode;

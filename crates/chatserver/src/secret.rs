@@ -57,10 +57,15 @@ fn read_or_make(path: &Path) -> Result<String> {
     }
 }
 
-fn make(path: &Path) -> Result<String> {
+/// A new key.
+pub(crate) fn draw() -> Result<String> {
     let mut random = [0; 32];
     getrandom::fill(&mut random).context("the system gave no randomness")?;
-    let secret: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn make(path: &Path) -> Result<String> {
+    let secret = draw()?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

@@ -78,7 +78,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** 200 only when a durable write would succeed now; it makes one to find out. */
+        /**
+         * 200 only when a durable write would succeed now; it makes one to find out, and waits for it for 2 seconds at most. A
+         *     node of a cluster also says how it stands with the others; it is ready without them.
+         */
         get: {
             parameters: {
                 query?: never;
@@ -93,7 +96,7 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["Health"];
+                        "application/json": components["schemas"]["Readiness"];
                     };
                 };
             };
@@ -2023,6 +2026,13 @@ export interface components {
              */
             rev: number;
         };
+        /**
+         * @description Whether news travels between the nodes of a cluster. Where it is `down` the node serves all the same: it reads from
+         *     the database what happens at others, so that their messages come a little later, and their users' presence and
+         *     typing not at all.
+         * @enum {string}
+         */
+        Bus: "up" | "down";
         /** @description A request to change the caller's password, which ends all tokens. */
         ChangePasswordRequest: {
             /**
@@ -2221,10 +2231,10 @@ export interface components {
              */
             owner_id: number;
         };
-        /** @description `GET /healthz` and `GET /readyz`. */
+        /** @description `GET /healthz`. */
         Health: {
             /**
-             * @description `ok` or `ready`.
+             * @description Always `ok`.
              * @example ok
              */
             status: string;
@@ -2604,6 +2614,16 @@ export interface components {
              * @description The thread's root, where it is a thread that was read.
              */
             thread_id?: number | null;
+        };
+        /** @description `GET /readyz`. */
+        Readiness: {
+            /** @description How news travels between this node of a cluster and the others; left out by a server that is alone. */
+            bus?: components["schemas"]["Bus"];
+            /**
+             * @description Always `ready`.
+             * @example ready
+             */
+            status: string;
         };
         /** @description A request to register. */
         RegisterRequest: {

@@ -1,4 +1,5 @@
-//! Ending access: logging out, and changing the password.
+//! Ending access: logging out, and changing the password. What ended is worth nothing here once it is answered, also
+//! where the event that tells of it takes its time; at other nodes, and for streams, it is worth nothing by the event.
 
 use axum::Json;
 use axum::extract::State;
@@ -22,9 +23,10 @@ pub(super) async fn log_out(
     OptionalBody(request): OptionalBody<rest::LogoutRequest>,
 ) -> Result<Json<rest::Done>, Problem> {
     if request.everywhere {
-        app.chat.log_out_everywhere(granted.user).await?;
+        app.hub.revocations().add(app.chat.log_out_everywhere(granted.user).await?);
     } else {
-        app.chat.log_out(granted.user, granted.fingerprint, granted.expires_at).await?;
+        let ended = app.chat.log_out(granted.user, granted.fingerprint, granted.expires_at).await?;
+        app.hub.revocations().add(ended);
     }
     Ok(Json(rest::Done { message: "Logged out successfully".into() }))
 }
@@ -43,7 +45,8 @@ pub(super) async fn change_password(
     Body(request): Body<rest::ChangePasswordRequest>,
 ) -> Result<Json<rest::PasswordChanged>, Problem> {
     let rest::ChangePasswordRequest { old_password, new_password } = request;
-    app.chat.change_password(caller, old_password, new_password).await?;
-    let (token, _) = app.auth.issue(caller).await?;
+    let (ended, login) = app.chat.change_password(caller, old_password, new_password).await?;
+    app.hub.revocations().add(ended);
+    let (token, _) = app.auth.issue(&login).await?;
     Ok(Json(rest::PasswordChanged { message: "Password changed successfully".into(), token }))
 }

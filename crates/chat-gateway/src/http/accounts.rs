@@ -31,8 +31,9 @@ pub(super) async fn register(
     Body(request): Body<rest::RegisterRequest>,
 ) -> Result<(StatusCode, Json<rest::Registered>), Problem> {
     let rest::RegisterRequest { username, email, password } = request;
-    let account = app.chat.register(Register { username, email, password }).await?;
-    let (token, _) = app.auth.issue(account.id).await?;
+    let login = app.chat.register(Register { username, email, password }).await?;
+    let (token, _) = app.auth.issue(&login).await?;
+    let account = login.account;
     let registered = rest::Registered {
         id: account.id.0,
         username: account.username,
@@ -59,8 +60,9 @@ pub(super) async fn login(
         (None, Some(username)) => LoginName::Username(username),
         (None, None) => return Err(Problem::invalid("email or username must be given")),
     };
-    let account = app.chat.login(name, request.password).await?;
-    let (token, expires_at) = app.auth.issue(account.id).await?;
+    let login = app.chat.login(name, request.password).await?;
+    let (token, expires_at) = app.auth.issue(&login).await?;
+    let account = login.account;
     Ok(Json(rest::LoggedIn {
         message: "Login successful".into(),
         token,
@@ -88,11 +90,7 @@ pub(super) async fn ws_ticket(State(app): State<App>, headers: HeaderMap) -> Res
         None => None,
     };
     let Some(granted) = granted else { return Ok(unauthenticated("A valid bearer token is needed")) };
-    let Some(ticket) = app.tickets.issue(granted) else {
-        return Err(
-            Problem::new(503, "overloaded", "Too many tickets wait to be used; try again").retry_after(1)
-        );
-    };
+    let ticket = tickets::issue(&app.chat, granted).await?;
     let expires_in = u32::try_from(tickets::LIFETIME.as_secs()).unwrap_or(u32::MAX);
     Ok((StatusCode::CREATED, Json(rest::WsTicket { ticket, expires_in })).into_response())
 }

@@ -1,12 +1,19 @@
 //! Whether the server is alive, and whether it can do its work.
 
+use std::future::Future;
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
+use chat_core::cluster::{Link, Neighbours};
 use chat_protocol::problem::Problem as ProblemBody;
-use chat_protocol::rest::{Health, Pong};
+use chat_protocol::rest::{Bus, Health, Pong, Readiness};
 
 use super::problem::Problem;
 use crate::App;
+
+/// A database that takes longer for a small write would keep users waiting too.
+const PROBE: Duration = Duration::from_millis(1500);
 
 /// Who answers, and on which storage.
 #[utoipa::path(get, path = "/ping", tag = "operation", responses((status = 200, body = Pong)))]
@@ -20,16 +27,77 @@ pub(super) async fn healthz() -> Json<Health> {
     Json(Health { status: "ok".into() })
 }
 
-/// 200 only when a durable write would succeed now; it makes one to find out.
+/// 200 only when a durable write would succeed now; it makes one to find out, and waits for it for 1.5 seconds at most. A
+/// node of a cluster also says how it stands with the others; it is ready without them.
 #[utoipa::path(get, path = "/readyz", tag = "operation", responses(
-    (status = 200, body = Health),
-    (status = 503, description = "Writes fail, or the server is shutting down", body = ProblemBody,
+    (status = 200, body = Readiness),
+    (status = 503, description = "Writes fail or hang, or the server is shutting down", body = ProblemBody,
      content_type = "application/problem+json"),
 ))]
-pub(super) async fn readyz(State(app): State<App>) -> Result<Json<Health>, Problem> {
+pub(super) async fn readyz(State(app): State<App>) -> Result<Json<Readiness>, Problem> {
     if app.is_draining() {
         return Err(Problem::new(503, "draining", "The server is shutting down").retry_after(1));
     }
-    app.chat.check_ready().await?;
-    Ok(Json(Health { status: "ready".into() }))
+    probe(app.chat.check_ready(), PROBE).await?;
+    Ok(Json(readiness(app.neighbours.as_deref())))
+}
+
+async fn probe(write: impl Future<Output = chat_core::Result<()>>, most: Duration) -> Result<(), Problem> {
+    match tokio::time::timeout(most, write).await {
+        Ok(written) => Ok(written?),
+        Err(_) => {
+            let sentence = "Storage does not answer at present; try again later";
+            Err(Problem::new(503, "storage_unavailable", sentence).retry_after(1))
+        }
+    }
+}
+
+fn readiness(neighbours: Option<&dyn Neighbours>) -> Readiness {
+    let bus = neighbours.map(|neighbours| match neighbours.link() {
+        Link::Up => Bus::Up,
+        Link::Down => Bus::Down,
+    });
+    Readiness { status: "ready".into(), bus }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use chat_core::Error;
+
+    use super::*;
+
+    struct Linked(Link);
+
+    impl Neighbours for Linked {
+        fn link(&self) -> Link {
+            self.0
+        }
+
+        fn lag(&self) -> u64 {
+            0
+        }
+    }
+
+    fn body(neighbours: Option<&dyn Neighbours>) -> serde_json::Value {
+        serde_json::to_value(readiness(neighbours)).unwrap()
+    }
+
+    #[test]
+    fn a_node_says_how_it_stands_with_the_others_and_a_lone_server_does_not() {
+        assert_eq!(body(None), serde_json::json!({"status": "ready"}));
+        assert_eq!(body(Some(&Linked(Link::Up))), serde_json::json!({"status": "ready", "bus": "up"}));
+        assert_eq!(body(Some(&Linked(Link::Down))), serde_json::json!({"status": "ready", "bus": "down"}));
+    }
+
+    #[tokio::test]
+    async fn a_write_that_fails_or_hangs_is_no_readiness() {
+        assert!(probe(ready(Ok(())), PROBE).await.is_ok());
+        let failed = probe(ready(Err(Error::Unavailable("disk full".into()))), PROBE).await.unwrap_err();
+        let hung = probe(pending(), Duration::from_millis(20)).await.unwrap_err();
+        for problem in [failed, hung] {
+            assert_eq!((problem.code(), problem.retry_after_ms()), ("storage_unavailable", Some(1000)));
+        }
+    }
 }

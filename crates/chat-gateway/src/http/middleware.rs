@@ -2,10 +2,11 @@
 //! written out.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::Instant;
 
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
     X_FRAME_OPTIONS,
@@ -15,8 +16,11 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use ring::rand::{SecureRandom, SystemRandom};
+use tracing::{Instrument, Span};
 
 use super::problem::Problem;
+use super::trace_context::trace_id;
+use crate::metrics::Requests;
 
 /// Answers of the API are no pages.
 const API_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
@@ -27,17 +31,26 @@ const REFERENCE_POLICY: HeaderValue = HeaderValue::from_static(
 );
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-pub(crate) async fn surround(request: Request, next: Next) -> Response {
+pub(crate) async fn surround(
+    State(requests): State<Arc<Requests>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let begun = Instant::now();
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let request_id = request_id(&request);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    let trace_id = trace_id(request.headers()).map(str::to_owned);
+    let trace_id = trace_id.as_deref();
+    let handled = AssertUnwindSafe(next.run(request)).catch_unwind();
+    let answered = handled.instrument(span(&request_id, trace_id)).await;
     let mut response = answered.unwrap_or_else(|_| {
-        tracing::error!(request_id, "a handler panicked");
+        tracing::error!(request_id, trace_id, "a handler panicked");
         Problem::new(500, "internal", "Internal error").into_response()
     });
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         if let Some(cause) = problem.cause() {
-            tracing::error!(request_id, %method, path, cause, code = problem.code(), "a request failed");
+            tracing::error!(request_id, trace_id, %method, path, cause, code = problem.code(), "a request failed");
         }
         let rendered = problem.render(&request_id);
         let (parts, body) = rendered.into_parts();
@@ -47,10 +60,21 @@ pub(crate) async fn surround(request: Request, next: Next) -> Response {
         response = Problem::new(response.status().as_u16(), "invalid_request", "Invalid request")
             .render(&request_id);
     }
-    tracing::debug!(request_id, %method, path, status = response.status().as_u16(), "request");
+    let route = route.as_ref().map(MatchedPath::as_str);
+    requests.answered(&method, route, response.status(), begun.elapsed());
+    tracing::debug!(request_id, trace_id, %method, path, status = response.status().as_u16(), "request");
     let policy = if path.starts_with("/docs") { REFERENCE_POLICY } else { API_POLICY };
     set_headers(&mut response, &request_id, policy);
     response
+}
+
+/// What the lines of a request have in common. Those of clients that follow their requests are marked at any level; for the
+/// others it would be work for nothing.
+fn span(request_id: &str, trace_id: Option<&str>) -> Span {
+    match trace_id {
+        Some(_) => tracing::info_span!("request", request_id, trace_id),
+        None => tracing::debug_span!("request", request_id),
+    }
 }
 
 fn set_headers(response: &mut Response, request_id: &str, policy: HeaderValue) {

@@ -13,7 +13,8 @@ use super::extract::{Body, PathId};
 use super::problem::Problem;
 use super::refusals::{Any, BodyRefused, DoesNotFit, MayNot, NotTheCallers, OfGroup, Unauthenticated};
 use crate::auth::Caller;
-use crate::{App, commands, wire};
+use crate::metrics::Door;
+use crate::{App, commands, sends, wire};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -30,7 +31,7 @@ pub(super) async fn send_to_user(
     Body(request): Body<SendRequest>,
 ) -> Result<(StatusCode, Json<Sent>), Problem> {
     let command = command(Recipient::User(UserId(user)).into(), request, &headers)?;
-    let posted = app.chat.post(caller, command).await?;
+    let posted = sends::post(&app, Door::Rest, caller, command).await?;
     Ok(sent(posted, "P2P message sent successfully"))
 }
 
@@ -47,7 +48,7 @@ pub(super) async fn send_to_group(
     Body(request): Body<SendRequest>,
 ) -> Result<(StatusCode, Json<Sent>), Problem> {
     let command = command(Recipient::Group(GroupId(group)).into(), request, &headers)?;
-    let posted = app.chat.post(caller, command).await?;
+    let posted = sends::post(&app, Door::Rest, caller, command).await?;
     Ok(sent(posted, "Message sent successfully to group"))
 }
 
@@ -64,7 +65,7 @@ pub(super) async fn send_to_conversation(
     Body(request): Body<SendRequest>,
 ) -> Result<(StatusCode, Json<Sent>), Problem> {
     let to = Destination::Conversation(ConversationId(conversation));
-    let posted = app.chat.post(caller, command(to, request, &headers)?).await?;
+    let posted = sends::post(&app, Door::Rest, caller, command(to, request, &headers)?).await?;
     Ok(sent(posted, "Message sent successfully"))
 }
 
@@ -81,7 +82,7 @@ pub(super) async fn forward(
     Body(mut request): Body<ForwardRequest>,
 ) -> Result<(StatusCode, Json<Sent>), Problem> {
     request.client_msg_id = client_msg_id(request.client_msg_id, &headers)?;
-    let posted = app.chat.forward(caller, commands::forward(message, request)?).await?;
+    let posted = sends::forward(&app, Door::Rest, caller, commands::forward(message, request)?).await?;
     Ok(sent(posted, "Message forwarded successfully"))
 }
 

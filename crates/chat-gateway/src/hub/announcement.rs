@@ -11,12 +11,15 @@ use chat_core::sync::{Cursor, Epoch};
 
 use super::Protocol;
 use super::outbox::{Delivery, Place};
+use super::trail::Told;
 use crate::wire;
 
 /// An event on its way to clients.
 pub(crate) struct Announcement {
     pub(crate) event: Arc<Event>,
     pub(crate) audience: Audience,
+    /// What is remembered of a new message.
+    pub(crate) told: Option<Arc<Told>>,
     epoch: Epoch,
     v1: OnceLock<Bytes>,
     v2: OnceLock<Option<Bytes>>,
@@ -25,10 +28,11 @@ pub(crate) struct Announcement {
 }
 
 impl Announcement {
-    pub(crate) fn new(event: Arc<Event>, epoch: Epoch) -> Self {
+    pub(crate) fn new(event: Arc<Event>, epoch: Epoch, told: Option<Arc<Told>>) -> Self {
         Self {
             audience: event.change.audience(),
             event,
+            told,
             epoch,
             v1: OnceLock::new(),
             v2: OnceLock::new(),

@@ -2,10 +2,11 @@
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
+use chat_core::cluster::NodeId;
 use chat_core::ids::{ConversationId, Seq, UserId};
 use chat_protocol::close_codes;
 use chat_websocket::{Opcode, encode, encode_close};
@@ -13,6 +14,7 @@ use tokio::sync::Notify;
 
 use super::outbox::{Delivery, Outbox, Place, Pushed};
 use super::{OutboxLimits, Socket};
+use crate::metrics::Metrics;
 use crate::tokens::Granted;
 
 /// Whose connection it is and until when the token holds.
@@ -31,15 +33,24 @@ pub(crate) enum Protocol {
     V2,
 }
 
+/// What all connections of a server have in common.
+pub(crate) struct Surroundings {
+    pub(crate) limits: OutboxLimits,
+    /// When the hub's clock stood at zero.
+    pub(crate) started: Instant,
+    pub(crate) metrics: Arc<Metrics>,
+    /// Where there are several.
+    pub(crate) node: Option<NodeId>,
+}
+
 /// A connected client. Shards queue and write; the session reads, and writes on when the socket was full.
 pub(crate) struct Connection {
     id: u64,
     bearer: Bearer,
     socket: Socket,
-    limits: OutboxLimits,
+    surroundings: Arc<Surroundings>,
     state: Mutex<State>,
     wake: Notify,
-    started: Instant,
     heard_at: AtomicU64,
     is_closing: AtomicBool,
     /// There is nobody left to say a last word to.
@@ -81,21 +92,14 @@ pub(crate) const SILENT_MS: u64 = 25_000;
 const DEAD_MS: u64 = 10_000;
 
 impl Connection {
-    pub(crate) fn new(
-        id: u64,
-        bearer: Bearer,
-        socket: Socket,
-        limits: OutboxLimits,
-        started: Instant,
-    ) -> Self {
+    pub(crate) fn new(id: u64, bearer: Bearer, socket: Socket, surroundings: Arc<Surroundings>) -> Self {
         let connection = Self {
             id,
             bearer,
             socket,
-            limits,
+            surroundings,
             state: Mutex::new(State { outbox: Outbox::replaying(), blocked: false, ping: Ping::default() }),
             wake: Notify::new(),
-            started,
             heard_at: AtomicU64::new(0),
             is_closing: AtomicBool::new(false),
             is_gone: AtomicBool::new(false),
@@ -106,6 +110,14 @@ impl Connection {
 
     pub(crate) fn id(&self) -> u64 {
         self.id
+    }
+
+    /// What no other connection is called, to whichever node.
+    pub(crate) fn name(&self) -> String {
+        match self.surroundings.node {
+            Some(node) => format!("{:x}-{:x}", node.0, self.id),
+            None => format!("{:x}", self.id),
+        }
     }
 
     pub(crate) fn user(&self) -> UserId {
@@ -130,7 +142,7 @@ impl Connection {
 
     /// Queues a live frame. `true`: the caller must see to it that [`Connection::flush`] is called.
     pub(crate) fn push_live(&self, frame: &Bytes, place: Place) -> bool {
-        let pushed = self.state().outbox.push_live(frame, place, self.limits);
+        let pushed = self.state().outbox.push_live(frame, place, self.limits());
         self.after_push(pushed)
     }
 
@@ -139,7 +151,7 @@ impl Connection {
         if self.is_closing() {
             return false;
         }
-        let pushed = self.state().outbox.push(frame, delivery, self.limits);
+        let pushed = self.state().outbox.push(frame, delivery, self.limits());
         self.after_push(pushed)
     }
 
@@ -148,7 +160,10 @@ impl Connection {
     pub(crate) fn push_signal(&self, frame: &Bytes) -> bool {
         let takes_signals = {
             let outbox = &self.state().outbox;
-            outbox.is_greeted() && outbox.has_room(self.limits)
+            if outbox.is_greeted() && !outbox.has_room(self.limits()) {
+                self.surroundings.metrics.signal_shed_by_client();
+            }
+            outbox.is_greeted() && outbox.has_room(self.limits())
         };
         takes_signals && self.push(frame.clone(), None)
     }
@@ -197,7 +212,7 @@ impl Connection {
     fn ping(&self, state: &mut State, now: u64) {
         state.ping.number = state.ping.number.wrapping_add(1).max(1);
         let frame = encode(Opcode::Ping, &state.ping.number.to_be_bytes());
-        if let Pushed::Queued { .. } = state.outbox.push(frame, None, self.limits) {
+        if let Pushed::Queued { .. } = state.outbox.push(frame, None, self.limits()) {
             state.outbox.ask();
             state.ping.sent_at = Some(now);
             state.ping.last_at = now;
@@ -252,12 +267,13 @@ impl Connection {
     /// Ends the replay, which has given everything up to there, with a last frame of its own; `false` if the log must be
     /// read once more, because too much came in meanwhile.
     pub(crate) fn go_live(&self, given: i64, last: Option<Bytes>) -> bool {
-        self.state().outbox.go_live(given, last, self.limits)
+        self.state().outbox.go_live(given, last, self.limits())
     }
 
     /// Replaces all that waits by a closing frame and ends the connection once that is written.
     pub(crate) fn close(&self, code: u16, reason: &str) {
         if !self.is_closing.swap(true, Ordering::AcqRel) {
+            self.surroundings.metrics.closed(code);
             self.state().outbox.replace_all(encode_close(code, reason));
             self.wake.notify_one();
         }
@@ -266,7 +282,9 @@ impl Connection {
     /// Ends the connection without a word: its socket is broken or its client gone.
     pub(crate) fn end(&self) {
         self.is_gone.store(true, Ordering::Release);
-        self.is_closing.store(true, Ordering::Release);
+        if !self.is_closing.swap(true, Ordering::AcqRel) {
+            self.surroundings.metrics.closed_without_a_word();
+        }
         self.wake.notify_one();
     }
 
@@ -338,16 +356,20 @@ impl Connection {
 
     /// Whether more than half of what may wait is free.
     pub(crate) fn has_room(&self) -> bool {
-        self.state().outbox.has_room(self.limits)
+        self.state().outbox.has_room(self.limits())
     }
 
     fn is_blocked(&self) -> bool {
         self.state().blocked
     }
 
+    fn limits(&self) -> OutboxLimits {
+        self.surroundings.limits
+    }
+
     /// Milliseconds on the hub's clock.
     fn now(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+        u64::try_from(self.surroundings.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -378,7 +400,9 @@ mod tests {
             fingerprint: chat_core::access::Fingerprint([0; 16]),
         };
         let bearer = Bearer { granted, expires_at, protocol: Protocol::V1 };
-        (Connection::new(1, bearer, Socket::new(stream), OutboxLimits::default(), started), client)
+        let surroundings =
+            Surroundings { limits: OutboxLimits::default(), started, metrics: Arc::default(), node: None };
+        (Connection::new(1, bearer, stream.into(), Arc::new(surroundings)), client)
     }
 
     #[tokio::test]

@@ -1,13 +1,12 @@
 //! Who is connected to this shard, and which of its users are in which group. Pure state.
-//!
-//! A user's groups are read from the store after the user was attached, and by then later changes may have come by
-//! as events; those are remembered with their positions until the reading is in, and the newer of the two counts.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use chat_core::groups::Memberships;
 use chat_core::ids::{ConversationId, Position, UserId};
+
+use super::membership::Membership;
 
 /// What the index needs to know of a connection.
 pub(crate) trait Attached {
@@ -18,21 +17,19 @@ pub(crate) trait Attached {
 /// The index of one shard.
 pub(crate) struct Index<C> {
     users: HashMap<UserId, LocalUser<C>>,
-    groups: HashMap<ConversationId, Vec<UserId>>,
+    groups: Groups,
 }
+
+type Groups = HashMap<ConversationId, Vec<UserId>>;
 
 struct LocalUser<C> {
     connections: Vec<Arc<C>>,
-    groups: Vec<ConversationId>,
-    /// Attached connections whose reading of the groups is not in yet.
-    joining: usize,
-    /// What became of memberships since the first of them was attached: joined or left.
-    changed_meanwhile: Vec<(Position, ConversationId, bool)>,
+    membership: Membership,
 }
 
 impl<C> Default for LocalUser<C> {
     fn default() -> Self {
-        Self { connections: Vec::new(), groups: Vec::new(), joining: 0, changed_meanwhile: Vec::new() }
+        Self { connections: Vec::new(), membership: Membership::default() }
     }
 }
 
@@ -44,7 +41,7 @@ impl<C: Attached> Index<C> {
     pub(crate) fn attach(&mut self, connection: Arc<C>) {
         let user = self.users.entry(connection.user()).or_default();
         user.connections.push(connection);
-        user.joining += 1;
+        user.membership.expect_reading();
     }
 
     pub(crate) fn detach(&mut self, connection: &C) {
@@ -52,28 +49,22 @@ impl<C: Attached> Index<C> {
         let Some(user) = self.users.get_mut(&id) else { return };
         user.connections.retain(|other| other.id() != connection.id());
         if user.connections.is_empty() {
-            let groups = self.users.remove(&id).map(|user| user.groups).unwrap_or_default();
-            for group in groups {
-                self.leave(group, id);
+            let membership = self.users.remove(&id).map(|user| user.membership).unwrap_or_default();
+            for group in membership {
+                place(&mut self.groups, group, id, false);
             }
         }
     }
 
-    /// Takes in the groups of an attached user as they were at the reading's position.
-    pub(crate) fn joined(&mut self, id: UserId, reading: Memberships) {
+    /// Takes in the groups of an attached connection's user as they were at the reading's position.
+    pub(crate) fn joined(&mut self, connection: &C, reading: Memberships) {
+        let id = connection.user();
         let Some(user) = self.users.get_mut(&id) else { return };
-        user.joining = user.joining.saturating_sub(1);
-        let later = |(position, _, _): &&(Position, ConversationId, bool)| *position > reading.position;
-        let later: Vec<_> = user.changed_meanwhile.iter().filter(later).copied().collect();
-        if user.joining == 0 {
-            user.changed_meanwhile = Vec::new();
+        if !user.connections.iter().any(|other| other.id() == connection.id()) {
+            return;
         }
-        for group in reading.conversations {
-            self.enter(group, id);
-        }
-        for (_, group, is_member) in later {
-            self.change(group, id, is_member);
-        }
+        let groups = &mut self.groups;
+        user.membership.read(reading, |group, is_member| place(groups, group, id, is_member));
     }
 
     /// A user became a member of a group, or is one no longer.
@@ -85,19 +76,9 @@ impl<C: Attached> Index<C> {
         is_member: bool,
     ) {
         let Some(user) = self.users.get_mut(&id) else { return };
-        if user.joining > 0 {
-            user.changed_meanwhile.push((position, group, is_member));
-        }
-        self.change(group, id, is_member);
-    }
-
-    fn change(&mut self, group: ConversationId, id: UserId, is_member: bool) {
-        if is_member {
-            self.enter(group, id);
-        } else if let Some(user) = self.users.get_mut(&id) {
-            user.groups.retain(|other| *other != group);
-            self.leave(group, id);
-        }
+        let groups = &mut self.groups;
+        let change = (group, is_member);
+        user.membership.change(position, change, |group, is_member| place(groups, group, id, is_member));
     }
 
     /// The connections of a user.
@@ -115,21 +96,16 @@ impl<C: Attached> Index<C> {
     pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<C>> {
         self.users.values().flat_map(|user| &user.connections)
     }
+}
 
-    fn enter(&mut self, group: ConversationId, id: UserId) {
-        let Some(user) = self.users.get_mut(&id) else { return };
-        if !user.groups.contains(&group) {
-            user.groups.push(group);
-            self.groups.entry(group).or_default().push(id);
-        }
-    }
-
-    fn leave(&mut self, group: ConversationId, id: UserId) {
-        if let Some(members) = self.groups.get_mut(&group) {
-            members.retain(|member| *member != id);
-            if members.is_empty() {
-                self.groups.remove(&group);
-            }
+/// Puts a user among those to whom the group's frames go, or takes them out.
+fn place(groups: &mut Groups, group: ConversationId, id: UserId, is_member: bool) {
+    if is_member {
+        groups.entry(group).or_default().push(id);
+    } else if let Some(members) = groups.get_mut(&group) {
+        members.retain(|member| *member != id);
+        if members.is_empty() {
+            groups.remove(&group);
         }
     }
 }
@@ -167,7 +143,7 @@ mod tests {
         let mut index = Index::new();
         for id in [1, 2] {
             index.attach(Arc::new(Fake(id, TOM)));
-            index.joined(TOM, reading(1, &[CHEESE]));
+            index.joined(&Fake(id, TOM), reading(1, &[CHEESE]));
         }
         assert_eq!(ids(&index, CHEESE), [1, 2]);
         assert_eq!(index.of_user(TOM).len(), 2);
@@ -179,7 +155,7 @@ mod tests {
         let mut index = Index::new();
         index.attach(Arc::new(Fake(1, TOM)));
         index.member_changed(Position(5), MICE, TOM, true);
-        index.joined(TOM, reading(4, &[CHEESE]));
+        index.joined(&Fake(1, TOM), reading(4, &[CHEESE]));
         assert_eq!((ids(&index, CHEESE), ids(&index, MICE)), (vec![1], vec![1]));
     }
 
@@ -190,7 +166,7 @@ mod tests {
         index.member_changed(Position(5), CHEESE, TOM, false);
         index.member_changed(Position(6), MICE, TOM, false);
         index.member_changed(Position(7), MICE, TOM, true);
-        index.joined(TOM, reading(4, &[CHEESE, MICE]));
+        index.joined(&Fake(1, TOM), reading(4, &[CHEESE, MICE]));
         assert_eq!((ids(&index, CHEESE), ids(&index, MICE)), (vec![], vec![1]));
         index.member_changed(Position(8), MICE, TOM, false);
         assert!(ids(&index, MICE).is_empty());
@@ -202,7 +178,7 @@ mod tests {
         let (first, second) = (Arc::new(Fake(1, TOM)), Arc::new(Fake(2, TOM)));
         for connection in [&first, &second] {
             index.attach(connection.clone());
-            index.joined(TOM, reading(1, &[CHEESE]));
+            index.joined(connection, reading(1, &[CHEESE]));
         }
         index.detach(&first);
         assert_eq!(ids(&index, CHEESE), [2]);
@@ -211,5 +187,15 @@ mod tests {
         assert!(index.users.is_empty() && index.groups.is_empty());
         index.member_changed(Position(9), CHEESE, TOM, true);
         assert!(index.groups.is_empty(), "a user who is not here joins nothing here");
+    }
+
+    #[test]
+    fn the_reading_of_a_connection_that_is_not_attached_is_not_waited_for() {
+        let mut index = Index::new();
+        index.attach(Arc::new(Fake(2, TOM)));
+        index.joined(&Fake(1, TOM), reading(9, &[MICE]));
+        index.member_changed(Position(5), CHEESE, TOM, false);
+        index.joined(&Fake(2, TOM), reading(4, &[CHEESE]));
+        assert!(ids(&index, CHEESE).is_empty() && ids(&index, MICE).is_empty());
     }
 }

@@ -4,17 +4,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_core::access::Revoked;
+use chat_core::access::{Ended, Revoked};
 use chat_core::conversations::Audience;
 use chat_core::event::{Change, Signal};
 use chat_core::ids::UserId;
+use chat_core::ports::Clock;
 use chat_protocol::close_codes;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
 use super::announcement::{Announcement, Notice};
 use super::index::{Attached, Index};
-use super::{Connection, Order, Protocol};
+use super::{Connection, Farewell, Order, Protocol};
+use crate::metrics::Metrics;
 
 /// Most orders taken in before what they queued is written.
 const DRAIN: usize = 64;
@@ -22,8 +24,9 @@ const DRAIN: usize = 64;
 const TICK: Duration = Duration::from_millis(500);
 /// Connections written before other tasks get their turn.
 const WRITES_IN_A_ROW: usize = 16;
-/// Clients of a server that ends come back spread over this time.
+/// Clients of a server that ends come back spread over this time; those of one that goes on, over this.
 const RECONNECT_SPREAD_MS: u64 = 5_000;
+const RESUME_SPREAD_MS: u64 = 1_000;
 
 impl Attached for Connection {
     fn id(&self) -> u64 {
@@ -39,11 +42,13 @@ impl Attached for Connection {
 pub(crate) struct Shard {
     index: Index<Connection>,
     touched: Vec<Arc<Connection>>,
+    metrics: Arc<Metrics>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Shard {
-    pub(crate) fn new() -> Self {
-        Self { index: Index::new(), touched: Vec::new() }
+    pub(crate) fn new(metrics: Arc<Metrics>, clock: Arc<dyn Clock>) -> Self {
+        Self { index: Index::new(), touched: Vec::new(), metrics, clock }
     }
 
     /// Runs until the hub is gone.
@@ -70,9 +75,12 @@ impl Shard {
             Order::Publish(announcements) => announcements.iter().for_each(|one| self.announce(one)),
             Order::Signal(notice) => self.notify(&notice),
             Order::Attach(connection) => self.index.attach(connection),
-            Order::Joined(user, memberships) => self.index.joined(user, memberships),
+            Order::Joined(connection, memberships) => self.index.joined(&connection, memberships),
             Order::Detach(connection) => self.index.detach(&connection),
-            Order::CloseAll => self.close_all(),
+            Order::Revoke(ended) => {
+                ended.iter().for_each(|Ended { user, which }| self.revoke(*user, *which));
+            }
+            Order::Dismiss(farewell) => self.dismiss(farewell),
         }
     }
 
@@ -94,9 +102,10 @@ impl Shard {
 
     /// Queues the announcement's frame with every connection concerned.
     fn tell(&mut self, announcement: &Announcement) {
-        let touched = &mut self.touched;
+        let (touched, mut deliveries) = (&mut self.touched, 0);
         let mut push = |user: UserId, connection: &Arc<Connection>| {
             let Some((frame, place)) = announcement.frame(user, connection.protocol()) else { return };
+            deliveries += 1;
             if connection.push_live(&frame, place) {
                 touched.push(connection.clone());
             }
@@ -113,6 +122,10 @@ impl Shard {
             Audience::Group(conversation) => {
                 self.index.of_group(conversation).for_each(|(user, connection)| push(user, connection));
             }
+        }
+        self.metrics.deliveries.inc_by(deliveries);
+        if let Some(told) = announcement.told.as_ref().filter(|_| deliveries > 0) {
+            told.queued(deliveries, self.clock.now());
         }
     }
 
@@ -164,12 +177,20 @@ impl Shard {
         }
     }
 
-    fn close_all(&self) {
+    fn dismiss(&mut self, farewell: Farewell) {
+        let (why, spread_ms) = match farewell {
+            Farewell::Ends => ("server restarts", RECONNECT_SPREAD_MS),
+            Farewell::Missed => ("resume to get what was missed", RESUME_SPREAD_MS),
+        };
         for connection in self.index.all() {
             // Any spread will do, so a multiplicative hash of the connection's number does.
             let spread = connection.id().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
-            let delay_ms = 100 + spread % RECONNECT_SPREAD_MS;
-            connection.close(close_codes::RESTART, &format!("server restarts: reconnect in {delay_ms} ms"));
+            let delay_ms = 100 + spread % spread_ms;
+            connection.close(close_codes::RESTART, &format!("{why}: reconnect in {delay_ms} ms"));
+        }
+        if farewell == Farewell::Missed {
+            // Who left which group is among what was missed, and those who come again may be here before they have gone.
+            self.index = Index::new();
         }
     }
 }

@@ -1,4 +1,5 @@
-//! How many connections there are, in all and for each user, and how many there may be.
+//! How many connections there are, in all and for each user, and how many there may be. Of this node alone: each node
+//! of a cluster bounds what it has to hold itself.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,28 +1,48 @@
-//! The one place that knows what a client is connected by. A leaner socket or TLS would replace this type.
+//! The one place that knows what a client is connected by: a bare socket, or one with TLS around it.
 
-use std::io::{self, ErrorKind};
+mod tls;
 
+use std::io::{self, ErrorKind, IoSlice};
+
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
 
 use super::outbox::Outbox;
+use tls::TlsSocket;
 
-/// A client's socket, after the upgrade. Reading and writing never wait.
-pub(crate) struct Socket(TcpStream);
+/// A client's socket, after the upgrade. What begins with `try_` never waits.
+pub(crate) enum Socket {
+    Plain(TcpStream),
+    /// Boxed, so that it costs the others no room.
+    Tls(Box<TlsSocket>),
+}
+
+impl From<TcpStream> for Socket {
+    fn from(stream: TcpStream) -> Self {
+        Self::Plain(stream)
+    }
+}
+
+impl From<TlsStream<TcpStream>> for Socket {
+    fn from(stream: TlsStream<TcpStream>) -> Self {
+        Self::Tls(Box::new(TlsSocket::new(stream)))
+    }
+}
 
 impl Socket {
-    pub(crate) fn new(stream: TcpStream) -> Self {
-        Self(stream)
-    }
-
     /// Reads what is there; 0 means that the client has closed its side.
     pub(crate) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.try_read(buffer)
+        match self {
+            Self::Plain(stream) => stream.try_read(buffer),
+            Self::Tls(socket) => socket.try_read(buffer),
+        }
     }
 
     /// Writes as much of the queue as the socket takes. `true`: all of it.
     pub(crate) fn try_write(&self, outbox: &mut Outbox) -> io::Result<bool> {
         while !outbox.is_empty() {
-            let written = outbox.with_slices(|slices| self.0.try_write_vectored(slices));
+            let written = outbox.with_slices(|slices| self.try_write_slices(slices));
             match written {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(bytes) => outbox.advance(bytes),
@@ -31,14 +51,74 @@ impl Socket {
                 Err(error) => return Err(error),
             }
         }
-        Ok(true)
+        self.try_flush()
+    }
+
+    fn try_write_slices(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.try_write_vectored(slices),
+            Self::Tls(socket) => socket.try_write_slices(slices),
+        }
+    }
+
+    /// Writes what was taken and not yet sent; only TLS keeps such a thing. `true`: nothing is left.
+    fn try_flush(&self) -> io::Result<bool> {
+        match self {
+            Self::Plain(_) => Ok(true),
+            Self::Tls(socket) => socket.try_flush(),
+        }
     }
 
     pub(crate) async fn readable(&self) -> io::Result<()> {
-        self.0.readable().await
+        match self {
+            Self::Plain(stream) => stream.readable().await,
+            Self::Tls(socket) => socket.readable().await,
+        }
     }
 
     pub(crate) async fn writable(&self) -> io::Result<()> {
-        self.0.writable().await
+        match self {
+            Self::Plain(stream) => stream.writable().await,
+            Self::Tls(socket) => socket.stream().writable().await,
+        }
+    }
+
+    /// Waits for something and reads it; 0 means that the client has closed its side.
+    pub(crate) async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            self.readable().await?;
+            match self.try_read(buffer) {
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+                read => return read,
+            }
+        }
+    }
+
+    /// Writes all of it.
+    pub(crate) async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match self.try_write_slices(&[IoSlice::new(bytes)]) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable().await?,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        while !self.try_flush()? {
+            self.writable().await?;
+        }
+        Ok(())
+    }
+
+    /// Says that nothing more will be written.
+    pub(crate) async fn shutdown(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(stream) => stream.shutdown().await,
+            Self::Tls(socket) => {
+                socket.take_leave();
+                socket.stream_mut().shutdown().await
+            }
+        }
     }
 }

@@ -10,12 +10,12 @@ use axum::response::Response;
 use axum::routing::get;
 use chat_websocket::{Decoder, Incoming, Opcode, Role, encode, encode_close, encode_into};
 use hyper::upgrade::OnUpgrade;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
 use super::{bare_socket, handshake, switching_protocols};
 use crate::ServeOptions;
 use crate::http::problem::Problem;
+use crate::hub::Socket;
 
 /// Serves the echo on every path until the process ends; tells its address through `ready`.
 pub async fn serve_echo(address: SocketAddr, ready: impl FnOnce(SocketAddr)) -> io::Result<()> {
@@ -30,9 +30,9 @@ async fn upgrade(mut parts: Parts) -> Result<Response, Problem> {
     let accept = handshake(&parts.headers)?;
     if let Some(on_upgrade) = parts.extensions.remove::<OnUpgrade>() {
         tokio::spawn(async move {
-            if let Some((stream, early)) = on_upgrade.await.ok().and_then(bare_socket) {
+            if let Some((socket, early)) = on_upgrade.await.ok().and_then(bare_socket) {
                 // Whoever hangs up in the middle of a case is no concern of ours.
-                let _ = echo(stream, early).await;
+                let _ = echo(socket, early).await;
             }
         });
     }
@@ -42,7 +42,7 @@ async fn upgrade(mut parts: Parts) -> Result<Response, Problem> {
 /// Suites send messages of up to 16 MiB.
 const LIMIT: usize = 64 * 1024 * 1024;
 
-async fn echo(mut stream: TcpStream, mut bytes: Vec<u8>) -> io::Result<()> {
+async fn echo(mut socket: Socket, mut bytes: Vec<u8>) -> io::Result<()> {
     let mut decoder = Decoder::new(Role::Server, LIMIT);
     let mut buffer = vec![0; 64 * 1024];
     while !decoder.is_finished() {
@@ -58,15 +58,15 @@ async fn echo(mut stream: TcpStream, mut bytes: Vec<u8>) -> io::Result<()> {
         if let Err(error) = fed {
             answers.extend_from_slice(&encode_close(error.close_code(), &error.to_string()));
         }
-        stream.write_all(&answers).await?;
+        socket.write_all(&answers).await?;
         if decoder.is_finished() {
             break;
         }
-        let count = stream.read(&mut buffer).await?;
+        let count = socket.read(&mut buffer).await?;
         if count == 0 {
             return Ok(());
         }
         bytes = buffer.get(..count).unwrap_or_default().to_vec();
     }
-    stream.shutdown().await
+    socket.shutdown().await
 }

@@ -6,15 +6,13 @@ use chat_protocol::close_codes;
 use chat_protocol::v2::{Auth, Head};
 use chat_websocket::{Decoder, Role, close_code, encode_close};
 use hyper::upgrade::OnUpgrade;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::session::{self, Beginning, End, Input, Taken};
 use super::{Entrance, bare_socket, connection, slot};
 use crate::App;
 use crate::http::problem::Problem;
-use crate::hub::Protocol;
+use crate::hub::{Protocol, Socket};
 
 /// How long a client may take to say who it is.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -41,27 +39,26 @@ pub(super) async fn start(
     on_upgrade: OnUpgrade,
     cursor: Option<String>,
 ) {
-    let Some((mut stream, early)) = on_upgrade.await.ok().and_then(bare_socket) else { return };
-    let told = tokio::time::timeout(DEADLINE, listen(&app, &mut stream, early)).await;
+    let Some((socket, early)) = on_upgrade.await.ok().and_then(bare_socket) else { return };
+    let told = tokio::time::timeout(DEADLINE, listen(&app, &socket, early)).await;
     drop(place);
     match told.unwrap_or(Err((close_code::POLICY_VIOLATION, "no auth frame in time"))) {
         Ok((entrance, mut beginning)) => {
             beginning.cursor = beginning.cursor.or(cursor);
-            let (connection, slot) = connection(&app, entrance, stream);
+            let (connection, slot) = connection(&app, entrance, socket);
             tokio::spawn(session::run(app, connection, slot, beginning));
         }
         Err((code, reason)) => {
-            let _ = tokio::time::timeout(LAST_WORD, turn_away(stream, code, reason)).await;
+            if [close_codes::TOKEN_EXPIRED, close_code::POLICY_VIOLATION].contains(&code) {
+                app.hub.metrics().refused_unauthenticated();
+            }
+            let _ = tokio::time::timeout(LAST_WORD, turn_away(socket, code, reason)).await;
         }
     }
 }
 
 /// Reads until the first frame is whole.
-async fn listen(
-    app: &App,
-    stream: &mut TcpStream,
-    mut bytes: Vec<u8>,
-) -> Result<(Entrance, Beginning), Refusal> {
+async fn listen(app: &App, socket: &Socket, mut bytes: Vec<u8>) -> Result<(Entrance, Beginning), Refusal> {
     let gone = (close_code::NORMAL, "");
     let mut decoder = Decoder::new(Role::Server, app.options.frame_bytes);
     let mut taken = Taken::default();
@@ -73,11 +70,12 @@ async fn listen(
         if let Some(End::Broken(error)) = taken.end {
             return Err((error.close_code(), "the first frame is broken or too big"));
         }
-        bytes.clear();
-        bytes.reserve(READ_BYTES);
-        if stream.read_buf(&mut bytes).await.map_err(|_| gone)? == 0 {
+        bytes.resize(READ_BYTES, 0);
+        let read = socket.read(&mut bytes).await.map_err(|_| gone)?;
+        if read == 0 {
             return Err(gone);
         }
+        bytes.truncate(read);
     }
     let Input::Text(first) = taken.inputs.remove(0) else {
         return Err((close_code::POLICY_VIOLATION, "the first frame must be an auth frame"));
@@ -105,9 +103,9 @@ async fn enter(app: &App, first: &str) -> Result<Entrance, Refusal> {
 }
 
 /// Says why, and waits until the client has read it: a socket that is closed over unread bytes is reset.
-async fn turn_away(mut stream: TcpStream, code: u16, reason: &str) {
-    if stream.write_all(&encode_close(code, reason)).await.is_ok() && stream.shutdown().await.is_ok() {
+async fn turn_away(mut socket: Socket, code: u16, reason: &str) {
+    if socket.write_all(&encode_close(code, reason)).await.is_ok() && socket.shutdown().await.is_ok() {
         let mut rest = [0; READ_BYTES];
-        while matches!(stream.read(&mut rest).await, Ok(read) if read > 0) {}
+        while matches!(socket.read(&mut rest).await, Ok(read) if read > 0) {}
     }
 }

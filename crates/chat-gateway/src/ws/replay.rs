@@ -12,7 +12,7 @@ use chat_core::sync::{Cursor, Epoch};
 use chat_protocol::v2::{At, ServerFrame};
 use chat_websocket::close_code;
 
-use crate::hub::{Connection, Delivery};
+use crate::hub::{Connection, Delivery, Protocol};
 use crate::{App, wire};
 
 /// Messages read and written at a time.
@@ -30,6 +30,7 @@ pub(super) async fn backlog(app: &App, connection: &Arc<Connection>, live_from: 
             Err(error) => return stopped(connection, &error),
         };
         let is_last = page.len() < usize::from(PAGE);
+        app.hub.metrics().replayed(Protocol::V1, page.len());
         for message in page {
             after = message.id;
             // This stream has no way to say that a message is deleted, and nothing is left of it to be shown.
@@ -66,6 +67,7 @@ pub(super) async fn changes(
             Ok(page) => page,
             Err(error) => return stopped(connection, &error),
         };
+        app.hub.metrics().replayed(Protocol::V2, page.events.len());
         for (index, event) in page.events.iter().enumerate() {
             let here = Cursor { epoch, position: event.position };
             let shares = page.events.get(index + 1).is_some_and(|next| next.position == event.position);

@@ -15,6 +15,7 @@ use chat_websocket::{Decoder, Incoming, Opcode, ProtocolError, Role, close_code,
 
 use super::{replay, v1, v2};
 use crate::hub::{Connection, Protocol, Slot, Woken};
+use crate::metrics;
 use crate::{App, wire};
 
 /// One thread's buffer for reading, shared by all its sessions: it is never held over an await.
@@ -58,6 +59,7 @@ impl Beginning {
 /// Serves a connection to its end.
 pub(super) async fn run(app: App, connection: Arc<Connection>, slot: Slot, beginning: Beginning) {
     let Beginning { decoder, taken, cursor } = beginning;
+    let _counted = app.hub.metrics().connected(connection.protocol());
     let dialogue = match connection.protocol() {
         Protocol::V1 => Dialogue::V1(v1::Dialogue::new(connection.user())),
         Protocol::V2 => Dialogue::V2(v2::Dialogue::new(&app, connection.clone())),
@@ -80,7 +82,7 @@ pub(super) async fn run(app: App, connection: Arc<Connection>, slot: Slot, begin
 
 /// Attaches the connection, greets it and gives it what it missed. `false`: it is to end.
 async fn open(app: &App, connection: &Arc<Connection>, cursor: Option<String>) -> bool {
-    app.hub.presence().came(connection);
+    app.hub.presence().came(connection, app.chat.now());
     let opened = match connection.protocol() {
         Protocol::V1 => open_v1(app, connection).await,
         Protocol::V2 => open_v2(app, connection, cursor).await,
@@ -93,6 +95,8 @@ async fn open(app: &App, connection: &Arc<Connection>, cursor: Option<String>) -
 }
 
 async fn open_v1(app: &App, connection: &Arc<Connection>) -> Result<bool> {
+    // The store's newest rather than the hub's, which may be behind: what the hub has still to tell up to here is in the
+    // backlog, or not to be given.
     let live_from = app.chat.newest_message().await?;
     attach(app, connection).await?;
     // Not before it is attached: whoever has been greeted misses nothing. What shards have for it is held back so far.
@@ -107,6 +111,7 @@ async fn open_v2(app: &App, connection: &Arc<Connection>, cursor: Option<String>
     // Not before it is attached: whatever comes after this place reaches it live.
     let end = app.chat.log_end().await?;
     let Some(cursor) = cursor else {
+        app.hub.metrics().begun(metrics::Beginning::Fresh);
         send(connection, v2::hello(connection, end, false));
         return Ok(
             replay::live(connection, end) || replay::changes(app, connection, end.epoch, end.position).await
@@ -114,12 +119,14 @@ async fn open_v2(app: &App, connection: &Arc<Connection>, cursor: Option<String>
     };
     match Chat::resume(Cursor::parse(&cursor), end) {
         Resume::From(position) => {
+            app.hub.metrics().begun(metrics::Beginning::Missed);
             let from = Cursor { epoch: end.epoch, position };
             send(connection, v2::hello(connection, from, true));
             let missed_nothing = position == end.position && replay::live(connection, end);
             Ok(missed_nothing || replay::changes(app, connection, end.epoch, position).await)
         }
         Resume::Resync => {
+            app.hub.metrics().begun(metrics::Beginning::Resync);
             send(connection, v2::hello(connection, end, false));
             send(connection, v2::resync(end));
             Ok(replay::live(connection, end)
@@ -128,13 +135,14 @@ async fn open_v2(app: &App, connection: &Arc<Connection>, cursor: Option<String>
     }
 }
 
-/// Attaches the connection to the hub, with the groups of its user.
+/// Attaches the connection to the hub, with the groups of its user. Afterwards the other nodes of a cluster have been
+/// asked for whatever concerns it, so whatever lies beyond an end of the log that is read from now on reaches it live.
 async fn attach(app: &App, connection: &Arc<Connection>) -> Result<()> {
     app.hub.attach(connection.clone()).await;
     // The hub waits for a reading of every attached connection, even for one that brings nothing.
     let mut reading = Memberships { conversations: Vec::new(), position: Position(0) };
     let read = app.chat.memberships(connection.user()).await.map(|groups| reading = groups);
-    app.hub.joined(connection.user(), reading).await;
+    app.hub.joined(connection.clone(), reading).await;
     // Before it was attached, the news that its token is revoked would not have reached it.
     if app.hub.revocations().has(connection.granted()) {
         connection.close(close_codes::TOKEN_EXPIRED, "token revoked: log in again");
@@ -218,7 +226,7 @@ impl Session<'_> {
             match input {
                 Input::Text(text) => match &mut self.dialogue {
                     Dialogue::V1(dialogue) => {
-                        if let Some(answer) = dialogue.answer(&self.app.chat, &text).await {
+                        if let Some(answer) = dialogue.answer(self.app, &text).await {
                             send(self.connection, answer);
                         }
                     }

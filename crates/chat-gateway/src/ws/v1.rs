@@ -1,7 +1,6 @@
 //! What a v1 client says, and what it is answered (contract.md part 1, "The v1 stream").
 
 use bytes::Bytes;
-use chat_core::Chat;
 use chat_core::ids::{GroupId, UserId};
 use chat_core::messages::{MessageKind, Posted, Recipient};
 use chat_core::posting::PostMessage;
@@ -9,7 +8,8 @@ use chat_protocol::v1::ClientFrame;
 use serde_json::Value;
 
 use crate::http::problem::Problem;
-use crate::wire;
+use crate::metrics::Door;
+use crate::{App, sends, wire};
 
 /// The state of a conversation with one client: to whom its plain text goes.
 pub(super) struct Dialogue {
@@ -24,10 +24,10 @@ impl Dialogue {
 
     /// Does what a text frame asks for. A message that was sent comes back as an event, so only a refusal is answered,
     /// and a repetition: with the first message, because nothing new happens that could come back.
-    pub(super) async fn answer(&mut self, chat: &Chat, text: &str) -> Option<Bytes> {
+    pub(super) async fn answer(&mut self, app: &App, text: &str) -> Option<Bytes> {
         let done = match parse(text) {
-            Frame::PlainText => self.say(chat, text).await,
-            Frame::Object(frame) => self.follow(chat, *frame).await,
+            Frame::PlainText => self.say(app, text).await,
+            Frame::Object(frame) => self.follow(app, *frame).await,
             Frame::Malformed(reason) => Err(Problem::invalid(reason)),
         };
         let problem = match done {
@@ -42,21 +42,21 @@ impl Dialogue {
     }
 
     /// Plain text, as typed into a terminal: its line end is not part of it.
-    async fn say(&self, chat: &Chat, text: &str) -> Result<Option<Posted>, Problem> {
+    async fn say(&self, app: &App, text: &str) -> Result<Option<Posted>, Problem> {
         let Some(to) = self.recipient else {
             let sentence = r#"Choose a recipient first: {"action":"set_recipient","user_id":2} or {"action":"set_recipient","group_id":1}"#;
             return Err(Problem::new(400, "no_recipient", sentence));
         };
         let content = text.trim_end_matches(['\r', '\n']).to_owned();
         let message = PostMessage::plain(to, content, String::new());
-        Ok(Some(chat.post(self.user, message).await?))
+        Ok(Some(sends::post(app, Door::V1, self.user, message).await?))
     }
 
-    async fn follow(&mut self, chat: &Chat, frame: ClientFrame) -> Result<Option<Posted>, Problem> {
+    async fn follow(&mut self, app: &App, frame: ClientFrame) -> Result<Option<Posted>, Problem> {
         match (frame.action.as_deref(), frame.kind.as_deref()) {
             (Some("set_recipient"), _) => {
                 let to = recipient(frame.user_id, frame.group_id, "user_id")?;
-                chat.check_recipient(self.user, to).await?;
+                app.chat.check_recipient(self.user, to).await?;
                 self.recipient = Some(to);
                 Ok(None)
             }
@@ -65,12 +65,12 @@ impl Dialogue {
             }
             (None, Some("typing")) => {
                 let to = recipient(frame.recipient_id, frame.group_id, "recipient_id")?;
-                chat.typing(self.user, to).await?;
+                app.chat.typing(self.user, to).await?;
                 Ok(None)
             }
             (None, Some(kind)) => {
                 let message = message(kind, &frame)?;
-                Ok(Some(chat.post(self.user, message).await?))
+                Ok(Some(sends::post(app, Door::V1, self.user, message).await?))
             }
             (None, None) => Err(Problem::invalid("a frame needs an action or a type")),
         }

@@ -13,6 +13,7 @@ use chat_protocol::close_codes;
 use chat_protocol::v2::{At, Head, Hello, Id, Refusal, ServerFrame};
 use futures_util::future::poll_immediate;
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use tracing::Instrument;
 
 use super::session::send;
 use crate::http::problem::Problem;
@@ -80,8 +81,11 @@ impl<'a> Dialogue<'a> {
             self.say(answer);
         }
         let (op, id) = (head.op.into_owned(), head.id);
-        let mut answer: Answer<'a> =
-            Box::pin(ops::answer(self.app, self.connection.clone(), ops::Asked { op, id, text }));
+        let session = self.connection.name();
+        let span = tracing::debug_span!("op", op, id = spelt(id.as_ref()), session);
+        let asked = ops::Asked { op, id, text };
+        let answer = ops::answer(self.app, self.connection.clone(), asked);
+        let mut answer: Answer<'a> = Box::pin(answer.instrument(span));
         // Polled here and now, so that what a client sends is begun in the order in which it comes.
         match poll_immediate(answer.as_mut()).await {
             Some(answer) => self.say(answer),
@@ -127,7 +131,7 @@ impl<'a> Dialogue<'a> {
 pub(super) fn hello(connection: &Connection, at: Cursor, resumed: bool) -> Bytes {
     wire::v2::frame(&ServerFrame::Hello(Hello {
         user_id: connection.user().0,
-        session_id: format!("{:x}", connection.id()),
+        session_id: connection.name(),
         cursor: at.to_string(),
         heartbeat_ms: SILENT_MS,
         resumed,
@@ -139,6 +143,14 @@ pub(super) fn hello(connection: &Connection, at: Cursor, resumed: bool) -> Bytes
 /// Says that the client's cursor can't be served.
 pub(super) fn resync(at: Cursor) -> Bytes {
     wire::v2::frame(&ServerFrame::Resync(At { cursor: at.to_string() }))
+}
+
+/// A frame's name as the log has it.
+fn spelt(id: Option<&Id>) -> Option<String> {
+    id.map(|id| match id {
+        Id::Number(number) => number.to_string(),
+        Id::Text(text) => text.clone(),
+    })
 }
 
 /// A refusal as a frame.

@@ -92,7 +92,7 @@ impl Indexer {
         let (begun, from) = (Instant::now(), session.state.message);
         let mut changes_at = None;
         loop {
-            let (step, events) = (Instant::now(), self.ear.events.load(Ordering::Relaxed));
+            let (step, events) = (Instant::now(), self.ear.lag.committed.load(Ordering::Relaxed));
             let with_changes = changes_at.is_none_or(|at: Instant| at.elapsed() >= ROUND);
             if with_changes {
                 changes_at = Some(step);
@@ -102,6 +102,9 @@ impl Indexer {
                 changes_at = None;
             }
             let is_done = !left.messages && !left.changes;
+            if is_done {
+                self.ear.lag.indexed.store(events, Ordering::Relaxed);
+            }
             if is_done || self.ends_within(self.rest(step.elapsed(), events)) {
                 break;
             }
@@ -115,7 +118,7 @@ impl Indexer {
 
     /// How long to rest after so much work, during which the count of events went on from `events`.
     fn rest(&self, work: Duration, events: u64) -> Duration {
-        let new = self.ear.events.load(Ordering::Relaxed).saturating_sub(events);
+        let new = self.ear.lag.committed.load(Ordering::Relaxed).saturating_sub(events);
         let is_busy = new as f64 > BUSY * work.as_secs_f64();
         if is_busy { work * REST } else { Duration::ZERO }
     }

@@ -50,7 +50,7 @@ impl Bench {
             )
             .unwrap();
         let sink = Arc::new(Recorder::default());
-        let writer = Arc::new(Writer::start(&path, sink.clone()).unwrap());
+        let writer = Arc::new(Writer::start(&path, sink.clone(), WriterMetrics::default()).unwrap());
         Self { writer, sink, path, _folder: folder }
     }
 

@@ -10,7 +10,8 @@ use chat_core::ids::{GroupId, UserId};
 use chat_core::messages::{Recipient, Status};
 use chat_core::time::Timestamp;
 
-use crate::support::{ALL, House, contents, ids, seqs};
+use crate::contract::house::{ALL, contents, ids, seqs};
+use crate::support::House;
 use file::GoFile;
 
 /// The demo users, a group and a few messages as the Go server wrote them.

@@ -2,28 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-mod access;
-mod accounts;
-mod conversations;
-mod edits;
-mod groups;
-mod hidden;
-mod history;
-mod ledger;
+#[path = "../../../chat-core/contract/contract.rs"]
+mod contract;
+mod index;
 mod legacy;
-mod live_text;
-mod log;
-mod members;
-mod messages;
 mod open;
-mod pointers;
-mod posting;
-mod random;
-mod reactions;
-mod receipts;
-mod saved;
-mod search;
-mod stretches;
+mod other_release;
 mod support;
-mod sync;
-mod threads;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use chat_sqlite::OpenError;
 use rusqlite::Connection;
 
-use crate::support::{House, Recorder, open_with};
+use crate::contract::house::Recorder;
+use crate::support::{House, open_with};
 
 fn refused(path: &Path) -> OpenError {
     match House::open(path) {
@@ -163,6 +164,20 @@ async fn a_refused_files_write_ahead_log_is_not_moved_into_it() {
 }
 
 #[tokio::test]
+async fn a_closed_store_leaves_no_log_and_is_opened_without_a_backup() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(&folder.path().join("chat.db")).unwrap();
+    house.user("tom").await;
+    let house = house.reopen().await;
+    assert!(house.backup.is_none());
+    drop(house);
+    let entries = std::fs::read_dir(folder.path()).unwrap();
+    let mut left: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["chat.db", "chat.db-search", "chat.db.lock"]);
+}
+
+#[tokio::test]
 async fn a_newer_database_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("chat.db");
@@ -173,7 +188,8 @@ async fn a_newer_database_is_refused() {
 
 #[tokio::test]
 async fn a_second_server_on_the_file_is_refused_and_the_first_goes_on() {
-    let (house, folder) = House::fresh();
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(&folder.path().join("chat.db")).unwrap();
     assert!(matches!(refused(&house.path), OpenError::InUse(_)));
     #[cfg(unix)]
     {

@@ -1,49 +1,16 @@
-//! A store in a folder of its own, a recorder of its events and short ways to fill it.
+//! A SQLite store in a folder of its own, as the shared contract asks for it, and what is behind it.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use chat_core::accounts::NewAccount;
-use chat_core::edits::Deed;
-use chat_core::event::{Change, Event, Signal};
-use chat_core::groups::{AddMember, Group, MembersChanged, NewGroup};
-use chat_core::ids::{ConversationId, GroupId, MessageId, UserId};
-use chat_core::messages::{Message, MessageKind, Page, Posted};
+use chat_core::ids::MessageId;
 use chat_core::ports::{EventSink, Store};
-use chat_core::posting::{Body, Destination, NewMessage};
-use chat_core::receipts::Delivered;
-use chat_core::time::Timestamp;
-use chat_core::{Error, Result};
 use chat_sqlite::{OpenError, Opened, Options, Sqlite};
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 
-/// The time at which everything in these tests happens.
-pub const NOW: Timestamp = Timestamp(1_761_399_699_962_541);
-pub const ALL: Page = Page { before: None, limit: 200 };
-
-/// Keeps all events.
-#[derive(Default)]
-pub struct Recorder(Mutex<Vec<Arc<Event>>>);
-
-impl EventSink for Recorder {
-    fn publish(&self, events: &[Arc<Event>]) {
-        self.0.lock().unwrap().extend_from_slice(events);
-    }
-
-    fn signal(&self, _: Signal) {}
-}
-
-impl Recorder {
-    pub fn events(&self) -> Vec<Arc<Event>> {
-        self.0.lock().unwrap().clone()
-    }
-
-    pub fn has_message(&self, id: MessageId) -> bool {
-        let events = self.0.lock().unwrap();
-        events.iter().any(|event| matches!(&event.change, Change::MessagePosted(m) if m.id == id))
-    }
-}
+use crate::contract::house::Recorder;
+use crate::contract::ledger::{ChangeRow, ConversationRow, MessageRow, Rows};
 
 /// A store of its own.
 pub struct House {
@@ -52,136 +19,128 @@ pub struct House {
     pub sink: Arc<Recorder>,
     pub backup: Option<PathBuf>,
     pub path: PathBuf,
+    /// Below the stores, since it has to be there until they are closed. `None` where a test has a folder of its own.
+    folder: Option<TempDir>,
 }
 
 impl House {
-    pub fn open(path: &Path) -> std::result::Result<Self, OpenError> {
-        let sink = Arc::new(Recorder::default());
-        let Opened { store, backup, .. } = open_with(path, sink.clone())?;
-        let sqlite = Arc::new(store);
-        Ok(Self { store: sqlite.clone(), sqlite, sink, backup, path: path.to_owned() })
+    pub const ENGINE: &str = "sqlite3";
+
+    /// A new store in a new folder, which is gone when the house is.
+    pub async fn fresh() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let house = Self::open(&folder.path().join("chat.db")).unwrap();
+        Self { folder: Some(folder), ..house }
     }
 
-    /// In a new folder, which is gone when the second value is.
-    pub fn fresh() -> (Self, TempDir) {
+    /// A new store that tells another sink than its own; once it is reopened, its own.
+    pub async fn fresh_with(sink: Arc<dyn EventSink>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        (Self::open(&folder.path().join("chat.db")).unwrap(), folder)
+        let path = folder.path().join("chat.db");
+        let opened = open_with(&path, sink).unwrap();
+        Self::of(opened, &path, Arc::default(), Some(folder))
+    }
+
+    /// The store in this file.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let sink = Arc::new(Recorder::default());
+        let opened = open_with(path, sink.clone())?;
+        Ok(Self::of(opened, path, sink, None))
+    }
+
+    fn of(opened: Opened, path: &Path, sink: Arc<Recorder>, folder: Option<TempDir>) -> Self {
+        let Opened { store, backup, .. } = opened;
+        let sqlite = Arc::new(store);
+        Self { store: sqlite.clone(), sqlite, sink, backup, path: path.to_owned(), folder }
+    }
+
+    pub async fn close(&self) {
+        self.sqlite.close();
     }
 
     /// Closes the store and opens its file again.
-    pub fn reopen(self) -> Self {
-        let path = self.path.clone();
+    pub async fn reopen(self) -> Self {
+        self.reopen_with(true)
+    }
+
+    pub async fn reopen_without_search(self) -> Self {
+        self.reopen_with(false)
+    }
+
+    fn reopen_with(mut self, search: bool) -> Self {
         self.sqlite.close();
+        let (path, folder) = (self.path.clone(), self.folder.take());
+        // With it the lock on the file goes.
         drop(self);
-        Self::open(&path).unwrap()
+        let sink = Arc::new(Recorder::default());
+        let options = Options { path: path.clone(), readers: 2, search };
+        Self::of(Sqlite::open(&options, sink.clone()).unwrap(), &path, sink, folder)
     }
 
-    /// The rows behind the store, for what its answers do not tell.
-    pub fn rows(&self) -> Connection {
-        Connection::open_with_flags(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap()
+    /// As if many strangers had reacted to a message.
+    pub async fn crowd(&self, message: MessageId, emoji: &str, count: u32) {
+        let mut rows = Connection::open(&self.path).unwrap();
+        let tx = rows.transaction().unwrap();
+        let sql = "WITH RECURSIVE crowd (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM crowd WHERE n < ?3)
+                   INSERT INTO reactions (message_id, emoji, user_id, at, position)
+                   SELECT ?1, ?2, n + 1000, 0, -n FROM crowd";
+        tx.execute(sql, (message.0, emoji, count)).unwrap();
+        tx.execute("UPDATE messages SET n_reactions = ?2 WHERE id = ?1", (message.0, count)).unwrap();
+        tx.commit().unwrap();
     }
 
-    pub async fn user(&self, name: &str) -> UserId {
-        self.store.create_account(account(name)).await.unwrap().id
-    }
-
-    pub async fn users<const N: usize>(&self, names: [&str; N]) -> [UserId; N] {
-        let mut ids = [UserId(0); N];
-        for (id, name) in ids.iter_mut().zip(names) {
-            *id = self.user(name).await;
-        }
-        ids
-    }
-
-    pub async fn group(&self, owner: UserId, members: &[UserId]) -> Group {
-        let new = NewGroup { name: "Cheese".into(), owner, at: NOW };
-        let group = self.store.create_group(new).await.unwrap().group;
-        for &user in members {
-            let added = self.add(owner, group.id, user).await;
-            assert!(matches!(added, Ok(MembersChanged::Now { .. })), "{added:?}");
-        }
-        group
-    }
-
-    pub async fn add(&self, actor: UserId, group: GroupId, user: UserId) -> Result<MembersChanged> {
-        self.store.add_member(AddMember { actor, group, user, at: NOW }).await
-    }
-
-    /// Posts a message that must be new.
-    pub async fn say(&self, sender: UserId, to: impl Into<Destination>, content: &str) -> Message {
-        self.post(message(sender, to, content)).await
-    }
-
-    /// Posts a message that must be new.
-    pub async fn post(&self, new: NewMessage) -> Message {
-        match self.store.post(new).await.unwrap() {
-            Posted::New { message, .. } => message,
-            Posted::Duplicate(message) => panic!("a duplicate of {message:?}"),
-        }
-    }
-
-    pub async fn confirm(&self, user: UserId, conversation: ConversationId, seq: i64) {
-        let seq = chat_core::ids::Seq(seq);
-        self.store.mark_delivered(vec![Delivered { user, conversation, seq }]).await.unwrap();
-    }
-
-    pub async fn undelivered(&self, user: UserId) -> Vec<Message> {
-        self.store.backlog(user, MessageId(i64::MAX), MessageId(0), 1000).await.unwrap()
+    /// What is stored and no answer tells.
+    pub async fn rows(&self) -> Rows {
+        rows_of(&self.path).unwrap()
     }
 }
 
-pub fn open_with(path: &Path, sink: Arc<dyn EventSink>) -> std::result::Result<Opened, OpenError> {
+pub fn open_with(path: &Path, sink: Arc<dyn EventSink>) -> Result<Opened, OpenError> {
     Sqlite::open(&Options { path: path.to_owned(), readers: 2, search: true }, sink)
 }
 
-pub fn account(name: &str) -> NewAccount {
-    NewAccount {
-        username: name.to_owned(),
-        email: format!("{name}@temp.com"),
-        password_hash: format!("hash of {name}"),
-        at: NOW,
-    }
+fn rows_of(path: &Path) -> rusqlite::Result<Rows> {
+    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let conversation = |row: &rusqlite::Row<'_>| {
+        Ok((
+            row.get(0)?,
+            ConversationRow { rev: row.get(1)?, position: row.get(2)?, meta_position: row.get(3)? },
+        ))
+    };
+    let message =
+        |row: &rusqlite::Row<'_>| Ok((row.get(0)?, MessageRow { position: row.get(1)?, rev: row.get(2)? }));
+    let change = |row: &rusqlite::Row<'_>| {
+        Ok((row.get(0)?, ChangeRow { conversation: row.get(1)?, position: row.get(2)?, event: row.get(3)? }))
+    };
+    let place = |row: &rusqlite::Row<'_>| Ok(((row.get(0)?, row.get(1)?), row.get(2)?));
+    let noted = |row: &rusqlite::Row<'_>| Ok(((row.get(0)?, row.get(1)?), (row.get(2)?, row.get(3)?)));
+    let saved = |row: &rusqlite::Row<'_>| Ok(((row.get(0)?, row.get(1)?), (row.get(2)?, row.get(3)?)));
+    let three = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    Ok(Rows {
+        log_end: db.query_row("SELECT position FROM log", (), |row| row.get(0))?,
+        conversations: all(&db, "SELECT id, rev, position, meta_position FROM conversations", conversation)?,
+        messages: all(&db, "SELECT id, position, rev FROM messages", message)?,
+        changes: all(
+            &db,
+            "SELECT message_id, conversation_id, position, event FROM message_changes",
+            change,
+        )?,
+        joined: all(&db, "SELECT conversation_id, user_id, joined_position FROM members", place)?,
+        left: all(&db, "SELECT conversation_id, user_id, position FROM departures", place)?,
+        hidden: all(
+            &db,
+            "SELECT user_id, message_id, conversation_id, position FROM hidden_messages",
+            noted,
+        )?,
+        saved: all(&db, "SELECT user_id, message_id, saved, position FROM saved_messages", saved)?,
+        mentions: all(&db, "SELECT conversation_id, user_id, seq FROM mentions", three)?,
+    })
 }
 
-pub fn message(sender: UserId, to: impl Into<Destination>, content: &str) -> NewMessage {
-    NewMessage {
-        sender,
-        to: to.into(),
-        kind: MessageKind::Text,
-        body: Body { content: content.to_owned(), ..Body::default() },
-        forwarded: None,
-        streaming: None,
-        client_msg_id: None,
-        at: NOW,
-    }
-}
-
-pub fn keyed(sender: UserId, to: impl Into<Destination>, content: &str, key: &str) -> NewMessage {
-    NewMessage { client_msg_id: Some(key.to_owned()), ..message(sender, to, content) }
-}
-
-/// What somebody does to a message, a while after it was sent.
-pub fn deed(actor: UserId, message: &Message) -> Deed {
-    Deed { actor, message: message.id, at: Timestamp(NOW.0 + 1_000_000) }
-}
-
-/// The stable code of a refusal.
-pub fn code<T: std::fmt::Debug>(result: Result<T>) -> &'static str {
-    match result {
-        Ok(value) => panic!("{value:?} instead of a refusal"),
-        Err(error @ Error::Internal(_)) => panic!("{error:?}"),
-        Err(error) => error.code(),
-    }
-}
-
-pub fn contents(messages: &[Message]) -> Vec<&str> {
-    messages.iter().map(|message| message.content.as_str()).collect()
-}
-
-pub fn ids(messages: &[Message]) -> Vec<i64> {
-    messages.iter().map(|message| message.id.0).collect()
-}
-
-pub fn seqs(messages: &[Message]) -> Vec<i64> {
-    messages.iter().map(|message| message.seq.0).collect()
+fn all<T, C: FromIterator<T>>(
+    db: &Connection,
+    sql: &str,
+    row: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<C> {
+    db.prepare(sql)?.query_map((), row)?.collect()
 }

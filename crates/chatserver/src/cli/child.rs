@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use chat_client::ServerUrl;
 use tokio::sync::oneshot;
 
@@ -65,12 +65,19 @@ impl Process {
         Ok(())
     }
 
+    /// Sends it a signal by the name that the shell's `kill` knows it by. The standard library can only kill.
+    pub(super) fn signal(&self, name: &str) -> Result<()> {
+        let status = Command::new("kill").args(["-s", name, &self.0.id().to_string()]).status();
+        if !status.context("kill cannot be run")?.success() {
+            bail!("the server cannot be sent SIG{name}");
+        }
+        Ok(())
+    }
+
     /// Ends it in order.
     pub(super) async fn stop(&mut self) -> Result<()> {
-        let pid = self.0.id().to_string();
-        // The standard library can only kill, and a server that was killed has more to do at its next start.
-        let asked = Command::new("kill").args(["-TERM", &pid]).status();
-        if !asked.is_ok_and(|status| status.success()) {
+        // A server that was killed has more to do at its next start.
+        if self.signal("TERM").is_err() {
             self.0.kill().context("the server cannot be stopped")?;
         }
         let ended = async {
@@ -99,6 +106,15 @@ pub(super) fn database(folder: &Path) -> PathBuf {
 
 /// Starts a server on the data in a folder, and waits until it is ready.
 pub(super) async fn launch(folder: &Path, connections_per_user: usize) -> Result<(Process, ServerUrl)> {
+    launch_with(folder, connections_per_user, &[]).await
+}
+
+/// Starts a server in a folder with these settings in its environment, and waits until it is ready.
+pub(super) async fn launch_with(
+    folder: &Path,
+    connections_per_user: usize,
+    settings: &[(&str, String)],
+) -> Result<(Process, ServerUrl)> {
     let program = std::env::current_exe().context("this program's own file is not known")?;
     let mut command = Command::new(program);
     command
@@ -111,8 +127,12 @@ pub(super) async fn launch(folder: &Path, connections_per_user: usize) -> Result
         .arg(database(folder))
         .arg("--log-file")
         .arg(folder.join("app.log"));
-    // A setting of the person's own server, for instance in a `.env` file, would keep this one from starting.
-    command.env("DATABASE_URL", "").current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped());
+    // Settings of the person's own server, for instance in a `.env` file, would have this one join that one's cluster.
+    command
+        .env("DATABASE_URL", "")
+        .env("NATS_URL", "")
+        .envs(settings.iter().map(|(name, value)| (name, value)));
+    command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = Process(command.spawn().context("the server cannot be started")?);
     let stdout = child.0.stdout.take().context("the server has no output")?;
     let (ready, is_ready) = oneshot::channel();

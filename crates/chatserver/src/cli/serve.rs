@@ -10,8 +10,9 @@ use chat_gateway::{GatewayOptions, OutboxLimits};
 use tracing::level_filters::LevelFilter;
 
 use super::print_line;
+use crate::compose::storage::{Database, Shared};
 use crate::compose::{Plan, Server, compose};
-use crate::{demo, logging};
+use crate::{certificate, demo, logging};
 
 /// The server's settings.
 #[derive(clap::Args, Clone)]
@@ -25,9 +26,27 @@ pub(crate) struct Args {
     /// The SQLite file; made on the first start
     #[arg(long, env = "DATABASE_PATH", default_value = "./chatserver.db")]
     database: PathBuf,
-    /// Reserved for PostgreSQL, which this release does not speak
+    /// A PostgreSQL database in place of the file, such as postgres://user:password@host/database; nodes may share it
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
+    /// Connections to PostgreSQL for reading; one more writes
+    #[arg(long, env = "DATABASE_CONNECTIONS", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    database_connections: u16,
+    /// NATS servers that carry news between nodes, such as nats://host:4222; without it they read it from PostgreSQL
+    #[arg(long, env = "NATS_URL", hide_env_values = true)]
+    nats_url: Option<String>,
+    /// What the subjects of this cluster begin with, where several share a NATS server
+    #[arg(long, env = "NATS_PREFIX", default_value = "chatserver")]
+    nats_prefix: String,
+    /// Address and port to serve metrics for Prometheus on, such as 127.0.0.1:9090; by default nowhere
+    #[arg(long, env = "METRICS_ADDRESS")]
+    metrics_address: Option<String>,
+    /// PEM file with the certificate for TLS; by default connections are not encrypted
+    #[arg(long, env = "TLS_CERT")]
+    tls_cert: Option<String>,
+    /// PEM file with the certificate's key
+    #[arg(long, env = "TLS_KEY")]
+    tls_key: Option<String>,
     /// Key that signs tokens, at least 32 bytes; by default made once and kept in `<DATABASE>.jwt-secret`
     #[arg(long, env = "JWT_SECRET", hide_env_values = true)]
     jwt_secret: Option<String>,
@@ -65,36 +84,57 @@ pub(crate) struct Args {
 
 /// Serves until told to stop.
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
-    if args.database_url.as_ref().is_some_and(|url| !url.is_empty()) {
-        bail!("DATABASE_URL is set, but this release stores in SQLite alone; unset it and use DATABASE_PATH");
-    }
+    let database = database(&args)?;
     let _logging = logging::start(&args.log_file, args.log_level)?;
     // Each client needs a descriptor, and the usual soft limit is 1024. Where it can't be raised, the accept loop copes.
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(error = %error, "the limit of open files could not be raised");
     }
     let runtime = tokio::runtime::Runtime::new().context("the runtime cannot start")?;
-    let served = runtime.block_on(serve(args));
+    let served = runtime.block_on(serve(args, database));
     runtime.shutdown_timeout(Duration::from_secs(1));
     served.map(|()| ExitCode::SUCCESS)
 }
 
-async fn serve(args: Args) -> Result<()> {
-    let database = args.database.clone();
-    let server = compose(plan(args)).await.inspect_err(|error| tracing::error!("cannot start: {error:#}"))?;
+/// Where the data is to be.
+fn database(args: &Args) -> Result<Database> {
+    let given = |setting: &Option<String>| setting.clone().filter(|text| !text.is_empty());
+    let nats = given(&args.nats_url);
+    let Some(url) = given(&args.database_url) else {
+        if nats.is_some() {
+            bail!(
+                "NATS_URL is set, but a SQLite file belongs to one server alone; set DATABASE_URL too, or neither"
+            );
+        }
+        return Ok(Database::File(args.database.clone()));
+    };
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if args.nats_prefix.is_empty() || !args.nats_prefix.chars().all(is_plain) {
+        bail!("NATS_PREFIX must be of letters, digits, - and _ alone");
+    }
+    let connections = usize::from(args.database_connections);
+    Ok(Database::Shared(Shared { url, connections, nats, prefix: args.nats_prefix.clone() }))
+}
+
+async fn serve(args: Args, database: Database) -> Result<()> {
+    let server = compose(plan(args, database.clone())?)
+        .await
+        .inspect_err(|error| tracing::error!("cannot start: {error:#}"))?;
     announce(&server, &database)?;
     server.run(stop_signal()?).await;
     Ok(())
 }
 
-fn plan(args: Args) -> Plan {
+fn plan(args: Args, database: Database) -> Result<Plan> {
     let outbox = OutboxLimits { frames: args.max_queued_frames, bytes: args.max_queued_bytes };
-    Plan {
+    Ok(Plan {
         host: args.host,
         port: args.port,
-        database: args.database,
+        metrics_address: args.metrics_address.filter(|address| !address.is_empty()),
+        database,
         jwt_secret: args.jwt_secret,
         token_lifetime: Duration::from_secs(60 * u64::from(args.jwt_expiry_minutes)),
+        tls: certificate::files(args.tls_cert, args.tls_key)?,
         demo: args.demo,
         search: args.search,
         gateway: GatewayOptions {
@@ -104,23 +144,26 @@ fn plan(args: Args) -> Plan {
             frames_per_second: args.max_frames_per_second,
             ..GatewayOptions::default()
         },
-    }
+    })
 }
 
 /// Tells a person what to do next, and a program where the server is.
-fn announce(server: &Server, database: &std::path::Path) -> Result<()> {
-    let url = format!("http://{}", server.address);
+fn announce(server: &Server, database: &Database) -> Result<()> {
+    let url = server.url();
     if let Some(backup) = &server.backup {
         tracing::info!(backup = %backup.display(), "the database was migrated; its former state is kept");
     }
     if stdout().is_terminal() {
         print_line(&greeting(&url, server, database))?;
     }
-    tracing::info!(url, database = %database.display(), "ready");
+    if let Some(address) = server.metrics_address {
+        tracing::info!(url = format!("http://{address}/metrics"), "serving metrics");
+    }
+    tracing::info!(url, database = %database.describe(), "ready");
     Ok(())
 }
 
-fn greeting(url: &str, server: &Server, database: &std::path::Path) -> String {
+fn greeting(url: &str, server: &Server, database: &Database) -> String {
     let mut lines = vec![
         String::new(),
         format!("  ChatServer {} is running", env!("CARGO_PKG_VERSION")),
@@ -128,15 +171,21 @@ fn greeting(url: &str, server: &Server, database: &std::path::Path) -> String {
         format!("  API         {url}"),
         format!("  Reference   {url}/docs"),
         format!("  WebSocket   {}/ws", url.replacen("http", "ws", 1)),
-        format!("  Data        {}", database.display()),
+        format!("  Data        {}", database.describe()),
     ];
+    if let Some(address) = server.metrics_address {
+        lines.push(format!("  Metrics     http://{address}/metrics"));
+    }
     if !server.demo_users.is_empty() {
         let logins = server.demo_users.iter().map(|name| demo::email(name)).collect::<Vec<_>>().join(", ");
         lines.push(format!("  Demo users  {logins} (password {})", demo::PASSWORD));
-        lines.push(String::new());
-        lines.push("  Chat now, in two more terminals:".into());
-        for name in &server.demo_users {
-            lines.push(format!("    chatserver chat --as {name} --url {url}"));
+        // The client in the terminal does not speak TLS.
+        if url.starts_with("http://") {
+            lines.push(String::new());
+            lines.push("  Chat now, in two more terminals:".into());
+            for name in &server.demo_users {
+                lines.push(format!("    chatserver chat --as {name} --url {url}"));
+            }
         }
     }
     lines.push(String::new());

@@ -104,16 +104,14 @@ async fn a_member_adds_nobody() {
     assert_eq!(members(&tom, group).await.as_array().unwrap().len(), 2);
 }
 
-/// Only an administrator's tool makes admins so far, so the role is set in the file.
+/// Only an administrator's tool makes admins so far, so the role is set in the database.
 #[tokio::test]
 async fn an_admin_adds_members() {
     let mut server = Setup::new().start();
     let (tom, jerry) = server.tom_and_jerry().await;
     let group = tom.group("Cheese", &[&jerry]).await;
     server.stop();
-    let database = rusqlite::Connection::open(server.setup.database()).unwrap();
-    database.execute("UPDATE members SET role = 'admin' WHERE user_id = 2", ()).unwrap();
-    drop(database);
+    server.setup.execute("UPDATE members SET role = 'admin' WHERE user_id = 2");
     let server = server.setup.start();
     let spike = server.register("spike").await;
     let jerry = server.login("jerry").await;

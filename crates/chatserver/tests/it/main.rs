@@ -11,6 +11,7 @@
 )]
 
 mod accounts;
+mod cluster;
 mod crash;
 mod durability;
 mod groups;

@@ -3,7 +3,10 @@
 mod demo;
 mod files;
 mod logs;
+mod metrics;
 mod settings;
 mod shutdown;
 mod sockets;
 mod storage;
+mod tls;
+mod tracing;

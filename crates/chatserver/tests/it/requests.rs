@@ -6,13 +6,14 @@ use tokio::net::TcpStream;
 
 use crate::support::http::{exchange, keys, read_answer};
 use crate::support::people::{p2p, to_group};
-use crate::support::{Request, Server, within};
+use crate::support::{Request, Server, cluster, within};
 
 #[tokio::test]
 async fn ping_says_pong_and_names_the_storage() {
     let server = Server::start();
     let pong = server.get("/ping").await.expect(200);
-    assert_eq!(pong, json!({"message": "pong", "db_driver": "sqlite3"}));
+    let engine = if cluster::is_wanted() { "postgres" } else { "sqlite3" };
+    assert_eq!(pong, json!({"message": "pong", "db_driver": engine}));
 }
 
 #[tokio::test]

@@ -12,3 +12,4 @@ mod search;
 mod sending;
 mod state;
 mod threads;
+mod trace;

@@ -1,9 +1,12 @@
 //! What the tests stand on: a server of their own, users, and clients for HTTP and the stream.
 
+pub mod cluster;
 pub mod frames;
 pub mod http;
 pub mod jwt;
+pub mod node;
 pub mod people;
+pub mod proxy;
 pub mod raw_ws;
 pub mod server;
 pub mod v2;

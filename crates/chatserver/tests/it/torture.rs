@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 
 /// What it says of a server that is broken in this way, if in any.
-fn torture(broken: Option<&str>, args: &[&str]) -> (Output, Value) {
+pub fn torture(broken: Option<&str>, args: &[&str]) -> (Output, Value) {
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_chatserver"));
     command.current_dir(folder.path()).args(["torture", "--json"]).args(args);

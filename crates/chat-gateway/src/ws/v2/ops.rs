@@ -6,14 +6,16 @@ use bytes::Bytes;
 use chat_core::ids::{ConversationId, MessageId, Seq, UserId};
 use chat_core::live_text::Appended;
 use chat_core::messages::{Message, Posted};
+use chat_core::presence::Choice;
 use chat_protocol::v2::{self, Ack, Id, Pong, ServerFrame};
 use serde::de::DeserializeOwned;
 
 use crate::http::problem::Problem;
 use crate::hub::Connection;
-use crate::presence::{Choice, Companion};
+use crate::metrics::Door;
+use crate::presence::Companion;
 use crate::ws::session::send;
-use crate::{App, commands, presence, wire};
+use crate::{App, commands, presence, sends, wire};
 
 /// Most conversations that a client can look at.
 const MAX_VIEWED: usize = 20;
@@ -103,11 +105,11 @@ async fn perform(app: &App, connection: &Arc<Connection>, asked: &Asked) -> Resu
         "send" => {
             let v2::Send { to_user, to_group, conversation_id, body } = asked.fields()?;
             let to = commands::destination(to_user, to_group, conversation_id)?;
-            Ok(chat.post(user, commands::post(to, body)?).await?.into())
+            Ok(sends::post(app, Door::V2, user, commands::post(to, body)?).await?.into())
         }
         "forward" => {
             let v2::Forward { message_id, to } = asked.fields()?;
-            Ok(chat.forward(user, commands::forward(message_id, to)?).await?.into())
+            Ok(sends::forward(app, Door::V2, user, commands::forward(message_id, to)?).await?.into())
         }
         "delivered" | "read" => pointer(app, user, asked).await.map(Done::from),
         "typing" => {
@@ -118,7 +120,7 @@ async fn perform(app: &App, connection: &Arc<Connection>, asked: &Asked) -> Resu
             let v2::SetPresence { status } = asked.fields()?;
             let wrong = || Problem::invalid("status must be one of online, away, invisible");
             let choice = Choice::parse(&status).ok_or_else(wrong)?;
-            app.hub.presence().choose(connection, choice, Some(chat.now()));
+            app.hub.presence().choose(connection, choice, chat.now());
             Ok(Done::default())
         }
         "view" => view(app, connection, asked.fields()?).await.map(Done::from),

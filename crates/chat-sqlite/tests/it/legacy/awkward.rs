@@ -8,7 +8,8 @@ use chat_core::messages::Recipient;
 use chat_core::time::Timestamp;
 
 use super::file::{GoFile, check_invariants};
-use crate::support::{ALL, House, contents, ids};
+use crate::contract::house::{ALL, contents, ids};
+use crate::support::House;
 
 const SECOND: i64 = 1_000_000;
 

@@ -74,7 +74,11 @@ impl Poster {
                     self.ledger.refusals.push(format!("{key}: {status} {code}"));
                     return;
                 }
-                Ok(Err(_)) | Err(_) => sleep(self.dice.millis(5, 60)).await,
+                Ok(Err(_)) | Err(_) => {
+                    // On another connection, and so at another node.
+                    self.client = self.client.with_token(self.me.token.clone());
+                    sleep(self.dice.millis(5, 60)).await;
+                }
             }
             if *stop.borrow() && *ends_at.get_or_insert_with(|| Instant::now() + patience) < Instant::now() {
                 return;

@@ -1,5 +1,5 @@
-//! A TCP proxy between the clients and the server that does to connections what networks do: cuts, delays, half of an
-//! end, slowness, silence. It knows nothing of what it carries.
+//! A TCP proxy between the clients and the server, or the nodes of a cluster, that does to connections what networks do:
+//! cuts, delays, half of an end, slowness, silence. It knows nothing of what it carries.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,14 +19,18 @@ const SIP: usize = 1024;
 /// How long the other half of a half-closed connection may still live.
 const AFTERLIFE: Duration = Duration::from_millis(500);
 
+/// How long a connection lives at most, in milliseconds.
+const LIFE_MS: (u64, u64) = (500, 4000);
+const ENDLESS_MS: (u64, u64) = (u64::MAX, u64::MAX);
+
 /// The proxy. Its connections end with the server's.
 pub(super) struct Proxy {
     address: SocketAddr,
-    server: Server,
+    servers: Servers,
 }
 
-/// Where the server is at present, if it is.
-type Server = Arc<Mutex<Option<SocketAddr>>>;
+/// Where a server is at present, if there is any.
+type Servers = Arc<Mutex<Vec<SocketAddr>>>;
 
 /// What becomes of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,39 +63,53 @@ impl Fate {
 }
 
 impl Proxy {
-    /// Listens; connections are carried to wherever the server is when they come.
-    pub(super) async fn open(seed: u64) -> Result<Self> {
+    /// Listens; connections are carried to wherever a server is when they come, to one after the other.
+    /// Where there are several, no connection lives long, so that clients come to all of them.
+    pub(super) async fn open(seed: u64, are_several: bool) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await.context("the proxy cannot listen")?;
         let address = listener.local_addr().context("the proxy's address is unknown")?;
-        let server = Server::default();
-        tokio::spawn(accept(listener, server.clone(), seed));
-        Ok(Self { address, server })
+        let servers = Servers::default();
+        let longest = if are_several { LIFE_MS } else { ENDLESS_MS };
+        tokio::spawn(accept(listener, servers.clone(), seed, longest));
+        Ok(Self { address, servers })
     }
 
     pub(super) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Where the server is from now on.
-    pub(super) fn lead_to(&self, server: Option<SocketAddr>) {
-        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = server;
+    /// Where servers are from now on.
+    pub(super) fn lead_to(&self, servers: Vec<SocketAddr>) {
+        *self.servers.lock().unwrap_or_else(PoisonError::into_inner) = servers;
     }
 }
 
-async fn accept(listener: TcpListener, server: Server, seed: u64) {
+async fn accept(listener: TcpListener, servers: Servers, seed: u64, (least, most): (u64, u64)) {
     for number in 0.. {
         let Ok((client, _)) = listener.accept().await else { return };
-        let target = *server.lock().unwrap_or_else(PoisonError::into_inner);
-        let fate = Fate::draw(&mut Dice::new(seed, "proxy", number));
+        let mut targets = servers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let turn = usize::try_from(number).unwrap_or(0) % targets.len().max(1);
+        targets.rotate_left(turn);
+        let mut dice = Dice::new(seed, "proxy", number);
+        let fate = Fate::draw(&mut dice);
+        let life = dice.millis(least, most);
         tokio::spawn(async move {
             // Without a server the client finds its connection closed.
-            if let Some(target) = target
-                && let Ok(server) = TcpStream::connect(target).await
-            {
-                carry(client, server, fate).await;
+            if let Some(server) = reach(&targets).await {
+                let _ = timeout(life, carry(client, server, fate)).await;
             }
         });
     }
+}
+
+/// Connects to the first of them that takes connections.
+async fn reach(targets: &[SocketAddr]) -> Option<TcpStream> {
+    for target in targets {
+        if let Ok(server) = TcpStream::connect(target).await {
+            return Some(server);
+        }
+    }
+    None
 }
 
 /// Carries a connection to its end.

@@ -1,9 +1,12 @@
 //! What is said at the end.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use super::fault::Fault;
+use super::strike::Struck;
 use super::verdict::{Findings, Violation};
 
 /// What happened, and what was found.
@@ -11,15 +14,83 @@ use super::verdict::{Findings, Violation};
 pub(super) struct Report {
     pub(super) seed: u64,
     pub(super) cycles: u32,
+    /// How many, of a cluster.
+    pub(super) nodes: Option<usize>,
     pub(super) clients: usize,
     pub(super) sent: usize,
     pub(super) acked: usize,
     pub(super) resumes: u64,
-    /// From a crash to the first acknowledgement after it.
-    pub(super) longest_recovery: Duration,
+    pub(super) times: Times,
     pub(super) findings: Findings,
     /// Where the data is kept, if anything was found.
     pub(super) folder: Option<String>,
+}
+
+/// How long things took.
+#[derive(Debug, Default)]
+pub(super) struct Times {
+    /// From a crash, or the end of another fault, to the first acknowledgement after it.
+    longest_recovery: Duration,
+    of_faults: BTreeMap<Fault, TimesOfFault>,
+}
+
+/// How long things took with one fault; of each the longest.
+#[derive(Debug, Default)]
+struct TimesOfFault {
+    count: u32,
+    /// From the fault to when the nodes without a database said so.
+    unready: Option<Duration>,
+    /// From its end to the first acknowledgement.
+    resumed: Duration,
+    /// From its end to when all nodes were ready.
+    ready: Duration,
+    /// From its end to when the last client had everything.
+    equal: Duration,
+}
+
+impl Times {
+    pub(super) fn add(&mut self, fault: Fault, recovery: Duration, struck: &Struck, equal: Duration) {
+        self.longest_recovery = self.longest_recovery.max(recovery);
+        let times = self.of_faults.entry(fault).or_default();
+        times.count += 1;
+        times.unready = times.unready.max(struck.unready);
+        times.resumed = times.resumed.max(recovery);
+        times.ready = times.ready.max(struck.ready);
+        times.equal = times.equal.max(equal);
+    }
+}
+
+impl TimesOfFault {
+    fn all(&self) -> [(&'static str, Option<u64>); 4] {
+        [
+            ("unready", self.unready.map(millis)),
+            ("resumed", Some(millis(self.resumed))),
+            ("ready", Some(millis(self.ready))),
+            ("equal", Some(millis(self.equal))),
+        ]
+    }
+
+    fn text(&self, fault: Fault) -> String {
+        let times = self.all().map(|(name, took)| match took {
+            Some(took) => format!("{name:>9} {:>8}", format!("{took} ms")),
+            None => " ".repeat(18),
+        });
+        format!("  {:<16}{:>3} times{}", fault.name(), self.count, times.concat())
+    }
+
+    fn json(&self, fault: Fault) -> Value {
+        let mut told = json!({ "fault": fault.name(), "count": self.count });
+        for (name, took) in self.all() {
+            if let (Some(took), Some(told)) = (took, told.as_object_mut()) {
+                told.insert(format!("{name}_ms"), took.into());
+            }
+        }
+        told
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Report {
@@ -28,17 +99,32 @@ impl Report {
     }
 
     pub(super) fn text(&self) -> String {
+        let what = match self.nodes {
+            Some(nodes) => format!("{} faults, {nodes} nodes", self.cycles),
+            None => format!("{} crashes", self.cycles),
+        };
         let mut lines = vec![
-            format!("seed {}: {} crashes, {} clients", self.seed, self.cycles, self.clients),
+            format!("seed {}: {what}, {} clients", self.seed, self.clients),
             line("sent", self.sent),
             line("acked", self.acked),
         ];
         lines.extend(Violation::ALL.map(|(violation, name)| line(name, self.findings.count(violation))));
         lines.push(line("resumes", self.resumes));
-        lines.push(line("longest recovery", format!("{} ms", self.longest_recovery.as_millis())));
+        lines.push(line("longest recovery", format!("{} ms", millis(self.times.longest_recovery))));
+        if self.nodes.is_some() {
+            lines.push(
+                "the longest times from a fault until nodes without a database said that they are not ready, and from \
+                 its end until something was acknowledged, all nodes were ready, and all clients had the same:"
+                    .into(),
+            );
+            lines.extend(self.times.of_faults.iter().map(|(fault, times)| times.text(*fault)));
+        }
         lines.extend(self.findings.examples.iter().map(|example| format!("* {example}")));
         if let Some(folder) = &self.folder {
-            lines.push(format!("The database and the log of the server are kept in {folder}"));
+            lines.push(match self.nodes {
+                Some(_) => format!("The logs of the nodes are kept in {folder}"),
+                None => format!("The database and the log of the server are kept in {folder}"),
+            });
         }
         lines.join("\n")
     }
@@ -48,15 +134,18 @@ impl Report {
             .into_iter()
             .map(|(violation, name)| (name.to_owned(), json!(self.findings.count(violation))))
             .collect();
+        let faults: Vec<_> = self.times.of_faults.iter().map(|(fault, times)| times.json(*fault)).collect();
         json!({
             "seed": self.seed,
             "cycles": self.cycles,
+            "nodes": self.nodes,
             "clients": self.clients,
             "sent": self.sent,
             "acked": self.acked,
             "violations": found,
             "resumes": self.resumes,
-            "longest_recovery_ms": u64::try_from(self.longest_recovery.as_millis()).unwrap_or(u64::MAX),
+            "longest_recovery_ms": millis(self.times.longest_recovery),
+            "faults": self.nodes.map(|_| faults),
             "examples": self.findings.examples,
             "folder": self.folder,
         })
@@ -82,5 +171,27 @@ mod tests {
         assert!(report.text().ends_with("* Lost: a message"));
         assert_eq!(report.json()["violations"]["lost"], 1);
         assert_eq!(report.json()["violations"]["gaps"], 0);
+    }
+
+    #[test]
+    fn each_fault_has_its_longest_times() {
+        let mut times = Times::default();
+        for millis in [20, 10] {
+            let took = Duration::from_millis(millis);
+            let struck = Struck {
+                since: tokio::time::Instant::now(),
+                healed: tokio::time::Instant::now(),
+                unready: (millis == 10).then_some(took),
+                ready: took,
+                findings: Findings::default(),
+            };
+            times.add(Fault::CutPostgres, took, &struck, took * 2);
+        }
+        let report = Report { nodes: Some(3), times, ..Report::default() };
+        let expected = json!([{
+            "fault": "cut-postgres", "count": 2, "unready_ms": 10, "resumed_ms": 20, "ready_ms": 20, "equal_ms": 40,
+        }]);
+        assert_eq!(report.json()["faults"], expected);
+        assert!(report.text().contains("\n  cut-postgres      2 times"), "{}", report.text());
     }
 }

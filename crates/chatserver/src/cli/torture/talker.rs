@@ -16,7 +16,6 @@ use super::dice::Dice;
 use super::ledger::{Ledger, Place};
 use super::verdict::{Findings, Log, Sight, Violation, compare};
 
-const OUTBOX: usize = 8;
 const FIRST_DELAY: Duration = Duration::from_millis(20);
 const LONGEST_DELAY: Duration = Duration::from_millis(500);
 /// After so long without a frame a client looks whether it has everything.
@@ -27,6 +26,7 @@ const EMOJI: [&str; 3] = ["👍", "🧀", ":mouse:"];
 pub(super) struct Talker {
     me: Person,
     session: Session,
+    room: usize,
     /// The session ended for good.
     has_ended: bool,
     dice: Dice,
@@ -48,10 +48,13 @@ pub(super) struct Talker {
     /// Those of them that nothing is on its way for.
     idle: Vec<i64>,
     n_resumed: u64,
+    /// When it last had what the log has.
+    agreed_at: Instant,
 }
 
 impl Talker {
-    pub(super) fn new(me: Person, url: ServerUrl, seed: u64, pulse: Pulse) -> Self {
+    /// One who has at most so many requests under way.
+    pub(super) fn new(me: Person, url: ServerUrl, seed: u64, pulse: Pulse, room: usize) -> Self {
         let mut dice = Dice::new(seed, "talker", me.number);
         let session = Session::new(Options {
             url,
@@ -59,13 +62,14 @@ impl Talker {
             way: if me.number.is_multiple_of(2) { Way::Header } else { Way::Subprotocol },
             cursor: None,
             name: format!("v2-{}", me.number),
-            outbox: OUTBOX,
-            window: OUTBOX,
+            outbox: room,
+            window: room,
             backoff: Backoff::new(FIRST_DELAY, LONGEST_DELAY, dice.throw()),
         });
         Self {
             me,
             session,
+            room,
             has_ended: false,
             dice,
             pulse,
@@ -80,6 +84,7 @@ impl Talker {
             growing: BTreeMap::new(),
             idle: Vec::new(),
             n_resumed: 0,
+            agreed_at: Instant::now(),
         }
     }
 
@@ -108,7 +113,7 @@ impl Talker {
             tokio::select! {
                 event = self.session.next() => self.take(event),
                 () = sleep_until(acts_at) => {
-                    if self.session.n_waiting() < OUTBOX {
+                    if self.session.n_waiting() < self.room {
                         self.act();
                     }
                     acts_at = Instant::now() + self.dice.millis(0, 12);
@@ -140,6 +145,7 @@ impl Talker {
             }
             let findings = compare(self.me.id, &self.state, log);
             if findings.is_nothing() {
+                self.agreed_at = Instant::now();
                 break;
             }
             if Instant::now() >= ends_at {
@@ -161,6 +167,11 @@ impl Talker {
 
     pub(super) fn take_findings(&mut self) -> Findings {
         std::mem::take(&mut self.findings)
+    }
+
+    /// When it last had what the log has.
+    pub(super) fn agreed_at(&self) -> Instant {
+        self.agreed_at
     }
 
     /// How often a connection went on where another had ended.

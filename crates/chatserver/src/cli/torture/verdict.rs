@@ -28,10 +28,14 @@ pub(super) enum Violation {
     Refused,
     /// A client could not resume.
     Resync,
+    /// Something took longer than was promised.
+    Late,
+    /// A client was sent away without need.
+    Dropped,
 }
 
 impl Violation {
-    pub(super) const ALL: [(Self, &'static str); 9] = [
+    pub(super) const ALL: [(Self, &'static str); 11] = [
         (Self::Lost, "lost"),
         (Self::Doubled, "doubled"),
         (Self::Gap, "gaps"),
@@ -41,6 +45,8 @@ impl Violation {
         (Self::Unanswered, "unanswered"),
         (Self::Refused, "refused"),
         (Self::Resync, "resyncs"),
+        (Self::Late, "late"),
+        (Self::Dropped, "dropped"),
     ];
 }
 
@@ -69,6 +75,11 @@ impl Findings {
 
     pub(super) fn is_nothing(&self) -> bool {
         self.counts.is_empty()
+    }
+
+    /// Takes back all of a kind.
+    pub(super) fn forgive(&mut self, violation: Violation) {
+        self.counts.remove(&violation);
     }
 
     pub(super) fn add(&mut self, other: Self) {

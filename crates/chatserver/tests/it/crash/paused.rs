@@ -12,20 +12,25 @@ use crate::support::Server;
 const PAUSES: usize = 2;
 const PAUSE: Duration = Duration::from_millis(2500);
 
+fn signal(server: &Server, signal: Signal) {
+    for id in server.ids() {
+        kill_process(Pid::from_raw(i32::try_from(id).unwrap()).unwrap(), signal).unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pause_keeps_clients_waiting_and_loses_nothing() {
     let server = Server::start();
     let cast = Cast::of(&server).await;
-    let id = Pid::from_raw(i32::try_from(server.id()).unwrap()).unwrap();
     let load = Load::start(&server, &cast, "paused").await;
     for _ in 0..PAUSES {
         load.acks(50).await;
-        kill_process(id, Signal::STOP).unwrap();
+        signal(&server, Signal::STOP);
         let stopped = Instant::now();
         // The length of the pause is the test's subject.
         tokio::time::sleep(PAUSE).await;
         assert!(stopped.elapsed() >= PAUSE);
-        kill_process(id, Signal::CONT).unwrap();
+        signal(&server, Signal::CONT);
     }
     load.acks(50).await;
     assert_eq!(load.refused(), 0);

@@ -92,8 +92,7 @@ async fn no_token_password_ticket_or_message_is_in_any_log() {
     let mut server = Setup::new().env("LOG_LEVEL", "trace").start();
     let mut secrets = session(&server).await;
     server.stop();
-    let key = String::from_utf8(bytes_of(&server.setup.path("chatserver.db.jwt-secret"))).unwrap();
-    secrets.push(key.trim().to_owned());
+    secrets.push(server.setup.secret());
     let file = String::from_utf8(bytes_of(&server.setup.path("logs/app.log"))).unwrap();
     for (name, log) in [("app.log", file), ("standard output", server.printed())] {
         assert!(log.contains("/v1/users/login"), "{name} tells of the requests");

@@ -65,7 +65,12 @@ fn a_setting_that_makes_no_sense_is_refused() {
         let refusal = Setup::new().without_port().env("PORT", port).refuse();
         assert!(refusal.status.code().is_some_and(|code| code != 0), "{refusal:?}");
     }
-    Setup::new().env("DATABASE_URL", "postgres://localhost/chat").refuse().says("DATABASE_PATH");
+    Setup::new().env("DATABASE_URL", "mysql://localhost/chat").refuse().says("postgres://user");
+    // Port 1 is nobody's.
+    Setup::new().env("DATABASE_URL", "postgres://127.0.0.1:1/chat").refuse().says("check DATABASE_URL");
+    Setup::new().env("NATS_URL", "nats://localhost:4222").refuse().says("set DATABASE_URL too");
+    let url = ("DATABASE_URL", "postgres://127.0.0.1:1/chat");
+    Setup::new().env(url.0, url.1).env("NATS_PREFIX", "a.b").refuse().says("NATS_PREFIX");
 }
 
 #[tokio::test]

@@ -8,13 +8,13 @@ use tokio::net::TcpStream;
 
 use crate::support::http::read_answer;
 use crate::support::people::p2p;
-use crate::support::{Request, Server, Ws, eventually, within};
+use crate::support::{Request, Server, Setup, Ws, eventually, within};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
 #[tokio::test]
 async fn clients_are_asked_to_come_back_later_each_after_a_while_of_its_own() {
-    let mut server = Server::start();
+    let mut server = Setup::new().on_one_node("each node spreads its own clients").start();
     let (tom, jerry) = server.tom_and_jerry().await;
     let mut streams = Vec::new();
     for number in 0..20 {
@@ -45,10 +45,15 @@ async fn a_server_without_clients_ends_soon() {
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
 }
 
+/// A server of which is known what it has read: connections are accepted and read in the order in which they come.
+fn in_order() -> Server {
+    Setup::new().on_one_node("what one has read says nothing of another").start()
+}
+
 /// A request whose body is still on its way when the signal comes.
 #[tokio::test]
 async fn a_send_under_way_is_answered_and_stored() {
-    let mut server = Server::start();
+    let mut server = in_order();
     let (tom, jerry) = server.tom_and_jerry().await;
     let mut ws = Ws::connect(&server, &jerry).await;
     let bytes =
@@ -73,7 +78,7 @@ async fn a_send_under_way_is_answered_and_stored() {
 /// A request whose head is still on its way when the signal comes.
 #[tokio::test]
 async fn readiness_ends_at_once() {
-    let mut server = Server::start();
+    let mut server = in_order();
     let tom = server.login("tom").await;
     let mut ws = Ws::connect(&server, &tom).await;
     let bytes = Request::get("/readyz").bytes(&server.address);
@@ -116,7 +121,7 @@ async fn idle_and_stuck_connections_do_not_delay_the_end() {
 
 #[tokio::test]
 async fn a_second_signal_ends_it_at_once() {
-    let mut server = Server::start();
+    let mut server = in_order();
     let tom = server.login("tom").await;
     let stuck =
         Request::post(&p2p(2), &json!({"content": "never ends"})).bearer(&tom.token).bytes(&server.address);

@@ -46,7 +46,12 @@ async fn a_long_lock_is_told_and_ends_without_a_restart() {
     let began = Instant::now();
     let body = json!({"content": "not now", "client_msg_id": "k"});
     let to_jerry = p2p(2);
-    let (send, ready) = tokio::join!(tom.post(&to_jerry, &body), server.get("/readyz"));
+    let ready = async {
+        let ready = server.get("/readyz").await;
+        assert!(began.elapsed() < Duration::from_secs(4), "who asks for readiness does not wait so long");
+        ready
+    };
+    let (send, ready) = tokio::join!(tom.post(&to_jerry, &body), ready);
     for answer in [&send, &ready] {
         answer.refused(503, "storage_unavailable");
         assert!(answer.header("retry-after").is_some());

@@ -16,7 +16,7 @@ const fn of_members(method: &'static str, path: &'static str, body: &'static str
     (method, path, body, [404, 404, status, status, status, status])
 }
 
-const ROWS: [Row; 37] = [
+const ROWS: [Row; 38] = [
     of_members("GET", "/v1/conversations/{c}", "", 200),
     of_members("PATCH", "/v1/conversations/{c}/state", r#"{"pinned":true}"#, 200),
     of_members("GET", "/v1/conversations/{c}/messages", "", 200),
@@ -37,6 +37,7 @@ const ROWS: [Row; 37] = [
     ("DELETE", "/v1/messages/{m}?for=everyone", "", [404, 404, 403, 200, 200, 200]),
     of_members("DELETE", "/v1/messages/{m}?for=me", "", 204),
     of_members("GET", "/v1/messages/{m}/versions", "", 200),
+    ("GET", "/v1/messages/{m}/trace", "", [404, 404, 403, 200, 200, 200]),
     of_members("GET", "/v1/messages/{m}/reactions", "", 200),
     of_members("PUT", "/v1/messages/{m}/reactions/+1", "", 200),
     of_members("DELETE", "/v1/messages/{m}/reactions/+1", "", 200),

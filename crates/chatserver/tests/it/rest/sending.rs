@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::support::people::{in_conversation, p2p, to_group};
-use crate::support::{Request, Server, User};
+use crate::support::v2::to_user;
+use crate::support::{Request, Server, Stream, User, Ws};
 
 /// What a message carries beside its text.
 fn all_fields(reply_to: &Value, thread: &Value) -> Value {
@@ -174,4 +175,45 @@ async fn a_forward_goes_to_exactly_one_place_that_one_may_write_to() {
     let growing = tom.post(&to_group(tom.group("Own", &[]).await), &json!({ "streaming": true })).await;
     let path = format!("/v1/messages/{}/forward", growing.expect(201)["id"]);
     tom.post(&path, &json!({ "to_user": 2 })).await.refused(409, "still_growing");
+}
+
+/// Not every store can hold it, so that none has to.
+#[tokio::test]
+async fn the_zero_character_is_in_no_text_whichever_way_it_comes() {
+    const ZERO: &str = "nul \u{0} inside";
+    let server = Server::start();
+    let (tom, jerry) = server.tom_and_jerry().await;
+    let first = tom.write(&jerry, "cheese").await;
+    let growing = tom.post(&p2p(2), &json!({ "streaming": true })).await.expect(201)["id"].clone();
+    let id = &first["id"];
+    let picture = json!([{ "url": "https://example.com/a", "name": ZERO }]);
+    for (path, body) in [
+        (p2p(2), json!({ "content": ZERO })),
+        (p2p(2), json!({ "media_url": "https://example.com/\u{0}" })),
+        (p2p(2), json!({ "media": picture })),
+        (p2p(2), json!({ "content": "a", "client_msg_id": "\u{0}" })),
+        (format!("/v1/messages/{id}/forward"), json!({ "to_user": 2, "client_msg_id": "\u{0}" })),
+        (format!("/v1/messages/{growing}/append"), json!({ "offset": 0, "content": ZERO })),
+        (format!("/v1/messages/{growing}/finish"), json!({ "content": ZERO })),
+        ("/v1/groups".to_owned(), json!({ "name": ZERO })),
+    ] {
+        tom.post(&path, &body).await.invalid();
+    }
+    tom.patch(&format!("/v1/messages/{id}"), &json!({ "content": ZERO })).await.invalid();
+    tom.put(&format!("/v1/messages/{id}/reactions/%00")).await.invalid();
+    let state = format!("/v1/conversations/{}/state", first["conversation_id"]);
+    tom.patch(&state, &json!({ "draft": ZERO })).await.invalid();
+    let mut v1 = Ws::connect(&server, &tom).await;
+    v1.json(&json!({ "type": "text", "recipient_id": 2, "content": ZERO })).await;
+    assert_eq!(v1.error_code().await, "invalid_request");
+    let mut v2 = Stream::connect(&server, &tom).await;
+    let mut op = to_user(&jerry);
+    (op["op"], op["content"]) = (json!("send"), json!(ZERO));
+    let refusal = v2.refused(op, "invalid_request").await;
+    assert_eq!(refusal["error"], "Invalid request format: content must not contain the character U+0000");
+    let edit = json!({ "op": "edit", "message_id": id, "content": ZERO });
+    v2.refused(edit, "invalid_request").await;
+    let found = tom.get("/v1/search?q=nul%00inside").await.expect(200);
+    assert_eq!(found["messages"], json!([]), "it may be asked for");
+    assert_eq!(jerry.history(&tom).await.len(), 2, "what could be sent was sent");
 }

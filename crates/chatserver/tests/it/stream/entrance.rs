@@ -185,9 +185,12 @@ async fn a_broken_handshake_is_refused_in_words() {
     }
 }
 
+/// Why the limits are tested on one node.
+const COUNTED: &str = "each node counts the connections that it has";
+
 #[tokio::test]
 async fn a_user_has_as_many_connections_as_the_setting_says() {
-    let server = Setup::new().arg("--max-connections-per-user").arg(3).start();
+    let server = Setup::new().on_one_node(COUNTED).arg("--max-connections-per-user").arg(3).start();
     let (tom, jerry) = server.tom_and_jerry().await;
     let mut toms = Vec::new();
     for _ in 0..3 {
@@ -210,7 +213,7 @@ async fn a_user_has_as_many_connections_as_the_setting_says() {
 
 #[tokio::test]
 async fn the_server_has_as_many_connections_as_the_setting_says() {
-    let server = Setup::new().env("MAX_CONNECTIONS", "2").start();
+    let server = Setup::new().on_one_node(COUNTED).env("MAX_CONNECTIONS", "2").start();
     let (tom, jerry) = server.tom_and_jerry().await;
     let _streams = [Ws::connect(&server, &tom).await, Ws::connect(&server, &jerry).await];
     let answer = ask(&server, &upgrade("/ws").bearer(&tom.token)).await;

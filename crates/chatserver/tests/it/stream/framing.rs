@@ -4,7 +4,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use crate::support::raw_ws::{CLOSE, Frame, PING, PONG, TEXT};
-use crate::support::{Got, RawWs, Server, Ws};
+use crate::support::{Got, RawWs, Server, Setup, Ws};
 
 /// Most bytes of a message from a client.
 const LIMIT: usize = 64 * 1024;
@@ -171,7 +171,8 @@ async fn what_comes_with_the_handshake_is_not_lost() {
 /// A client that vanishes gives its place back.
 #[tokio::test]
 async fn a_connection_that_breaks_off_is_noticed() {
-    let server = crate::support::Setup::new().arg("--max-connections-per-user").arg(1).start();
+    let setup = Setup::new().on_one_node("each node counts the connections that it has");
+    let server = setup.arg("--max-connections-per-user").arg(1).start();
     let tom = server.login("tom").await;
     for _ in 0..3 {
         let mut opened = None;

@@ -1,19 +1,22 @@
-//! The real binary as a child process, in a folder of its own, on a port that the system chooses.
+//! The real binary as a child process, in a folder of its own, on a port that the system chooses. On a cluster it is
+//! several processes behind one address, and what is done to the server is done to each of them.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{Arc, Mutex};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::cluster::{self, Cluster};
+use super::node::{Node, START, ended};
+use super::proxy::Proxy;
 use super::{Answer, Request};
 
 /// What could change the server's behaviour from outside the test.
-const SETTINGS: [&str; 13] = [
+const SETTINGS: [&str; 18] = [
     "CHATSERVER_FAILPOINTS",
     "HOST",
     "PORT",
@@ -21,15 +24,18 @@ const SETTINGS: [&str; 13] = [
     "JWT_EXPIRY_MINUTES",
     "DATABASE_PATH",
     "DATABASE_URL",
+    "NATS_URL",
+    "NATS_PREFIX",
     "LOG_FILE",
     "LOG_LEVEL",
     "MAX_CONNECTIONS",
     "MAX_CONNECTIONS_PER_USER",
     "MAX_QUEUED_FRAMES",
     "MAX_QUEUED_BYTES",
+    "METRICS_ADDRESS",
+    "TLS_CERT",
+    "TLS_KEY",
 ];
-/// A server that takes longer to start is broken.
-const START: Duration = Duration::from_secs(20);
 
 /// How to start a server; the folder outlives it, so the next one finds what it left.
 #[derive(Clone)]
@@ -40,19 +46,23 @@ pub struct Setup {
     has_port: bool,
     inside: String,
     starter: Vec<String>,
+    nodes: usize,
+    cluster: Option<Arc<Cluster>>,
 }
 
 impl Setup {
     /// A server in a new folder.
     pub fn new() -> Self {
-        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let cluster = cluster::is_wanted().then(|| Arc::new(Cluster::new()));
         Self {
-            folder,
+            folder: Arc::new(tempfile::tempdir().unwrap()),
             args: Vec::new(),
             variables: Vec::new(),
             has_port: false,
             inside: String::new(),
             starter: Vec::new(),
+            nodes: if cluster.is_some() { cluster::NODES } else { 1 },
+            cluster,
         }
     }
 
@@ -63,6 +73,15 @@ impl Setup {
 
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.into(), value.into()));
+        self
+    }
+
+    /// A server of one process on a cluster too, and why.
+    pub fn on_one_node(mut self, why: &str) -> Self {
+        if self.nodes > 1 {
+            eprintln!("on one node: {why}");
+            self.nodes = 1;
+        }
         self
     }
 
@@ -92,37 +111,66 @@ impl Setup {
         self.path("chatserver.db")
     }
 
-    fn command(&self) -> Command {
+    /// The key that signs its tokens.
+    pub fn secret(&self) -> String {
+        match &self.cluster {
+            Some(cluster) => cluster.secret(),
+            None => std::fs::read_to_string(self.path("chatserver.db.jwt-secret")).unwrap().trim().to_owned(),
+        }
+    }
+
+    /// Changes what no request changes. The server must not run.
+    pub fn execute(&self, statements: &str) {
+        match &self.cluster {
+            Some(cluster) => cluster.execute(statements),
+            None => rusqlite::Connection::open(self.database()).unwrap().execute_batch(statements).unwrap(),
+        }
+    }
+
+    /// Where a node works: the first one where a server that is alone does, the others below.
+    fn working_folder(&self, node: usize) -> PathBuf {
+        let folder = self.path(&self.inside);
+        if node == 0 { folder } else { folder.join(format!("node-{node}")) }
+    }
+
+    fn command(&self, node: usize) -> Command {
         let binary = env!("CARGO_BIN_EXE_chatserver").to_owned();
         let mut words = self.starter.iter().chain(std::iter::once(&binary));
         let mut command = Command::new(words.next().unwrap());
-        command.args(words).current_dir(self.folder.path().join(&self.inside)).args(&self.args);
+        command.args(words).current_dir(self.working_folder(node)).args(&self.args);
         if !self.has_port {
             command.args(["--port", "0"]);
         }
         for name in SETTINGS {
             command.env_remove(name);
         }
+        if let Some(cluster) = &self.cluster {
+            command.envs(cluster.variables());
+        }
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
-    /// Starts the server and waits until it is ready.
+    /// Starts the server and waits until it is ready. Its nodes start at the same time, as they may anywhere.
     pub fn start(&self) -> Server {
-        let mut child = self.command().spawn().unwrap();
-        let output = Output::default();
-        let lines = output.follow(child.stdout.take().unwrap());
-        let errors = output.follow(child.stderr.take().unwrap());
-        let mut server = Server { child, address: String::new(), setup: self.clone(), output, errors };
-        server.address = server.wait_until_ready(&lines);
-        server
+        let nodes: Vec<_> = (0..self.nodes)
+            .map(|node| {
+                std::fs::create_dir_all(self.working_folder(node)).unwrap();
+                Node::spawn(self.command(node))
+            })
+            .collect();
+        let mut addresses: Vec<_> = nodes.iter().map(Node::ready).collect();
+        let proxy = (addresses.len() > 1)
+            .then(|| Proxy::before(addresses.iter().map(|address| address.parse().unwrap()).collect()));
+        let address = proxy.as_ref().map_or_else(|| addresses.remove(0), |proxy| proxy.address.to_string());
+        Server { nodes, proxy, address, setup: self.clone() }
     }
 
     /// Runs a server that is expected not to start.
     pub fn refuse(&self) -> Refusal {
         let began = Instant::now();
-        let mut child = self.command().spawn().unwrap();
+        let mut child = self.command(0).spawn().unwrap();
         let status = ended(&mut child, START);
         let mut refusal =
             Refusal { status, stdout: String::new(), stderr: String::new(), took: began.elapsed() };
@@ -156,35 +204,13 @@ impl Refusal {
     }
 }
 
-/// All that a process has written so far.
-#[derive(Clone, Default)]
-struct Output(Arc<Mutex<String>>);
-
-impl Output {
-    /// Keeps each line, and passes it on as long as somebody listens.
-    fn follow(&self, from: impl Read + Send + 'static) -> Receiver<String> {
-        let (sender, lines) = channel();
-        let text = self.0.clone();
-        std::thread::spawn(move || {
-            for line in BufReader::new(from).lines().map_while(Result::ok) {
-                let mut text = text.lock().unwrap();
-                text.push_str(&line);
-                text.push('\n');
-                let _ = sender.send(line);
-            }
-        });
-        lines
-    }
-}
-
 /// A server that runs. Dropping it kills it.
 pub struct Server {
-    child: Child,
+    nodes: Vec<Node>,
+    proxy: Option<Proxy>,
     /// `127.0.0.1:<port>`.
     pub address: String,
     pub setup: Setup,
-    output: Output,
-    errors: Receiver<String>,
 }
 
 impl Server {
@@ -193,38 +219,24 @@ impl Server {
         Setup::new().start()
     }
 
-    fn wait_until_ready(&mut self, lines: &Receiver<String>) -> String {
-        let deadline = Instant::now() + START;
-        loop {
-            match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(line) => {
-                    let Ok(event) = serde_json::from_str::<Value>(&line) else { continue };
-                    if event["fields"]["message"] == "ready" {
-                        let url = event["fields"]["url"].as_str().expect("the line names the URL");
-                        let authority = url.strip_prefix("http://").unwrap();
-                        return authority.replace("0.0.0.0", "127.0.0.1");
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => panic!("not ready in time: {}", self.printed()),
-                Err(RecvTimeoutError::Disconnected) => {
-                    let said: Vec<_> = self.errors.iter().collect();
-                    panic!("the server ended: {said:?} {}", self.printed())
-                }
-            }
-        }
-    }
-
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
+    /// The process of a server that is one process.
     pub fn id(&self) -> u32 {
-        self.child.id()
+        assert_eq!(self.nodes.len(), 1, "which of them?");
+        self.nodes[0].id()
+    }
+
+    /// All its processes.
+    pub fn ids(&self) -> Vec<u32> {
+        self.nodes.iter().map(Node::id).collect()
     }
 
     /// All that it has printed so far, errors too.
     pub fn printed(&self) -> String {
-        self.output.0.lock().unwrap().clone()
+        self.nodes.iter().map(Node::printed).collect()
     }
 
     pub async fn send(&self, request: Request) -> Answer {
@@ -241,28 +253,34 @@ impl Server {
 
     /// Ends it as a power cut would end the process.
     pub fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        self.nodes.iter_mut().for_each(Node::kill);
+        self.proxy = None;
     }
 
     /// Asks it to end.
     pub fn ask_to_end(&self) {
-        let asked = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.id())]).status();
-        assert!(asked.unwrap().success());
+        self.nodes.iter().for_each(Node::ask_to_end);
     }
 
     /// Watches it for so long and fails if it ends.
     pub async fn runs_for(&mut self, time: Duration) {
         let until = Instant::now() + time;
         while Instant::now() < until {
-            assert_eq!(self.child.try_wait().unwrap(), None, "it was to wait: {}", self.printed());
+            self.nodes.iter_mut().for_each(Node::runs);
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 
-    /// How it ended; waits for at most so long.
+    /// How it ended, of several nodes the worst; waits for at most so long.
     pub fn ended_within(&mut self, limit: Duration) -> ExitStatus {
-        ended(&mut self.child, limit)
+        let deadline = Instant::now() + limit;
+        let ended = self
+            .nodes
+            .iter_mut()
+            .map(|node| node.ended_within(deadline.saturating_duration_since(Instant::now())));
+        let statuses: Vec<_> = ended.collect();
+        self.proxy = None;
+        *statuses.iter().find(|status| !status.success()).unwrap_or(&statuses[0])
     }
 
     /// Ends it in order.
@@ -271,36 +289,9 @@ impl Server {
         assert!(self.ended_within(Duration::from_secs(10)).success(), "{}", self.printed());
     }
 
-    /// Its memory in KiB: `VmRSS`, what it has now, or `VmHWM`, the most that it has had.
+    /// Its memory in KiB, of all nodes together: `VmRSS`, what it has now, or `VmHWM`, the most that it has had.
     pub fn resident_kib(&self, which: &str) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix(which)?.strip_prefix(':')).unwrap();
-        line.split_whitespace().next().unwrap().parse().unwrap()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        if std::thread::panicking() {
-            eprintln!("the server printed:\n{}", self.printed());
-        }
-    }
-}
-
-fn ended(child: &mut Child, limit: Duration) -> ExitStatus {
-    let deadline = Instant::now() + limit;
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            return status;
-        }
-        if Instant::now() > deadline {
-            let _ = child.kill();
-            let _ = child.wait();
-            panic!("the server did not end within {limit:?}");
-        }
-        std::thread::sleep(Duration::from_millis(10));
+        self.nodes.iter().map(|node| node.resident_kib(which)).sum()
     }
 }
 

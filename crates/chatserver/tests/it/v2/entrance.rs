@@ -226,7 +226,8 @@ async fn a_token_that_is_not_valid_opens_nothing() {
 
 #[tokio::test]
 async fn a_first_frame_of_one_too_many_is_told_so() {
-    let server = Setup::new().arg("--max-connections-per-user").arg(1).start();
+    let setup = Setup::new().on_one_node("each node counts the connections that it has");
+    let server = setup.arg("--max-connections-per-user").arg(1).start();
     let tom = server.login("tom").await;
     let mut only = Stream::connect(&server, &tom).await;
     let mut stream = Stream::unknown(&server).await;

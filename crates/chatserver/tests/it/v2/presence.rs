@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::v2::to_user;
-use crate::support::{Server, Stream, User};
+use crate::support::{Server, Setup, Stream, User};
 
 fn look_at(conversations: &[&Value]) -> Value {
     json!({"op": "view", "conversation_ids": conversations})
@@ -69,7 +69,7 @@ async fn who_looks_is_told_and_who_does_not_is_not() {
 
 #[tokio::test]
 async fn when_somebody_was_last_seen_is_the_same_wherever_it_is_asked() {
-    let server = Server::start();
+    let server = Setup::new().on_one_node("another node hears of it a moment later").start();
     let (tom, jerry) = server.tom_and_jerry().await;
     let conversation = tom.write(&jerry, "Hello").await["conversation_id"].clone();
     let mut toms = Stream::connect(&server, &tom).await;

@@ -1,0 +1,51 @@
+//! Media as they are written down, with a message's extra data and in events alike.
+
+use std::borrow::Cow;
+
+use chat_core::messages::{Media, MessageKind};
+use serde::{Deserialize, Serialize};
+
+/// One medium; a kind that is not known reads as none.
+#[derive(Serialize, Deserialize, PartialEq, Default)]
+#[serde(default)]
+pub(crate) struct Attached<'a> {
+    url: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    width: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    height: Option<u32>,
+}
+
+impl<'a> From<&'a Media> for Attached<'a> {
+    fn from(media: &'a Media) -> Self {
+        let Media { url, kind, name, size, width, height } = media;
+        Self {
+            url: url.into(),
+            kind: kind.map(|kind| kind.as_str().into()),
+            name: name.as_deref().map(Cow::from),
+            size: *size,
+            width: *width,
+            height: *height,
+        }
+    }
+}
+
+impl From<Attached<'_>> for Media {
+    fn from(attached: Attached<'_>) -> Self {
+        let Attached { url, kind, name, size, width, height } = attached;
+        Self {
+            url: url.into_owned(),
+            kind: kind.as_deref().and_then(MessageKind::parse),
+            name: name.map(Cow::into_owned),
+            size,
+            width,
+            height,
+        }
+    }
+}

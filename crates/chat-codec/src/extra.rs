@@ -1,0 +1,183 @@
+//! The JSON of what few messages have, as stores keep it in one column: media of which there is more to say than an
+//! address, mentions, custom data, where a message was forwarded from. Ordinary messages have none, and what cannot be
+//! understood reads as nothing.
+
+use std::borrow::Cow;
+
+use chat_core::ids::{MessageId, UserId};
+use chat_core::messages::{Forwarded, Media, Mentions, Message};
+use serde::{Deserialize, Serialize};
+
+use crate::attached::Attached;
+use crate::fields::{numbers, users};
+
+/// What a message has beside its columns.
+#[derive(Debug, PartialEq, Eq, Default)]
+pub struct Extra {
+    /// All media, or none where the column `media_url` says it all.
+    pub media: Vec<Media>,
+    /// Whom it calls upon.
+    pub mentions: Mentions,
+    /// A JSON object of the application's own.
+    pub custom: Option<String>,
+    /// Where it comes from, where it was forwarded.
+    pub forwarded: Option<Forwarded>,
+}
+
+/// As the column holds it; `None` where the message has nothing beside its columns.
+pub fn encode(message: &Message) -> serde_json::Result<Option<String>> {
+    let media = match message.media.as_slice() {
+        [only] if is_bare(only) => &[],
+        all => all,
+    };
+    let fields = Fields {
+        media: media.iter().map(Attached::from).collect(),
+        mentions: numbers(&message.mentions.users),
+        mention_all: message.mentions.all,
+        custom: message.custom.as_deref().map(Cow::from),
+        forwarded: message.forwarded.map(|from| (from.message.0, from.sender.0)),
+    };
+    if fields == Fields::default() {
+        return Ok(None);
+    }
+    serde_json::to_string(&fields).map(Some)
+}
+
+/// Whom mentions name in the table of mentions: 0 stands for all members.
+pub fn mentioned(mentions: &Mentions) -> impl Iterator<Item = i64> {
+    mentions.users.iter().map(|user| user.0).chain(mentions.all.then_some(0))
+}
+
+impl Extra {
+    /// What the column holds; of a later release's fields those that are known here.
+    pub fn decode(json: &str) -> Self {
+        let fields: Fields<'_> = serde_json::from_str(json).unwrap_or_else(|error| {
+            tracing::warn!(error = %error, "a message's extra data is not understood and left out");
+            Fields::default()
+        });
+        Self {
+            media: fields.media.into_iter().map(Media::from).collect(),
+            mentions: Mentions { users: users(fields.mentions), all: fields.mention_all },
+            custom: fields.custom.map(Cow::into_owned),
+            forwarded: fields
+                .forwarded
+                .map(|(message, sender)| Forwarded { message: MessageId(message), sender: UserId(sender) }),
+        }
+    }
+}
+
+/// Whether there is nothing to say of it but where it is.
+fn is_bare(media: &Media) -> bool {
+    let Media { url: _, kind, name, size, width, height } = media;
+    kind.is_none() && name.is_none() && size.is_none() && width.is_none() && height.is_none()
+}
+
+#[derive(Serialize, Deserialize, PartialEq, Default)]
+#[serde(default)]
+struct Fields<'a> {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    media: Vec<Attached<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    mentions: Vec<i64>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    mention_all: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    custom: Option<Cow<'a, str>>,
+    /// The message and its sender.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forwarded: Option<(i64, i64)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use chat_core::ids::{ConversationId, GroupId, Rev, Seq};
+    use chat_core::messages::{MessageKind, Recipient, Status};
+    use chat_core::time::Timestamp;
+
+    use super::*;
+
+    fn at(url: &str) -> Media {
+        Media { url: url.into(), ..Media::default() }
+    }
+
+    fn plain() -> Message {
+        Message {
+            id: MessageId(1),
+            conversation: ConversationId(1),
+            seq: Seq(1),
+            rev: Rev(1),
+            sender: UserId(1),
+            to: Recipient::Group(GroupId(1)),
+            kind: MessageKind::Text,
+            content: "hi".into(),
+            media: Vec::new(),
+            reply_to: None,
+            thread: None,
+            replies: None,
+            forwarded: None,
+            mentions: Mentions::default(),
+            custom: None,
+            reactions: Vec::new(),
+            client_msg_id: None,
+            sent_at: Timestamp(0),
+            edited_at: None,
+            deleted_at: None,
+            pin: None,
+            streaming: None,
+            status: Status::Sent,
+        }
+    }
+
+    #[test]
+    fn an_ordinary_message_has_nothing() {
+        assert_eq!(encode(&plain()).unwrap(), None);
+        let picture = Message { media: vec![at("https://example.com/a.png")], ..plain() };
+        assert_eq!(encode(&picture).unwrap(), None, "the column has the address");
+    }
+
+    #[test]
+    fn what_is_encoded_is_decoded() {
+        let film = Media {
+            kind: Some(MessageKind::Video),
+            name: Some("\"cheese\"\0.mp4".into()),
+            size: Some(u64::MAX),
+            width: Some(u32::MAX),
+            height: Some(0),
+            ..at("https://example.com/b.mp4")
+        };
+        let whole = Message {
+            media: vec![film, at("https://example.com/a.png")],
+            mentions: Mentions { users: vec![UserId(2), UserId(3)], all: true },
+            custom: Some("{ \"a\": [1, 2.50] }".into()),
+            forwarded: Some(Forwarded { message: MessageId(7), sender: UserId(1) }),
+            ..plain()
+        };
+        let parts = [
+            Message { media: whole.media.clone(), ..plain() },
+            Message { media: whole.media[..1].to_vec(), ..plain() },
+            Message { mentions: Mentions { users: Vec::new(), all: true }, ..plain() },
+            Message { custom: whole.custom.clone(), ..plain() },
+            Message { forwarded: whole.forwarded, ..plain() },
+        ];
+        for message in [whole].into_iter().chain(parts) {
+            let json = encode(&message).unwrap().unwrap();
+            let Message { media, mentions, custom, forwarded, .. } = message;
+            assert_eq!(Extra::decode(&json), Extra { media, mentions, custom, forwarded }, "{json}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_is_left_out() {
+        for broken in ["", "{", "[1]", "null", "{\"mentions\":\"all\"}"] {
+            assert_eq!(Extra::decode(broken), Extra::default(), "{broken}");
+        }
+        let later =
+            "{\"poll\":{\"a\":1},\"mention_all\":true,\"media\":[{\"url\":\"u\",\"kind\":\"hologram\"}]}";
+        let known = Extra {
+            media: vec![at("u")],
+            mentions: Mentions { users: Vec::new(), all: true },
+            ..Extra::default()
+        };
+        assert_eq!(Extra::decode(later), known);
+    }
+}

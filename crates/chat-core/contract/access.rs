@@ -1,0 +1,89 @@
+//! The MUSTs of `AccessStore`.
+
+use chat_core::access::{Ended, Fingerprint, Revoked};
+use chat_core::accounts::LoginName;
+use chat_core::event::Change;
+use chat_core::ids::UserId;
+
+use super::house::{House, code};
+
+/// Far from now in either direction, whatever the clock of the machine says.
+const LONG_AGO: i64 = 1;
+const IN_AGES: i64 = 1 << 40;
+
+fn one(user: UserId, number: u8, expires_at: i64) -> Ended {
+    Ended { user, which: Revoked::One { token: Fingerprint([number; 16]), expires_at } }
+}
+
+fn all(user: UserId, before: i64) -> Ended {
+    Ended { user, which: Revoked::IssuedBefore(before) }
+}
+
+async fn revocations(house: &House, now: i64) -> Vec<Ended> {
+    house.store.revocations(now).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_revoked_token_is_remembered_until_it_has_expired() {
+    let house = House::fresh().await;
+    let [tom, jerry] = house.users(["tom", "jerry"]).await;
+    for ended in [one(tom, 1, IN_AGES), one(jerry, 2, IN_AGES + 1), one(tom, 1, IN_AGES)] {
+        assert_eq!(house.store.revoke(ended).await.unwrap(), ended);
+    }
+    assert_eq!(code(house.store.revoke(one(UserId(99), 3, IN_AGES)).await), "unauthenticated");
+    let house = house.reopen().await;
+    assert_eq!(revocations(&house, 5).await, [one(tom, 1, IN_AGES), one(jerry, 2, IN_AGES + 1)]);
+    assert_eq!(revocations(&house, IN_AGES).await, [one(jerry, 2, IN_AGES + 1)]);
+    assert_eq!(revocations(&house, IN_AGES + 1).await, []);
+}
+
+#[tokio::test]
+async fn what_has_expired_goes_when_the_next_token_is_revoked() {
+    let house = House::fresh().await;
+    let tom = house.user("tom").await;
+    house.store.revoke(one(tom, 1, LONG_AGO)).await.unwrap();
+    assert_eq!(revocations(&house, 0).await, [one(tom, 1, LONG_AGO)]);
+    house.store.revoke(one(tom, 2, IN_AGES)).await.unwrap();
+    assert_eq!(revocations(&house, 0).await, [one(tom, 2, IN_AGES)]);
+}
+
+#[tokio::test]
+async fn all_tokens_up_to_a_second_are_revoked_and_that_second_only_grows() {
+    let house = House::fresh().await;
+    let [tom, jerry] = house.users(["tom", "jerry"]).await;
+    for second in [50, 40] {
+        house.store.revoke(all(tom, second)).await.unwrap();
+    }
+    house.store.revoke(all(jerry, 7)).await.unwrap();
+    assert_eq!(revocations(&house, 1000).await, [all(tom, 50), all(jerry, 7)]);
+    let told: Vec<_> = house
+        .sink
+        .events()
+        .iter()
+        .map(|event| match event.change {
+            Change::AccessRevoked { user, which } => Ended { user, which },
+            ref other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(told, [all(tom, 50), all(tom, 40), all(jerry, 7)]);
+}
+
+#[tokio::test]
+async fn a_password_is_changed_together_with_the_tokens_or_not_at_all() {
+    let house = House::fresh().await;
+    let tom = house.user("tom").await;
+    let hash = async || {
+        let name = LoginName::Username("tom".into());
+        house.store.credentials(name).await.unwrap().unwrap().password_hash
+    };
+    let change = async |user, old: &str, new: &str| {
+        house.store.change_password(all(user, 9), old.into(), new.into()).await
+    };
+    assert_eq!(code(change(tom, "another hash", "new hash").await), "wrong_credentials");
+    assert_eq!(code(change(UserId(99), "hash of tom", "new hash").await), "wrong_credentials");
+    assert_eq!((hash().await.as_str(), revocations(&house, 0).await), ("hash of tom", vec![]));
+    assert_eq!(change(tom, "hash of tom", "new hash").await.unwrap(), all(tom, 9));
+    assert_eq!((hash().await.as_str(), revocations(&house, 0).await), ("new hash", vec![all(tom, 9)]));
+    assert_eq!(code(change(tom, "hash of tom", "newer hash").await), "wrong_credentials");
+    assert_eq!(house.sink.events().len(), 1);
+}

@@ -1,0 +1,124 @@
+//! The MUSTs of `AccountStore`.
+
+use chat_core::accounts::{Account, AccountQuery, LoginName, NewAccount};
+use chat_core::ids::UserId;
+use chat_core::messages::Recipient;
+use tokio::task::JoinSet;
+
+use super::house::{House, account, code};
+
+fn query(prefix: Option<&str>) -> AccountQuery {
+    AccountQuery { prefix: prefix.map(str::to_owned), after: UserId(0), limit: 1000 }
+}
+
+fn names(accounts: &[Account]) -> Vec<&str> {
+    accounts.iter().map(|account| account.username.as_str()).collect()
+}
+
+#[tokio::test]
+async fn names_and_addresses_are_unique_without_regard_to_case() {
+    let house = House::fresh().await;
+    let tom = house.user("Jérôme").await;
+    let with = |username: &str, email: &str| NewAccount {
+        username: username.to_owned(),
+        email: email.to_owned(),
+        ..account("x")
+    };
+    assert_eq!(code(house.store.create_account(with("JÉRÔME", "new@temp.com")).await), "username_taken");
+    assert_eq!(code(house.store.create_account(with("new", "JÉRÔME@Temp.COM")).await), "email_taken");
+    assert_eq!(house.store.accounts(query(None)).await.unwrap().len(), 1);
+    for name in [LoginName::Username("jÉRÔME".into()), LoginName::Email("JÉRÔME@TEMP.com".into())] {
+        let found = house.store.credentials(name).await.unwrap().unwrap();
+        assert_eq!((found.account.id, found.account.username.as_str()), (tom, "Jérôme"));
+        assert_eq!(found.password_hash, "hash of Jérôme");
+    }
+    // A name is not an address.
+    assert!(house.store.credentials(LoginName::Email("jérôme".into())).await.unwrap().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_who_register_one_name_at_once_one_gets_it() {
+    let house = House::fresh().await;
+    let mut tasks = JoinSet::new();
+    for number in 0..32 {
+        let store = house.store.clone();
+        let name = if number % 2 == 0 { "tom" } else { "TOM" };
+        let new = NewAccount { email: format!("{number}@temp.com"), ..account(name) };
+        tasks.spawn(async move { store.create_account(new).await });
+    }
+    let results = tasks.join_all().await;
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
+    for result in results.into_iter().filter(Result::is_err) {
+        assert_eq!(code(result), "username_taken");
+    }
+}
+
+#[tokio::test]
+async fn a_prefix_is_literal_and_without_regard_to_case() {
+    let house = House::fresh().await;
+    house.users(["tom", "Tomás", "t%m", "t_m", "jerry", "xtom"]).await;
+    for (prefix, wanted) in [
+        ("to", vec!["tom", "Tomás"]),
+        ("TOMÁ", vec!["Tomás"]),
+        ("t%", vec!["t%m"]),
+        ("t_", vec!["t_m"]),
+        ("%", vec![]),
+        ("_", vec![]),
+        ("", vec!["tom", "Tomás", "t%m", "t_m", "jerry", "xtom"]),
+        ("to\0", vec![]),
+        ("tomtomtomtom", vec![]),
+    ] {
+        let found = house.store.accounts(query(Some(prefix))).await.unwrap();
+        assert_eq!(names(&found), wanted, "{prefix:?}");
+    }
+}
+
+#[tokio::test]
+async fn pages_of_accounts_follow_their_ids() {
+    let house = House::fresh().await;
+    let ids = house.users(["aaa", "bbb", "ccc", "ddd", "eee"]).await;
+    let mut seen = Vec::new();
+    let mut after = UserId(0);
+    loop {
+        let query = AccountQuery { prefix: None, after, limit: 2 };
+        let page = house.store.accounts(query.clone()).await.unwrap();
+        let with_last = house.store.accounts_with_last_message(ids[0], query).await.unwrap();
+        assert!(with_last.iter().map(|(account, _)| account).eq(&page));
+        let Some(last) = page.last() else { break };
+        after = last.id;
+        seen.extend(page.iter().map(|account| account.id));
+    }
+    assert_eq!(seen, ids);
+    assert_eq!(house.store.account(ids[2]).await.unwrap().unwrap().username, "ccc");
+    assert!(house.store.account(UserId(99)).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn the_last_message_is_that_of_the_direct_conversation() {
+    let house = House::fresh().await;
+    let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
+    let group = house.group(tom, &[jerry]).await;
+    house.say(tom, Recipient::User(jerry), "first").await;
+    house.say(jerry, Recipient::User(tom), "second").await;
+    house.say(tom, Recipient::Group(group.id), "to all").await;
+    house.say(spike, Recipient::User(jerry), "not Tom's business").await;
+    let list = house.store.accounts_with_last_message(tom, query(None)).await.unwrap();
+    let last: Vec<_> =
+        list.iter().map(|(_, last)| last.as_ref().map(|last| (last.content.as_str(), last.sender))).collect();
+    assert_eq!(last, [None, Some(("second", jerry)), None]);
+}
+
+#[tokio::test]
+async fn a_hash_is_replaced_only_if_it_is_still_the_old_one() {
+    let house = House::fresh().await;
+    let [tom, jerry] = house.users(["tom", "jerry"]).await;
+    house.store.replace_password_hash(tom, "hash of tom".into(), "changed".into()).await.unwrap();
+    house.store.replace_password_hash(tom, "hash of tom".into(), "stale".into()).await.unwrap();
+    let hash = async |name: &str| {
+        let name = LoginName::Username(name.into());
+        house.store.credentials(name).await.unwrap().unwrap().password_hash
+    };
+    assert_eq!(hash("tom").await, "changed");
+    assert_eq!(hash("jerry").await, "hash of jerry");
+    assert_ne!(tom, jerry);
+}

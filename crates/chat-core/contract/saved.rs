@@ -1,0 +1,87 @@
+//! The MUSTs of saved messages.
+
+use chat_core::event::Change;
+use chat_core::groups::RemoveMember;
+use chat_core::ids::{MessageId, UserId};
+use chat_core::messages::{Message, Page, Recipient};
+use chat_core::saved::Saved;
+
+use super::house::{ALL, House, code, deed, ids};
+use super::ledger;
+
+#[tokio::test]
+async fn saving_is_for_members_and_twice_changes_nothing() {
+    let house = House::fresh().await;
+    let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
+    let sent = house.say(tom, Recipient::User(jerry), "hi").await;
+    let nowhere = Message { id: MessageId(99), ..sent.clone() };
+    assert_eq!(code(house.store.save(deed(spike, &sent), true).await), "message_not_found");
+    assert_eq!(code(house.store.save(deed(tom, &nowhere), true).await), "message_not_found");
+    let save = async |saved| house.store.save(deed(jerry, &sent), saved).await.unwrap();
+    let events = house.sink.events().len();
+    assert_eq!(save(false).await, Saved::Already);
+    for saved in [true, false, true] {
+        assert_eq!(save(saved).await, Saved::Now { user: jerry, message: sent.id, saved });
+        assert_eq!(save(saved).await, Saved::Already);
+        let list = house.store.saved(jerry, ALL).await.unwrap();
+        assert_eq!(list, if saved { vec![sent.clone()] } else { Vec::new() });
+    }
+    assert_eq!(house.sink.events().len(), events + 3);
+    let told = |change: &Change| matches!(change, Change::MessageSaved { user, .. } if *user == jerry);
+    assert!(house.sink.events()[events..].iter().all(|event| told(&event.change)));
+    assert_eq!(house.store.saved(tom, ALL).await.unwrap(), [], "it is Jerry's own");
+    assert_eq!(house.store.message(tom, sent.id).await.unwrap().rev, sent.rev);
+    ledger::check(&house).await;
+}
+
+#[tokio::test]
+async fn the_newest_message_comes_first_page_by_page() {
+    let house = House::fresh().await;
+    let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
+    let mut sent = Vec::new();
+    for number in 0..7 {
+        let other = if number % 2 == 0 { jerry } else { spike };
+        sent.push(house.say(tom, Recipient::User(other), "hi").await);
+    }
+    // In another order than that of the messages.
+    for index in [3, 0, 6, 2, 5] {
+        house.store.save(deed(tom, &sent[index]), true).await.unwrap();
+    }
+    let page = async |before: Option<MessageId>, limit| {
+        ids(&house.store.saved(tom, Page { before, limit }).await.unwrap())
+    };
+    let id = |index: usize| sent[index].id.0;
+    assert_eq!(page(None, 200).await, [6, 5, 3, 2, 0].map(id));
+    assert_eq!(page(None, 2).await, [6, 5].map(id));
+    assert_eq!(page(Some(sent[5].id), 2).await, [3, 2].map(id));
+    assert_eq!(page(Some(sent[2].id), 2).await, [0].map(id));
+    assert!(page(Some(sent[0].id), 2).await.is_empty());
+    assert_eq!(page(Some(MessageId(i64::MAX)), 1).await, [6].map(id));
+}
+
+#[tokio::test]
+async fn what_one_may_see_no_more_is_not_in_the_list() {
+    let house = House::fresh().await;
+    let [tom, jerry] = house.users(["tom", "jerry"]).await;
+    let group = house.group(tom, &[jerry]).await;
+    let direct = house.say(tom, Recipient::User(jerry), "hi").await;
+    let grouped = house.say(tom, Recipient::Group(group.id), "hi").await;
+    let deleted = house.say(tom, Recipient::Group(group.id), "hi").await;
+    let hidden = house.say(tom, Recipient::User(jerry), "hi").await;
+    for message in [&direct, &grouped, &deleted, &hidden] {
+        house.store.save(deed(jerry, message), true).await.unwrap();
+    }
+    house.store.hide(deed(jerry, &hidden)).await.unwrap();
+    house.store.delete(deed(tom, &deleted)).await.unwrap();
+    let list = async |user: UserId| ids(&house.store.saved(user, ALL).await.unwrap());
+    assert_eq!(
+        list(jerry).await,
+        [deleted.id.0, grouped.id.0, direct.id.0],
+        "what is deleted keeps its place"
+    );
+    let command = RemoveMember { actor: tom, group: group.id, user: jerry };
+    house.store.remove_member(command).await.unwrap();
+    assert_eq!(list(jerry).await, [direct.id.0]);
+    house.add(tom, group.id, jerry).await.unwrap();
+    assert_eq!(list(jerry).await.len(), 3);
+}

@@ -1,0 +1,304 @@
+//! The MUSTs of `SyncStore`.
+
+mod client;
+pub mod random;
+mod told;
+
+use chat_core::conversations::{ConversationKind, OwnChange};
+use chat_core::event::{Change, Event};
+use chat_core::groups::{RemoveMember, Role};
+use chat_core::ids::{Position, UserId};
+use chat_core::live_text::Piece;
+use chat_core::messages::{Message, MessageEvent, Recipient, Streaming};
+use chat_core::posting::{Body, NewMessage};
+use chat_core::receipts::{Delivered, MAX_TOLD_MEMBERS, Receipt};
+
+use super::house::{House, contents, deed, message, seqs};
+
+async fn end(house: &House) -> Position {
+    house.store.log_end().await.unwrap().position
+}
+
+/// All that changed for the user, in one page.
+async fn since(house: &House, user: UserId, after: Position) -> Vec<Event> {
+    let page = house.store.changes(user, after, 1000).await.unwrap();
+    assert!(page.complete);
+    assert_eq!(page.up_to, end(house).await);
+    page.events
+}
+
+fn posted(events: &[Event]) -> Vec<Message> {
+    let posted = events.iter().filter_map(|event| match &event.change {
+        Change::MessagePosted(message) => Some(message.clone()),
+        _ => None,
+    });
+    posted.collect()
+}
+
+/// What kind of change each event tells of.
+fn kinds(events: &[Event]) -> Vec<&'static str> {
+    let kind = |event: &Event| match &event.change {
+        Change::MessagePosted(_) => "posted",
+        Change::MessageChanged { what, .. } => what.as_str(),
+        Change::OwnPartChanged { .. } => "conversation",
+        Change::MemberRemoved { .. } => "left",
+        Change::PointersMoved(_) => "receipt",
+        Change::MessageHidden { .. } => "hidden",
+        Change::MessageSaved { .. } => "saved",
+        other => panic!("a resumed client is told of {other:?}"),
+    };
+    events.iter().map(kind).collect()
+}
+
+/// The place of the last event that was announced.
+fn announced(house: &House) -> Position {
+    house.sink.events().last().unwrap().position
+}
+
+#[tokio::test]
+async fn the_end_of_the_log_grows_and_its_epoch_is_the_files_own() {
+    let house = House::fresh().await;
+    let [tom, jerry] = house.users(["tom", "jerry"]).await;
+    let first = house.store.log_end().await.unwrap();
+    assert_eq!(first.position, Position(0));
+    assert_ne!(first.epoch.0, 0);
+    house.say(tom, Recipient::User(jerry), "hi").await;
+    let second = house.store.log_end().await.unwrap();
+    assert_eq!((second.epoch, second.position), (first.epoch, announced(&house)));
+    let house = house.reopen().await;
+    assert_eq!(house.store.log_end().await.unwrap(), second);
+    let other = House::fresh().await;
+    assert_ne!(other.store.log_end().await.unwrap().epoch, first.epoch);
+}
+
+#[tokio::test]
+async fn where_nothing_changed_nothing_is_told() {
+    let house = House::fresh().await;
+    let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
+    let start = end(&house).await;
+    assert!(since(&house, tom, start).await.is_empty());
+    let sent = house.say(tom, Recipient::User(jerry), "hi").await;
+    house.store.save(deed(tom, &sent), true).await.unwrap();
+    let muted = OwnChange { archived: Some(true), ..OwnChange::default() };
+    house.store.change_own_part(tom, sent.conversation, muted).await.unwrap();
+    assert!(since(&house, spike, start).await.is_empty(), "others' affairs");
+    assert_eq!(kinds(&since(&house, jerry, start).await), ["conversation", "posted"]);
+    assert!(since(&house, tom, end(&house).await).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_message_is_told_of_once_where_it_was_added_and_as_it_is_now() {
+    let house = House::fresh().await;
+    let [tom, jerry] = house.users(["tom", "jerry"]).await;
+    let start = end(&house).await;
+    let one = house.say(tom, Recipient::User(jerry), "won").await;
+    let added = announced(&house);
+    let two = house.say(tom, Recipient::User(jerry), "two").await;
+    house.store.edit(deed(tom, &one), "one".into()).await.unwrap();
+    house.store.react(deed(jerry, &one), "👍".into(), true).await.unwrap();
+    let reacted = announced(&house);
+
+    let events = since(&house, jerry, start).await;
+    assert_eq!(kinds(&events), ["conversation", "posted", "posted"]);
+    assert_eq!(events[1].position, added);
+    assert_eq!(contents(&posted(&events)), ["one", "two"]);
+    let told = &posted(&events)[0];
+    assert_eq!((told.rev.0, told.edited_at.is_some()), (two.rev.0 + 2, true));
+    assert_eq!(told.reactions[0].users, [jerry], "as its reader needs to know of it");
+    let Change::OwnPartChanged { view, .. } = &events[0].change else { panic!("{events:?}") };
+    assert_eq!((view.own.role, view.own.counts.unread), (Some(Role::Member), 2));
+    assert_eq!(view.conversation.kind, ConversationKind::Direct(tom, jerry));
+
+    // Whoever has it already is told that it changed, where it changed last.
+    let events = since(&house, tom, added).await;
+    assert_eq!(kinds(&events), ["posted", "reaction"]);
+    let Change::MessageChanged { message, .. } = &events[1].change else { panic!("{events:?}") };
+    assert_eq!((message.id, message.content.as_str(), events[1].position), (one.id, "one", reacted));
+}
+
+#[tokio::test]
+async fn text_that_grew_and_threads_are_told_of_as_changed_messages() {
+    let house = House::fresh().await;
+    let [tom, jerry] = house.users(["tom", "jerry"]).await;
+    let growing = message(tom, Recipient::User(jerry), "Once");
+    let growing = house.post(NewMessage { streaming: Some(Streaming::Growing), ..growing }).await;
+    let start = end(&house).await;
+    for (offset, content) in [(4, " upon"), (9, " a")] {
+        let piece = Piece { offset, content: content.into() };
+        house.store.append(deed(tom, &growing), piece, 1000).await.unwrap();
+    }
+    let body = Body { content: "?".into(), thread: Some(growing.id), ..Body::default() };
+    let reply = NewMessage { body, ..message(jerry, Recipient::User(tom), "") };
+    let events = since(&house, jerry, start).await;
+    let [Event { change: Change::MessageChanged { message, what }, .. }] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!((message.content.as_str(), *what), ("Once upon a", MessageEvent::Appended));
+    let grown = end(&house).await;
+    house.post(reply).await;
+    let events = since(&house, tom, grown).await;
+    assert_eq!(kinds(&events), ["posted", "thread"]);
+    assert_eq!(events[1].position, announced(&house));
+}
+
+#[tokio::test]
+async fn what_the_user_hid_and_saved_is_told_and_the_hidden_message_is_not() {
+    let house = House::fresh().await;
+    let [tom, jerry] = house.users(["tom", "jerry"]).await;
+    let one = house.say(tom, Recipient::User(jerry), "one").await;
+    let start = end(&house).await;
+    let two = house.say(tom, Recipient::User(jerry), "two").await;
+    for sent in [&one, &two] {
+        house.store.hide(deed(jerry, sent)).await.unwrap();
+        house.store.edit(deed(tom, sent), "changed".into()).await.unwrap();
+    }
+    house.store.save(deed(jerry, &one), true).await.unwrap();
+    house.store.save(deed(jerry, &one), false).await.unwrap();
+    let events = since(&house, jerry, start).await;
+    assert_eq!(kinds(&events), ["hidden", "hidden", "saved"]);
+    let Change::MessageSaved { message, saved, .. } = events[2].change else { panic!("{events:?}") };
+    assert_eq!((message, saved, events[2].position), (one.id, false, announced(&house)));
+    assert_eq!(kinds(&since(&house, tom, start).await), ["posted", "edited"]);
+}
+
+#[tokio::test]
+async fn who_joins_is_told_of_the_conversation_and_then_of_what_comes_after() {
+    let house = House::fresh().await;
+    let [tom, jerry] = house.users(["tom", "jerry"]).await;
+    let group = house.group(tom, &[]).await;
+    let start = end(&house).await;
+    house.say(tom, Recipient::Group(group.id), "before").await;
+    house.add(tom, group.id, jerry).await.unwrap();
+    let joined = announced(&house);
+    house.say(tom, Recipient::Group(group.id), "after").await;
+    house.store.rename_group(tom, group.id, "Crumbs".into()).await.unwrap();
+    let events = since(&house, jerry, start).await;
+    assert_eq!(kinds(&events), ["conversation", "receipt", "posted"]);
+    assert_eq!(events[0].position, joined, "before what is in it, though its name changed later");
+    assert_eq!(contents(&posted(&events)), ["after"]);
+    let Change::OwnPartChanged { view, .. } = &events[0].change else { panic!("{events:?}") };
+    assert!(matches!(&view.conversation.kind, ConversationKind::Group { name, .. } if name == "Crumbs"));
+    // What shares a place is told together, though the page is full.
+    let page = house.store.changes(jerry, start, 1).await.unwrap();
+    assert_eq!((kinds(&page.events), page.up_to), (vec!["conversation", "receipt"], joined));
+    assert!(!page.complete);
+    // To those who were there before it is told of where it changed last.
+    assert_eq!(kinds(&since(&house, tom, start).await), ["posted", "receipt", "posted", "conversation"]);
+    // From in between, it is told of once more.
+    assert_eq!(kinds(&since(&house, jerry, joined).await), ["posted", "conversation"]);
+}
+
+#[tokio::test]
+async fn who_slept_through_leaving_and_joining_again_is_told_of_what_came_in_between() {
+    let house = House::fresh().await;
+    let [tom, jerry] = house.users(["tom", "jerry"]).await;
+    let group = house.group(tom, &[jerry]).await;
+    let start = end(&house).await;
+    house.say(tom, Recipient::Group(group.id), "as a member").await;
+    let remove = RemoveMember { actor: tom, group: group.id, user: jerry };
+    house.store.remove_member(remove).await.unwrap();
+    house.say(tom, Recipient::Group(group.id), "away").await;
+    house.add(tom, group.id, jerry).await.unwrap();
+    house.say(tom, Recipient::Group(group.id), "back").await;
+    let events = since(&house, jerry, start).await;
+    assert_eq!(contents(&posted(&events)), ["as a member", "away", "back"]);
+    assert_eq!(kinds(&events), ["posted", "posted", "conversation", "receipt", "posted"]);
+}
+
+#[tokio::test]
+async fn who_left_hears_of_that_first_and_of_nothing_that_is_said_there() {
+    let house = House::fresh().await;
+    let [tom, jerry] = house.users(["tom", "jerry"]).await;
+    let group = house.group(tom, &[jerry]).await;
+    let start = end(&house).await;
+    house.say(tom, Recipient::Group(group.id), "not told of, since it cannot be read").await;
+    let elsewhere = house.say(tom, Recipient::User(jerry), "elsewhere").await;
+    house.store.remove_member(RemoveMember { actor: jerry, group: group.id, user: jerry }).await.unwrap();
+    house.say(tom, Recipient::Group(group.id), "after").await;
+    let events = since(&house, jerry, start).await;
+    assert_eq!(kinds(&events), ["left", "conversation", "posted"]);
+    assert_eq!(posted(&events)[0].id, elsewhere.id);
+    // A client that is cut here and comes back as a member again has forgotten the conversation, and loads it.
+    assert_eq!(events[0].position, events[1].position);
+    assert_eq!(
+        kinds(&since(&house, tom, start).await),
+        ["posted", "conversation", "posted", "conversation", "posted"]
+    );
+}
+
+#[tokio::test]
+async fn receipts_of_one_place_are_one_event_and_only_the_own_ones_are_counted() {
+    let house = House::fresh().await;
+    let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
+    let group = house.group(tom, &[jerry, spike]).await;
+    for text in ["1", "2"] {
+        house.say(tom, Recipient::Group(group.id), text).await;
+    }
+    let start = end(&house).await;
+    let receipt =
+        |user, seq| Delivered { user, conversation: group.conversation, seq: chat_core::ids::Seq(seq) };
+    house.store.mark_delivered(vec![receipt(spike, 2), receipt(jerry, 1)]).await.unwrap();
+    let events = since(&house, jerry, start).await;
+    let [Event { position, change: Change::PointersMoved(receipts) }] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!(*position, announced(&house));
+    let told =
+        |receipt: &Receipt| (receipt.user, receipt.pointers.delivered.0, receipt.counts.map(|c| c.unread));
+    assert_eq!(receipts.iter().map(told).collect::<Vec<_>>(), [(jerry, 1, Some(2)), (spike, 2, None)]);
+}
+
+#[tokio::test]
+async fn in_large_groups_only_the_own_pointers_are_told() {
+    let house = House::fresh().await;
+    let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
+    let group = house.group(tom, &[jerry, spike]).await;
+    for number in 2..MAX_TOLD_MEMBERS {
+        let user = house.user(&format!("mouse{number}")).await;
+        house.add(tom, group.id, user).await.unwrap();
+    }
+    let sent = house.say(tom, Recipient::Group(group.id), "hi").await;
+    let start = end(&house).await;
+    house.confirm(jerry, sent.conversation, 1).await;
+    assert_eq!(kinds(&since(&house, jerry, start).await), ["receipt"]);
+    assert!(since(&house, tom, start).await.is_empty());
+    let events = house.sink.events();
+    let Change::PointersMoved(live) = &events.last().unwrap().change else { panic!("no receipt") };
+    assert_eq!(live[0].audience, chat_core::conversations::Audience::User(jerry));
+}
+
+#[tokio::test]
+async fn pages_have_no_hole_between_them() {
+    let house = House::fresh().await;
+    let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
+    let group = house.group(tom, &[jerry, spike]).await;
+    let mut at = end(&house).await;
+    let routes = [
+        (tom, Recipient::User(jerry)),
+        (spike, Recipient::Group(group.id)),
+        (spike, Recipient::User(jerry)),
+        (jerry, Recipient::Group(group.id)),
+    ];
+    let mut sent = Vec::new();
+    for number in 0..200 {
+        let (sender, to) = routes[number % routes.len()];
+        sent.push(house.say(sender, to, "hi").await);
+        if number % 7 == 0 {
+            house.store.react(deed(jerry, &sent[number / 2]), "👍".into(), true).await.unwrap();
+        }
+    }
+    let mut told = Vec::new();
+    loop {
+        let page = house.store.changes(jerry, at, 7).await.unwrap();
+        assert!(page.events.len() <= 7);
+        told.extend(posted(&page.events));
+        at = page.up_to;
+        if page.complete {
+            break;
+        }
+    }
+    assert!(told.iter().map(|message| message.id).eq(sent.iter().map(|message| message.id)));
+    told.retain(|message| message.conversation == group.conversation);
+    assert_eq!(seqs(&told), Vec::from_iter(1..=100));
+    assert_eq!(at, end(&house).await);
+}

@@ -1,0 +1,20 @@
+//! Private PostgreSQL and NATS servers for tests, the benchmark and the torture: the programs that are installed on this
+//! machine, on ports of their own on loopback, in folders that go with them. Nothing in here may touch a server that it
+//! did not start, but for the two that the environment names to [`shared`].
+
+mod daemon;
+mod databases;
+mod folder;
+mod guard;
+mod nats;
+mod ports;
+mod postgres;
+mod programs;
+mod shared;
+#[cfg_attr(not(unix), path = "elsewhere.rs")]
+mod system;
+
+pub use databases::Databases;
+pub use nats::Nats;
+pub use postgres::Postgres;
+pub use shared::{Database, Engines, NATS_VARIABLE, POSTGRES_VARIABLE, shared};

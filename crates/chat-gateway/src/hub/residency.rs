@@ -1,0 +1,188 @@
+//! Who of a cluster's users, and members of which groups, have a client on this node: told to [`Residents`] when the
+//! first comes and when the last goes. A server that is alone has none of this.
+//!
+//! The shards know it too, but each its part of it, and later: they follow orders when they come to them. Here it is
+//! known and told by the time a call returns, so that whoever reads the log's end afterwards, or hands on the next
+//! event, can rely on it without waiting for a shard.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chat_core::cluster::Residents;
+use chat_core::groups::Memberships;
+use chat_core::ids::{ConversationId, Position, UserId};
+
+use super::membership::Membership;
+
+/// The count of a node, and who is told of it.
+pub(super) struct Residency {
+    residents: Arc<dyn Residents>,
+    /// Locked also while something is told, so that it is told in the order in which it happens.
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    users: HashMap<UserId, Resident>,
+    /// How many members of a group are here.
+    groups: HashMap<ConversationId, usize>,
+}
+
+#[derive(Default)]
+struct Resident {
+    /// By their numbers, since a connection may end that was never attached.
+    connections: Vec<u64>,
+    membership: Membership,
+}
+
+impl Residency {
+    pub(super) fn new(residents: Arc<dyn Residents>) -> Self {
+        Self { residents, state: Mutex::default() }
+    }
+
+    /// A client of the user has come.
+    pub(super) fn attach(&self, connection: u64, user: UserId) {
+        let mut state = self.lock();
+        let resident = state.users.entry(user).or_default();
+        resident.connections.push(connection);
+        resident.membership.expect_reading();
+        if resident.connections.len() == 1 {
+            self.residents.user(user, true);
+        }
+    }
+
+    /// The groups of a client's user were read.
+    pub(super) fn joined(&self, connection: u64, user: UserId, reading: Memberships) {
+        let State { users, groups } = &mut *self.lock();
+        let resident = users.get_mut(&user);
+        if let Some(resident) = resident.filter(|resident| resident.connections.contains(&connection)) {
+            resident.membership.read(reading, |group, is_member| self.count(groups, group, is_member));
+        }
+    }
+
+    /// A user became a member of a group, or is one no longer.
+    pub(super) fn member_changed(
+        &self,
+        position: Position,
+        group: ConversationId,
+        user: UserId,
+        is_member: bool,
+    ) {
+        let State { users, groups } = &mut *self.lock();
+        if let Some(resident) = users.get_mut(&user) {
+            let moved = |group, is_member| self.count(groups, group, is_member);
+            resident.membership.change(position, (group, is_member), moved);
+        }
+    }
+
+    /// A client of the user has gone.
+    pub(super) fn detach(&self, connection: u64, user: UserId) {
+        let State { users, groups } = &mut *self.lock();
+        let Some(resident) = users.get_mut(&user) else { return };
+        resident.connections.retain(|other| *other != connection);
+        if resident.connections.is_empty() {
+            let membership = users.remove(&user).map(|resident| resident.membership).unwrap_or_default();
+            membership.into_iter().for_each(|group| self.count(groups, group, false));
+            self.residents.user(user, false);
+        }
+    }
+
+    fn count(&self, groups: &mut HashMap<ConversationId, usize>, group: ConversationId, is_member: bool) {
+        let here = groups.entry(group).or_default();
+        if is_member {
+            *here += 1;
+            if *here == 1 {
+                self.residents.group(group, true);
+            }
+        } else {
+            *here = here.saturating_sub(1);
+            if *here == 0 {
+                groups.remove(&group);
+                self.residents.group(group, false);
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::testing::{Told, Witness};
+
+    const TOM: UserId = UserId(1);
+    const JERRY: UserId = UserId(2);
+    const CHEESE: ConversationId = ConversationId(7);
+    const MICE: ConversationId = ConversationId(8);
+
+    fn residency() -> (Residency, Arc<Witness>) {
+        let witness = Arc::new(Witness::default());
+        (Residency::new(witness.clone()), witness)
+    }
+
+    fn reading(position: i64, conversations: &[ConversationId]) -> Memberships {
+        Memberships { conversations: conversations.to_vec(), position: Position(position) }
+    }
+
+    #[test]
+    fn the_first_client_and_the_last_are_told_and_those_between_are_not() {
+        let (residency, witness) = residency();
+        residency.attach(1, TOM);
+        assert_eq!(witness.take(), [Told::User(TOM, true)]);
+        residency.joined(1, TOM, reading(1, &[CHEESE]));
+        assert_eq!(witness.take(), [Told::Group(CHEESE, true)]);
+        residency.attach(2, TOM);
+        residency.joined(2, TOM, reading(1, &[CHEESE]));
+        residency.detach(1, TOM);
+        assert_eq!(witness.take(), []);
+        residency.detach(2, TOM);
+        assert_eq!(witness.take(), [Told::Group(CHEESE, false), Told::User(TOM, false)]);
+    }
+
+    #[test]
+    fn a_group_is_of_interest_while_any_member_is_here() {
+        let (residency, witness) = residency();
+        for (connection, user) in [(1, TOM), (2, JERRY)] {
+            residency.attach(connection, user);
+            residency.joined(connection, user, reading(1, &[CHEESE]));
+        }
+        let all = [Told::User(TOM, true), Told::Group(CHEESE, true), Told::User(JERRY, true)];
+        assert_eq!(witness.take(), all);
+        residency.detach(1, TOM);
+        assert_eq!(witness.take(), [Told::User(TOM, false)]);
+        residency.member_changed(Position(2), CHEESE, JERRY, false);
+        assert_eq!(witness.take(), [Told::Group(CHEESE, false)]);
+        residency.member_changed(Position(3), MICE, JERRY, true);
+        residency.member_changed(Position(4), MICE, JERRY, true);
+        assert_eq!(witness.take(), [Told::Group(MICE, true)]);
+        residency.member_changed(Position(5), MICE, TOM, true);
+        residency.detach(2, JERRY);
+        assert_eq!(witness.take(), [Told::Group(MICE, false), Told::User(JERRY, false)]);
+    }
+
+    #[test]
+    fn a_change_that_is_newer_than_the_reading_counts() {
+        let (residency, witness) = residency();
+        residency.attach(1, TOM);
+        residency.member_changed(Position(5), MICE, TOM, true);
+        assert_eq!(witness.take(), [Told::User(TOM, true), Told::Group(MICE, true)]);
+        residency.member_changed(Position(6), CHEESE, TOM, false);
+        residency.joined(1, TOM, reading(4, &[CHEESE]));
+        assert_eq!(witness.take(), [Told::Group(CHEESE, true), Told::Group(CHEESE, false)]);
+    }
+
+    #[test]
+    fn a_connection_that_was_never_attached_takes_nobody_with_it() {
+        let (residency, witness) = residency();
+        residency.detach(9, TOM);
+        residency.attach(1, TOM);
+        residency.detach(9, TOM);
+        assert_eq!(witness.take(), [Told::User(TOM, true)]);
+        residency.detach(1, TOM);
+        residency.detach(1, TOM);
+        assert_eq!(witness.take(), [Told::User(TOM, false)]);
+    }
+}

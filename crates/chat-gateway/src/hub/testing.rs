@@ -1,0 +1,182 @@
+//! What tests of the hub and of what hangs on it work with: clients over real sockets, events, and a witness.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use chat_core::access::Fingerprint;
+use chat_core::cluster::Residents;
+use chat_core::event::{Change, Event};
+use chat_core::ids::{ConversationId, MessageId, Position, Rev, Seq, UserId};
+use chat_core::messages::{Mentions, Message, MessageKind, Recipient, Status};
+use chat_core::ports::Clock;
+use chat_core::presence::Choice;
+use chat_core::time::Timestamp;
+use chat_websocket::{Decoder, Incoming, Role};
+use serde_json::Value;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::{Bearer, Connection, Hub, OutboxLimits, Protocol, Surroundings};
+use crate::tokens::Granted;
+
+/// How long a frame may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What reached a client.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Got {
+    Frame(Value),
+    Closed(u16, String),
+}
+
+/// A client's end of a connection.
+pub(crate) struct Client {
+    stream: TcpStream,
+    decoder: Decoder,
+    got: VecDeque<Got>,
+}
+
+impl Client {
+    /// The next thing that reaches the client.
+    pub(crate) async fn next(&mut self) -> Got {
+        let next = async {
+            loop {
+                if let Some(got) = self.got.pop_front() {
+                    return got;
+                }
+                self.stream.readable().await.unwrap();
+                self.read();
+            }
+        };
+        tokio::time::timeout(PATIENCE, next).await.expect("nothing came")
+    }
+
+    /// The next frame.
+    #[track_caller]
+    pub(crate) fn frame(&mut self) -> impl Future<Output = Value> {
+        let caller = std::panic::Location::caller();
+        async move {
+            match self.next().await {
+                Got::Frame(frame) => frame,
+                Got::Closed(code, reason) => panic!("closed with {code} {reason}, at {caller}"),
+            }
+        }
+    }
+
+    fn read(&mut self) {
+        let mut buffer = [0; 4096];
+        while let Ok(count @ 1..) = self.stream.try_read(&mut buffer) {
+            let got = &mut self.got;
+            let fed = self.decoder.feed(&mut buffer[..count], |incoming| match incoming {
+                Incoming::Text(text) => got.push_back(Got::Frame(serde_json::from_str(text).unwrap())),
+                Incoming::Close { code, reason } => {
+                    got.push_back(Got::Closed(code.unwrap_or(1005), reason.to_owned()));
+                }
+                Incoming::Ping(_) | Incoming::Pong(_) | Incoming::Binary(_) => {}
+            });
+            fed.unwrap();
+        }
+    }
+}
+
+/// A connection that no session serves, and the client at its other end. It holds live frames back so far.
+pub(crate) async fn connect(hub: &Hub, user: UserId, protocol: Protocol) -> (Arc<Connection>, Client) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (served, _) = listener.accept().await.unwrap();
+    let granted = Granted { user, issued_at: 100, expires_at: 0, fingerprint: Fingerprint([0; 16]) };
+    let bearer = Bearer { granted, expires_at: u64::MAX, protocol };
+    let id = hub.next_connection_id();
+    let surroundings = Surroundings {
+        limits: OutboxLimits::default(),
+        started: hub.started(),
+        metrics: hub.metrics().clone(),
+        node: None,
+    };
+    let connection = Connection::new(id, bearer, served.into(), Arc::new(surroundings));
+    let client = Client { stream, decoder: Decoder::new(Role::Client, 1 << 20), got: VecDeque::new() };
+    (Arc::new(connection), client)
+}
+
+/// A clock that stands still.
+pub(crate) struct Stopped(pub(crate) Timestamp);
+
+impl Clock for Stopped {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+}
+
+/// Hands events to the hub as a store's thread does, and waits until it is done.
+pub(crate) async fn publish(hub: &Hub, events: Vec<Event>) {
+    let sink = hub.sink();
+    let events: Vec<_> = events.into_iter().map(Arc::new).collect();
+    tokio::task::spawn_blocking(move || sink.publish(&events)).await.unwrap();
+}
+
+/// A message to a user, whose place in the log, id and number are the same.
+pub(crate) fn message(place: i64, sender: UserId, to: Recipient) -> Event {
+    let message = Message {
+        id: MessageId(place),
+        conversation: ConversationId(1),
+        seq: Seq(place),
+        rev: Rev(place),
+        sender,
+        to,
+        kind: MessageKind::Text,
+        content: place.to_string(),
+        media: Vec::new(),
+        reply_to: None,
+        thread: None,
+        replies: None,
+        forwarded: None,
+        mentions: Mentions::default(),
+        custom: None,
+        reactions: Vec::new(),
+        client_msg_id: None,
+        sent_at: Timestamp(0),
+        edited_at: None,
+        deleted_at: None,
+        pin: None,
+        streaming: None,
+        status: Status::Sent,
+    };
+    Event { position: Position(place), change: Change::MessagePosted(message) }
+}
+
+/// What the other nodes were told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Told {
+    User(UserId, bool),
+    Group(ConversationId, bool),
+    Presence(UserId, Option<Choice>),
+}
+
+/// Takes down what the other nodes are told.
+#[derive(Default)]
+pub(crate) struct Witness(Mutex<Vec<Told>>);
+
+impl Witness {
+    /// What was told since this was asked last.
+    pub(crate) fn take(&self) -> Vec<Told> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+
+    fn note(&self, told: Told) {
+        self.0.lock().unwrap().push(told);
+    }
+}
+
+impl Residents for Witness {
+    fn user(&self, user: UserId, is_here: bool) {
+        self.note(Told::User(user, is_here));
+    }
+
+    fn group(&self, conversation: ConversationId, is_here: bool) {
+        self.note(Told::Group(conversation, is_here));
+    }
+
+    fn presence(&self, user: UserId, choice: Option<Choice>) {
+        self.note(Told::Presence(user, choice));
+    }
+}

@@ -1,0 +1,262 @@
+//! The hub as a whole: shards, connections over real sockets, and what other nodes are told.
+
+use chat_core::access::Revoked;
+use chat_core::conversations::{Conversation, ConversationKind, OwnPart};
+use chat_core::ids::{ConversationId, GroupId, MessageId, Position, Rev, Seq};
+use chat_core::messages::Recipient;
+use chat_core::time::Timestamp;
+use serde_json::{Value, json};
+
+use super::testing::{self, Client, Got, Stopped, Told, Witness, message, publish};
+use super::*;
+
+const TOM: UserId = UserId(1);
+const JERRY: UserId = UserId(2);
+const CHEESE: ConversationId = ConversationId(1);
+
+fn hub(shards: usize) -> Hub {
+    Hub::spawn(shards, Arc::new(Stopped(Timestamp(0))))
+}
+
+fn reading(position: i64, conversations: &[ConversationId]) -> Memberships {
+    Memberships { conversations: conversations.to_vec(), position: Position(position) }
+}
+
+/// A client that is still being given what it missed.
+async fn attached(hub: &Hub, user: UserId, protocol: Protocol) -> (Arc<Connection>, Client) {
+    let (connection, client) = testing::connect(hub, user, protocol).await;
+    hub.attach(connection.clone()).await;
+    hub.joined(connection.clone(), reading(0, &[])).await;
+    (connection, client)
+}
+
+fn go_live(connection: &Connection, given: i64) {
+    assert!(connection.go_live(given, None));
+    connection.flush();
+}
+
+fn saved(place: i64) -> Event {
+    let change = Change::MessageSaved { user: TOM, message: MessageId(place), saved: true };
+    Event { position: Position(place), change }
+}
+
+fn to_tom(place: i64) -> Event {
+    message(place, JERRY, Recipient::User(TOM))
+}
+
+fn in_cheese(place: i64) -> Event {
+    message(place, JERRY, Recipient::Group(GroupId(1)))
+}
+
+fn membership(place: i64, user: UserId, is_member: bool) -> Event {
+    let kind = ConversationKind::Group { id: GroupId(1), name: "Cheese".into(), owner: JERRY };
+    let (rev, last_seq, created_at) = (Rev(1), Seq(0), Timestamp(0));
+    let conversation = Conversation { id: CHEESE, kind, rev, last_seq, n_members: 2, created_at };
+    let change = if is_member {
+        Change::MemberChanged { conversation, user, own: OwnPart::default() }
+    } else {
+        Change::MemberRemoved { conversation, user }
+    };
+    Event { position: Position(place), change }
+}
+
+/// The places of the next frames, up to and with this one.
+async fn places(client: &mut Client, protocol: Protocol, last: i64) -> Vec<i64> {
+    let mut places = Vec::new();
+    while places.last() != Some(&last) {
+        let frame = client.frame().await;
+        places.push(match protocol {
+            Protocol::V1 => frame["ID"].as_i64().unwrap(),
+            Protocol::V2 => position(&frame),
+        });
+    }
+    places
+}
+
+fn position(frame: &Value) -> i64 {
+    frame["cursor"].as_str().unwrap().split_once('-').unwrap().1.parse().unwrap()
+}
+
+/// With a relay, an event may reach the hub when a connection has long read the log beyond it.
+#[tokio::test]
+async fn what_the_log_has_given_is_not_repeated_however_late_the_hub_hears_of_it() {
+    for protocol in [Protocol::V1, Protocol::V2] {
+        let hub = hub(2);
+        let (connection, mut client) = attached(&hub, TOM, protocol).await;
+        publish(&hub, vec![to_tom(8)]).await;
+        go_live(&connection, 10);
+        publish(&hub, vec![to_tom(9)]).await;
+        publish(&hub, vec![to_tom(10), to_tom(11)]).await;
+        publish(&hub, vec![to_tom(12)]).await;
+        assert_eq!(places(&mut client, protocol, 12).await, [11, 12], "{protocol:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_held_back_comes_once_and_in_order_with_what_comes_late() {
+    for protocol in [Protocol::V1, Protocol::V2] {
+        let hub = hub(1);
+        let (connection, mut client) = attached(&hub, TOM, protocol).await;
+        publish(&hub, vec![to_tom(5), to_tom(6)]).await;
+        publish(&hub, vec![to_tom(7)]).await;
+        // Nothing tells that a frame is held back; the shard has followed this order, so it has followed those before.
+        let (_, mut other) = attached_live(&hub, JERRY).await;
+        publish(&hub, vec![message(8, TOM, Recipient::User(JERRY))]).await;
+        other.frame().await;
+        go_live(&connection, 6);
+        publish(&hub, vec![to_tom(9)]).await;
+        assert_eq!(places(&mut client, protocol, 9).await, [7, 8, 9], "{protocol:?}");
+    }
+}
+
+async fn attached_live(hub: &Hub, user: UserId) -> (Arc<Connection>, Client) {
+    let (connection, client) = attached(hub, user, Protocol::V2).await;
+    go_live(&connection, 0);
+    (connection, client)
+}
+
+/// A message of one's own that was committed before one connected is not given by the v1 backlog, so it must not come
+/// because the hub is behind either.
+#[tokio::test]
+async fn ones_own_message_from_before_is_no_news_when_the_hub_is_behind() {
+    let hub = hub(1);
+    let (connection, mut client) = attached(&hub, TOM, Protocol::V1).await;
+    go_live(&connection, 10);
+    publish(&hub, vec![message(10, TOM, Recipient::User(JERRY))]).await;
+    publish(&hub, vec![message(11, TOM, Recipient::User(JERRY))]).await;
+    assert_eq!(places(&mut client, Protocol::V1, 11).await, [11]);
+}
+
+#[tokio::test]
+async fn changes_that_no_v1_client_is_told_of_move_nothing_there() {
+    let hub = hub(1);
+    let (connection, mut client) = attached(&hub, TOM, Protocol::V1).await;
+    go_live(&connection, 10);
+    publish(&hub, vec![saved(11), to_tom(12)]).await;
+    assert_eq!(places(&mut client, Protocol::V1, 12).await, [12]);
+}
+
+/// A reading may be ahead of the hub: what comes late leads to the same end.
+#[tokio::test]
+async fn who_was_removed_and_added_again_before_the_hub_hears_of_it_stays() {
+    let hub = hub(1);
+    let (connection, mut client) = testing::connect(&hub, TOM, Protocol::V2).await;
+    hub.attach(connection.clone()).await;
+    hub.joined(connection.clone(), reading(10, &[CHEESE])).await;
+    go_live(&connection, 10);
+    let late = vec![membership(8, TOM, false), membership(9, TOM, true)];
+    publish(&hub, late).await;
+    publish(&hub, vec![in_cheese(11)]).await;
+    assert_eq!(places(&mut client, Protocol::V2, 11).await, [11]);
+}
+
+fn delay_ms(reason: &str) -> u64 {
+    let digits = reason.split_once("reconnect in ").unwrap().1.strip_suffix(" ms").unwrap();
+    digits.parse().unwrap()
+}
+
+/// With what a connection is closed, once a session would have written it.
+async fn closed(connection: &Connection, client: &mut Client) -> (u16, String) {
+    while connection.woken().await.unwrap() != Woken::Closing {
+        let _ = connection.try_read(&mut [0]);
+    }
+    connection.write_last_word().await;
+    match client.next().await {
+        Got::Closed(code, reason) => (code, reason),
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn everybody_resumes(hub: &Hub) {
+    let hub = hub.clone();
+    tokio::task::spawn_blocking(move || hub.everybody_resumes()).await.unwrap();
+}
+
+#[tokio::test]
+async fn everybody_resumes_soon_and_not_all_at_once() {
+    let hub = hub(2);
+    let mut clients = Vec::new();
+    for number in 1..=20 {
+        clients.push(attached_live(&hub, UserId(number)).await);
+    }
+    everybody_resumes(&hub).await;
+    let mut delays = Vec::new();
+    for (connection, client) in &mut clients {
+        let (code, reason) = closed(connection, client).await;
+        assert_eq!(code, 1012);
+        delays.push(delay_ms(&reason));
+    }
+    assert!(delays.iter().all(|delay| (100..1_100).contains(delay)), "{delays:?}");
+    let (soonest, latest) = (delays.iter().min().unwrap(), delays.iter().max().unwrap());
+    assert!(latest - soonest > 300, "{delays:?}");
+    tokio::time::timeout(std::time::Duration::from_secs(20), hub.missed()).await.unwrap();
+}
+
+/// Whoever comes again is served before the connection that was closed has ended.
+#[tokio::test]
+async fn what_was_known_of_groups_counts_no_more_once_events_were_missed() {
+    let hub = hub(1);
+    let (before, mut gone) = testing::connect(&hub, TOM, Protocol::V2).await;
+    hub.attach(before.clone()).await;
+    hub.joined(before.clone(), reading(5, &[CHEESE])).await;
+    go_live(&before, 5);
+    everybody_resumes(&hub).await;
+    let (again, mut client) = testing::connect(&hub, TOM, Protocol::V2).await;
+    hub.attach(again.clone()).await;
+    hub.joined(again.clone(), reading(20, &[])).await;
+    go_live(&again, 20);
+    publish(&hub, vec![in_cheese(21), to_tom(22)]).await;
+    assert_eq!(places(&mut client, Protocol::V2, 22).await, [22]);
+    assert_eq!(closed(&before, &mut gone).await.0, 1012);
+    hub.detach(before).await;
+    publish(&hub, vec![to_tom(23)]).await;
+    assert_eq!(places(&mut client, Protocol::V2, 23).await, [23]);
+}
+
+#[tokio::test]
+async fn streams_end_whose_tokens_are_found_revoked() {
+    let hub = hub(2);
+    let (connection, mut toms) = attached_live(&hub, TOM).await;
+    let (_jerrys, mut jerrys) = attached_live(&hub, JERRY).await;
+    let ended = |user, second| Ended { user, which: Revoked::IssuedBefore(second) };
+    hub.end_access(vec![ended(TOM, 101), ended(JERRY, 100)]).await;
+    assert_eq!(closed(&connection, &mut toms).await.0, 4001);
+    publish(&hub, vec![message(1, TOM, Recipient::User(JERRY))]).await;
+    assert_eq!(jerrys.frame().await["message"]["content"], json!("1"));
+}
+
+#[tokio::test]
+async fn who_is_here_is_told_before_the_log_can_be_read() {
+    let (hub, witness) = (hub(4), Arc::new(Witness::default()));
+    hub.set_residents(witness.clone());
+    let mut connections = Vec::new();
+    for number in 1..=8 {
+        let (connection, _client) = testing::connect(&hub, UserId(number), Protocol::V2).await;
+        hub.attach(connection.clone()).await;
+        assert_eq!(witness.take(), [Told::User(UserId(number), true)]);
+        hub.joined(connection.clone(), reading(1, &[CHEESE])).await;
+        let first = number == 1;
+        assert_eq!(witness.take(), first.then_some(Told::Group(CHEESE, true)).as_slice());
+        connections.push(connection);
+    }
+    while let Some(connection) = connections.pop() {
+        hub.detach(connection.clone()).await;
+        let last = connections.is_empty().then_some(Told::Group(CHEESE, false));
+        let gone = Told::User(connection.user(), false);
+        assert_eq!(witness.take(), last.into_iter().chain([gone]).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
+async fn the_interest_that_an_event_brings_is_told_before_the_next_event_is_handed_on() {
+    let (hub, witness) = (hub(4), Arc::new(Witness::default()));
+    hub.set_residents(witness.clone());
+    let (_connection, _client) = attached_live(&hub, TOM).await;
+    assert_eq!(witness.take(), [Told::User(TOM, true)]);
+    publish(&hub, vec![membership(1, JERRY, true), membership(2, TOM, true)]).await;
+    assert_eq!(witness.take(), [Told::Group(CHEESE, true)]);
+    publish(&hub, vec![membership(3, JERRY, false)]).await;
+    assert_eq!(witness.take(), []);
+    publish(&hub, vec![membership(4, TOM, false)]).await;
+    assert_eq!(witness.take(), [Told::Group(CHEESE, false)]);
+}

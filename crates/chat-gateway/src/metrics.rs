@@ -1,0 +1,296 @@
+//! What the gateway counts for whoever watches the server. Each value has a handle that is made once, so that counting is
+//! adding to an atomic number; labels are fixed beforehand and never come from a client, so that there are only so many.
+
+mod page;
+mod queues;
+pub(crate) mod requests;
+
+use std::sync::{Arc, OnceLock};
+
+use chat_core::messages::Posted;
+use chat_protocol::close_codes;
+use chat_websocket::close_code;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use crate::hub::{Full, Protocol};
+pub use page::metrics_router;
+pub(crate) use queues::Queues;
+pub(crate) use requests::Requests;
+
+type Labels<const N: usize> = [(&'static str, &'static str); N];
+
+/// The close codes that have a count of their own, as the metric spells them.
+const CODES: [(u16, &str); 13] = [
+    (close_code::NORMAL, "1000"),
+    (close_code::GOING_AWAY, "1001"),
+    (close_code::PROTOCOL_ERROR, "1002"),
+    (close_code::UNSUPPORTED, "1003"),
+    (close_code::INVALID_PAYLOAD, "1007"),
+    (close_code::POLICY_VIOLATION, "1008"),
+    (close_code::MESSAGE_TOO_BIG, "1009"),
+    (close_code::INTERNAL_ERROR, "1011"),
+    (close_code::SERVICE_RESTART, "1012"),
+    (close_code::TRY_AGAIN_LATER, "1013"),
+    (close_codes::TOKEN_EXPIRED, "4001"),
+    (close_codes::TOO_SLOW, "4008"),
+    (close_codes::TOO_MANY, "4029"),
+];
+
+/// The way a message came in by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Door {
+    Rest,
+    V1,
+    V2,
+}
+
+impl Door {
+    const ALL: [Self; 3] = [Self::Rest, Self::V1, Self::V2];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Rest => "rest",
+            Self::V1 => "v1",
+            Self::V2 => "v2",
+        }
+    }
+}
+
+/// How a v2 stream begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Beginning {
+    /// It was given what it missed.
+    Missed,
+    /// Its cursor could not be served.
+    Resync,
+    /// It had no cursor.
+    Fresh,
+}
+
+/// Values of one name that differ by one label.
+#[derive(Debug)]
+struct ByLabel<M, const N: usize> {
+    family: Family<Labels<1>, M>,
+    each: [M; N],
+}
+
+impl<M: Default + Clone, const N: usize> ByLabel<M, N> {
+    fn new(label: &'static str, values: [&'static str; N]) -> Self {
+        let family = Family::default();
+        let each = values.map(|value| M::clone(&family.get_or_create(&[(label, value)])));
+        Self { family, each }
+    }
+}
+
+/// The handles.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    connections: ByLabel<Gauge, 2>,
+    refused: ByLabel<Counter, 4>,
+    sends: Family<Labels<2>, Counter>,
+    /// By door, and in each: accepted, duplicate, refused.
+    sent: [[Counter; 3]; 3],
+    /// Frames of events that were queued with clients.
+    pub(crate) deliveries: Counter,
+    signals_shed: ByLabel<Counter, 2>,
+    slow_closes: Counter,
+    closes: ByLabel<Counter, 15>,
+    resumes: ByLabel<Counter, 3>,
+    replayed: ByLabel<Counter, 2>,
+    /// Known once there are routes.
+    pub(crate) requests: Arc<OnceLock<Arc<Requests>>>,
+    /// Whether a durable write succeeded when it was last tried for a reading of all this.
+    ready: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let sends = Family::<Labels<2>, Counter>::default();
+        let outcomes = |door: Door| {
+            ["accepted", "duplicate", "refused"]
+                .map(|outcome| sends.get_or_create(&[("door", door.as_str()), ("outcome", outcome)]).clone())
+        };
+        let sent = Door::ALL.map(outcomes);
+        let mut codes = ["other"; 15];
+        for (slot, (_, code)) in codes.iter_mut().zip(CODES) {
+            *slot = code;
+        }
+        codes[14] = "none";
+        Self {
+            connections: ByLabel::new("protocol", ["v1", "v2"]),
+            refused: ByLabel::new("reason", ["user", "server", "draining", "unauthenticated"]),
+            sends,
+            sent,
+            deliveries: Counter::default(),
+            signals_shed: ByLabel::new("by", ["hub", "client"]),
+            slow_closes: Counter::default(),
+            closes: ByLabel::new("code", codes),
+            resumes: ByLabel::new("outcome", ["resumed", "resync", "fresh"]),
+            replayed: ByLabel::new("protocol", ["v1", "v2"]),
+            requests: Arc::default(),
+            ready: Gauge::default(),
+        }
+    }
+}
+
+impl Metrics {
+    /// Offers it all under the names of the documentation.
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        let connections = self.connections.family.clone();
+        registry.register("connections", "WebSocket connections by stream", connections);
+        let refused = self.refused.family.clone();
+        registry.register("connections_refused", "WebSocket connections that were not let in", refused);
+        registry.register("sends", "Messages that clients sent, and what became of them", self.sends.clone());
+        let deliveries = self.deliveries.clone();
+        registry.register("fanout_deliveries", "Frames of events queued with clients", deliveries);
+        let shed = self.signals_shed.family.clone();
+        registry.register("signals_shed", "Typing signals let go of because a queue was full", shed);
+        let slow = self.slow_closes.clone();
+        registry.register("slow_closes", "Connections closed because the client read too slowly", slow);
+        let closes = self.closes.family.clone();
+        registry.register("closes", "Connections that ended, by the code the server closed with", closes);
+        let resumes = self.resumes.family.clone();
+        registry.register("resumes", "v2 streams that were opened, by how they began", resumes);
+        let replayed = self.replayed.family.clone();
+        registry.register("replayed_events", "Events given to clients that had missed them", replayed);
+        registry.register(
+            "ready",
+            "1 if a durable write succeeded when this page was asked for, else 0",
+            self.ready.clone(),
+        );
+        registry.register_collector(Box::new(requests::Collected(self.requests.clone())));
+    }
+
+    /// A connection is there as long as this is kept.
+    pub(crate) fn connected(&self, protocol: Protocol) -> Counted {
+        let gauge = self.connections.each[index(protocol)].clone();
+        gauge.inc();
+        Counted(gauge)
+    }
+
+    /// There was no place for a connection.
+    pub(crate) fn refused(&self, full: Full) {
+        match full {
+            Full::User => self.refused.each[0].inc(),
+            Full::Server => self.refused.each[1].inc(),
+        };
+    }
+
+    /// A connection came while the server shuts down.
+    pub(crate) fn refused_while_draining(&self) {
+        self.refused.each[2].inc();
+    }
+
+    /// A connection came without a valid token.
+    pub(crate) fn refused_unauthenticated(&self) {
+        self.refused.each[3].inc();
+    }
+
+    /// A message came in by this door.
+    pub(crate) fn sent(&self, door: Door, posted: &chat_core::Result<Posted>) {
+        let outcome = match posted {
+            Ok(Posted::New { .. }) => 0,
+            Ok(Posted::Duplicate(_)) => 1,
+            Err(_) => 2,
+        };
+        self.sent[door as usize][outcome].inc();
+    }
+
+    /// A shard was too far behind for a signal.
+    pub(crate) fn signal_shed_by_hub(&self) {
+        self.signals_shed.each[0].inc();
+    }
+
+    /// A client was too far behind for a signal.
+    pub(crate) fn signal_shed_by_client(&self) {
+        self.signals_shed.each[1].inc();
+    }
+
+    /// A connection is closed with this code.
+    pub(crate) fn closed(&self, code: u16) {
+        if code == close_codes::TOO_SLOW {
+            self.slow_closes.inc();
+        }
+        let known = CODES.iter().position(|(known, _)| *known == code);
+        self.closes.each[known.unwrap_or(CODES.len())].inc();
+    }
+
+    /// A connection ended without a code.
+    pub(crate) fn closed_without_a_word(&self) {
+        self.closes.each[CODES.len() + 1].inc();
+    }
+
+    /// A v2 stream was opened.
+    pub(crate) fn begun(&self, how: Beginning) {
+        self.resumes.each[how as usize].inc();
+    }
+
+    /// A client was given so many events that it had missed.
+    pub(crate) fn replayed(&self, protocol: Protocol, events: usize) {
+        self.replayed.each[index(protocol)].inc_by(u64::try_from(events).unwrap_or(0));
+    }
+
+    fn set_ready(&self, ready: bool) {
+        self.ready.set(i64::from(ready));
+    }
+}
+
+fn index(protocol: Protocol) -> usize {
+    match protocol {
+        Protocol::V1 => 0,
+        Protocol::V2 => 1,
+    }
+}
+
+/// Something that is counted as long as it is there.
+pub(crate) struct Counted(Gauge);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(metrics: &Metrics) -> String {
+        let mut registry = Registry::with_prefix("chatserver");
+        metrics.register(&mut registry);
+        let mut page = String::new();
+        prometheus_client::encoding::text::encode(&mut page, &registry).unwrap();
+        page
+    }
+
+    #[test]
+    fn a_code_that_clients_made_up_makes_no_series() {
+        let metrics = Metrics::default();
+        let series = page(&metrics).lines().count();
+        for code in [1000, 4008, 3000, 4999] {
+            metrics.closed(code);
+        }
+        metrics.closed_without_a_word();
+        let page = page(&metrics);
+        assert_eq!(page.lines().count(), series);
+        for (code, count) in [("1000", 1), ("4008", 1), ("other", 2), ("none", 1), ("1001", 0)] {
+            assert!(
+                page.contains(&format!("chatserver_closes_total{{code=\"{code}\"}} {count}\n")),
+                "{page}"
+            );
+        }
+        assert!(page.contains("chatserver_slow_closes_total 1\n"), "{page}");
+    }
+
+    #[test]
+    fn a_connection_counts_as_long_as_it_is_there() {
+        let metrics = Metrics::default();
+        let counted = metrics.connected(Protocol::V2);
+        assert!(page(&metrics).contains("chatserver_connections{protocol=\"v2\"} 1\n"));
+        drop(counted);
+        assert!(page(&metrics).contains("chatserver_connections{protocol=\"v2\"} 0\n"));
+    }
+}

@@ -1,0 +1,38 @@
+//! The page that Prometheus reads, on a listener of its own: it tells of the whole server and asks nobody who they are.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use prometheus_client::encoding::text;
+use prometheus_client::registry::Registry;
+
+use crate::App;
+
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// Whoever reads this waits for 10 seconds by default.
+const PROBE: Duration = Duration::from_secs(3);
+
+/// The routes of the metrics' own listener.
+pub fn metrics_router(app: App, registry: Registry) -> Router {
+    Router::new().route("/metrics", get(metrics)).with_state((app, Arc::new(registry)))
+}
+
+async fn metrics(State((app, registry)): State<(App, Arc<Registry>)>) -> Response {
+    let probe = tokio::time::timeout(PROBE, app.chat.check_ready()).await;
+    app.hub.metrics().set_ready(!app.is_draining() && matches!(probe, Ok(Ok(()))));
+    // Reading what the system says of the process may take its time.
+    let encoded = tokio::task::spawn_blocking(move || {
+        let mut page = String::new();
+        text::encode(&mut page, &registry).map(|()| page)
+    });
+    match encoded.await {
+        Ok(Ok(page)) => ([(CONTENT_TYPE, OPENMETRICS)], page).into_response(),
+        _ => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}

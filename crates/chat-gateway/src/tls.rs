@@ -1,0 +1,189 @@
+//! The server's certificate: read from two files, checked before anybody is shown it, and taken anew when they change.
+//! Who watches the files is for the binary.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use chat_core::ports::Clock;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::{Registry, Unit};
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::{InconsistentKeys, ServerConfig};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use x509_cert::der::Decode;
+
+/// Where the certificate and its key are, as PEM.
+#[derive(Debug, Clone)]
+pub struct TlsFiles {
+    /// The certificate, followed by those that vouch for it.
+    pub certificate: PathBuf,
+    /// The key of the first certificate.
+    pub key: PathBuf,
+}
+
+/// Why a certificate can't be shown: a sentence for the person who runs the server.
+#[derive(Debug)]
+pub struct TlsError(String);
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for TlsError {}
+
+/// What turns sockets into encrypted ones; cheap to clone.
+#[derive(Clone)]
+pub struct Tls(Arc<Inner>);
+
+struct Inner {
+    files: TlsFiles,
+    shown: Arc<Shown>,
+    acceptor: TlsAcceptor,
+    failures: Counter,
+    clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Tls").field(&self.0.files).finish()
+    }
+}
+
+/// The certificate that clients are shown at present.
+#[derive(Debug)]
+struct Shown {
+    certified: RwLock<Arc<CertifiedKey>>,
+    expires_at: Gauge<i64, AtomicI64>,
+}
+
+impl ResolvesServerCert for Shown {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.certified.read().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+}
+
+impl Tls {
+    /// Reads the certificate and its key.
+    pub fn load(files: TlsFiles, clock: Arc<dyn Clock>) -> Result<Self, TlsError> {
+        let (certified, expires_at) = read(&files, clock.as_ref())?;
+        let shown = Shown { certified: RwLock::new(Arc::new(certified)), expires_at: Gauge::default() };
+        shown.expires_at.inner().store(expires_at, Ordering::Relaxed);
+        let shown = Arc::new(shown);
+        let unusable = |error: rustls::Error| TlsError(format!("TLS cannot be set up: {error}"));
+        let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let builder = builder.with_safe_default_protocol_versions().map_err(unusable)?;
+        let mut config = builder.with_no_client_auth().with_cert_resolver(shown.clone());
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        // Clients that all come back at once after a restart of something else need no new key exchange each.
+        config.ticketer = ring::Ticketer::new().map_err(unusable)?;
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        Ok(Self(Arc::new(Inner { files, shown, acceptor, failures: Counter::default(), clock })))
+    }
+
+    /// Reads the files once more. From then on new connections are shown what is there; if it can't be used, what was
+    /// shown before stays.
+    pub fn reload(&self) -> Result<(), TlsError> {
+        let (certified, expires_at) = read(&self.0.files, self.0.clock.as_ref())?;
+        let shown = &self.0.shown;
+        *shown.certified.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(certified);
+        shown.expires_at.inner().store(expires_at, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Where the certificate comes from.
+    pub fn files(&self) -> &TlsFiles {
+        &self.0.files
+    }
+
+    /// When the certificate ends, in seconds since 1970.
+    pub fn expires_at(&self) -> i64 {
+        self.0.shown.expires_at.get()
+    }
+
+    /// Offers what is known of certificate and handshakes to whoever watches the server.
+    pub fn register_metrics(&self, registry: &mut Registry) {
+        registry.register_with_unit(
+            "tls_certificate_expiry_timestamp",
+            "When the certificate that is shown to clients ends, since 1970",
+            Unit::Seconds,
+            self.0.shown.expires_at.clone(),
+        );
+        registry.register(
+            "tls_handshake_failures",
+            "Sockets that did not come to speak TLS",
+            self.0.failures.clone(),
+        );
+    }
+
+    pub(crate) async fn accept(&self, stream: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
+        self.0.acceptor.accept(stream).await
+    }
+
+    pub(crate) fn failed(&self) {
+        self.0.failures.inc();
+    }
+}
+
+/// The certificate with its key, and when it ends.
+fn read(files: &TlsFiles, clock: &dyn Clock) -> Result<(CertifiedKey, i64), TlsError> {
+    let chain: Vec<_> = CertificateDer::pem_file_iter(&files.certificate)
+        .and_then(Iterator::collect)
+        .map_err(|error| unreadable("TLS_CERT", &files.certificate, &error))?;
+    let Some(first) = chain.first() else {
+        return Err(TlsError(format!(
+            "TLS_CERT: there is no certificate in {}",
+            files.certificate.display()
+        )));
+    };
+    let (begins_at, expires_at) = validity(first, &files.certificate)?;
+    let now = clock.now().0.div_euclid(1_000_000);
+    if now >= expires_at {
+        return Err(TlsError(format!(
+            "TLS_CERT: the certificate in {} has expired; get a new one",
+            files.certificate.display()
+        )));
+    }
+    if now < begins_at {
+        return Err(TlsError(format!(
+            "TLS_CERT: the certificate in {} is not valid yet; check this machine's clock",
+            files.certificate.display()
+        )));
+    }
+    let key = PrivateKeyDer::from_pem_file(&files.key)
+        .map_err(|error| unreadable("TLS_KEY", &files.key, &error))?;
+    let certified = CertifiedKey::from_der(chain, key, &ring::default_provider());
+    certified.map(|certified| (certified, expires_at)).map_err(|error| match error {
+        rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => TlsError(format!(
+            "TLS_KEY: the key in {} is not that of the certificate in {}",
+            files.key.display(),
+            files.certificate.display()
+        )),
+        error => TlsError(format!("TLS_KEY: the key in {} cannot be used ({error})", files.key.display())),
+    })
+}
+
+fn unreadable(setting: &str, path: &Path, error: &rustls::pki_types::pem::Error) -> TlsError {
+    TlsError(format!("{setting}: {} cannot be read as PEM ({error})", path.display()))
+}
+
+/// From when and until when a certificate is valid, in seconds since 1970.
+fn validity(certificate: &CertificateDer<'_>, path: &Path) -> Result<(i64, i64), TlsError> {
+    let certificate = x509_cert::Certificate::from_der(certificate).map_err(|error| {
+        TlsError(format!("TLS_CERT: the certificate in {} is broken ({error})", path.display()))
+    })?;
+    let validity = certificate.tbs_certificate.validity;
+    let seconds =
+        |time: x509_cert::time::Time| i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX);
+    Ok((seconds(validity.not_before), seconds(validity.not_after)))
+}

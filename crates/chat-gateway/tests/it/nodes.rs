@@ -1,0 +1,144 @@
+//! What nodes share, and what they tell each other.
+
+use std::sync::{Arc, Mutex};
+
+use chat_core::cluster::{Link, Neighbours, NodeId, Residents};
+use chat_core::ids::{ConversationId, UserId};
+use chat_core::messages::Recipient;
+use chat_core::presence::Choice;
+use chat_gateway::Cluster;
+use hyper::Method;
+use serde_json::json;
+
+use crate::support::{House, eventually};
+
+/// What one node tells the others, and a link that can be cut.
+struct Others {
+    told: Mutex<Vec<String>>,
+    link: Mutex<Link>,
+}
+
+impl Others {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { told: Mutex::default(), link: Mutex::new(Link::Up) })
+    }
+
+    fn cluster(self: &Arc<Self>) -> Cluster {
+        Cluster { residents: self.clone(), neighbours: self.clone() }
+    }
+
+    fn note(&self, told: String) {
+        self.told.lock().unwrap().push(told);
+    }
+
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.told.lock().unwrap())
+    }
+}
+
+impl Residents for Others {
+    fn user(&self, user: UserId, is_here: bool) {
+        self.note(format!("user {user} {is_here}"));
+    }
+
+    fn group(&self, conversation: ConversationId, is_here: bool) {
+        self.note(format!("group {conversation} {is_here}"));
+    }
+
+    fn presence(&self, user: UserId, choice: Option<Choice>) {
+        self.note(format!("presence {user} {}", choice.map_or("gone", Choice::as_str)));
+    }
+}
+
+impl Neighbours for Others {
+    fn link(&self) -> Link {
+        *self.link.lock().unwrap()
+    }
+
+    fn lag(&self) -> u64 {
+        0
+    }
+}
+
+#[tokio::test]
+async fn a_ticket_of_one_node_opens_one_stream_at_another() {
+    let house = House::of(2).await;
+    let tom = house.register("tom").await;
+    let [here, there] = &house.nodes[..] else { panic!() };
+    let (status, ticket) = here.post("/v1/ws-ticket", &tom.token, json!({})).await;
+    assert_eq!((status, &ticket["expires_in"]), (201, &json!(30)));
+    let ticket = ticket["ticket"].as_str().unwrap();
+    assert_eq!(
+        [there.admits(ticket).await, there.admits(ticket).await, here.admits(ticket).await],
+        [101, 401, 401]
+    );
+}
+
+#[tokio::test]
+async fn readiness_says_how_a_node_stands_with_the_others() {
+    let others = Others::new();
+    let house = House::joined(1, Some(others.cluster())).await;
+    let ready = async || house.nodes[0].call(Method::GET, "/readyz", "", None).await;
+    assert_eq!(ready().await, (200, json!({ "status": "ready", "bus": "up" })));
+    *others.link.lock().unwrap() = Link::Down;
+    assert_eq!(ready().await, (200, json!({ "status": "ready", "bus": "down" })));
+    let alone = House::of(1).await;
+    let (status, body) = alone.nodes[0].call(Method::GET, "/readyz", "", None).await;
+    assert_eq!((status, body), (200, json!({ "status": "ready" })));
+}
+
+#[tokio::test]
+async fn the_others_are_told_of_a_user_and_their_groups_before_the_user_is_greeted() {
+    let others = Others::new();
+    let house = House::joined(1, Some(others.cluster())).await;
+    let (tom, jerry) = (house.register("tom").await, house.register("jerry").await);
+    let node = &house.nodes[0];
+    let group = node.chat.create_group(tom.id, "Cheese").await.unwrap();
+    let conversation = node.chat.memberships(tom.id).await.unwrap().conversations[0];
+    let toms = node.v2(&tom, None).await;
+    let told = [format!("presence {} online", tom.id), format!("user {} true", tom.id)];
+    assert_eq!(
+        others.take(),
+        told.into_iter().chain([format!("group {conversation} true")]).collect::<Vec<_>>()
+    );
+    let jerrys = node.v1(&jerry).await;
+    node.chat.add_member(tom.id, group.id, jerry.id).await.unwrap();
+    drop(toms);
+    eventually("Tom has gone", async || others.told.lock().unwrap().len() == 4).await;
+    let told = [
+        format!("presence {} online", jerry.id),
+        format!("user {} true", jerry.id),
+        format!("user {} false", tom.id),
+        format!("presence {} gone", tom.id),
+    ];
+    assert_eq!(others.take(), told, "Jerry is in the group too");
+    drop(jerrys);
+    eventually("Jerry has gone", async || others.told.lock().unwrap().len() == 3).await;
+    let told = [
+        format!("group {conversation} false"),
+        format!("user {} false", jerry.id),
+        format!("presence {} gone", jerry.id),
+    ];
+    assert_eq!(others.take(), told);
+}
+
+#[tokio::test]
+async fn who_is_at_another_node_is_seen_here() {
+    let house = House::of(1).await;
+    let (tom, jerry) = (house.register("tom").await, house.register("jerry").await);
+    let node = &house.nodes[0];
+    node.write(&tom, Recipient::User(jerry.id), "Hello").await;
+    let status = async || {
+        let (_, seen) = node.call(Method::GET, "/v1/conversations/1/presence", &tom.token, None).await;
+        (seen[0]["status"].clone(), seen[0]["last_seen"].is_string())
+    };
+    assert_eq!(status().await, (json!("offline"), false));
+    let roster = node.hub.roster();
+    roster.there(NodeId(5), &[(jerry.id, Some(Choice::Online))]);
+    assert_eq!(status().await, (json!("online"), false));
+    assert_eq!(roster.here(), []);
+    let _toms = node.v2(&tom, None).await;
+    assert_eq!(roster.here(), [(tom.id, Choice::Online)]);
+    roster.lost(NodeId(5));
+    assert_eq!(status().await, (json!("offline"), true));
+}

@@ -1,0 +1,113 @@
+//! The addresses of NATS servers as they are given in one setting, and what they say of who connects.
+
+use async_nats::{ConnectOptions, ServerAddr};
+
+use crate::NatsError;
+
+/// Servers, and as whom to connect to them.
+pub(crate) struct Servers {
+    pub(crate) addresses: Vec<ServerAddr>,
+    credentials: Credentials,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Credentials {
+    None,
+    Token(String),
+    User(String, String),
+}
+
+/// Reads addresses that are separated by commas. Credentials are those of the first that has any; one cluster has the
+/// same everywhere.
+pub(crate) fn parse(text: &str) -> Result<Servers, NatsError> {
+    let addresses = text.split(',').map(str::trim).filter(|one| !one.is_empty()).map(address);
+    let addresses = addresses.collect::<Result<Vec<_>, _>>()?;
+    if addresses.is_empty() {
+        return Err(NatsError::NoAddress);
+    }
+    let credentials = addresses.iter().find_map(credentials).unwrap_or(Credentials::None);
+    Ok(Servers { addresses, credentials })
+}
+
+fn address(text: &str) -> Result<ServerAddr, NatsError> {
+    text.parse().map_err(|reason| NatsError::Address { address: without_credentials(text), reason })
+}
+
+/// Errors are logged, and passwords must not be.
+fn without_credentials(text: &str) -> String {
+    let Some((before, host)) = text.rsplit_once('@') else { return text.to_owned() };
+    let scheme = before.split_once("://").map_or(String::new(), |(scheme, _)| format!("{scheme}://"));
+    format!("{scheme}***@{host}")
+}
+
+fn credentials(address: &ServerAddr) -> Option<Credentials> {
+    let user = decoded(address.username()?);
+    match address.password() {
+        Some(password) => Some(Credentials::User(user, decoded(password))),
+        None => Some(Credentials::Token(user)),
+    }
+}
+
+impl Servers {
+    /// The client does not take credentials from addresses by itself.
+    pub(crate) fn authenticate(&self, options: ConnectOptions) -> ConnectOptions {
+        match &self.credentials {
+            Credentials::None => options,
+            Credentials::Token(token) => options.token(token.clone()),
+            Credentials::User(user, password) => options.user_and_password(user.clone(), password.clone()),
+        }
+    }
+}
+
+/// Characters that addresses have a use for are written there as `%` and two hexadecimal digits.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((byte, after)) = rest.split_first() {
+        let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(decoded) if *byte == b'%' => {
+                bytes.push(decoded);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            _ => {
+                bytes.push(*byte);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn credentials(text: &str) -> Credentials {
+        parse(text).ok().unwrap().credentials
+    }
+
+    #[test]
+    fn several_servers_are_separated_by_commas() {
+        let servers = parse("nats://a:4222, tls://b:4333,").ok().unwrap();
+        let ports: Vec<_> = servers.addresses.iter().map(|one| (one.host(), one.port())).collect();
+        assert_eq!(ports, [("a", 4222), ("b", 4333)]);
+        assert!(servers.addresses[1].tls_required());
+        assert_eq!(servers.credentials, Credentials::None);
+    }
+
+    #[test]
+    fn credentials_stand_before_the_host() {
+        let tom = Credentials::User("tom".into(), "p@ss/1%".into());
+        assert_eq!(credentials("nats://tom:p%40ss%2F1%25@a:4222,nats://b"), tom);
+        assert_eq!(credentials("nats://a,nats://s3cret@b"), Credentials::Token("s3cret".into()));
+    }
+
+    #[test]
+    fn a_wrong_address_is_named_without_its_password() {
+        let error = parse("http://tom:secret@a:1").err().unwrap().to_string();
+        assert!(error.contains("http://***@a:1"), "{error}");
+        assert!(!error.contains("secret"), "{error}");
+        assert!(matches!(parse(" , "), Err(NatsError::NoAddress)));
+    }
+}

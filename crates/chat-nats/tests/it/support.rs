@@ -1,0 +1,66 @@
+//! Buses on a server, and waiting for what is to come.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use chat_core::cluster::Link;
+use chat_nats::{NatsBus, NatsOptions};
+use chat_relay::bus::channel;
+use chat_relay::{Bus, Incoming, Subject};
+
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+/// What takes longer than this does not come.
+const SOON: Duration = Duration::from_millis(20);
+
+/// Waits until it is so.
+pub(crate) fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < DEADLINE, "never: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// One node's end of the bus.
+pub(crate) struct End {
+    pub(crate) bus: NatsBus,
+    pub(crate) incoming: Incoming,
+}
+
+pub(crate) fn options(servers: &str) -> NatsOptions {
+    NatsOptions { servers: servers.into(), prefix: "test".into(), name: "a test".into() }
+}
+
+impl End {
+    /// Begins to connect.
+    pub(crate) async fn begin(servers: &str) -> Self {
+        let (inbox, incoming) = channel();
+        let bus = NatsBus::connect(options(servers), inbox).await.unwrap();
+        Self { bus, incoming }
+    }
+
+    /// Connects.
+    pub(crate) async fn connect(servers: &str) -> Self {
+        let end = Self::begin(servers).await;
+        end.comes_to_be(Link::Up);
+        end
+    }
+
+    pub(crate) fn comes_to_be(&self, link: Link) {
+        eventually("the link", || self.incoming.link() == link);
+    }
+
+    /// Publishes until the other hears of it: from when on a subscription counts, nobody is told.
+    pub(crate) fn reaches(&self, other: &Self, subject: Subject, text: &'static str) {
+        let began = Instant::now();
+        while !other.heard().iter().any(|payload| payload == text) {
+            assert!(began.elapsed() < DEADLINE, "{text} never arrives");
+            self.bus.publish(subject, Bytes::from_static(text.as_bytes()));
+        }
+    }
+
+    /// What has come, and comes soon.
+    pub(crate) fn heard(&self) -> Vec<Bytes> {
+        std::iter::from_fn(|| self.incoming.next(SOON)).collect()
+    }
+}

@@ -1,0 +1,84 @@
+//! Where the database is and how connections to it begin.
+
+use std::time::Duration;
+
+use tokio_postgres::config::SslMode;
+use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::fault::Result;
+use crate::open::OpenError;
+
+/// What every session begins with. An acknowledged write has to be on disk. A lock that is not to be had must not hold up
+/// those who wait; and whoever is paused or cut off in the middle of a transaction must let go of the log before the other
+/// nodes are tired of waiting for it.
+/// Statements are short and always the same, so compiling them, or planning them anew each time, takes longer than they do.
+const BEGINNING: &str = "SET synchronous_commit = on; SET lock_timeout = '1s'; SET statement_timeout = '5s'; \
+                         SET idle_in_transaction_session_timeout = '1500ms'; SET jit = off; \
+                         SET plan_cache_mode = force_generic_plan; SET client_min_messages = warning; \
+                         SET timezone = 'UTC'";
+
+/// The database's address.
+#[derive(Clone)]
+pub(crate) struct Address {
+    config: Config,
+    tls: Option<MakeRustlsConnect>,
+}
+
+impl Address {
+    /// Reads `postgres://...`. Encryption follows `sslmode`: `disable`, `prefer` (the default) or `require`; the
+    /// server's certificate has to be signed by a public authority.
+    pub(crate) fn parse(url: &str) -> std::result::Result<Self, OpenError> {
+        let mut config: Config = url.parse().map_err(OpenError::Address)?;
+        config.application_name("chatserver");
+        config.connect_timeout(Duration::from_secs(3));
+        config.keepalives_idle(Duration::from_secs(10));
+        config.keepalives_interval(Duration::from_secs(5));
+        config.keepalives_retries(2);
+        // A server that cannot be reached any more is noticed even while something is on its way to it.
+        config.tcp_user_timeout(Duration::from_secs(5));
+        let tls = match config.get_ssl_mode() {
+            SslMode::Require => Some(tls()?),
+            _ => None,
+        };
+        Ok(Self { config, tls })
+    }
+
+    /// The database's name and server, for messages; never the password.
+    pub(crate) fn describe(&self) -> String {
+        let host = self.config.get_hosts().first();
+        let host = match host {
+            Some(tokio_postgres::config::Host::Tcp(name)) => name.clone(),
+            Some(other) => format!("{other:?}"),
+            None => "localhost".into(),
+        };
+        let port = self.config.get_ports().first().copied().unwrap_or(5432);
+        format!("{} on {host}:{port}", self.config.get_dbname().unwrap_or("the default database"))
+    }
+
+    /// A new connection, driven by the current runtime.
+    pub(crate) async fn connect(&self) -> Result<Client> {
+        let client = match &self.tls {
+            Some(tls) => {
+                let (client, connection) = self.config.connect(tls.clone()).await?;
+                tokio::spawn(connection);
+                client
+            }
+            None => {
+                let (client, connection) = self.config.connect(NoTls).await?;
+                tokio::spawn(connection);
+                client
+            }
+        };
+        client.batch_execute(BEGINNING).await?;
+        Ok(client)
+    }
+}
+
+fn tls() -> std::result::Result<MakeRustlsConnect, OpenError> {
+    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = config.map_err(OpenError::Tls)?.with_root_certificates(roots).with_no_client_auth();
+    Ok(MakeRustlsConnect::new(config))
+}

@@ -1,0 +1,192 @@
+//! Statements about conversations as their members see them, and about who is seen when.
+
+pub(crate) mod view;
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use chat_core::conversations::{
+    ConversationPage, ConversationStore, ConversationView, OwnChange, OwnChanged, Totals,
+};
+use chat_core::error::Kind;
+use chat_core::ids::{ConversationId, MessageId, UserId};
+use chat_core::messages::{Message, Recipient};
+use chat_core::time::Timestamp;
+use chat_core::{Error, Result};
+
+use crate::db::Db;
+use crate::load::{self, is_shown, select_messages};
+use crate::writer::Tx;
+use crate::{Postgres, accounts, fault, messages, standing};
+
+#[async_trait]
+impl ConversationStore for Postgres {
+    async fn conversations(&self, user: UserId, page: ConversationPage) -> Result<Vec<ConversationView>> {
+        self.readers.read(move |db| db.snapshot(|db| conversations(db, user, page))).await
+    }
+
+    async fn conversation(&self, user: UserId, id: ConversationId) -> Result<ConversationView> {
+        self.readers.read(move |db| db.snapshot(|db| with_last_message(db, user, id))).await
+    }
+
+    async fn totals(&self, user: UserId, now: Timestamp) -> Result<Totals> {
+        self.readers.read(move |db| totals(db, user, now)).await
+    }
+
+    async fn change_own_part(
+        &self,
+        user: UserId,
+        id: ConversationId,
+        change: OwnChange,
+    ) -> Result<OwnChanged> {
+        self.writer.write(move |tx| change_own_part(tx, user, id, &change)).await
+    }
+
+    async fn companions(
+        &self,
+        viewer: UserId,
+        id: ConversationId,
+        limit: u16,
+    ) -> Result<Vec<(UserId, Option<Timestamp>)>> {
+        self.readers.read(move |db| companions(db, viewer, id, limit)).await
+    }
+
+    async fn note_last_seen(&self, seen: Vec<(UserId, Timestamp)>) -> Result<()> {
+        let (users, times): (Vec<i64>, Vec<i64>) = seen.into_iter().map(|(user, at)| (user.0, at.0)).unzip();
+        self.writer
+            .write(move |tx| {
+                // A statement may not meet the same row twice.
+                let sql = "INSERT INTO last_seen AS l (user_id, at)
+                           SELECT s.user_id, max(s.at) FROM UNNEST($1::bigint[], $2::bigint[]) AS s (user_id, at)
+                           GROUP BY s.user_id
+                           ON CONFLICT (user_id) DO UPDATE SET at = greatest(l.at, excluded.at)";
+                tx.execute(sql, &[&users, &times]).map(drop)
+            })
+            .await
+    }
+
+    async fn direct_with(&self, user: UserId, other: UserId) -> Result<Option<ConversationId>> {
+        self.readers
+            .read(move |db| {
+                let found = messages::direct(db, user, other)?;
+                let is_known = found.is_some() || accounts::exists(db, other)?;
+                if is_known { Ok(found) } else { Err(Error::NotFound(Kind::User).into()) }
+            })
+            .await
+    }
+
+    async fn recipient(&self, member: UserId, id: ConversationId) -> Result<Recipient> {
+        self.readers.read(move |db| db.snapshot(|db| Ok(standing::with_recipient(db, member, id)?.1))).await
+    }
+}
+
+fn conversations(db: &Db, user: UserId, page: ConversationPage) -> fault::Result<Vec<ConversationView>> {
+    // What is last is what the user sees last, since a client names it to get the next page. Without OFFSET it would be
+    // looked up once for each time that it is named.
+    let sql = "SELECT id, last FROM (
+                   SELECT me.conversation_id AS id, coalesce((
+                       SELECT m.id FROM messages m
+                       WHERE m.conversation_id = me.conversation_id AND NOT EXISTS (
+                           SELECT 1 FROM hidden_messages h WHERE h.user_id = $1 AND h.message_id = m.id)
+                       ORDER BY m.seq DESC LIMIT 1), 0) AS last
+                   FROM members me WHERE me.user_id = $1 OFFSET 0) AS mine
+               WHERE (last, id) < ($2, $3) ORDER BY last DESC, id DESC LIMIT $4";
+    let (last, id) = page.after.unwrap_or((MessageId(i64::MAX), ConversationId(i64::MAX)));
+    let rows = db.rows(sql, &[&user.0, &last.0, &id.0, &i64::from(page.limit)])?;
+    let mut ids = Vec::with_capacity(rows.len());
+    let mut last = Vec::with_capacity(rows.len());
+    for row in rows {
+        ids.push(ConversationId(row.try_get(0)?));
+        last.push(MessageId(row.try_get(1)?));
+    }
+    let mut views = view::views(db, user, &ids)?;
+    let messages = load::load(db, &last, Some(user))?;
+    let mut messages: HashMap<ConversationId, Message> =
+        messages.into_iter().map(|message| (message.conversation, message)).collect();
+    for view in &mut views {
+        view.last_message = messages.remove(&view.conversation.id);
+    }
+    Ok(views)
+}
+
+fn with_last_message(db: &Db, user: UserId, id: ConversationId) -> fault::Result<ConversationView> {
+    let view = view::view(db, user, id)?.ok_or(Error::NotFound(Kind::Conversation))?;
+    let sql =
+        select_messages!("WHERE m.conversation_id = $2 AND ", is_shown!(), " ORDER BY m.seq DESC LIMIT 1");
+    let last_message = load::select(db, sql, &[&user.0, &id.0], user)?.pop();
+    Ok(ConversationView { last_message, ..view })
+}
+
+fn totals(db: &Db, user: UserId, now: Timestamp) -> fault::Result<Totals> {
+    let sql = concat!(
+        "SELECT me.marked_unread, ",
+        view::select_counts!(),
+        "FROM members me JOIN conversations c ON c.id = me.conversation_id
+         WHERE me.user_id = $1 AND (c.last_seq > me.read_seq OR me.marked_unread)
+             AND (me.muted_until IS NULL OR me.muted_until <= $2)"
+    );
+    let mut totals = Totals::default();
+    for row in db.rows(sql, &[&user.0, &now.0])? {
+        let (marked, counts): (bool, _) = (row.try_get(0)?, view::read_counts(&row, 1)?);
+        totals.counts.unread = totals.counts.unread.saturating_add(counts.unread);
+        totals.counts.mentions = totals.counts.mentions.saturating_add(counts.mentions);
+        totals.n_conversations += u32::from(marked || counts.unread > 0);
+    }
+    Ok(totals)
+}
+
+fn change_own_part(
+    tx: &Tx<'_>,
+    user: UserId,
+    id: ConversationId,
+    change: &OwnChange,
+) -> fault::Result<OwnChanged> {
+    if !standing::is_member(tx, user, id)? {
+        return Err(Error::NotFound(Kind::Conversation).into());
+    }
+    let sql = "UPDATE members SET marked_unread = coalesce($3, marked_unread),
+                      muted_until = CASE WHEN $4 THEN $5 ELSE muted_until END,
+                      archived = coalesce($6, archived), pinned = coalesce($7, pinned), state_position = $8
+               WHERE conversation_id = $1 AND user_id = $2";
+    tx.execute(
+        sql,
+        &[
+            &id.0,
+            &user.0,
+            &change.marked_unread,
+            &change.muted_until.is_some(),
+            &change.muted_until.flatten().map(|until| until.0),
+            &change.archived,
+            &change.pinned,
+            &tx.position().0,
+        ],
+    )?;
+    match &change.draft {
+        Some(Some(draft)) => {
+            let sql = "INSERT INTO drafts (user_id, conversation_id, content) VALUES ($1, $2, $3)
+                       ON CONFLICT (user_id, conversation_id) DO UPDATE SET content = excluded.content";
+            tx.execute(sql, &[&user.0, &id.0, draft])?;
+        }
+        Some(None) => {
+            let sql = "DELETE FROM drafts WHERE user_id = $1 AND conversation_id = $2";
+            tx.execute(sql, &[&user.0, &id.0])?;
+        }
+        None => {}
+    }
+    Ok(OwnChanged { user, view: with_last_message(tx, user, id)? })
+}
+
+fn companions(
+    db: &Db,
+    viewer: UserId,
+    id: ConversationId,
+    limit: u16,
+) -> fault::Result<Vec<(UserId, Option<Timestamp>)>> {
+    standing::of_member(db, viewer, id)?;
+    let sql = "SELECT m.user_id, s.at FROM members m LEFT JOIN last_seen s ON s.user_id = m.user_id
+               WHERE m.conversation_id = $1 AND m.user_id <> $2 ORDER BY m.user_id LIMIT $3";
+    let rows = db.rows(sql, &[&id.0, &viewer.0, &i64::from(limit)])?;
+    rows.iter()
+        .map(|row| Ok((UserId(row.try_get(0)?), row.try_get::<_, Option<_>>(1)?.map(Timestamp))))
+        .collect()
+}

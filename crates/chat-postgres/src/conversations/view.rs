@@ -1,0 +1,178 @@
+//! Reading what conversations are, to all of their members and to one of them. Nothing is written here.
+
+use chat_core::conversations::{Conversation, ConversationKind, ConversationView, Counts, OwnPart};
+use chat_core::groups::Role;
+use chat_core::ids::{ConversationId, GroupId, Rev, Seq, UserId};
+use chat_core::receipts::Pointers;
+use chat_core::time::Timestamp;
+use tokio_postgres::Row;
+
+use crate::db::Db;
+use crate::{fault, load};
+
+/// What [`conversation`] reads of `c`, `g` and `d`.
+macro_rules! of_all {
+    () => {
+        "c.id, c.rev, c.last_seq, c.n_members, c.created_at, g.id, g.name, g.owner_id, d.low, d.high"
+    };
+}
+
+/// What a conversation `c` is between.
+macro_rules! join_kind {
+    () => {
+        "LEFT JOIN groups g ON g.conversation_id = c.id LEFT JOIN directs d ON d.conversation_id = c.id "
+    };
+}
+
+/// What waits for `me`, a user in a conversation who has read up to a place: the two numbers that [`read_counts`] reads.
+/// Each of these touches few rows beyond an index: deleted messages and mentions are few, and to count the messages of
+/// others their index is enough.
+macro_rules! select_counts {
+    () => {
+        "(SELECT count(*) FROM messages m WHERE m.conversation_id = me.conversation_id
+             AND m.seq > me.read_seq AND m.sender_id <> me.user_id)
+         - (SELECT count(*) FROM messages m WHERE m.conversation_id = me.conversation_id
+             AND m.seq > me.read_seq AND m.sender_id <> me.user_id AND m.deleted_at IS NOT NULL),
+         (SELECT count(DISTINCT n.seq) FROM mentions n WHERE n.conversation_id = me.conversation_id
+             AND n.user_id IN (0, me.user_id) AND n.seq > me.read_seq AND EXISTS (
+                 SELECT 1 FROM messages m WHERE m.conversation_id = n.conversation_id AND m.seq = n.seq
+                 AND m.sender_id <> me.user_id AND m.deleted_at IS NULL)) "
+    };
+}
+pub(crate) use {join_kind, select_counts};
+
+/// What [`read_own_part`] reads of `me`.
+macro_rules! of_one {
+    () => {
+        concat!(
+            "me.role, me.delivered_seq, me.read_seq, me.marked_unread, me.muted_until, me.archived, me.pinned,
+             (SELECT t.content FROM drafts t
+              WHERE t.user_id = me.user_id AND t.conversation_id = me.conversation_id), ",
+            select_counts!()
+        )
+    };
+}
+
+/// What all members see of a conversation that is there.
+pub(crate) fn load(db: &Db, id: ConversationId) -> fault::Result<Conversation> {
+    let sql = concat!("SELECT ", of_all!(), " FROM conversations c ", join_kind!(), "WHERE c.id = $1");
+    read_conversation(&db.row(sql, &[&id.0])?)
+}
+
+/// What the conversation is to this user; `None` for somebody who is no member.
+pub(crate) fn own_part(db: &Db, user: UserId, id: ConversationId) -> fault::Result<Option<OwnPart>> {
+    let sql =
+        concat!("SELECT ", of_one!(), "FROM members me WHERE me.conversation_id = $1 AND me.user_id = $2");
+    db.opt(sql, &[&id.0, &user.0])?.map(|row| read_own_part(&row, 0)).transpose()
+}
+
+/// The conversation as this user sees it, without its last message; `None` for somebody who is no member.
+pub(crate) fn view(db: &Db, user: UserId, id: ConversationId) -> fault::Result<Option<ConversationView>> {
+    let sql = concat!(
+        "SELECT ",
+        of_all!(),
+        ", ",
+        of_one!(),
+        "FROM members me JOIN conversations c ON c.id = me.conversation_id ",
+        join_kind!(),
+        "WHERE me.conversation_id = $1 AND me.user_id = $2"
+    );
+    db.opt(sql, &[&id.0, &user.0])?.as_ref().map(read_view).transpose()
+}
+
+/// The same of several conversations, in this order, less those of which the user is no member.
+pub(crate) fn views(db: &Db, user: UserId, ids: &[ConversationId]) -> fault::Result<Vec<ConversationView>> {
+    // With LIMIT each is looked up; else all conversations of the user might be read, of which there may be many more.
+    let sql = concat!(
+        "SELECT ",
+        of_all!(),
+        ", ",
+        of_one!(),
+        "FROM UNNEST($2::bigint[]) WITH ORDINALITY AS x (id, place)
+         JOIN LATERAL (SELECT * FROM members WHERE conversation_id = x.id AND user_id = $1 LIMIT 1) me ON true
+         JOIN conversations c ON c.id = me.conversation_id ",
+        join_kind!(),
+        "ORDER BY x.place"
+    );
+    let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
+    db.rows(sql, &[&user.0, &ids])?.iter().map(read_view).collect()
+}
+
+/// What waits for a member who has read up to `read`.
+pub(crate) fn counts(db: &Db, user: UserId, id: ConversationId, read: Seq) -> fault::Result<Counts> {
+    let sql = concat!(
+        "SELECT ",
+        select_counts!(),
+        "FROM (SELECT $1::bigint AS user_id, $2::bigint AS conversation_id, $3::bigint AS read_seq) AS me"
+    );
+    read_counts(&db.row(sql, &[&user.0, &id.0, &read.0])?, 0)
+}
+
+/// The same for several, in their order.
+pub(crate) fn counts_of_all(
+    db: &Db,
+    readers: impl Iterator<Item = (UserId, ConversationId, Seq)>,
+) -> fault::Result<Vec<Counts>> {
+    let sql = concat!(
+        "SELECT ",
+        select_counts!(),
+        "FROM UNNEST($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY
+             AS me (user_id, conversation_id, read_seq, place) ORDER BY me.place"
+    );
+    let (mut users, mut ids, mut read) = (Vec::new(), Vec::new(), Vec::new());
+    for (user, id, seq) in readers {
+        users.push(user.0);
+        ids.push(id.0);
+        read.push(seq.0);
+    }
+    db.rows(sql, &[&users, &ids, &read])?.iter().map(|row| read_counts(row, 0)).collect()
+}
+
+/// Reads what [`select_counts!`] gives, from this column on.
+pub(crate) fn read_counts(row: &Row, first: usize) -> fault::Result<Counts> {
+    Ok(Counts { unread: load::count(row, first)?, mentions: load::count(row, first + 1)? })
+}
+
+/// The two sides of a direct conversation, the smaller id first, from this column on.
+pub(crate) fn read_pair(row: &Row, first: usize) -> fault::Result<(UserId, UserId)> {
+    let (low, high): (Option<i64>, Option<i64>) = (row.try_get(first)?, row.try_get(first + 1)?);
+    Ok((UserId(low.unwrap_or_default()), UserId(high.unwrap_or_default())))
+}
+
+fn read_view(row: &Row) -> fault::Result<ConversationView> {
+    let (conversation, own) = (read_conversation(row)?, read_own_part(row, 10)?);
+    Ok(ConversationView { conversation, own, last_message: None })
+}
+
+fn read_conversation(row: &Row) -> fault::Result<Conversation> {
+    let kind = match row.try_get::<_, Option<i64>>(5)? {
+        Some(id) => {
+            ConversationKind::Group { id: GroupId(id), name: row.try_get(6)?, owner: UserId(row.try_get(7)?) }
+        }
+        None => {
+            let (low, high) = read_pair(row, 8)?;
+            ConversationKind::Direct(low, high)
+        }
+    };
+    Ok(Conversation {
+        id: ConversationId(row.try_get(0)?),
+        kind,
+        rev: Rev(row.try_get(1)?),
+        last_seq: Seq(row.try_get(2)?),
+        n_members: load::count(row, 3)?,
+        created_at: Timestamp(row.try_get(4)?),
+    })
+}
+
+fn read_own_part(row: &Row, first: usize) -> fault::Result<OwnPart> {
+    Ok(OwnPart {
+        role: Some(Role::parse(row.try_get(first)?).unwrap_or(Role::Member)),
+        pointers: Pointers { delivered: Seq(row.try_get(first + 1)?), read: Seq(row.try_get(first + 2)?) },
+        marked_unread: row.try_get(first + 3)?,
+        muted_until: row.try_get::<_, Option<i64>>(first + 4)?.map(Timestamp),
+        archived: row.try_get(first + 5)?,
+        pinned: row.try_get(first + 6)?,
+        draft: row.try_get(first + 7)?,
+        counts: read_counts(row, first + 8)?,
+    })
+}

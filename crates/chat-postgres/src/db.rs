@@ -1,0 +1,183 @@
+//! One connection, driven by the thread that owns it: statements are sent and waited for there and nowhere else, so that
+//! a feature's functions read from top to bottom. No feature's SQL
+//! may stand here.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::{Builder, Runtime};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Row, Statement};
+
+use crate::connect::Address;
+use crate::fault::{Fault, Result};
+
+/// A statement that takes longer has failed, and its connection with it: whether it was done is not known.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+/// A connection that was not used for so long may have ended without anybody noticing.
+const IDLE: Duration = Duration::from_millis(100);
+/// As often as it takes for the driver to hear of the end, to read it and to say so.
+const LOOKS: usize = 4;
+
+/// Parameters of a statement.
+pub(crate) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+/// A connection and its prepared statements.
+pub(crate) struct Db {
+    runtime: Runtime,
+    client: Client,
+    prepared: RefCell<HashMap<&'static str, Statement>>,
+    is_broken: Cell<bool>,
+    n_changes: Cell<u64>,
+    patience: Cell<Duration>,
+    used_at: Cell<Instant>,
+}
+
+impl Db {
+    /// Connects. Blocks.
+    pub(crate) fn connect(address: &Address) -> Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Fault::Broken(error.to_string()))?;
+        let client = runtime.block_on(async {
+            let connected = tokio::time::timeout(PATIENCE, address.connect()).await;
+            connected.map_err(|_| Fault::Broken("the database does not answer".into()))?
+        })?;
+        Ok(Self {
+            runtime,
+            client,
+            prepared: RefCell::default(),
+            is_broken: Cell::new(false),
+            n_changes: Cell::new(0),
+            patience: Cell::new(PATIENCE),
+            used_at: Cell::new(Instant::now()),
+        })
+    }
+
+    /// Whether another connection is needed: this one is closed, or in a state that is not known.
+    pub(crate) fn is_broken(&self) -> bool {
+        if self.used_at.get().elapsed() > IDLE {
+            self.used_at.set(Instant::now());
+            // Nothing drives the connection between two statements.
+            self.runtime.block_on(async {
+                for _ in 0..LOOKS {
+                    tokio::task::yield_now().await;
+                }
+            });
+        }
+        self.is_broken.get() || self.client.is_closed()
+    }
+
+    /// The state of the connection is not known any more.
+    pub(crate) fn give_up(&self) {
+        self.is_broken.set(true);
+    }
+
+    /// From now on statements may take that long.
+    pub(crate) fn be_patient(&self, patience: Duration) {
+        self.patience.set(patience);
+    }
+
+    /// How many statements so far were meant to change something.
+    pub(crate) fn n_changes(&self) -> u64 {
+        self.n_changes.get()
+    }
+
+    /// The rows that a statement gives.
+    pub(crate) fn rows(&self, sql: &'static str, params: Params<'_>) -> Result<Vec<Row>> {
+        let statement = self.prepare(sql)?;
+        self.wait(self.client.query(&statement, params))
+    }
+
+    /// The row that a statement gives, if it gives one.
+    pub(crate) fn opt(&self, sql: &'static str, params: Params<'_>) -> Result<Option<Row>> {
+        let statement = self.prepare(sql)?;
+        self.wait(self.client.query_opt(&statement, params))
+    }
+
+    /// The one row that a statement gives.
+    pub(crate) fn row(&self, sql: &'static str, params: Params<'_>) -> Result<Row> {
+        let statement = self.prepare(sql)?;
+        self.wait(self.client.query_one(&statement, params))
+    }
+
+    /// Whether a statement gives any row.
+    pub(crate) fn exists(&self, sql: &'static str, params: Params<'_>) -> Result<bool> {
+        Ok(!self.rows(sql, params)?.is_empty())
+    }
+
+    /// How many rows a statement changed.
+    pub(crate) fn execute(&self, sql: &'static str, params: Params<'_>) -> Result<u64> {
+        let statement = self.prepare(sql)?;
+        self.wait(self.client.execute(&statement, params))
+    }
+
+    /// Statements without parameters, in one round trip.
+    pub(crate) fn batch(&self, sql: &str) -> Result<()> {
+        self.wait(self.client.batch_execute(sql))
+    }
+
+    /// One statement, and others without parameters after it, in one round trip.
+    pub(crate) fn execute_then(&self, sql: &'static str, params: Params<'_>, then: &str) -> Result<()> {
+        let statement = self.prepare(sql)?;
+        self.wait(async {
+            // In this order they are sent; the second is not waited for before the first is.
+            let (first, then) =
+                tokio::join!(biased; self.client.execute(&statement, params), self.client.batch_execute(then));
+            first?;
+            then
+        })
+    }
+
+    /// Statements without parameters and then one that gives one row, in one round trip.
+    pub(crate) fn batch_then_row(&self, before: &str, sql: &'static str) -> Result<Row> {
+        let statement = self.prepare(sql)?;
+        self.wait(async {
+            let (before, row) =
+                tokio::join!(biased; self.client.batch_execute(before), self.client.query_one(&statement, &[]));
+            before?;
+            row
+        })
+    }
+
+    /// Reads that all see the same state of the database.
+    pub(crate) fn snapshot<T>(&self, read: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
+        self.batch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
+        let result = read(self);
+        if self.batch(if result.is_ok() { "COMMIT" } else { "ROLLBACK" }).is_err() {
+            self.give_up();
+        }
+        result
+    }
+
+    fn prepare(&self, sql: &'static str) -> Result<Statement> {
+        if !sql.starts_with("SELECT") {
+            self.n_changes.set(self.n_changes.get() + 1);
+        }
+        if let Some(statement) = self.prepared.borrow().get(sql) {
+            return Ok(statement.clone());
+        }
+        let statement = self.wait(self.client.prepare(sql))?;
+        self.prepared.borrow_mut().insert(sql, statement.clone());
+        Ok(statement)
+    }
+
+    fn wait<T>(
+        &self,
+        work: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>,
+    ) -> Result<T> {
+        if self.is_broken() {
+            return Err(Fault::Broken("the connection to the database is gone".into()));
+        }
+        let done = self.runtime.block_on(async { tokio::time::timeout(self.patience.get(), work).await });
+        self.used_at.set(Instant::now());
+        match done {
+            Ok(result) => Ok(result?),
+            Err(_) => {
+                self.give_up();
+                Err(Fault::Broken("the database does not answer".into()))
+            }
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Statements that change a message after it was sent.
+
+use async_trait::async_trait;
+use chat_codec::extra;
+use chat_core::edits::{Deed, EditStore, Hidden, Version};
+use chat_core::ids::{ConversationId, MessageId, UserId};
+use chat_core::messages::{Changed, Mentions, Message, MessageEvent, Streaming};
+use chat_core::policy::{Action, allowed};
+use chat_core::posting::deleted;
+use chat_core::time::Timestamp;
+use chat_core::{Error, Result};
+use tokio_postgres::Row;
+
+use crate::db::{Db, Params};
+use crate::load::{is_shown, select, select_messages};
+use crate::writer::Tx;
+use crate::{Postgres, fault, in_place, standing};
+
+/// Most former texts that are read of one message, the newest; an answer must have an end.
+const MAX_VERSIONS: u16 = 100;
+
+#[async_trait]
+impl EditStore for Postgres {
+    async fn edit(&self, deed: Deed, content: String) -> Result<Changed> {
+        self.writer.write(move |tx| edit(tx, deed, &content)).await
+    }
+
+    async fn delete(&self, deed: Deed) -> Result<Changed> {
+        self.writer.write(move |tx| delete(tx, deed)).await
+    }
+
+    async fn hide(&self, deed: Deed) -> Result<Hidden> {
+        self.writer.write(move |tx| hide(tx, deed)).await
+    }
+
+    async fn pin(&self, deed: Deed, pinned: bool) -> Result<Changed> {
+        self.writer.write(move |tx| pin(tx, deed, pinned)).await
+    }
+
+    async fn versions(&self, reader: UserId, message: MessageId) -> Result<Vec<Version>> {
+        self.readers
+            .read(move |db| {
+                standing::shown(db, reader, message)?;
+                versions(db, message)
+            })
+            .await
+    }
+
+    async fn pinned(&self, reader: UserId, conversation: ConversationId, limit: u16) -> Result<Vec<Message>> {
+        self.readers
+            .read(move |db| {
+                standing::of_member(db, reader, conversation)?;
+                let sql = select_messages!(
+                    "WHERE m.conversation_id = $2 AND m.pinned_at IS NOT NULL AND ",
+                    is_shown!(),
+                    " ORDER BY m.pinned_at DESC, m.id DESC LIMIT $3"
+                );
+                select(db, sql, &[&reader.0, &conversation.0, &i64::from(limit)], reader)
+            })
+            .await
+    }
+}
+
+fn edit(tx: &Tx<'_>, deed: Deed, content: &str) -> fault::Result<Changed> {
+    let (stored, standing) = standing::to_message(tx, deed.actor, deed.message)?;
+    allowed(standing, Action::Edit)?;
+    let message = &stored.message;
+    if message.deleted_at.is_some() {
+        return Err(deleted().into());
+    }
+    if message.streaming == Some(Streaming::Growing) {
+        let sentence = "This message is still being written; finish it first";
+        return Err(Error::conflict("still_growing", sentence).into());
+    }
+    if message.content == content {
+        return in_place::already(tx, stored, deed.actor);
+    }
+    if content.trim().is_empty() && message.media.is_empty() {
+        return Err(Error::invalid("content", "must not be empty where there is no media").into());
+    }
+    let rev = in_place::count(tx, message, MessageEvent::Edited)?;
+    let since = message.edited_at.unwrap_or(message.sent_at);
+    let sql = "INSERT INTO message_versions (message_id, since, content) VALUES ($1, $2, $3)";
+    tx.execute(sql, &[&message.id.0, &since.0, &message.content])?;
+    let sql = "UPDATE messages SET content = $2, edited_at = $3, rev = $4 WHERE id = $1";
+    tx.execute(sql, &[&message.id.0, &content, &deed.at.0, &rev.0])?;
+    in_place::changed(tx, message.id, MessageEvent::Edited)
+}
+
+fn delete(tx: &Tx<'_>, deed: Deed) -> fault::Result<Changed> {
+    let (stored, standing) = standing::to_message(tx, deed.actor, deed.message)?;
+    allowed(standing, Action::Delete)?;
+    let message = &stored.message;
+    if message.deleted_at.is_some() {
+        return in_place::already(tx, stored, deed.actor);
+    }
+    let rev = in_place::count(tx, message, MessageEvent::Deleted)?;
+    forget(tx, message)?;
+    let emptied =
+        Message { media: Vec::new(), mentions: Mentions::default(), custom: None, ..message.clone() };
+    // Nobody can end the growth of a deleted message any more, so it ends here.
+    let sql = "UPDATE messages SET content = '', media_url = '', extra = $2, n_reactions = 0, pinned_at = NULL,
+                                   pinned_by = NULL, deleted_at = $3, rev = $4,
+                                   streaming = CASE streaming WHEN 'growing' THEN 'abandoned' ELSE streaming END
+               WHERE id = $1";
+    let extra = extra::encode(&emptied).map_err(Error::internal)?;
+    let row: Params<'_> = &[&message.id.0, &extra, &deed.at.0, &rev.0];
+    tx.execute(sql, row)?;
+    in_place::changed(tx, message.id, MessageEvent::Deleted)
+}
+
+/// Takes away what other tables have of a message's substance.
+fn forget(tx: &Tx<'_>, message: &Message) -> fault::Result<()> {
+    tx.execute("DELETE FROM message_versions WHERE message_id = $1", &[&message.id.0])?;
+    tx.execute("DELETE FROM reactions WHERE message_id = $1", &[&message.id.0])?;
+    let mentioned: Vec<i64> = extra::mentioned(&message.mentions).collect();
+    if !mentioned.is_empty() {
+        let sql = "DELETE FROM mentions WHERE conversation_id = $1 AND user_id = ANY($2) AND seq = $3";
+        tx.execute(sql, &[&message.conversation.0, &mentioned, &message.seq.0])?;
+    }
+    Ok(())
+}
+
+fn hide(tx: &Tx<'_>, deed: Deed) -> fault::Result<Hidden> {
+    let (stored, _) = standing::to_message(tx, deed.actor, deed.message)?;
+    let conversation = stored.message.conversation;
+    if standing::is_hidden(tx, deed.actor, deed.message)? {
+        return Ok(Hidden::Already);
+    }
+    let sql = "INSERT INTO hidden_messages (user_id, message_id, conversation_id, position)
+               VALUES ($1, $2, $3, $4)";
+    let row: Params<'_> = &[&deed.actor.0, &deed.message.0, &conversation.0, &tx.position().0];
+    tx.execute(sql, row)?;
+    Ok(Hidden::Now { user: deed.actor, conversation, message: deed.message })
+}
+
+fn pin(tx: &Tx<'_>, deed: Deed, pinned: bool) -> fault::Result<Changed> {
+    let (stored, standing) = standing::to_message(tx, deed.actor, deed.message)?;
+    allowed(standing, Action::Pin)?;
+    let message = &stored.message;
+    if message.deleted_at.is_some() {
+        return Err(deleted().into());
+    }
+    if message.pin.is_some() == pinned {
+        return in_place::already(tx, stored, deed.actor);
+    }
+    let rev = in_place::count(tx, message, MessageEvent::Pinned)?;
+    let (at, by) = if pinned { (Some(deed.at.0), Some(deed.actor.0)) } else { (None, None) };
+    let sql = "UPDATE messages SET pinned_at = $2, pinned_by = $3, rev = $4 WHERE id = $1";
+    tx.execute(sql, &[&message.id.0, &at, &by, &rev.0])?;
+    in_place::changed(tx, message.id, MessageEvent::Pinned)
+}
+
+fn versions(db: &Db, message: MessageId) -> fault::Result<Vec<Version>> {
+    let sql = "SELECT content, since FROM message_versions WHERE message_id = $1 ORDER BY id DESC LIMIT $2";
+    let rows = db.rows(sql, &[&message.0, &i64::from(MAX_VERSIONS)])?;
+    let version = |row: &Row| Ok(Version { content: row.try_get(0)?, since: Timestamp(row.try_get(1)?) });
+    rows.iter().rev().map(version).collect()
+}

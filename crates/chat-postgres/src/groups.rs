@@ -1,0 +1,254 @@
+//! Statements about groups and their members.
+
+use async_trait::async_trait;
+use chat_core::error::Kind;
+use chat_core::groups::{
+    AddMember, ChangeRole, Created, Group, GroupStore, Member, MembersChanged, Memberships, NewGroup,
+    RemoveMember, Renamed, Role,
+};
+use chat_core::ids::{ConversationId, GroupId, Position, UserId};
+use chat_core::policy::{Action, Standing, allowed, may_remove};
+use chat_core::time::Timestamp;
+use chat_core::{Error, Result};
+use tokio_postgres::Row;
+
+use crate::conversations::view;
+use crate::db::Db;
+use crate::writer::Tx;
+use crate::{Postgres, accounts, fault, standing};
+
+#[async_trait]
+impl GroupStore for Postgres {
+    async fn create_group(&self, new: NewGroup) -> Result<Created> {
+        self.writer.write(move |tx| create(tx, &new)).await
+    }
+
+    async fn add_member(&self, command: AddMember) -> Result<MembersChanged> {
+        self.writer.write(move |tx| add(tx, command)).await
+    }
+
+    async fn remove_member(&self, command: RemoveMember) -> Result<MembersChanged> {
+        self.writer.write(move |tx| remove(tx, command)).await
+    }
+
+    async fn change_role(&self, command: ChangeRole) -> Result<MembersChanged> {
+        self.writer.write(move |tx| change_role(tx, command)).await
+    }
+
+    async fn rename_group(&self, actor: UserId, group: GroupId, name: String) -> Result<Renamed> {
+        self.writer.write(move |tx| rename(tx, actor, group, &name)).await
+    }
+
+    async fn groups_of(&self, user: UserId) -> Result<Vec<Group>> {
+        self.readers
+            .read(move |db| {
+                let sql = "SELECT g.id, g.conversation_id, g.name, g.owner_id, g.created_at
+                           FROM members m JOIN groups g ON g.conversation_id = m.conversation_id
+                           WHERE m.user_id = $1 ORDER BY g.id";
+                db.rows(sql, &[&user.0])?.iter().map(group).collect()
+            })
+            .await
+    }
+
+    async fn members(&self, reader: UserId, group: GroupId) -> Result<Vec<Member>> {
+        self.readers
+            .read(move |db| {
+                let conversation = conversation_for(db, group, reader, Action::Read)?;
+                let sql = "SELECT u.id, u.username, m.role FROM members m JOIN users u ON u.id = m.user_id
+                           WHERE m.conversation_id = $1 ORDER BY u.id";
+                db.rows(sql, &[&conversation.0])?.iter().map(member).collect()
+            })
+            .await
+    }
+
+    async fn memberships(&self, user: UserId) -> Result<Memberships> {
+        self.readers
+            .read(move |db| {
+                let sql = "SELECT l.position, ARRAY(
+                               SELECT g.conversation_id FROM members m
+                               JOIN groups g ON g.conversation_id = m.conversation_id WHERE m.user_id = $1)
+                           FROM log l";
+                let row = db.row(sql, &[&user.0])?;
+                let conversations = row.try_get::<_, Vec<i64>>(1)?.into_iter().map(ConversationId).collect();
+                Ok(Memberships { conversations, position: Position(row.try_get(0)?) })
+            })
+            .await
+    }
+
+    async fn group_conversation(&self, member: UserId, group: GroupId) -> Result<ConversationId> {
+        self.readers.read(move |db| conversation_for(db, group, member, Action::Read)).await
+    }
+}
+
+/// The group's conversation, if the policy allows the action to that user there.
+pub(crate) fn conversation_for(
+    db: &Db,
+    group: GroupId,
+    user: UserId,
+    action: Action,
+) -> fault::Result<ConversationId> {
+    let (conversation, role) = find(db, group, user)?;
+    allowed(Standing::in_group(role), action)?;
+    Ok(conversation)
+}
+
+/// The group's conversation, and what the user is there.
+fn find(db: &Db, group: GroupId, user: UserId) -> fault::Result<(ConversationId, Option<Role>)> {
+    let sql = "SELECT g.conversation_id, m.role FROM groups g
+               LEFT JOIN members m ON m.conversation_id = g.conversation_id AND m.user_id = $2 WHERE g.id = $1";
+    let found = db.opt(sql, &[&group.0, &user.0])?.ok_or(Error::NotFound(Kind::Group))?;
+    Ok((ConversationId(found.try_get(0)?), role_or_none(&found, 1)?))
+}
+
+/// What somebody is in the conversation who has to be a member of it.
+fn role_of_member(db: &Db, conversation: ConversationId, user: UserId) -> fault::Result<Role> {
+    let sql = "SELECT role FROM members WHERE conversation_id = $1 AND user_id = $2";
+    let found = db.opt(sql, &[&conversation.0, &user.0])?;
+    let role = found.map(|row| role_or_none(&row, 0)).transpose()?;
+    Ok(role.flatten().ok_or(Error::NotFound(Kind::User))?)
+}
+
+/// Adds a row to `members`, with everything so far as delivered and read. How many members there are is for the caller
+/// to note, together with what else changes in the conversation's row.
+fn join(
+    tx: &Tx<'_>,
+    conversation: ConversationId,
+    user: UserId,
+    role: Role,
+    at: Timestamp,
+) -> fault::Result<()> {
+    // Pointers that do not begin at 0 have moved, as far as the other members can tell.
+    let sql = "INSERT INTO members (conversation_id, user_id, role, delivered_seq, read_seq, joined_at,
+                                    joined_position, pointers_position)
+               SELECT id, $2, $3, last_seq, last_seq, $4, $5, CASE last_seq WHEN 0 THEN 0 ELSE $5::bigint END
+               FROM conversations WHERE id = $1";
+    tx.execute(sql, &[&conversation.0, &user.0, &role.as_str(), &at.0, &tx.position().0]).map(drop)
+}
+
+fn create(tx: &Tx<'_>, new: &NewGroup) -> fault::Result<Created> {
+    if !accounts::exists(tx, new.owner)? {
+        return Err(Error::UnknownCaller.into());
+    }
+    let sql = "INSERT INTO conversations (last_seq, rev, n_members, created_at, position, meta_position)
+               VALUES (0, 1, 1, $1, $2, $2) RETURNING id";
+    let conversation = ConversationId(tx.row(sql, &[&new.at.0, &tx.position().0])?.try_get(0)?);
+    let sql = "INSERT INTO groups (conversation_id, name, owner_id, created_at) VALUES ($1, $2, $3, $4)
+               RETURNING id, conversation_id, name, owner_id, created_at";
+    let group = group(&tx.row(sql, &[&conversation.0, &new.name, &new.owner.0, &new.at.0])?)?;
+    join(tx, conversation, new.owner, Role::Owner, new.at)?;
+    Ok(Created { group, conversation: view::load(tx, conversation)? })
+}
+
+fn add(tx: &Tx<'_>, command: AddMember) -> fault::Result<MembersChanged> {
+    let AddMember { actor, group, user, at } = command;
+    let conversation = conversation_for(tx, group, actor, Action::AddMember)?;
+    if !accounts::exists(tx, user)? {
+        return Err(Error::NotFound(Kind::User).into());
+    }
+    if standing::is_member(tx, user, conversation)? {
+        return Ok(MembersChanged::Already);
+    }
+    join(tx, conversation, user, Role::Member, at)?;
+    let sql = "UPDATE conversations SET rev = rev + 1, n_members = n_members + 1, position = $2,
+                      meta_position = $2, receipts_position = $2 WHERE id = $1";
+    tx.execute(sql, &[&conversation.0, &tx.position().0])?;
+    members_now(tx, conversation, &[user])
+}
+
+fn remove(tx: &Tx<'_>, command: RemoveMember) -> fault::Result<MembersChanged> {
+    let RemoveMember { actor, group, user } = command;
+    let (conversation, role) = find(tx, group, actor)?;
+    if user == actor {
+        allowed(Standing::in_group(role), Action::Read)?;
+        if role == Some(Role::Owner) {
+            return Err(owner_needed().into());
+        }
+    } else {
+        allowed(Standing::in_group(role), Action::RemoveMember)?;
+        may_remove(role, role_of_member(tx, conversation, user)?)?;
+    }
+    for sql in [
+        "DELETE FROM members WHERE conversation_id = $1 AND user_id = $2",
+        "DELETE FROM drafts WHERE conversation_id = $1 AND user_id = $2",
+    ] {
+        tx.execute(sql, &[&conversation.0, &user.0])?;
+    }
+    let sql = "INSERT INTO departures (user_id, conversation_id, position) VALUES ($1, $2, $3)
+               ON CONFLICT (user_id, conversation_id) DO UPDATE SET position = excluded.position";
+    tx.execute(sql, &[&user.0, &conversation.0, &tx.position().0])?;
+    let sql = "UPDATE conversations SET rev = rev + 1, n_members = n_members - 1, position = $2,
+                      meta_position = $2 WHERE id = $1";
+    tx.execute(sql, &[&conversation.0, &tx.position().0])?;
+    Ok(MembersChanged::Removed { conversation: view::load(tx, conversation)?, user })
+}
+
+fn change_role(tx: &Tx<'_>, command: ChangeRole) -> fault::Result<MembersChanged> {
+    let ChangeRole { actor, group, user, role } = command;
+    let conversation = conversation_for(tx, group, actor, Action::ChangeRole)?;
+    let present = role_of_member(tx, conversation, user)?;
+    if present == role {
+        return Ok(MembersChanged::Already);
+    }
+    if present == Role::Owner {
+        return Err(owner_needed().into());
+    }
+    set_role(tx, conversation, user, role)?;
+    let members: &[UserId] = if role == Role::Owner {
+        set_role(tx, conversation, actor, Role::Admin)?;
+        tx.execute("UPDATE groups SET owner_id = $2 WHERE id = $1", &[&group.0, &user.0])?;
+        &[user, actor]
+    } else {
+        &[user]
+    };
+    // Each member whose role is another one is a change of its own; only the last one's place is noted.
+    let further = i64::from(role == Role::Owner);
+    let sql = "UPDATE conversations SET rev = rev + 1 + $2, position = $3, meta_position = $3 WHERE id = $1";
+    tx.execute(sql, &[&conversation.0, &further, &(tx.position().0 + further)])?;
+    members_now(tx, conversation, members)
+}
+
+fn set_role(tx: &Tx<'_>, conversation: ConversationId, user: UserId, role: Role) -> fault::Result<()> {
+    let sql = "UPDATE members SET role = $3 WHERE conversation_id = $1 AND user_id = $2";
+    tx.execute(sql, &[&conversation.0, &user.0, &role.as_str()]).map(drop)
+}
+
+fn rename(tx: &Tx<'_>, actor: UserId, group: GroupId, name: &str) -> fault::Result<Renamed> {
+    let conversation = conversation_for(tx, group, actor, Action::Rename)?;
+    tx.execute("UPDATE groups SET name = $2 WHERE id = $1", &[&group.0, &name])?;
+    let sql = "UPDATE conversations SET rev = rev + 1, position = $2, meta_position = $2 WHERE id = $1";
+    tx.execute(sql, &[&conversation.0, &tx.position().0])?;
+    Ok(Renamed(view::load(tx, conversation)?))
+}
+
+/// What came of changing these members, as it is in the transaction now.
+fn members_now(tx: &Tx<'_>, conversation: ConversationId, users: &[UserId]) -> fault::Result<MembersChanged> {
+    let part = |&user| Ok((user, view::own_part(tx, user, conversation)?.unwrap_or_default()));
+    let members = users.iter().map(part).collect::<fault::Result<_>>()?;
+    Ok(MembersChanged::Now { conversation: view::load(tx, conversation)?, members })
+}
+
+fn owner_needed() -> Error {
+    Error::conflict("owner_needed", "A group always has an owner; make another member the owner first")
+}
+
+fn group(row: &Row) -> fault::Result<Group> {
+    Ok(Group {
+        id: GroupId(row.try_get(0)?),
+        conversation: ConversationId(row.try_get(1)?),
+        name: row.try_get(2)?,
+        owner: UserId(row.try_get(3)?),
+        created_at: Timestamp(row.try_get(4)?),
+    })
+}
+
+fn member(row: &Row) -> fault::Result<Member> {
+    Ok(Member {
+        id: UserId(row.try_get(0)?),
+        username: row.try_get(1)?,
+        role: role_or_none(row, 2)?.unwrap_or(Role::Member),
+    })
+}
+
+fn role_or_none(row: &Row, column: usize) -> fault::Result<Option<Role>> {
+    Ok(row.try_get::<_, Option<&str>>(column)?.and_then(Role::parse))
+}

@@ -1,0 +1,81 @@
+//! The committed events of all nodes, as the writer of each left them in its transaction.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chat_core::Result;
+use chat_core::cluster::{Journal, JournalPage};
+use chat_core::ids::Position;
+use chat_metrics::ReaderMetrics;
+
+use crate::connect::Address;
+use crate::db::Db;
+use crate::fault;
+use crate::open::OpenError;
+use crate::reader::Readers;
+
+/// How long events are kept. A node that is further behind has its clients resume instead.
+macro_rules! kept {
+    () => {
+        "interval '5 minutes'"
+    };
+}
+
+/// The journal of a database, read over a connection of its own, so that a server which is busy still keeps up.
+pub struct PostgresJournal {
+    readers: Readers,
+}
+
+impl PostgresJournal {
+    pub(crate) fn of(address: &Address) -> std::result::Result<Self, OpenError> {
+        Ok(Self { readers: Readers::start(address, 1, ReaderMetrics::default())? })
+    }
+}
+
+#[async_trait]
+impl Journal for PostgresJournal {
+    async fn end(&self) -> Result<Position> {
+        self.readers.read(|db| Ok(Position(db.row("SELECT position FROM log", &[])?.try_get(0)?))).await
+    }
+
+    async fn read(&self, after: Position, limit: u16) -> Result<JournalPage> {
+        self.readers.read(move |db| read(db, after, limit)).await
+    }
+}
+
+fn read(db: &Db, after: Position, limit: u16) -> fault::Result<JournalPage> {
+    // Batches hold up to a few hundred events each, and the first may begin before the place.
+    let sql = "SELECT first, last, body FROM journal WHERE last > $1 ORDER BY last LIMIT 32";
+    let mut up_to = after;
+    let mut events = Vec::new();
+    for row in db.rows(sql, &[&after.0])? {
+        let (first, last): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+        if first > up_to.0 + 1 {
+            return Ok(JournalPage::Gone);
+        }
+        let batch = chat_codec::event::decode(row.try_get(2)?).map_err(chat_core::Error::internal)?;
+        events.extend(batch.into_iter().filter(|event| event.position > after).map(Arc::new));
+        up_to = Position(last);
+        if events.len() >= usize::from(limit) {
+            break;
+        }
+    }
+    if up_to == after {
+        // Nothing after it is there: because nothing happened, or because all of it has been let go of.
+        let end: i64 = db.row("SELECT position FROM log", &[])?.try_get(0)?;
+        let is_gone = end > after.0 && !db.exists("SELECT 1 FROM journal WHERE last > $1", &[&after.0])?;
+        if is_gone {
+            return Ok(JournalPage::Gone);
+        }
+    }
+    Ok(JournalPage::Events { events, up_to })
+}
+
+/// Lets go of some of what is older than anybody needs.
+pub(crate) fn trim(db: &Db) -> fault::Result<()> {
+    let sql = concat!(
+        "DELETE FROM journal WHERE last IN (SELECT last FROM journal ORDER BY last LIMIT 2000) AND at < now() - ",
+        kept!()
+    );
+    db.execute(sql, &[]).map(drop)
+}

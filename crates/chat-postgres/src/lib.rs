@@ -1,0 +1,86 @@
+//! The PostgreSQL adapter: everything durable in one database, which many nodes may share.
+//!
+//! SQL lives here and nowhere else; rules do not: they are called from the core inside the writing transaction.
+//! `writer.rs` is the message log's engine, `journal.rs` what nodes read of each other's commits, `reader.rs` the pool
+//! of readers, `open.rs` what happens to a database before it is served, and each feature's statements are in the file
+//! of the feature's name, as in the SQLite adapter.
+
+mod access;
+mod accounts;
+mod connect;
+mod conversations;
+mod db;
+mod edits;
+mod fault;
+mod groups;
+mod in_place;
+mod journal;
+mod live_text;
+mod load;
+mod messages;
+mod open;
+mod posting;
+mod reactions;
+mod reader;
+mod receipts;
+mod saved;
+mod schema;
+mod search;
+mod standing;
+mod sync;
+mod tickets;
+mod trace;
+mod writer;
+
+use async_trait::async_trait;
+use chat_core::Result;
+use chat_core::ports::Store;
+use chat_metrics::Metrics;
+use prometheus_client::registry::Registry;
+
+pub use journal::PostgresJournal;
+pub use open::{OpenError, Options, Prepared, describe};
+use reader::Readers;
+use writer::Writer;
+
+/// A [`Store`] in a PostgreSQL database. [`Postgres::close`] writes out what is queued.
+pub struct Postgres {
+    writer: Writer,
+    readers: Readers,
+    /// Where searching is switched on.
+    search: Option<search::Index>,
+    metrics: Metrics,
+}
+
+impl Postgres {
+    /// Offers what the store counts.
+    pub fn register_metrics(&self, registry: &mut Registry) {
+        self.metrics.register(registry, self.readers.n_threads());
+    }
+
+    /// Writes out what is queued and closes the connections. Blocks until done; later calls on the store answer
+    /// `Unavailable`.
+    pub fn close(&self) {
+        if let Some(index) = &self.search {
+            index.close();
+        }
+        self.readers.close();
+        self.writer.close();
+    }
+}
+
+#[async_trait]
+impl Store for Postgres {
+    async fn probe_write(&self) -> Result<()> {
+        self.writer
+            .write(|tx| {
+                tx.execute("UPDATE log SET probed_at = extract(epoch FROM now())::bigint", &[])?;
+                Ok(())
+            })
+            .await
+    }
+
+    fn engine_name(&self) -> &'static str {
+        "postgres"
+    }
+}

@@ -1,0 +1,204 @@
+//! Statements that read messages back. Posting is in `posting.rs`, and what makes a message of a row in `load.rs`.
+
+use async_trait::async_trait;
+use chat_core::error::Kind;
+use chat_core::ids::{ConversationId, GroupId, MessageId, UserId};
+use chat_core::messages::{Message, MessageStore, Page, Posted, Start, Stretch};
+use chat_core::policy::Action;
+use chat_core::posting::NewMessage;
+use chat_core::{Error, Result, failpoints};
+
+use crate::db::Db;
+use crate::load::{complete, is_shown, one, select, select_messages};
+use crate::{Postgres, accounts, fault, groups, standing};
+
+#[async_trait]
+impl MessageStore for Postgres {
+    async fn post(&self, mut new: NewMessage) -> Result<Posted> {
+        if failpoints::is_broken("no_dedupe") {
+            new.client_msg_id = None;
+        }
+        self.writer.post(new).await
+    }
+
+    async fn message(&self, reader: UserId, id: MessageId) -> Result<Message> {
+        self.readers
+            .read(move |db| {
+                let stored = standing::shown(db, reader, id)?;
+                complete(db, stored, Some(reader))
+            })
+            .await
+    }
+
+    async fn stretch(
+        &self,
+        reader: UserId,
+        conversation: ConversationId,
+        part: Stretch,
+    ) -> Result<Vec<Message>> {
+        self.readers
+            .read(move |db| {
+                standing::of_member(db, reader, conversation)?;
+                stretch(db, reader, conversation, part)
+            })
+            .await
+    }
+
+    async fn direct_history(&self, reader: UserId, other: UserId, page: Page) -> Result<Vec<Message>> {
+        self.readers
+            .read(move |db| match direct(db, reader, other)? {
+                Some(conversation) => history(db, reader, conversation, page),
+                None if accounts::exists(db, other)? => Ok(Vec::new()),
+                None => Err(Error::NotFound(Kind::User).into()),
+            })
+            .await
+    }
+
+    async fn group_history(&self, reader: UserId, group: GroupId, page: Page) -> Result<Vec<Message>> {
+        self.readers
+            .read(move |db| {
+                let conversation = groups::conversation_for(db, group, reader, Action::Read)?;
+                history(db, reader, conversation, page)
+            })
+            .await
+    }
+
+    async fn last_of_each(&self, reader: UserId, limit: u16) -> Result<Vec<Message>> {
+        self.readers
+            .read(move |db| {
+                let sql = select_messages!(
+                    "WHERE m.id IN (
+                         SELECT (SELECT x.id FROM messages x
+                                 WHERE x.conversation_id = me.conversation_id AND NOT EXISTS (
+                                     SELECT 1 FROM hidden_messages h
+                                     WHERE h.user_id = $1 AND h.message_id = x.id)
+                                 ORDER BY x.seq DESC LIMIT 1)
+                         FROM members me WHERE me.user_id = $1)
+                     ORDER BY m.id DESC LIMIT $2"
+                );
+                select(db, sql, &[&reader.0, &i64::from(limit)], reader)
+            })
+            .await
+    }
+
+    async fn newest(&self) -> Result<MessageId> {
+        self.readers
+            .read(|db| {
+                let sql = "SELECT coalesce(max(id), 0) FROM messages";
+                Ok(MessageId(db.row(sql, &[])?.try_get(0)?))
+            })
+            .await
+    }
+
+    async fn backlog(
+        &self,
+        user: UserId,
+        live_from: MessageId,
+        after: MessageId,
+        limit: u16,
+    ) -> Result<Vec<Message>> {
+        self.readers.read(move |db| backlog(db, user, (live_from, after), limit)).await
+    }
+}
+
+/// The conversation of a pair, if they have one.
+pub(crate) fn direct(db: &Db, one: UserId, other: UserId) -> fault::Result<Option<ConversationId>> {
+    let sql = "SELECT conversation_id FROM directs WHERE low = $1 AND high = $2";
+    let found = db.opt(sql, &[&one.min(other).0, &one.max(other).0])?;
+    Ok(found.map(|row| row.try_get(0).map(ConversationId)).transpose()?)
+}
+
+/// A page, oldest first.
+fn history(db: &Db, reader: UserId, conversation: ConversationId, page: Page) -> fault::Result<Vec<Message>> {
+    // Ids and seqs grow together in a conversation, so a page begins at the seq of the largest id below `before`;
+    // a `before` from elsewhere has none here and is looked for.
+    let sql = select_messages!(
+        "WHERE m.conversation_id = $2 AND m.id < $3
+           AND m.seq < coalesce((SELECT seq FROM messages WHERE id = $3 AND conversation_id = $2), 9223372036854775807)
+           AND ",
+        is_shown!(),
+        " ORDER BY m.seq DESC LIMIT $4"
+    );
+    let before = page.before.map_or(i64::MAX, |id| id.0);
+    let mut messages =
+        select(db, sql, &[&reader.0, &conversation.0, &before, &i64::from(page.limit)], reader)?;
+    messages.reverse();
+    Ok(messages)
+}
+
+/// A part of a conversation or of a thread in it, oldest first.
+fn stretch(
+    db: &Db,
+    reader: UserId,
+    conversation: ConversationId,
+    part: Stretch,
+) -> fault::Result<Vec<Message>> {
+    let Stretch { thread, from, limit } = part;
+    if let Some(root) = thread {
+        one(db, root)?
+            .filter(|root| root.message.conversation == conversation)
+            .ok_or(Error::NotFound(Kind::Message))?;
+    }
+    let (after, before) = match from {
+        Start::Before(seq) => (i64::MIN, seq.0),
+        Start::After(seq) => (seq.0, i64::MAX),
+        Start::End => (i64::MIN, i64::MAX),
+    };
+    let is_forward = matches!(from, Start::After(_));
+    let whole = thread.map_or(conversation.0, |root| root.0);
+    let sql = stretch_sql(thread.is_some(), is_forward);
+    let mut messages = select(db, sql, &[&reader.0, &whole, &after, &before, &i64::from(limit)], reader)?;
+    if !is_forward {
+        messages.reverse();
+    }
+    Ok(messages)
+}
+
+fn stretch_sql(is_thread: bool, is_forward: bool) -> &'static str {
+    match (is_thread, is_forward) {
+        (false, false) => select_messages!(
+            "WHERE m.conversation_id = $2 AND m.seq > $3 AND m.seq < $4 AND ",
+            is_shown!(),
+            " ORDER BY m.seq DESC LIMIT $5"
+        ),
+        (false, true) => select_messages!(
+            "WHERE m.conversation_id = $2 AND m.seq > $3 AND m.seq < $4 AND ",
+            is_shown!(),
+            " ORDER BY m.seq LIMIT $5"
+        ),
+        (true, false) => select_messages!(
+            "WHERE m.thread_id = $2 AND m.seq > $3 AND m.seq < $4 AND ",
+            is_shown!(),
+            " ORDER BY m.seq DESC LIMIT $5"
+        ),
+        (true, true) => select_messages!(
+            "WHERE m.thread_id = $2 AND m.seq > $3 AND m.seq < $4 AND ",
+            is_shown!(),
+            " ORDER BY m.seq LIMIT $5"
+        ),
+    }
+}
+
+fn backlog(
+    db: &Db,
+    user: UserId,
+    (live_from, after): (MessageId, MessageId),
+    limit: u16,
+) -> fault::Result<Vec<Message>> {
+    // The first part looks at conversations that lag, by their own order; the second at the end of the table, which
+    // is short, since it grew while a client was connecting.
+    let sql = select_messages!(
+        "WHERE m.id IN (
+             SELECT x.id FROM members me
+             JOIN conversations c ON c.id = me.conversation_id AND c.last_seq > me.delivered_seq
+             JOIN messages x ON x.conversation_id = c.id AND x.seq > me.delivered_seq
+             WHERE me.user_id = $1 AND x.id > $3 AND x.sender_id <> $1
+             UNION
+             SELECT x.id FROM messages x
+             JOIN members me ON me.conversation_id = x.conversation_id AND me.user_id = $1
+             WHERE x.id > greatest($2, $3)) AND ",
+        is_shown!(),
+        " ORDER BY m.id LIMIT $4"
+    );
+    select(db, sql, &[&user.0, &live_from.0, &after.0, &i64::from(limit)], user)
+}

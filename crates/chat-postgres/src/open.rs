@@ -1,0 +1,185 @@
+//! What happens to a database before it is served: it is reached, checked and brought up to date.
+
+use std::sync::Arc;
+
+use chat_core::Error;
+use chat_core::ports::EventSink;
+use chat_core::sync::Epoch;
+use chat_metrics::Metrics;
+
+use crate::connect::Address;
+use crate::db::Db;
+use crate::fault::{Fault, Result};
+use crate::journal::PostgresJournal;
+use crate::reader::Readers;
+use crate::writer::Writer;
+use crate::{Postgres, schema, search};
+
+/// The oldest server that has what the statements here need.
+const OLDEST_SERVER: i64 = 140_000;
+
+/// Where the database is, and how much of it is used.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// `postgres://user:password@host:port/database?sslmode=...`.
+    pub url: String,
+    /// Connections for reading; one more writes.
+    pub readers: usize,
+    /// Whether messages can be searched, which costs the database an index. All nodes should agree.
+    pub search: bool,
+}
+
+/// Why a database cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The address is malformed.
+    #[error(
+        "DATABASE_URL cannot be understood: {0}; it should look like postgres://user:password@host:5432/database"
+    )]
+    Address(#[source] tokio_postgres::Error),
+    /// Encryption cannot be set up.
+    #[error("encryption cannot be set up: {0}")]
+    Tls(#[source] rustls::Error),
+    /// The database cannot be reached, or refuses us.
+    #[error("the database {name} cannot be used: {reason}; check DATABASE_URL and that PostgreSQL runs")]
+    Unreachable {
+        /// Which database.
+        name: String,
+        /// In the driver's words.
+        reason: String,
+    },
+    /// The server is too old.
+    #[error("the PostgreSQL server is of version {0}; at least 14 is needed")]
+    OldServer(String),
+    /// The server may lose what it has acknowledged.
+    #[error(
+        "PostgreSQL runs with {0}: a message that was acknowledged would not survive a crash; switch it on"
+    )]
+    NotDurable(&'static str),
+    /// The database was changed by a later release that this one does not work with.
+    #[error("the database has version {version} and this release knows {known}; start a newer release")]
+    Newer {
+        /// The version found.
+        version: i64,
+        /// The newest version known.
+        known: i64,
+    },
+    /// A statement failed.
+    #[error("the database could not be prepared: {}", cause(.0))]
+    Database(#[source] Error),
+    /// A thread could not be started.
+    #[error("a thread could not be started: {0}")]
+    Thread(#[source] std::io::Error),
+}
+
+fn cause(error: &Error) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+impl From<Fault> for OpenError {
+    fn from(fault: Fault) -> Self {
+        Self::Database(fault.into())
+    }
+}
+
+/// A database that is up to date, before it is served: the journal may be read, nothing is written yet.
+pub struct Prepared {
+    options: Options,
+    address: Address,
+    db: Db,
+    /// Whether the tables were made just now, by this node.
+    pub is_new: bool,
+}
+
+impl Prepared {
+    /// The journal of the database.
+    ///
+    /// # Errors
+    /// If a thread cannot be started.
+    pub fn journal(&self) -> std::result::Result<PostgresJournal, OpenError> {
+        PostgresJournal::of(&self.address)
+    }
+
+    /// Which log this is. Blocks.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn epoch(&self) -> std::result::Result<Epoch, OpenError> {
+        let epoch: i64 = self.db.row("SELECT epoch FROM log", &[])?.try_get(0).map_err(Fault::from)?;
+        Ok(Epoch(u32::try_from(epoch).unwrap_or(0)))
+    }
+
+    /// The secret that all nodes share: the one that is kept, or else this one, which is kept from now on. Blocks.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn kept_secret(&self, proposed: &str) -> std::result::Result<String, OpenError> {
+        let sql = "INSERT INTO secrets (name, value) VALUES ('tokens', $1) ON CONFLICT DO NOTHING";
+        self.db.execute(sql, &[&proposed])?;
+        let kept = self.db.row("SELECT value FROM secrets WHERE name = 'tokens'", &[])?;
+        Ok(kept.try_get(0).map_err(Fault::from)?)
+    }
+
+    /// Opens the store; what it commits is told to the sink.
+    ///
+    /// # Errors
+    /// If a thread cannot be started.
+    pub fn open(self, sink: Arc<dyn EventSink>) -> std::result::Result<Postgres, OpenError> {
+        let (sink, ear) = if self.options.search {
+            let (sink, ear) = search::listen(sink);
+            (sink, Some(ear))
+        } else {
+            (sink, None)
+        };
+        let metrics = Metrics { search: ear.as_ref().map(|ear| ear.lag.clone()), ..Metrics::default() };
+        Ok(Postgres {
+            writer: Writer::start(self.address.clone(), sink, metrics.writer.clone())?,
+            readers: Readers::start(&self.address, self.options.readers, metrics.readers.clone())?,
+            search: ear.map(|ear| search::Index::start(&self.address, ear)).transpose()?,
+            metrics,
+        })
+    }
+}
+
+impl Postgres {
+    /// Reaches the database, checks that it keeps what it acknowledges, and brings its tables up to date. Blocks.
+    ///
+    /// # Errors
+    /// If the database cannot be reached, is not fit, or is of a later release.
+    pub fn prepare(options: &Options) -> std::result::Result<Prepared, OpenError> {
+        let address = Address::parse(&options.url)?;
+        let unreachable = |fault| {
+            let reason = cause(&Error::from(fault));
+            OpenError::Unreachable { name: address.describe(), reason }
+        };
+        let db = Db::connect(&address).map_err(unreachable)?;
+        check(&db)?;
+        let is_new = schema::migrate(&db)?;
+        Ok(Prepared { options: options.clone(), address, db, is_new })
+    }
+}
+
+/// That what the server acknowledges is on its disk.
+fn check(db: &Db) -> std::result::Result<(), OpenError> {
+    let setting = |name: &'static str| -> Result<String> { Ok(db.row(name, &[])?.try_get(0)?) };
+    let version = setting("SELECT current_setting('server_version_num')")?;
+    if version.parse::<i64>().is_ok_and(|number| number < OLDEST_SERVER) {
+        return Err(OpenError::OldServer(setting("SELECT current_setting('server_version')")?));
+    }
+    if setting("SELECT current_setting('fsync')")? == "off" {
+        return Err(OpenError::NotDurable("fsync = off"));
+    }
+    if setting("SELECT current_setting('full_page_writes')")? == "off" {
+        return Err(OpenError::NotDurable("full_page_writes = off"));
+    }
+    // Every session of ours asks for it; this says whether somebody between us and the server undoes that.
+    match setting("SELECT current_setting('synchronous_commit')")?.as_str() {
+        "on" | "remote_apply" => Ok(()),
+        _ => Err(OpenError::NotDurable("synchronous_commit = off")),
+    }
+}
+
+/// The database of this address, for messages: never its password.
+pub fn describe(url: &str) -> String {
+    Address::parse(url).map_or_else(|_| "a PostgreSQL database".into(), |address| address.describe())
+}

@@ -1,0 +1,269 @@
+//! Posting many at once: what is the common case of `posting.rs`, a message that refers to nothing, in two statements
+//! and the insertion for a whole batch. It answers exactly as one after the other would.
+
+use std::collections::HashMap;
+
+use chat_core::Error;
+use chat_core::conversations::Conversation;
+use chat_core::error::Kind;
+use chat_core::groups::Role;
+use chat_core::ids::{ConversationId, GroupId, MessageId, Position, Rev, Seq, UserId};
+use chat_core::messages::{Message, Posted, Recipient};
+use chat_core::policy::{Action, Standing, allowed};
+use chat_core::posting::{Destination, NewMessage};
+use tokio_postgres::Row;
+
+use super::{draft, insert, make_direct};
+use crate::fault::{self, Result};
+use crate::load::load;
+use crate::writer::Tx;
+
+/// What has to be known of a message's sender and destination before it can be stored.
+#[derive(Clone, Copy)]
+struct Facts {
+    /// The message that the sender posted under the same key.
+    first: Option<MessageId>,
+    conversation: Option<ConversationId>,
+    /// The group, or the other side of a direct conversation, where the destination is known to be one.
+    to: Option<Recipient>,
+    role: Option<Role>,
+    sender_exists: bool,
+    other_exists: bool,
+    /// Of the conversation, before this batch.
+    last_seq: i64,
+    rev: i64,
+}
+
+/// What becomes of one of the messages.
+enum Fate {
+    Refused(Error),
+    /// The sender posted it before, in an earlier transaction or (`Err`) as that one of this batch.
+    Duplicate(std::result::Result<MessageId, usize>),
+    New {
+        conversation: ConversationId,
+        to: Recipient,
+        made: Option<Conversation>,
+    },
+}
+
+/// Stores messages, each once for each key of its sender, in their order.
+///
+/// # Errors
+/// Where nothing can be stored. What is refused of single messages is among the answers.
+pub(crate) fn post_all(tx: &Tx<'_>, new: &[&NewMessage]) -> Result<Vec<Result<Posted>>> {
+    let facts = gather(tx, new)?;
+    let mut batch = Batch::new(tx);
+    let mut fates = Vec::with_capacity(new.len());
+    for (index, (new, facts)) in new.iter().zip(facts).enumerate() {
+        let fate = batch.decide(index, new, facts)?;
+        if let Fate::New { conversation, to, made } = &fate {
+            batch.number(index, draft(new, *conversation, *to), facts, made.is_some());
+        }
+        fates.push(fate);
+    }
+    batch.write()?;
+    batch.answer(new, fates)
+}
+
+/// The messages of a batch that are new, and how far it has come with each conversation.
+struct Batch<'a> {
+    tx: &'a Tx<'a>,
+    /// The next place in the log.
+    position: i64,
+    /// By conversation: the last number, `rev` and place given out.
+    numbers: HashMap<ConversationId, (i64, i64, i64)>,
+    /// Which message of the batch has this key of its sender.
+    keys: HashMap<(UserId, String), usize>,
+    /// Direct conversations that the batch has made.
+    made: HashMap<(UserId, UserId), ConversationId>,
+    messages: Vec<(Message, Position)>,
+    /// Where among them the batch's messages are.
+    places: HashMap<usize, usize>,
+}
+
+impl<'a> Batch<'a> {
+    fn new(tx: &'a Tx<'a>) -> Self {
+        Self {
+            tx,
+            position: tx.position().0,
+            numbers: HashMap::new(),
+            keys: HashMap::new(),
+            made: HashMap::new(),
+            messages: Vec::new(),
+            places: HashMap::new(),
+        }
+    }
+
+    fn decide(&mut self, index: usize, new: &NewMessage, facts: Facts) -> Result<Fate> {
+        if let Some(first) = facts.first {
+            return Ok(Fate::Duplicate(Ok(first)));
+        }
+        let key = new.client_msg_id.clone().map(|key| (new.sender, key));
+        if let Some(first) = key.as_ref().and_then(|key| self.keys.get(key)) {
+            return Ok(Fate::Duplicate(Err(*first)));
+        }
+        let (conversation, to, made) = match self.destination(new, facts) {
+            Ok((Some(conversation), to)) => (conversation, to, None),
+            Ok((None, to @ Recipient::User(other))) => {
+                let made = self.make(new, other)?;
+                (made.id, to, Some(made))
+            }
+            Ok((None, Recipient::Group(_))) => {
+                return Ok(Fate::Refused(Error::internal("a group without a conversation")));
+            }
+            Err(refusal) => return Ok(Fate::Refused(refusal)),
+        };
+        if let Some(key) = key {
+            self.keys.insert(key, index);
+        }
+        Ok(Fate::New { conversation, to, made })
+    }
+
+    /// Where the message goes, as `posting.rs` finds it; the conversation is missing before a pair's first message.
+    fn destination(
+        &self,
+        new: &NewMessage,
+        facts: Facts,
+    ) -> std::result::Result<(Option<ConversationId>, Recipient), Error> {
+        match new.to {
+            Destination::To(to @ Recipient::User(other)) => {
+                let pair = (new.sender.min(other), new.sender.max(other));
+                let conversation = facts.conversation.or_else(|| self.made.get(&pair).copied());
+                match (conversation, facts.sender_exists, facts.other_exists) {
+                    (Some(_), _, _) | (None, true, true) => Ok((conversation, to)),
+                    (None, false, _) => Err(Error::UnknownCaller),
+                    (None, true, false) => Err(Error::NotFound(Kind::User)),
+                }
+            }
+            Destination::To(to @ Recipient::Group(_)) => {
+                let conversation = facts.conversation.ok_or(Error::NotFound(Kind::Group))?;
+                allowed(Standing::in_group(facts.role), Action::Post)?;
+                Ok((Some(conversation), to))
+            }
+            Destination::Conversation(conversation) => {
+                let not_found = Error::NotFound(Kind::Conversation);
+                let (Some(to), Some(_)) = (facts.to, facts.role) else { return Err(not_found) };
+                let is_direct = matches!(to, Recipient::User(_));
+                allowed(Standing { role: facts.role, is_direct, is_author: false }, Action::Post)?;
+                Ok((Some(conversation), to))
+            }
+        }
+    }
+
+    fn make(&mut self, new: &NewMessage, other: UserId) -> Result<Conversation> {
+        let made = make_direct(self.tx, new, other, Position(self.position))?;
+        self.position += 1;
+        self.made.insert((new.sender.min(other), new.sender.max(other)), made.id);
+        Ok(made)
+    }
+
+    /// Gives the message its numbers.
+    fn number(&mut self, index: usize, message: Message, facts: Facts, is_made: bool) {
+        let start = if is_made { (0, 0, 0) } else { (facts.last_seq, facts.rev, 0) };
+        let numbers = self.numbers.entry(message.conversation).or_insert(start);
+        *numbers = (numbers.0 + 1, numbers.1 + 1, self.position);
+        let (seq, rev) = (Seq(numbers.0), Rev(numbers.1));
+        let message = Message { id: self.tx.next_message_id(), seq, rev, ..message };
+        self.places.insert(index, self.messages.len());
+        self.messages.push((message, Position(self.position)));
+        self.position += 1;
+    }
+
+    fn write(&self) -> Result<()> {
+        if self.messages.is_empty() {
+            return Ok(());
+        }
+        let mut columns: [Vec<i64>; 4] = Default::default();
+        for (conversation, (seq, rev, position)) in &self.numbers {
+            let row = [conversation.0, *seq, *rev, *position];
+            columns.iter_mut().zip(row).for_each(|(column, number)| column.push(number));
+        }
+        let [conversation, seq, rev, position] = &columns;
+        let sql = "UPDATE conversations c SET last_seq = n.seq, rev = n.rev, position = n.position
+                   FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) n (id, seq, rev, position)
+                   WHERE c.id = n.id";
+        self.tx.execute(sql, &[conversation, seq, rev, position])?;
+        let messages: Vec<_> = self.messages.iter().map(|(message, position)| (message, *position)).collect();
+        insert::insert(self.tx, &messages)
+    }
+
+    fn answer(&self, new: &[&NewMessage], fates: Vec<Fate>) -> Result<Vec<Result<Posted>>> {
+        let mut answers = Vec::with_capacity(fates.len());
+        for (index, (fate, new)) in fates.into_iter().zip(new).enumerate() {
+            answers.push(match fate {
+                Fate::Refused(refusal) => Err(refusal.into()),
+                Fate::Duplicate(Ok(first)) => {
+                    let first = load(self.tx, &[first], Some(new.sender))?.pop();
+                    first.map(Posted::Duplicate).ok_or_else(gone)
+                }
+                Fate::Duplicate(Err(first)) => {
+                    self.message(first).cloned().map(Posted::Duplicate).ok_or_else(gone)
+                }
+                Fate::New { made, .. } => self.message(index).cloned().ok_or_else(gone).map(|message| {
+                    let (rev, last_seq) = (message.rev, message.seq);
+                    let conversation = made.map(|made| Conversation { rev, last_seq, ..made });
+                    Posted::New { conversation, message, root: None }
+                }),
+            });
+        }
+        Ok(answers)
+    }
+
+    /// The message that became of one of the batch.
+    fn message(&self, index: usize) -> Option<&Message> {
+        self.places.get(&index).and_then(|place| self.messages.get(*place)).map(|(message, _)| message)
+    }
+}
+
+fn gone() -> fault::Fault {
+    Error::internal("a message of the batch is gone").into()
+}
+
+/// Asks for what has to be known of all messages, in one statement.
+fn gather(tx: &Tx<'_>, new: &[&NewMessage]) -> Result<Vec<Facts>> {
+    let senders: Vec<i64> = new.iter().map(|new| new.sender.0).collect();
+    let keys: Vec<Option<&str>> = new.iter().map(|new| new.client_msg_id.as_deref()).collect();
+    let mut destinations: [Vec<i64>; 3] = Default::default();
+    for new in new {
+        let [user, group, conversation] = match new.to {
+            Destination::To(Recipient::User(user)) => [user.0, 0, 0],
+            Destination::To(Recipient::Group(group)) => [0, group.0, 0],
+            Destination::Conversation(conversation) => [0, 0, conversation.0],
+        };
+        let row = [user, group, conversation];
+        destinations.iter_mut().zip(row).for_each(|(column, number)| column.push(number));
+    }
+    let [users, groups, conversations] = &destinations;
+    // Each part is looked up by a key of its own, whose number is 0 where it does not apply.
+    let sql = "SELECT f.id, c.id, g.id, coalesce(d.low + d.high - n.sender, 0), m.role, s.id IS NOT NULL,
+                      o.id IS NOT NULL, c.last_seq, c.rev
+               FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[])
+                   WITH ORDINALITY n (sender, key, user_id, group_id, conversation, place)
+               LEFT JOIN messages f ON f.sender_id = n.sender AND f.client_msg_id = n.key
+               LEFT JOIN users s ON s.id = n.sender
+               LEFT JOIN users o ON o.id = n.user_id
+               LEFT JOIN directs p ON p.low = least(n.sender, n.user_id) AND p.high = greatest(n.sender, n.user_id)
+               LEFT JOIN groups q ON q.id = n.group_id
+               LEFT JOIN conversations c
+                   ON c.id = coalesce(p.conversation_id, q.conversation_id, n.conversation)
+               LEFT JOIN groups g ON g.conversation_id = c.id
+               LEFT JOIN directs d ON d.conversation_id = c.id
+               LEFT JOIN members m ON m.conversation_id = c.id AND m.user_id = n.sender
+               ORDER BY n.place";
+    tx.rows(sql, &[&senders, &keys, users, groups, conversations])?.iter().map(facts).collect()
+}
+
+fn facts(row: &Row) -> Result<Facts> {
+    let group = row.try_get::<_, Option<i64>>(2)?.map(|id| Recipient::Group(GroupId(id)));
+    let other = Some(row.try_get::<_, i64>(3)?).filter(|&id| id != 0).map(|id| Recipient::User(UserId(id)));
+    Ok(Facts {
+        first: row.try_get::<_, Option<i64>>(0)?.map(MessageId),
+        conversation: row.try_get::<_, Option<i64>>(1)?.map(ConversationId),
+        to: group.or(other),
+        role: row.try_get::<_, Option<&str>>(4)?.and_then(Role::parse),
+        sender_exists: row.try_get(5)?,
+        other_exists: row.try_get(6)?,
+        last_seq: row.try_get::<_, Option<i64>>(7)?.unwrap_or(0),
+        rev: row.try_get::<_, Option<i64>>(8)?.unwrap_or(0),
+    })
+}

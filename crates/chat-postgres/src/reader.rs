@@ -1,0 +1,156 @@
+//! Reads: a few threads, each with a connection of its own, so that no read waits for the writer. Nothing may be written
+//! here but what belongs to no log: tickets, the trimming of what is derived.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use chat_core::Error;
+use chat_metrics::ReaderMetrics;
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use tokio::sync::oneshot;
+
+use crate::connect::Address;
+use crate::db::Db;
+use crate::fault::{CLOSED, Fault, Result};
+use crate::open::OpenError;
+
+/// Reads that may wait before further ones are refused.
+const QUEUE: usize = 4096;
+/// How long a read waits for a connection.
+const WAIT: Duration = Duration::from_secs(2);
+/// After a connection could not be made, for how long no other is tried for.
+const PAUSE: Duration = Duration::from_millis(200);
+
+type Read = Box<dyn FnOnce(Result<&Db>) -> bool + Send>;
+
+/// The pool of reading threads, which end when the queue is gone and empty.
+pub(crate) struct Readers {
+    queue: RwLock<Option<Sender<Read>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    n_threads: usize,
+    metrics: ReaderMetrics,
+}
+
+impl Readers {
+    /// Starts so many threads; each connects when there is something to read.
+    pub(crate) fn start(
+        address: &Address,
+        count: usize,
+        metrics: ReaderMetrics,
+    ) -> std::result::Result<Self, OpenError> {
+        let (queue, reads) = bounded(QUEUE);
+        let count = count.max(1);
+        let mut threads = Vec::with_capacity(count);
+        for number in 0..count {
+            let (address, reads, metrics) = (address.clone(), reads.clone(), metrics.clone());
+            let thread = std::thread::Builder::new().name(format!("postgres-read-{number}"));
+            threads.push(thread.spawn(move || serve(&address, &reads, &metrics)).map_err(OpenError::Thread)?);
+        }
+        Ok(Self { queue: RwLock::new(Some(queue)), threads: Mutex::new(threads), n_threads: count, metrics })
+    }
+
+    /// Runs `read` on one of the threads.
+    pub(crate) async fn read<T, F>(&self, read: F) -> chat_core::Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Db) -> Result<T> + Send + 'static,
+    {
+        let (begin, begun) = oneshot::channel();
+        let (reply, result) = oneshot::channel();
+        let read: Read = Box::new(move |db| {
+            // Whoever has given up, or gone, wants nothing read.
+            if begin.send(()).is_err() {
+                return false;
+            }
+            let answer = db.and_then(|db| {
+                catch_unwind(AssertUnwindSafe(|| read(db)))
+                    .unwrap_or_else(|_| Err(Error::internal("a read panicked").into()))
+            });
+            let is_broken = matches!(&answer, Err(fault) if fault.is_passing());
+            let _ = reply.send(answer);
+            is_broken
+        });
+        self.send(read)?;
+        match tokio::time::timeout(WAIT, begun).await {
+            Ok(Ok(())) => {
+                result.await.map_err(|_| Error::internal("a read was dropped"))?.map_err(Error::from)
+            }
+            Ok(Err(_)) => Err(Error::internal("a read was dropped")),
+            Err(_) => {
+                self.metrics.refused.inc();
+                Err(Error::Overloaded)
+            }
+        }
+    }
+
+    /// How many connections there may be.
+    pub(crate) fn n_threads(&self) -> usize {
+        self.n_threads
+    }
+
+    fn send(&self, read: Read) -> chat_core::Result<()> {
+        let queue = self.queue.read().unwrap_or_else(PoisonError::into_inner);
+        match queue.as_ref().map(|queue| queue.try_send(read)) {
+            Some(Ok(())) => {
+                self.metrics.waiting.inc();
+                Ok(())
+            }
+            Some(Err(TrySendError::Full(_))) => {
+                self.metrics.refused.inc();
+                Err(Error::Overloaded)
+            }
+            Some(Err(TrySendError::Disconnected(_))) | None => Err(Error::Unavailable(CLOSED.into())),
+        }
+    }
+
+    /// Ends the threads after the reads that wait. Blocks.
+    pub(crate) fn close(&self) {
+        *self.queue.write().unwrap_or_else(PoisonError::into_inner) = None;
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Readers {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn serve(address: &Address, reads: &Receiver<Read>, metrics: &ReaderMetrics) {
+    let mut kept: Option<Db> = None;
+    let mut not_before = Instant::now();
+    while let Ok(read) = reads.recv() {
+        metrics.waiting.dec();
+        if kept.as_ref().is_none_or(Db::is_broken) {
+            kept = None;
+            if Instant::now() < not_before {
+                read(Err(Fault::Broken("the database cannot be reached".into())));
+                continue;
+            }
+            match Db::connect(address) {
+                Ok(db) => kept = Some(db),
+                Err(fault) => {
+                    not_before = Instant::now() + PAUSE;
+                    tracing::warn!(error = ?fault, "no connection to the database");
+                    read(Err(fault));
+                    continue;
+                }
+            }
+        }
+        if let Some(db) = &kept {
+            // A session that failed in this way may be in the middle of something.
+            metrics.under_way.inc();
+            let is_broken = read(Ok(db));
+            metrics.under_way.dec();
+            if is_broken {
+                metrics.failures.inc();
+                kept = None;
+            }
+        }
+    }
+}

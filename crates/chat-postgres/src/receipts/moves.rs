@@ -1,0 +1,188 @@
+//! Moving the pointers of many members at once: what is read, what follows is the core's to say, what is written, each in
+//! one statement. A member who moves several times is written once, as they are in the end.
+
+use std::collections::HashMap;
+
+use chat_core::Error;
+use chat_core::error::Kind;
+use chat_core::ids::{ConversationId, Seq, UserId};
+use chat_core::receipts::{Delivered, Moved, Pointers, Receipt};
+
+use super::{Place, of_place};
+use crate::conversations::view::{self, join_kind};
+use crate::db::Db;
+use crate::fault;
+use crate::writer::Tx;
+
+/// How far a member wants to move their pointers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Move {
+    pub(crate) user: UserId,
+    pub(crate) conversation: ConversationId,
+    pub(crate) to: Pointers,
+}
+
+/// A member as far as the moves so far have brought them.
+struct Member {
+    place: Place,
+    pointers: Pointers,
+    marked: bool,
+    /// Where in the log the last move and the loss of the mark are told of, if there were such.
+    moved_at: Option<i64>,
+    unmarked_at: Option<i64>,
+}
+
+type Members = HashMap<(UserId, ConversationId), Member>;
+
+/// Moves the pointers of one member.
+pub(crate) fn move_pointers(tx: &Tx<'_>, one: Move) -> fault::Result<Moved> {
+    let not_found = Err(Error::NotFound(Kind::Conversation).into());
+    move_all(tx, &[&one])?.pop().unwrap_or(not_found)
+}
+
+/// Moves pointers in this order; what comes of each is one change or none, and a refusal changes nothing.
+pub(crate) fn move_all(tx: &Tx<'_>, moves: &[&Move]) -> fault::Result<Vec<fault::Result<Moved>>> {
+    let mut members = load(tx, moves.iter().map(|one| (one.user, one.conversation)))?;
+    let mut results = Vec::with_capacity(moves.len());
+    let mut readings = Vec::new();
+    let mut position = tx.position().0;
+    for &&Move { user, conversation, to } in moves {
+        let Some(member) = members.get_mut(&(user, conversation)) else {
+            results.push(Err(Error::NotFound(Kind::Conversation).into()));
+            continue;
+        };
+        // A reading that comes late, from behind the pointer, says nothing of what the user has looked at since.
+        let is_reading = to.read > Seq(0) && to.read >= member.pointers.read;
+        if !member.go(to, is_reading, position) {
+            results.push(Ok(Moved::default()));
+            continue;
+        }
+        position += 1;
+        if is_reading {
+            readings.push((results.len(), (user, conversation, member.pointers.read)));
+        }
+        results.push(Ok(Moved(vec![member.place.receipt(user, conversation, member.pointers)])));
+    }
+    count(tx, &readings, &mut results)?;
+    store(tx, &members)?;
+    Ok(results)
+}
+
+/// Moves the pointers of those who have received something; whoever is no member is left out.
+pub(super) fn mark_delivered(tx: &Tx<'_>, receipts: &[Delivered]) -> fault::Result<Moved> {
+    let mut members = load(tx, receipts.iter().map(|receipt| (receipt.user, receipt.conversation)))?;
+    let mut moved = Vec::new();
+    for &Delivered { user, conversation, seq } in receipts {
+        let Some(member) = members.get_mut(&(user, conversation)) else { continue };
+        let to = Pointers { delivered: seq, read: Seq(0) };
+        if member.go(to, false, tx.position().0) {
+            moved.push(member.place.receipt(user, conversation, member.pointers));
+        }
+    }
+    let moved = Moved(moved);
+    for (run, position) in moved.runs().zip(tx.position().0..) {
+        for Receipt { user, conversation, .. } in run {
+            if let Some(member) = members.get_mut(&(*user, *conversation)) {
+                member.moved_at = Some(position);
+            }
+        }
+    }
+    store(tx, &members)?;
+    Ok(moved)
+}
+
+impl Member {
+    /// Moves the pointers, and takes the mark away from whoever reads. Says whether anything came of it.
+    fn go(&mut self, to: Pointers, is_reading: bool, position: i64) -> bool {
+        let after = self.pointers.moved(to, self.place.last);
+        let unmarks = is_reading && self.marked;
+        if after == self.pointers && !unmarks {
+            return false;
+        }
+        self.pointers = after;
+        self.moved_at = Some(position);
+        if unmarks {
+            self.marked = false;
+            self.unmarked_at = Some(position);
+        }
+        true
+    }
+}
+
+/// Those of them who are members.
+fn load(db: &Db, who: impl Iterator<Item = (UserId, ConversationId)>) -> fault::Result<Members> {
+    let sql = concat!(
+        "SELECT ",
+        of_place!(),
+        ", me.user_id, me.delivered_seq, me.read_seq, me.marked_unread
+         FROM UNNEST($1::bigint[], $2::bigint[]) AS x (user_id, conversation_id)
+         JOIN members me ON me.conversation_id = x.conversation_id AND me.user_id = x.user_id
+         JOIN conversations c ON c.id = x.conversation_id ",
+        join_kind!()
+    );
+    let (users, conversations): (Vec<i64>, Vec<i64>) =
+        who.map(|(user, conversation)| (user.0, conversation.0)).unzip();
+    let mut members = Members::new();
+    for row in db.rows(sql, &[&users, &conversations])? {
+        let member = Member {
+            place: Place::read(&row)?,
+            pointers: Pointers { delivered: Seq(row.try_get(7)?), read: Seq(row.try_get(8)?) },
+            marked: row.try_get(9)?,
+            moved_at: None,
+            unmarked_at: None,
+        };
+        members.insert((UserId(row.try_get(6)?), ConversationId(row.try_get(0)?)), member);
+    }
+    Ok(members)
+}
+
+/// Adds what waits for those who have read, each given with the place of their result.
+fn count(
+    db: &Db,
+    readings: &[(usize, (UserId, ConversationId, Seq))],
+    results: &mut [fault::Result<Moved>],
+) -> fault::Result<()> {
+    if readings.is_empty() {
+        return Ok(());
+    }
+    let counts = view::counts_of_all(db, readings.iter().map(|(_, reading)| *reading))?;
+    for ((place, _), counts) in readings.iter().zip(counts) {
+        if let Some(Ok(Moved(receipts))) = results.get_mut(*place) {
+            receipts.iter_mut().for_each(|receipt| receipt.counts = Some(counts));
+        }
+    }
+    Ok(())
+}
+
+/// Writes the pointers that have moved, each at the place of the change that tells of it.
+fn store(tx: &Tx<'_>, members: &Members) -> fault::Result<()> {
+    let mut columns: [Vec<i64>; 5] = Default::default();
+    let mut unmarked = Vec::new();
+    for ((user, conversation), member) in members {
+        let Some(moved_at) = member.moved_at else { continue };
+        let Pointers { delivered, read } = member.pointers;
+        for (column, value) in columns.iter_mut().zip([conversation.0, user.0, delivered.0, read.0, moved_at])
+        {
+            column.push(value);
+        }
+        unmarked.push(member.unmarked_at);
+    }
+    if unmarked.is_empty() {
+        return Ok(());
+    }
+    let [conversations, users, delivered, read, moved_at] = &columns;
+    let sql = "WITH moved AS (
+                   SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[],
+                                        $6::bigint[])
+                       AS x (conversation_id, user_id, delivered_seq, read_seq, moved_at, unmarked_at)),
+               of_members AS (
+                   UPDATE members me SET delivered_seq = x.delivered_seq, read_seq = x.read_seq,
+                          pointers_position = x.moved_at,
+                          marked_unread = me.marked_unread AND x.unmarked_at IS NULL,
+                          state_position = coalesce(x.unmarked_at, me.state_position)
+                   FROM moved x WHERE me.conversation_id = x.conversation_id AND me.user_id = x.user_id)
+               UPDATE conversations c SET receipts_position = x.moved_at
+               FROM (SELECT conversation_id, max(moved_at) AS moved_at FROM moved GROUP BY conversation_id) x
+               WHERE c.id = x.conversation_id";
+    tx.execute(sql, &[conversations, users, delivered, read, moved_at, &unmarked]).map(drop)
+}

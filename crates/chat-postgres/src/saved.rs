@@ -1,0 +1,51 @@
+//! Statements about messages that users keep for later.
+
+use async_trait::async_trait;
+use chat_core::Result;
+use chat_core::edits::Deed;
+use chat_core::ids::UserId;
+use chat_core::messages::{Message, Page};
+use chat_core::saved::{Saved, SavedStore};
+
+use crate::load::{is_shown, select, select_messages};
+use crate::writer::Tx;
+use crate::{Postgres, fault, standing};
+
+#[async_trait]
+impl SavedStore for Postgres {
+    async fn save(&self, deed: Deed, saved: bool) -> Result<Saved> {
+        self.writer.write(move |tx| save(tx, deed, saved)).await
+    }
+
+    async fn saved(&self, user: UserId, page: Page) -> Result<Vec<Message>> {
+        self.readers
+            .read(move |db| {
+                let sql = select_messages!(
+                    "WHERE m.id IN (
+                         SELECT s.message_id FROM saved_messages s
+                         JOIN messages m ON m.id = s.message_id
+                         JOIN members me ON me.conversation_id = m.conversation_id AND me.user_id = $1
+                         WHERE s.user_id = $1 AND s.saved AND s.message_id < $2 AND ",
+                    is_shown!(),
+                    "    ORDER BY s.message_id DESC LIMIT $3)
+                     ORDER BY m.id DESC"
+                );
+                let before = page.before.map_or(i64::MAX, |id| id.0);
+                select(db, sql, &[&user.0, &before, &i64::from(page.limit)], user)
+            })
+            .await
+    }
+}
+
+fn save(tx: &Tx<'_>, deed: Deed, saved: bool) -> fault::Result<Saved> {
+    standing::to_message(tx, deed.actor, deed.message)?;
+    let sql = "SELECT saved FROM saved_messages WHERE user_id = $1 AND message_id = $2";
+    let found = tx.opt(sql, &[&deed.actor.0, &deed.message.0])?;
+    if found.map(|row| row.try_get(0)).transpose()?.unwrap_or(false) == saved {
+        return Ok(Saved::Already);
+    }
+    let sql = "INSERT INTO saved_messages (user_id, message_id, saved, position) VALUES ($1, $2, $3, $4)
+               ON CONFLICT (user_id, message_id) DO UPDATE SET saved = excluded.saved, position = excluded.position";
+    tx.execute(sql, &[&deed.actor.0, &deed.message.0, &saved, &tx.position().0])?;
+    Ok(Saved::Now { user: deed.actor, message: deed.message, saved })
+}

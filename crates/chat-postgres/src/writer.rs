@@ -1,0 +1,272 @@
+//! The message log's engine: one thread owns the writing connection and commits whatever has queued up since the last
+//! commit in one transaction, so that the batch grows with load while a lone write does not wait.
+//!
+//! Every transaction begins by locking the one row of `log`. So the transactions of all nodes follow each other, what one
+//! reads no other changes before it commits, and the log's positions are given out in the order of the commits.
+//! A write is answered, and its events are published, only after the commit that holds it is on disk (promise 1).
+//! No statement of a feature may stand here.
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use chat_core::event::{Event, Outcome};
+use chat_core::messages::Posted;
+use chat_core::ports::EventSink;
+use chat_core::posting::NewMessage;
+use chat_core::receipts::Moved;
+use chat_core::{Error, failpoints};
+use chat_metrics::WriterMetrics;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::connect::Address;
+use crate::db::Db;
+use crate::fault::{CLOSED, Fault, Result};
+use crate::open::OpenError;
+use crate::receipts::moves::{self, Move};
+use crate::{journal, posting};
+
+mod job;
+mod tx;
+
+use job::{Job, Pending, Reply, Sort, Turn, Write};
+pub(crate) use tx::Tx;
+
+/// Writes that may wait before further ones are refused.
+const QUEUE: usize = 8192;
+/// Most writes in one transaction.
+const BATCH: usize = 512;
+/// How long a batch waits for the log's row.
+const LOCK_WAIT_MS: u32 = 2000;
+/// How long a write waits until it is begun; the writer may be held up by a database that does not answer.
+const WAIT: Duration = Duration::from_secs(2);
+
+const TRIM_EVERY: Duration = Duration::from_secs(5);
+
+/// The handle to the writing thread, which ends when the queue is gone and empty.
+pub(crate) struct Writer {
+    queue: RwLock<Option<mpsc::Sender<Job>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    metrics: WriterMetrics,
+}
+
+impl Writer {
+    /// Starts the thread; it connects when there is something to write.
+    pub(crate) fn start(
+        address: Address,
+        sink: Arc<dyn EventSink>,
+        metrics: WriterMetrics,
+    ) -> std::result::Result<Self, OpenError> {
+        let (queue, mut jobs) = mpsc::channel::<Job>(QUEUE);
+        let mut log = Log { address, db: None, sink, metrics: metrics.clone(), trimmed_at: Instant::now() };
+        let serve = move || {
+            let mut batch = Vec::new();
+            while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
+                log.metrics.waiting.set(i64::try_from(jobs.len()).unwrap_or(0));
+                log.commit(std::mem::take(&mut batch));
+                log.trim_journal();
+            }
+        };
+        let thread = std::thread::Builder::new().name("postgres-write".into()).spawn(serve);
+        let thread = Mutex::new(Some(thread.map_err(OpenError::Thread)?));
+        Ok(Self { queue: RwLock::new(Some(queue)), thread, metrics })
+    }
+
+    /// Queues a write and waits until it is on disk. `work` must make its refusals before its first change, and may
+    /// be run again if another write of the same batch fails.
+    pub(crate) async fn write<T, F>(&self, work: F) -> chat_core::Result<T>
+    where
+        T: Outcome + Send + 'static,
+        F: FnMut(&Tx<'_>) -> Result<T> + Send + 'static,
+    {
+        self.queue(|reply| Job::Other(Box::new(Write::new(work, reply)))).await
+    }
+
+    /// Queues a message, which is stored together with others that wait.
+    pub(crate) async fn post(&self, new: NewMessage) -> chat_core::Result<Posted> {
+        self.queue(|reply| Job::Post(Pending::new(new, reply))).await
+    }
+
+    /// Queues a move of a member's pointers, which is stored together with others that wait.
+    pub(crate) async fn move_pointers(&self, one: Move) -> chat_core::Result<Moved> {
+        self.queue(|reply| Job::Move(Pending::new(one, reply))).await
+    }
+
+    /// Queues a write and waits for what becomes of it, but not long for its beginning.
+    async fn queue<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> chat_core::Result<T> {
+        let (sender, mut outcome) = oneshot::channel();
+        let turn = Turn::default();
+        self.send(job(Reply { turn: turn.clone(), sender }))?;
+        let dropped = |_| Error::internal("a write was dropped");
+        match tokio::time::timeout(WAIT, &mut outcome).await {
+            Ok(told) => told.map_err(dropped)?,
+            Err(_) if turn.give_up() => {
+                self.metrics.refused.inc();
+                Err(Error::Unavailable("the database keeps the writer waiting".into()))
+            }
+            Err(_) => outcome.await.map_err(dropped)?,
+        }
+    }
+
+    fn send(&self, job: Job) -> chat_core::Result<()> {
+        let queue = self.queue.read().unwrap_or_else(PoisonError::into_inner);
+        match queue.as_ref().map(|queue| queue.try_send(job)) {
+            Some(Ok(())) => Ok(()),
+            Some(Err(mpsc::error::TrySendError::Full(_))) => {
+                self.metrics.refused.inc();
+                Err(Error::Overloaded)
+            }
+            Some(Err(mpsc::error::TrySendError::Closed(_))) | None => Err(Error::Unavailable(CLOSED.into())),
+        }
+    }
+
+    /// Writes out what is queued. Blocks.
+    pub(crate) fn close(&self) {
+        *self.queue.write().unwrap_or_else(PoisonError::into_inner) = None;
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// The writing thread's side.
+struct Log {
+    address: Address,
+    /// `None` after a failure, until the next write.
+    db: Option<Db>,
+    sink: Arc<dyn EventSink>,
+    metrics: WriterMetrics,
+    trimmed_at: Instant,
+}
+
+impl Log {
+    fn commit(&mut self, mut jobs: Vec<Job>) {
+        if jobs.is_empty() {
+            return;
+        }
+        let began = Instant::now();
+        match self.transact(&mut jobs) {
+            Ok(events) => {
+                failpoints::pass("after_commit");
+                self.sink.publish(&events);
+                failpoints::pass("after_publish");
+                self.metrics.commit.observe(began.elapsed().as_secs_f64());
+                self.metrics.batch.observe(f64::from(u32::try_from(jobs.len()).unwrap_or(u32::MAX)));
+                jobs.into_iter().for_each(|job| job.answer(Ok(())));
+            }
+            Err(Aborted::ByOne) if jobs.len() > 1 => {
+                // One of them failed half-way: each gets a transaction of its own, so that only that one is lost.
+                jobs.into_iter().for_each(|job| self.commit(vec![job]));
+            }
+            Err(Aborted::ByOne) => jobs.into_iter().for_each(|job| job.answer(Ok(()))),
+            Err(Aborted::ByStorage(fault)) => {
+                let reason = Error::from(fault);
+                let reason =
+                    std::error::Error::source(&reason).map_or(reason.to_string(), ToString::to_string);
+                tracing::error!(error = %reason, writes = jobs.len(), "a commit failed; its writes are refused");
+                self.metrics.failures.inc();
+                jobs.into_iter().for_each(|job| job.answer(Err(&reason)));
+                // Whether it was done after all is not known. A retry is recognised by its key, and the events of
+                // what was done come to all nodes by the journal.
+                self.db = None;
+            }
+        }
+    }
+
+    fn transact(&mut self, jobs: &mut Vec<Job>) -> std::result::Result<Vec<Arc<Event>>, Aborted> {
+        let db = match self.db.take().filter(|db| !db.is_broken()) {
+            Some(db) => db,
+            None => Db::connect(&self.address)?,
+        };
+        let done = Self::transact_on(&db, jobs);
+        if done.is_err() && db.batch("ROLLBACK").is_err() {
+            db.give_up();
+        }
+        self.db = Some(db);
+        done
+    }
+
+    /// Lets go of the oldest part of the journal now and then; outside of transactions that others wait for.
+    fn trim_journal(&mut self) {
+        if self.trimmed_at.elapsed() < TRIM_EVERY {
+            return;
+        }
+        self.trimmed_at = Instant::now();
+        if let Some(Err(fault)) = self.db.as_ref().map(journal::trim) {
+            tracing::warn!(error = ?fault, "the journal could not be trimmed; trying later");
+        }
+    }
+
+    fn transact_on(db: &Db, jobs: &mut Vec<Job>) -> std::result::Result<Vec<Arc<Event>>, Aborted> {
+        let tx = Tx::begin(db, LOCK_WAIT_MS)?;
+        // Not before the database has answered: what comes now does not take long any more.
+        jobs.retain(Job::begin);
+        run_all(&tx, jobs)?;
+        failpoints::pass("before_commit");
+        Ok(tx.commit()?)
+    }
+}
+
+/// Runs the jobs in their order; of those of a sort, the ones that stand together are stored together.
+fn run_all(tx: &Tx<'_>, jobs: &mut [Job]) -> std::result::Result<(), Aborted> {
+    let is_alone = jobs.len() == 1;
+    for run in jobs.chunk_by_mut(|one, next| one.sort().is_some() && one.sort() == next.sort()) {
+        match run.first().and_then(Job::sort) {
+            Some(Sort::OrdinaryPost) => {
+                let posts = run.iter_mut().filter_map(Job::as_post).collect();
+                together(tx, posts, is_alone, posting::together::post_all)?;
+            }
+            Some(Sort::Move) => {
+                let one_by_one = run.iter_mut().filter_map(Job::as_move).collect();
+                together(tx, one_by_one, is_alone, moves::move_all)?;
+            }
+            None => run.iter_mut().try_for_each(|job| job.run(tx))?,
+        }
+    }
+    Ok(())
+}
+
+/// Stores writes of a sort, and announces what came of each in their order.
+fn together<C, T: Outcome>(
+    tx: &Tx<'_>,
+    mut writes: Vec<&mut Pending<C, T>>,
+    is_alone: bool,
+    store: impl FnOnce(&Tx<'_>, &[&C]) -> Result<Vec<Result<T>>>,
+) -> std::result::Result<(), Aborted> {
+    let commands: Vec<&C> = writes.iter().map(|write| &write.command).collect();
+    match store(tx, &commands) {
+        Ok(results) => {
+            for (write, result) in writes.iter_mut().zip(results) {
+                write.done(tx, result);
+            }
+            Ok(())
+        }
+        Err(fault) if fault.is_passing() => Err(Aborted::ByStorage(fault)),
+        Err(fault) => {
+            // Among several nobody knows whose it is.
+            if let (true, Some(write)) = (is_alone, writes.first_mut()) {
+                write.done(tx, Err(fault));
+            }
+            Err(Aborted::ByOne)
+        }
+    }
+}
+
+/// Why a transaction came to nothing.
+enum Aborted {
+    ByOne,
+    ByStorage(Fault),
+}
+
+impl From<Fault> for Aborted {
+    fn from(fault: Fault) -> Self {
+        Self::ByStorage(fault)
+    }
+}

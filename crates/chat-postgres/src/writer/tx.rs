@@ -1,0 +1,80 @@
+//! The open transaction that writes work with, and the numbers that it gives out.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+
+use chat_core::event::{Change, Event};
+use chat_core::failpoints;
+use chat_core::ids::{MessageId, Position};
+
+use crate::db::Db;
+use crate::fault::Result;
+
+/// A transaction that has the log's row to itself.
+pub(crate) struct Tx<'a> {
+    db: &'a Db,
+    position: Cell<i64>,
+    message_id: Cell<i64>,
+    events: RefCell<Vec<Arc<Event>>>,
+}
+
+impl std::ops::Deref for Tx<'_> {
+    type Target = Db;
+
+    fn deref(&self) -> &Db {
+        self.db
+    }
+}
+
+impl<'a> Tx<'a> {
+    /// Waits for its turn, but no longer than that.
+    pub(super) fn begin(db: &'a Db, wait_ms: u32) -> Result<Self> {
+        let begin = format!("BEGIN; SET LOCAL lock_timeout = {wait_ms}");
+        let log = db.batch_then_row(&begin, "SELECT position, message_id FROM log FOR UPDATE")?;
+        Ok(Self {
+            db,
+            position: Cell::new(log.try_get(0)?),
+            message_id: Cell::new(log.try_get(1)?),
+            events: RefCell::default(),
+        })
+    }
+
+    /// The place in the log that this write's first change will have; further ones of the same write have the next.
+    pub(crate) fn position(&self) -> Position {
+        Position(self.position.get() + 1)
+    }
+
+    /// The number of the next message; whoever takes it has to use it.
+    pub(crate) fn next_message_id(&self) -> MessageId {
+        self.message_id.set(self.message_id.get() + 1);
+        MessageId(self.message_id.get())
+    }
+
+    /// What a write changed, each change at the next place.
+    pub(super) fn announce(&self, changes: Vec<Change>) {
+        for change in changes {
+            let position = self.position();
+            self.position.set(position.0);
+            self.events.borrow_mut().push(Arc::new(Event { position, change }));
+            failpoints::pass("after_insert");
+        }
+    }
+
+    /// Writes down what happened, for the other nodes, and ends the transaction.
+    pub(super) fn commit(self) -> Result<Vec<Arc<Event>>> {
+        let events = self.events.into_inner();
+        let (Some(first), Some(last)) = (events.first(), events.last()) else {
+            self.db.batch("COMMIT")?;
+            return Ok(events);
+        };
+        let end = format!(
+            "UPDATE log SET position = {}, message_id = {}; COMMIT",
+            self.position.get(),
+            self.message_id.get()
+        );
+        let body = chat_codec::event::encode(&events);
+        let sql = "INSERT INTO journal (first, last, body) VALUES ($1, $2, $3)";
+        self.db.execute_then(sql, &[&first.position.0, &last.position.0, &body], &end)?;
+        Ok(events)
+    }
+}

@@ -1,0 +1,10 @@
+//! The PostgreSQL store as the rest of the server sees it, on a real PostgreSQL: one node alone, and two on one database.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "../../../chat-core/contract/cluster.rs"]
+mod cluster;
+#[path = "../../../chat-core/contract/contract.rs"]
+mod contract;
+mod index;
+mod support;

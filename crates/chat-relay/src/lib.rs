@@ -1,0 +1,18 @@
+//! What one node of a cluster tells the others and is told by them, in order and without gaps.
+//!
+//! The journal in the database is the truth; the bus only saves the time to read it. So whatever a bus drops, doubles,
+//! delays or mixes up costs time and never an event. The deciding parts ([`sequencer`], [`presence`]) do no input or
+//! output and own no clock; [`relay`] runs them. No bus and no database may be named here.
+
+pub mod bus;
+pub mod interest;
+pub mod key;
+pub mod metrics;
+pub mod presence;
+pub mod relay;
+pub mod sequencer;
+pub mod wire;
+
+pub use bus::{Bus, Inbox, Incoming, Subject};
+pub use metrics::Metrics;
+pub use relay::{Parts, Relay, draw_node_id};

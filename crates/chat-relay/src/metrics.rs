@@ -1,0 +1,62 @@
+//! What the relay counts.
+
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// The relay's counters; cheap to clone, all clones count together.
+#[derive(Debug, Clone, Default)]
+pub struct Metrics {
+    pub(crate) told: Counter,
+    pub(crate) heard: Counter,
+    pub(crate) handed_on: Counter,
+    pub(crate) reads: Counter,
+    pub(crate) read_events: Counter,
+    pub(crate) failed_reads: Counter,
+    pub(crate) late: Counter,
+    pub(crate) dropped: Counter,
+    pub(crate) resumes: Counter,
+    pub(crate) lag: Gauge<u64, AtomicU64>,
+    pub(crate) up: Gauge<u64, AtomicU64>,
+}
+
+impl Metrics {
+    /// Adds them to a registry.
+    pub fn register(&self, registry: &mut Registry) {
+        let registry = registry.sub_registry_with_prefix("relay");
+        let mut counter = |name, help, counter: &Counter| registry.register(name, help, counter.clone());
+        counter("told_events", "Events of this node that were published on the bus", &self.told);
+        counter("heard_events", "Events of other nodes that came over the bus", &self.heard);
+        counter("handed_on_events", "Events that were handed to the hub", &self.handed_on);
+        counter("journal_reads", "Readings of the journal for events that did not come", &self.reads);
+        counter("journal_events", "Events that were read from the journal", &self.read_events);
+        counter("journal_failures", "Readings of the journal that failed", &self.failed_reads);
+        counter("late", "Times that events did not come in time over the bus that was up", &self.late);
+        counter("dropped", "Batches and news let go of because a queue was full", &self.dropped);
+        counter(
+            "resumes",
+            "Times that all clients had to resume, the journal being too short",
+            &self.resumes,
+        );
+        registry.register("lag_events", "Committed events known of and not handed on yet", self.lag.clone());
+        registry.register("bus_up", "Whether the bus is up", self.up.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_clones_count_together() {
+        let metrics = Metrics::default();
+        let mut registry = Registry::default();
+        metrics.register(&mut registry);
+        metrics.clone().told.inc_by(3);
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        assert!(text.contains("relay_told_events_total 3\n"), "{text}");
+    }
+}

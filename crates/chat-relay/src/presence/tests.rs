@@ -1,0 +1,250 @@
+//! Nodes that tell each other who is there, over a bus that loses some of it.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const A: NodeId = NodeId(1);
+const B: NodeId = NodeId(2);
+const TOM: UserId = UserId(1);
+const JERRY: UserId = UserId(2);
+
+fn s(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// What a node says at this time.
+fn said(nodes: &mut Nodes, now: Duration, here: &[(UserId, Choice)]) -> Vec<Statement> {
+    let told = |deed| if let Deed::Tell(statement) = deed { Some(statement) } else { None };
+    nodes.turn(now, || here.to_vec()).into_iter().filter_map(told).collect()
+}
+
+/// What follows from a statement for the users of another node, and what is said in reply.
+fn heard(nodes: &mut Nodes, from: NodeId, statement: Statement, now: Duration) -> Vec<Deed> {
+    nodes.heard(from, statement, now);
+    let is_beat = |deed: &Deed| matches!(deed, Deed::Tell(Statement::Beat { .. }));
+    nodes.turn(now, Vec::new).into_iter().filter(|deed| !is_beat(deed)).collect()
+}
+
+fn list(number: u64, users: Users) -> Statement {
+    Statement::List { number, part: 0, parts: 1, users }
+}
+
+fn online(user: UserId) -> (UserId, Option<Choice>) {
+    (user, Some(Choice::Online))
+}
+
+/// B as A knows it: with Tom, at number 5.
+fn acquainted() -> Nodes {
+    let mut nodes = Nodes::new(A);
+    let deeds = heard(&mut nodes, B, list(5, vec![online(TOM)]), s(0));
+    assert_eq!(deeds, [Deed::There(B, vec![online(TOM)])]);
+    nodes
+}
+
+#[test]
+fn a_node_that_starts_greets_and_is_answered_with_lists() {
+    let mut a = Nodes::new(A);
+    a.greet();
+    let here = [(TOM, Choice::Away)];
+    let beat = Statement::Beat { number: 0 };
+    let own_list = list(0, vec![(TOM, Some(Choice::Away))]);
+    assert_eq!(said(&mut a, s(0), &here), [Statement::Hello, own_list.clone(), beat]);
+
+    let mut b = Nodes::new(B);
+    b.heard(A, Statement::Hello, s(0));
+    let reply = said(&mut b, s(0), &[(JERRY, Choice::Online)]);
+    assert_eq!(reply, [list(0, vec![online(JERRY)]), Statement::Beat { number: 0 }]);
+    assert_eq!(heard(&mut b, A, own_list, s(0)), [Deed::There(A, vec![(TOM, Some(Choice::Away))])]);
+}
+
+#[test]
+fn changes_follow_each_other_and_are_passed_on_as_far_as_they_change_something() {
+    let mut nodes = acquainted();
+    let changed = Statement::Changed { number: 6, users: vec![online(TOM), online(JERRY)] };
+    assert_eq!(heard(&mut nodes, B, changed.clone(), s(1)), [Deed::There(B, vec![online(JERRY)])]);
+    assert_eq!(heard(&mut nodes, B, changed, s(1)), []);
+    let gone = Statement::Changed { number: 7, users: vec![(TOM, None)] };
+    assert_eq!(heard(&mut nodes, B, gone, s(1)), [Deed::There(B, vec![(TOM, None)])]);
+}
+
+#[test]
+fn a_number_that_is_missing_has_the_list_asked_for_and_compared() {
+    let mut nodes = acquainted();
+    let asks = [Deed::Tell(Statement::Ask { of: B.0 })];
+    let late = Statement::Changed { number: 7, users: vec![online(UserId(3))] };
+    assert_eq!(heard(&mut nodes, B, late, s(1)), asks);
+    // Not again and again, but again.
+    assert_eq!(heard(&mut nodes, B, Statement::Beat { number: 7 }, s(1)), []);
+    assert_eq!(heard(&mut nodes, B, Statement::Beat { number: 7 }, s(3)), asks);
+    let whole = list(7, vec![online(JERRY), online(UserId(3))]);
+    let news = vec![(TOM, None), online(JERRY), online(UserId(3))];
+    assert_eq!(heard(&mut nodes, B, whole, s(3)), [Deed::There(B, news)]);
+    assert_eq!(heard(&mut nodes, B, Statement::Beat { number: 7 }, s(9)), []);
+}
+
+#[test]
+fn a_loss_without_a_change_after_it_is_found_by_the_beat() {
+    let mut nodes = acquainted();
+    assert_eq!(
+        heard(&mut nodes, B, Statement::Beat { number: 6 }, s(1)),
+        [Deed::Tell(Statement::Ask { of: B.0 })]
+    );
+}
+
+#[test]
+fn a_list_counts_once_all_its_parts_are_there() {
+    let part = |part, user| Statement::List { number: 3, part, parts: 2, users: vec![online(user)] };
+    let mut nodes = Nodes::new(A);
+    assert_eq!(heard(&mut nodes, B, part(0, TOM), s(0)), []);
+    let news = vec![online(TOM), online(JERRY)];
+    assert_eq!(heard(&mut nodes, B, part(1, JERRY), s(0)), [Deed::There(B, news)]);
+
+    let mut nodes = Nodes::new(A);
+    assert_eq!(heard(&mut nodes, B, part(0, TOM), s(0)), []);
+    // The other part was lost.
+    let beat = Statement::Beat { number: 3 };
+    assert_eq!(heard(&mut nodes, B, beat, s(1)), [Deed::Tell(Statement::Ask { of: B.0 })]);
+}
+
+#[test]
+fn a_list_of_many_users_is_told_in_parts() {
+    let mut nodes = Nodes::new(A);
+    nodes.greet();
+    let here: Vec<_> = (0..2500).map(|user| (UserId(user), Choice::Online)).collect();
+    let parts: Vec<_> = said(&mut nodes, s(0), &here)
+        .into_iter()
+        .filter_map(|statement| match statement {
+            Statement::List { part, parts, users, .. } => Some((part, parts, users.len())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(parts, [(0, 3, 1000), (1, 3, 1000), (2, 3, 500)]);
+}
+
+#[test]
+fn a_node_that_is_silent_is_lost_and_one_that_says_goodbye_at_once() {
+    let mut nodes = acquainted();
+    assert_eq!(heard(&mut nodes, B, Statement::Beat { number: 5 }, s(4)), []);
+    assert_eq!(nodes.wake_at(), s(6));
+    let lost = |nodes: &mut Nodes, now| nodes.turn(now, Vec::new).contains(&Deed::Lost(B));
+    assert!(!lost(&mut nodes, s(13)));
+    assert!(lost(&mut nodes, s(14)));
+    assert!(!lost(&mut nodes, s(15)), "once is enough");
+
+    let mut nodes = acquainted();
+    assert_eq!(heard(&mut nodes, B, Statement::Goodbye, s(1)), [Deed::Lost(B)]);
+    assert_eq!(heard(&mut nodes, B, Statement::Goodbye, s(1)), []);
+}
+
+#[test]
+fn a_list_is_given_once_for_many_who_ask_at_a_time() {
+    let mut nodes = Nodes::new(A);
+    let is_list = |statement: &Statement| matches!(statement, Statement::List { .. });
+    let mut lists = 0;
+    for (index, ms) in [(2, 0), (3, 10), (4, 20), (5, 30)] {
+        nodes.heard(NodeId(index), Statement::Ask { of: A.0 }, Duration::from_millis(ms));
+        lists += said(&mut nodes, Duration::from_millis(ms), &[]).iter().filter(|one| is_list(one)).count();
+    }
+    assert_eq!(lists, 1);
+    assert_eq!(nodes.wake_at(), LIST_AGAIN);
+    assert!(said(&mut nodes, LIST_AGAIN, &[]).iter().any(is_list));
+    nodes.heard(B, Statement::Ask { of: 77 }, s(5));
+    assert!(!said(&mut nodes, s(5), &[]).iter().any(is_list), "somebody else was asked");
+}
+
+#[test]
+fn statements_survive_writing() {
+    let users = vec![online(TOM), (JERRY, None), (UserId(3), Some(Choice::Invisible))];
+    for statement in [
+        Statement::Hello,
+        Statement::Goodbye,
+        Statement::Beat { number: u64::MAX },
+        Statement::Changed { number: 1, users: users.clone() },
+        Statement::List { number: 1, part: 2, parts: 3, users },
+        Statement::Ask { of: u64::MAX },
+    ] {
+        let text = serde_json::to_string(&statement).unwrap();
+        assert_eq!(serde_json::from_str::<Statement>(&text).unwrap(), statement, "{text}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever is lost meanwhile, once nothing is lost any more both soon know who is at the other.
+    #[test]
+    fn both_come_to_know_who_is_at_the_other(
+        steps in prop::collection::vec((any::<bool>(), 0..6_i64, 0..4_u8, any::<bool>(), 0..3000_u64), 1..60),
+    ) {
+        let mut pair = Pair::new();
+        for (of_first, user, choice, loses, ms) in steps {
+            let side = usize::from(of_first);
+            let choice = [None, Some(Choice::Invisible), Some(Choice::Online), Some(Choice::Away)]
+                [usize::from(choice)];
+            pair.change(side, UserId(user), choice);
+            pair.pass(Duration::from_millis(ms), loses);
+        }
+        for _ in 0..60 {
+            pair.pass(Duration::from_millis(100), false);
+        }
+        prop_assert_eq!(&pair.known[0], &pair.here[1]);
+        prop_assert_eq!(&pair.known[1], &pair.here[0]);
+    }
+}
+
+/// Two nodes, who is there, and whom each knows to be at the other.
+struct Pair {
+    nodes: [Nodes; 2],
+    here: [BTreeMap<UserId, Choice>; 2],
+    known: [BTreeMap<UserId, Choice>; 2],
+    now: Duration,
+}
+
+impl Pair {
+    fn new() -> Self {
+        let mut nodes = [Nodes::new(A), Nodes::new(B)];
+        nodes.iter_mut().for_each(Nodes::greet);
+        Self { nodes, here: Default::default(), known: Default::default(), now: Duration::ZERO }
+    }
+
+    fn change(&mut self, side: usize, user: UserId, choice: Option<Choice>) {
+        match choice {
+            Some(choice) => self.here[side].insert(user, choice),
+            None => self.here[side].remove(&user),
+        };
+        self.nodes[side].changed(vec![(user, choice)]);
+    }
+
+    fn pass(&mut self, time: Duration, loses: bool) {
+        self.now += time;
+        // What is said in reply to what is said in reply.
+        for _ in 0..4 {
+            for side in 0..2 {
+                let here: Vec<_> = self.here[side].iter().map(|(user, choice)| (*user, *choice)).collect();
+                for deed in self.nodes[side].turn(self.now, || here) {
+                    self.follow(side, deed, loses);
+                }
+            }
+        }
+    }
+
+    fn follow(&mut self, side: usize, deed: Deed, loses: bool) {
+        match deed {
+            Deed::Tell(statement) if !loses => {
+                let from = [A, B][side];
+                self.nodes[1 - side].heard(from, statement, self.now);
+            }
+            Deed::Tell(_) => {}
+            Deed::There(_, users) => {
+                for (user, choice) in users {
+                    match choice {
+                        Some(choice) => self.known[side].insert(user, choice),
+                        None => self.known[side].remove(&user),
+                    };
+                }
+            }
+            Deed::Lost(_) => self.known[side].clear(),
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! The running relay: a thread that owns the state machines, because the hub's sink blocks while its shards are behind,
+//! and the handles by which the store, the hub and the bus reach it, none of which ever waits.
+
+mod worker;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use chat_core::cluster::{Journal, Link, Neighbours, NodeId, Residents, Roster};
+use chat_core::event::{Event, Signal};
+use chat_core::ids::{ConversationId, UserId};
+use chat_core::ports::EventSink;
+use chat_core::presence::Choice;
+use chat_core::{Error, Result};
+use tokio::sync::oneshot;
+
+use crate::bus::{Bus, Incoming, Subject, channel};
+use crate::interest::InterestSet;
+use crate::key::subject_of;
+use crate::metrics::Metrics;
+use crate::sequencer::{Answer, Sequencer};
+use crate::wire;
+use worker::Worker;
+
+/// What the thread is told.
+pub(crate) enum Input {
+    /// Something came over the bus.
+    News(Bytes),
+    /// This node has committed these.
+    Committed(Vec<Arc<Event>>),
+    /// The journal has answered, or could not be read.
+    Answer(Result<Answer>),
+    /// Something has changed that is not in the queue.
+    Wake,
+}
+
+/// What a relay connects.
+pub struct Parts {
+    /// The bus and the queue by which its news comes; none where nodes know of each other by the journal alone.
+    pub bus: Option<(Arc<dyn Bus>, Incoming)>,
+    /// What was committed.
+    pub journal: Arc<dyn Journal>,
+    /// Who tells this node's clients.
+    pub hub: Arc<dyn EventSink>,
+    /// Who keeps the presence of users.
+    pub roster: Arc<dyn Roster>,
+    /// Closes the connections of all clients, for them to resume, because what they missed is no longer in the journal.
+    /// When it returns, nothing that the hub is given from then on may reach any of them: they would go on from there.
+    /// Called on the relay's thread, which may be held up.
+    pub everybody_resumes: Box<dyn Fn() + Send>,
+    /// What is counted.
+    pub metrics: Metrics,
+}
+
+/// A number for a node that starts.
+pub fn draw_node_id() -> Result<NodeId> {
+    let number = getrandom::u64().map_err(|error| Error::Unavailable(error.to_string().into()))?;
+    Ok(NodeId(number))
+}
+
+/// What the thread and the handles share.
+struct Shared {
+    node: NodeId,
+    bus: Option<Arc<dyn Bus>>,
+    hub: Arc<dyn EventSink>,
+    queue: SyncSender<Input>,
+    interest: InterestSet,
+    /// Users of this node whose presence has changed since the thread looked last.
+    changed: Mutex<BTreeMap<UserId, Option<Choice>>>,
+    metrics: Metrics,
+    is_up: AtomicBool,
+    lag: AtomicU64,
+    is_closing: AtomicBool,
+}
+
+impl Shared {
+    fn tell(&self, subject: Subject, payload: Bytes) {
+        if let Some(bus) = &self.bus
+            && bus.is_up()
+            && !bus.publish(subject, payload)
+        {
+            self.metrics.dropped.inc();
+        }
+    }
+
+    fn wake(&self) {
+        // A full queue needs no waking.
+        let _ = self.queue.try_send(Input::Wake);
+    }
+
+    fn take_changed(&self) -> BTreeMap<UserId, Option<Choice>> {
+        std::mem::take(&mut *self.changed.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A node's link to the others. Ends when it is dropped.
+pub struct Relay {
+    shared: Arc<Shared>,
+    ended: Mutex<Option<oneshot::Receiver<()>>>,
+}
+
+impl Relay {
+    /// Starts at the journal's end, from where on this node's clients can be told; so it has to be there before any
+    /// client is, and before the store. Asks the journal on the current runtime.
+    pub async fn start(node: NodeId, parts: Parts) -> Result<Self> {
+        let runtime = tokio::runtime::Handle::current();
+        let (bus, incoming) = match parts.bus {
+            Some((bus, incoming)) => (Some(bus), incoming),
+            None => (None, channel().1),
+        };
+        for subject in Subject::OF_ALL {
+            bus.iter().for_each(|bus| bus.subscribe(subject));
+        }
+        let sequencer = Sequencer::new(parts.journal.end().await?);
+        let shared = Arc::new(Shared {
+            node,
+            bus,
+            hub: parts.hub,
+            queue: incoming.sender.clone(),
+            interest: InterestSet::default(),
+            changed: Mutex::default(),
+            metrics: parts.metrics,
+            is_up: AtomicBool::new(false),
+            lag: AtomicU64::new(0),
+            is_closing: AtomicBool::new(false),
+        });
+        let outside = worker::Outside {
+            journal: parts.journal,
+            roster: parts.roster,
+            everybody_resumes: parts.everybody_resumes,
+            runtime,
+        };
+        let worker = Worker::new(shared.clone(), incoming, outside, sequencer);
+        let (ending, ended) = oneshot::channel();
+        let run = move || {
+            worker.run();
+            let _ = ending.send(());
+        };
+        let spawned = std::thread::Builder::new().name("relay".into()).spawn(run);
+        spawned.map_err(|error| Error::Unavailable(format!("no thread for the relay: {error}").into()))?;
+        Ok(Self { shared, ended: Mutex::new(Some(ended)) })
+    }
+
+    /// Who is to be told of this node's commits and signals. Never blocks.
+    pub fn sink(&self) -> Arc<dyn EventSink> {
+        Arc::new(Handle(self.shared.clone()))
+    }
+
+    /// Who is to be told what this node's clients have to do with. Must be told of a client before the client is given
+    /// what it missed: what is committed later than that reaches this node only if somebody is known to want it.
+    pub fn residents(&self) -> Arc<dyn Residents> {
+        Arc::new(Handle(self.shared.clone()))
+    }
+
+    /// How this node stands with the others.
+    pub fn neighbours(&self) -> Arc<dyn Neighbours> {
+        Arc::new(Handle(self.shared.clone()))
+    }
+
+    /// Tells the others what is still to be told, takes leave of them, and ends.
+    pub async fn close(&self) {
+        self.end();
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(ended) = ended {
+            let _ = ended.await;
+        }
+    }
+
+    fn end(&self) {
+        self.shared.is_closing.store(true, Ordering::Release);
+        self.shared.wake();
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+struct Handle(Arc<Shared>);
+
+impl EventSink for Handle {
+    /// What there is no room for is in the journal, from which all nodes read what they are not told.
+    fn publish(&self, events: &[Arc<Event>]) {
+        let batch = Input::Committed(events.to_vec());
+        if !events.is_empty() && self.0.queue.try_send(batch).is_err() {
+            self.0.metrics.dropped.inc();
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        self.0.tell(subject_of(&signal), wire::signal(&signal));
+        self.0.hub.signal(signal);
+    }
+}
+
+impl Residents for Handle {
+    fn user(&self, user: UserId, is_here: bool) {
+        let listen = || self.0.listen(Subject::User(user), is_here);
+        self.0.interest.user(user, is_here, listen);
+    }
+
+    fn group(&self, conversation: ConversationId, is_here: bool) {
+        let listen = || self.0.listen(Subject::Group(conversation), is_here);
+        self.0.interest.group(conversation, is_here, listen);
+    }
+
+    fn presence(&self, user: UserId, choice: Option<Choice>) {
+        if self.0.bus.is_none() {
+            return;
+        }
+        self.0.changed.lock().unwrap_or_else(PoisonError::into_inner).insert(user, choice);
+        self.0.wake();
+    }
+}
+
+impl Shared {
+    fn listen(&self, subject: Subject, is_wanted: bool) {
+        let Some(bus) = &self.bus else { return };
+        if is_wanted { bus.subscribe(subject) } else { bus.unsubscribe(subject) }
+    }
+}
+
+impl Neighbours for Handle {
+    fn link(&self) -> Link {
+        if self.0.is_up.load(Ordering::Relaxed) { Link::Up } else { Link::Down }
+    }
+
+    fn lag(&self) -> u64 {
+        self.0.lag.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+//! Two running relays over a bus and a journal in memory.
+
+mod memory;
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use chat_core::ids::Position;
+use chat_core::time::Timestamp;
+
+use super::*;
+use memory::{Cluster, JERRY, Node, TOM, eventually};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_reaches_the_node_that_its_user_is_connected_to() {
+    let cluster = Cluster::with_bus();
+    let (one, other) = (cluster.node(1).await, cluster.node(2).await);
+    other.relay.residents().user(TOM, true);
+    eventually(|| one.neighbours().link() == Link::Up && other.neighbours().link() == Link::Up).await;
+    cluster.commit(&one, &[TOM, JERRY, TOM]);
+    eventually(|| one.given() == [1, 2, 3] && other.given() == [1, 3]).await;
+    // What nobody there listens to was not sent there.
+    assert_eq!(cluster.n_published(Subject::User(TOM)), 1);
+    eventually(|| other.neighbours().lag() == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_bus_loses_is_read_from_the_journal() {
+    let cluster = Cluster::with_bus();
+    let (one, other) = (cluster.node(1).await, cluster.node(2).await);
+    other.relay.residents().user(TOM, true);
+    eventually(|| one.neighbours().link() == Link::Up).await;
+    cluster.lose_all.store(true, Ordering::Relaxed);
+    cluster.commit(&one, &[TOM, JERRY]);
+    eventually(|| other.given() == [1]).await;
+    cluster.lose_all.store(false, Ordering::Relaxed);
+    cluster.commit(&other, &[JERRY]);
+    eventually(|| one.given() == [1, 2] && other.given() == [1, 3]).await;
+    // The last of all is lost, so that nothing later tells of it.
+    one.relay.residents().user(JERRY, true);
+    cluster.lose_all.store(true, Ordering::Relaxed);
+    cluster.commit(&other, &[JERRY]);
+    eventually(|| one.given().ends_with(&[4])).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_without_a_bus_read_the_journal() {
+    let cluster = Cluster::without_bus();
+    let (one, other) = (cluster.node(1).await, cluster.node(2).await);
+    other.relay.residents().user(TOM, true);
+    cluster.commit(&one, &[TOM]);
+    cluster.commit(&one, &[TOM]);
+    eventually(|| one.given() == [1, 2] && other.given() == [1, 2]).await;
+    assert_eq!(one.neighbours().link(), Link::Down);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_that_fails_is_tried_again() {
+    let cluster = Cluster::without_bus();
+    let (one, other) = (cluster.node(1).await, cluster.node(2).await);
+    other.relay.residents().user(TOM, true);
+    cluster.journal.fails.store(true, Ordering::Relaxed);
+    cluster.commit(&one, &[TOM]);
+    eventually(|| cluster.journal.n_failed.load(Ordering::Relaxed) >= 2).await;
+    assert!(other.given().is_empty());
+    cluster.journal.fails.store(false, Ordering::Relaxed);
+    eventually(|| other.given() == [1]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_resumes_where_the_journal_is_too_short() {
+    let cluster = Cluster::without_bus();
+    let (one, other) = (cluster.node(1).await, cluster.node(2).await);
+    other.relay.residents().user(TOM, true);
+    cluster.journal.fails.store(true, Ordering::Relaxed);
+    cluster.commit(&one, &[TOM, TOM, TOM]);
+    cluster.journal.trim(Position(2));
+    cluster.journal.fails.store(false, Ordering::Relaxed);
+    eventually(|| other.resumes.load(Ordering::Relaxed) == 1).await;
+    cluster.commit(&one, &[TOM]);
+    eventually(|| other.given() == [4]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_that_is_behind_holds_up_nobody_who_writes() {
+    let cluster = Cluster::without_bus();
+    let one = cluster.node(1).await;
+    one.hub.is_stuck.store(true, Ordering::Release);
+    let n_batches = 20_000_i64;
+    let sink = one.relay.sink();
+    let began = std::time::Instant::now();
+    for _ in 0..n_batches {
+        sink.publish(&cluster.journal.append(&[TOM]));
+    }
+    assert!(began.elapsed() < Duration::from_secs(10));
+    one.hub.is_stuck.store(false, Ordering::Release);
+    one.relay.residents().user(TOM, true);
+    // More than the queue holds: the rest comes from the journal, in its place.
+    eventually(|| one.given().len() == usize::try_from(n_batches).unwrap()).await;
+    assert!(one.given().is_sorted_by(|a, b| a < b));
+    assert!(one.metrics.dropped.get() > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signals_reach_those_who_listen_and_nobody_twice() {
+    let cluster = Cluster::with_bus();
+    let (one, other) = (cluster.node(1).await, cluster.node(2).await);
+    eventually(|| one.neighbours().link() == Link::Up).await;
+    let typing = Signal::TypingToUser { from: TOM, to: JERRY, conversation: None, at: Timestamp(1) };
+    one.relay.sink().signal(typing.clone());
+    assert_eq!(one.signals(), 1);
+    other.relay.residents().user(JERRY, true);
+    one.relay.sink().signal(typing);
+    eventually(|| other.signals() == 1).await;
+    assert_eq!(one.signals(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_know_who_is_connected_to_the_others() {
+    let cluster = Cluster::with_bus();
+    let one = cluster.node(1).await;
+    one.roster.come(TOM);
+    let other = cluster.node(2).await;
+    eventually(|| other.roster.at(NodeId(1)) == [TOM]).await;
+    other.roster.come(JERRY);
+    other.relay.residents().presence(JERRY, Some(Choice::Online));
+    eventually(|| one.roster.at(NodeId(2)) == [JERRY]).await;
+    other.relay.close().await;
+    eventually(|| one.roster.at(NodeId(2)).is_empty()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_breaks_is_told_and_what_was_missed_comes() {
+    let cluster = Cluster::with_bus();
+    let (one, other) = (cluster.node(1).await, cluster.node(2).await);
+    other.relay.residents().user(TOM, true);
+    eventually(|| other.neighbours().link() == Link::Up).await;
+    cluster.break_link();
+    eventually(|| other.neighbours().link() == Link::Down).await;
+    cluster.commit(&one, &[TOM]);
+    eventually(|| other.given() == [1]).await;
+    cluster.mend_link();
+    cluster.commit(&one, &[TOM]);
+    eventually(|| other.given() == [1, 2] && other.neighbours().link() == Link::Up).await;
+}
+
+impl Node {
+    fn neighbours(&self) -> Arc<dyn Neighbours> {
+        self.relay.neighbours()
+    }
+}

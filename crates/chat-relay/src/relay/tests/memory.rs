@@ -1,0 +1,281 @@
+//! A bus, a journal, hubs and rosters in memory.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chat_core::cluster::{Journal, JournalPage, NodeId, Roster};
+use chat_core::event::{Change, Event, Signal};
+use chat_core::ids::{MessageId, Position, UserId};
+use chat_core::ports::EventSink;
+use chat_core::presence::Choice;
+use chat_core::{Error, Result};
+
+use crate::bus::{Bus, Inbox, Subject, channel};
+use crate::metrics::Metrics;
+use crate::relay::{Parts, Relay};
+
+pub(super) const TOM: UserId = UserId(1);
+pub(super) const JERRY: UserId = UserId(2);
+
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Waits until it is so.
+pub(super) async fn eventually(is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < DEADLINE, "it never came to be so");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// What nodes share.
+pub(super) struct Cluster {
+    pub(super) journal: Arc<Book>,
+    pub(super) lose_all: Arc<AtomicBool>,
+    wire: Option<Arc<Wire>>,
+}
+
+/// One node.
+pub(super) struct Node {
+    pub(super) relay: Relay,
+    pub(super) hub: Arc<Recorder>,
+    pub(super) roster: Arc<People>,
+    pub(super) resumes: Arc<AtomicUsize>,
+    pub(super) metrics: Metrics,
+}
+
+impl Node {
+    pub(super) fn given(&self) -> Vec<i64> {
+        self.hub.given.lock().unwrap().clone()
+    }
+
+    pub(super) fn signals(&self) -> usize {
+        self.hub.n_signals.load(Ordering::Relaxed)
+    }
+}
+
+impl Cluster {
+    pub(super) fn with_bus() -> Self {
+        Self { wire: Some(Arc::default()), ..Self::without_bus() }
+    }
+
+    pub(super) fn without_bus() -> Self {
+        Self { journal: Arc::default(), lose_all: Arc::default(), wire: None }
+    }
+
+    pub(super) async fn node(&self, number: u64) -> Node {
+        let hub = Arc::new(Recorder::default());
+        let roster = Arc::new(People::default());
+        let resumes = Arc::new(AtomicUsize::new(0));
+        let metrics = Metrics::default();
+        let counter = resumes.clone();
+        let bus = self.wire.as_ref().map(|wire| {
+            let (inbox, incoming) = channel();
+            let plug = Plug { wire: wire.clone(), number, loses: self.lose_all.clone() };
+            inbox.up();
+            wire.ends.lock().unwrap().insert(number, End { inbox, subjects: HashSet::new() });
+            (Arc::new(plug) as Arc<dyn Bus>, incoming)
+        });
+        let parts = Parts {
+            bus,
+            journal: self.journal.clone(),
+            hub: hub.clone(),
+            roster: roster.clone(),
+            everybody_resumes: Box::new(move || {
+                counter.fetch_add(1, Ordering::Relaxed);
+            }),
+            metrics: metrics.clone(),
+        };
+        let relay = Relay::start(NodeId(number), parts).await.unwrap();
+        Node { relay, hub, roster, resumes, metrics }
+    }
+
+    /// Commits a batch on a node, an event for each of these users.
+    pub(super) fn commit(&self, node: &Node, users: &[UserId]) {
+        node.relay.sink().publish(&self.journal.append(users));
+    }
+
+    pub(super) fn n_published(&self, subject: Subject) -> usize {
+        let wire = self.wire.as_ref().unwrap();
+        wire.published.lock().unwrap().iter().filter(|one| **one == subject).count()
+    }
+
+    pub(super) fn break_link(&self) {
+        self.lose_all.store(true, Ordering::Relaxed);
+        self.each_end(Inbox::down);
+    }
+
+    pub(super) fn mend_link(&self) {
+        self.lose_all.store(false, Ordering::Relaxed);
+        self.each_end(Inbox::up);
+    }
+
+    fn each_end(&self, tell: impl Fn(&Inbox)) {
+        self.wire.as_ref().unwrap().ends.lock().unwrap().values().for_each(|end| tell(&end.inbox));
+    }
+}
+
+#[derive(Default)]
+struct Wire {
+    ends: Mutex<BTreeMap<u64, End>>,
+    published: Mutex<Vec<Subject>>,
+}
+
+struct End {
+    inbox: Inbox,
+    subjects: HashSet<Subject>,
+}
+
+struct Plug {
+    wire: Arc<Wire>,
+    number: u64,
+    loses: Arc<AtomicBool>,
+}
+
+impl Bus for Plug {
+    fn publish(&self, subject: Subject, payload: Bytes) -> bool {
+        if self.loses.load(Ordering::Relaxed) {
+            return true;
+        }
+        self.wire.published.lock().unwrap().push(subject);
+        for (number, end) in self.wire.ends.lock().unwrap().iter() {
+            if *number != self.number && end.subjects.contains(&subject) {
+                end.inbox.deliver(payload.clone());
+            }
+        }
+        true
+    }
+
+    fn subscribe(&self, subject: Subject) {
+        if let Some(end) = self.wire.ends.lock().unwrap().get_mut(&self.number) {
+            end.subjects.insert(subject);
+        }
+    }
+
+    fn unsubscribe(&self, subject: Subject) {
+        if let Some(end) = self.wire.ends.lock().unwrap().get_mut(&self.number) {
+            end.subjects.remove(&subject);
+        }
+    }
+
+    fn is_up(&self) -> bool {
+        true
+    }
+}
+
+/// The journal.
+#[derive(Default)]
+pub(super) struct Book {
+    log: Mutex<Vec<Arc<Event>>>,
+    kept_after: Mutex<i64>,
+    pub(super) fails: AtomicBool,
+    pub(super) n_failed: AtomicUsize,
+}
+
+impl Book {
+    /// Commits an event for each of these users.
+    pub(super) fn append(&self, users: &[UserId]) -> Vec<Arc<Event>> {
+        let mut log = self.log.lock().unwrap();
+        let first = i64::try_from(log.len()).unwrap() + 1;
+        let event = |(position, user): (i64, &UserId)| {
+            let change = Change::MessageSaved { user: *user, message: MessageId(position), saved: true };
+            Arc::new(Event { position: Position(position), change })
+        };
+        let events: Vec<_> = (first..).zip(users).map(event).collect();
+        log.extend(events.iter().cloned());
+        events
+    }
+
+    pub(super) fn trim(&self, up_to: Position) {
+        *self.kept_after.lock().unwrap() = up_to.0;
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.fails.load(Ordering::Relaxed) {
+            self.n_failed.fetch_add(1, Ordering::Relaxed);
+            return Err(Error::Unavailable("told to fail".into()));
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Journal for Book {
+    async fn end(&self) -> Result<Position> {
+        self.check()?;
+        Ok(Position(i64::try_from(self.log.lock().unwrap().len()).unwrap()))
+    }
+
+    async fn read(&self, after: Position, limit: u16) -> Result<JournalPage> {
+        self.check()?;
+        if after.0 < *self.kept_after.lock().unwrap() {
+            return Ok(JournalPage::Gone);
+        }
+        let log = self.log.lock().unwrap();
+        let from = usize::try_from(after.0).unwrap();
+        let events: Vec<_> = log.iter().skip(from).take(usize::from(limit)).cloned().collect();
+        let up_to = events.last().map_or(after, |event| event.position);
+        Ok(JournalPage::Events { events, up_to })
+    }
+}
+
+/// A hub that remembers what it was given.
+#[derive(Default)]
+pub(super) struct Recorder {
+    given: Mutex<Vec<i64>>,
+    n_signals: AtomicUsize,
+    pub(super) is_stuck: AtomicBool,
+}
+
+impl EventSink for Recorder {
+    fn publish(&self, events: &[Arc<Event>]) {
+        while self.is_stuck.load(Ordering::Acquire) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.given.lock().unwrap().extend(events.iter().map(|event| event.position.0));
+    }
+
+    fn signal(&self, _: Signal) {
+        self.n_signals.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Who is where.
+#[derive(Default)]
+pub(super) struct People {
+    here: Mutex<Vec<(UserId, Choice)>>,
+    there: Mutex<BTreeMap<NodeId, Vec<UserId>>>,
+}
+
+impl People {
+    pub(super) fn come(&self, user: UserId) {
+        self.here.lock().unwrap().push((user, Choice::Online));
+    }
+
+    pub(super) fn at(&self, node: NodeId) -> Vec<UserId> {
+        self.there.lock().unwrap().get(&node).cloned().unwrap_or_default()
+    }
+}
+
+impl Roster for People {
+    fn here(&self) -> Vec<(UserId, Choice)> {
+        self.here.lock().unwrap().clone()
+    }
+
+    fn there(&self, node: NodeId, users: &[(UserId, Option<Choice>)]) {
+        let mut there = self.there.lock().unwrap();
+        let known = there.entry(node).or_default();
+        for (user, choice) in users {
+            known.retain(|one| one != user);
+            known.extend(choice.map(|_| *user));
+        }
+    }
+
+    fn lost(&self, node: NodeId) {
+        self.there.lock().unwrap().remove(&node);
+    }
+}

@@ -1,0 +1,307 @@
+//! The relay's thread: takes what has come in, turns the state machines, and does what they say. The only place of the
+//! relay where time is read.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, TrySendError};
+use std::time::{Duration, Instant};
+
+use chat_core::cluster::{Journal, JournalPage, Link, Roster};
+use chat_core::event::Event;
+use chat_core::{Error, Result, failpoints};
+use tokio::runtime::Handle;
+
+use super::{Input, Shared};
+use crate::bus::{Incoming, Subject};
+use crate::key::keys_of;
+use crate::presence::{Deed, Nodes};
+use crate::sequencer::{Answer, PAGE, Question, Sequencer};
+use crate::wire::{self, Bundle, News};
+
+/// Most inputs taken before what follows from them is done.
+const DRAIN: usize = 64;
+/// A journal that takes longer to answer does not count as one that can be read.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// How soon an answer for which there was no room is brought again.
+const BRING_AGAIN: Duration = Duration::from_millis(5);
+
+/// What the thread asks and tells beside the hub and the bus.
+pub(super) struct Outside {
+    pub(super) journal: Arc<dyn Journal>,
+    pub(super) roster: Arc<dyn Roster>,
+    pub(super) everybody_resumes: Box<dyn Fn() + Send>,
+    pub(super) runtime: Handle,
+}
+
+pub(super) struct Worker {
+    shared: Arc<Shared>,
+    incoming: Incoming,
+    outside: Outside,
+    sequencer: Sequencer,
+    nodes: Nodes,
+    started: Instant,
+    wake_at: Option<Duration>,
+    link: Link,
+    /// The journal could not be read the last time.
+    is_failing: bool,
+    n_overflows: u64,
+}
+
+impl Worker {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        incoming: Incoming,
+        outside: Outside,
+        sequencer: Sequencer,
+    ) -> Self {
+        Self {
+            nodes: Nodes::new(shared.node),
+            shared,
+            incoming,
+            outside,
+            sequencer,
+            started: Instant::now(),
+            wake_at: Some(Duration::ZERO),
+            link: Link::Down,
+            is_failing: false,
+            n_overflows: 0,
+        }
+    }
+
+    /// Runs until the relay is closed or dropped.
+    pub(super) fn run(mut self) {
+        loop {
+            let mut n_taken = 0;
+            match self.incoming.queue.recv_timeout(self.patience()) {
+                Ok(input) => {
+                    self.take(input);
+                    n_taken = 1;
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            while n_taken > 0
+                && n_taken < DRAIN
+                && let Ok(input) = self.incoming.queue.try_recv()
+            {
+                self.take(input);
+                n_taken += 1;
+            }
+            self.turn();
+            if n_taken < DRAIN && self.shared.is_closing.load(Ordering::Acquire) {
+                return self.take_leave();
+            }
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn patience(&self) -> Duration {
+        let nodes = self.shared.bus.as_ref().map(|_| self.nodes.wake_at());
+        let wake_at = [self.wake_at, nodes].into_iter().flatten().min();
+        wake_at.map_or(ANSWER_WITHIN, |at| at.saturating_sub(self.now()))
+    }
+
+    fn take(&mut self, input: Input) {
+        match input {
+            Input::News(bytes) => {
+                self.incoming.took_news();
+                self.hear(&bytes);
+            }
+            Input::Committed(events) => {
+                self.tell(&events);
+                self.sequencer.committed(&events);
+            }
+            Input::Answer(answer) => self.answered(answer),
+            Input::Wake => return,
+        }
+        self.hand_on();
+    }
+
+    fn hear(&mut self, bytes: &[u8]) {
+        match wire::read(bytes) {
+            Some(News::Header(header)) => self.sequencer.header(header),
+            Some(News::Events(events)) => {
+                self.shared.metrics.heard.inc_by(events.len() as u64);
+                for carried in events {
+                    self.sequencer.event(carried.position, carried.event, carried.bytes);
+                }
+            }
+            Some(News::Signal(signal)) => self.shared.hub.signal(signal),
+            Some(News::Node(node, statement)) => {
+                let now = self.now();
+                self.nodes.heard(node, statement, now);
+            }
+            // Of another release; what it was about will be missed, and read.
+            None => {}
+        }
+    }
+
+    /// Hands on what is next. Not left for the end of a turn: what is at hand is not pending, and has no bound to break.
+    fn hand_on(&mut self) {
+        let mut next = Vec::new();
+        self.sequencer.drain(&self.shared.interest, &mut next);
+        if !next.is_empty() {
+            self.shared.metrics.handed_on.inc_by(next.len() as u64);
+            self.shared.hub.publish(&next);
+        }
+    }
+
+    /// Tells the other nodes of a batch: the events to whom they concern, then in brief to all, so that whoever has
+    /// heard of an event has most likely been given it.
+    fn tell(&self, events: &[Arc<Event>]) {
+        let (Some(bus), Some(first)) = (&self.shared.bus, events.first()) else { return };
+        if !bus.is_up() {
+            return;
+        }
+        let mut bundles: BTreeMap<Subject, Bundle> = BTreeMap::new();
+        let mut all_keys = Vec::with_capacity(events.len());
+        for event in events {
+            let bytes = chat_codec::event::encode_one(event);
+            let keys = keys_of(&event.change);
+            for subject in keys.iter().map(|key| key.subject()) {
+                if let Some(full) = bundles.entry(subject).or_default().add(event.position, &bytes) {
+                    self.shared.tell(subject, full);
+                }
+            }
+            all_keys.push(keys);
+        }
+        for (subject, bundle) in bundles {
+            self.shared.tell(subject, bundle.into_bytes());
+        }
+        for header in wire::headers(first.position, all_keys) {
+            self.shared.tell(Subject::Log, header);
+        }
+        self.shared.metrics.told.inc_by(events.len() as u64);
+    }
+
+    fn answered(&mut self, answer: Result<Answer>) {
+        let answer = match answer {
+            Ok(answer) => {
+                if std::mem::take(&mut self.is_failing) {
+                    tracing::info!("the journal can be read again");
+                }
+                answer
+            }
+            Err(error) => {
+                self.shared.metrics.failed_reads.inc();
+                if !std::mem::replace(&mut self.is_failing, true) {
+                    tracing::warn!(error = %error, "the journal can't be read; trying until it can");
+                }
+                Answer::Failed
+            }
+        };
+        if let Answer::Page(JournalPage::Events { events, .. }) = &answer {
+            self.shared.metrics.read_events.inc_by(events.len() as u64);
+        }
+        let now = self.now();
+        self.sequencer.answer(answer, now);
+    }
+
+    fn turn(&mut self) {
+        self.notice();
+        if self.shared.bus.is_some() {
+            self.turn_nodes();
+        }
+        // The interest may have changed, and with it what has to be waited for.
+        self.hand_on();
+        let turn = self.sequencer.turn(self.now());
+        self.wake_at = turn.wake_at;
+        if turn.everybody_resumes {
+            tracing::warn!("the journal no longer holds what clients missed; all of them have to resume");
+            self.shared.metrics.resumes.inc();
+            (self.outside.everybody_resumes)();
+            self.hand_on();
+        }
+        if let Some(question) = turn.question {
+            self.ask(question);
+        }
+        let lag = self.sequencer.lag();
+        self.shared.lag.store(lag, Ordering::Relaxed);
+        self.shared.metrics.lag.set(lag);
+    }
+
+    /// Looks at what the bus says of itself.
+    fn notice(&mut self) {
+        let notices = self.incoming.notices();
+        self.shared.metrics.dropped.inc_by(notices.n_dropped);
+        if notices.missed {
+            self.sequencer.missed();
+        }
+        if notices.link != self.link {
+            self.link = notices.link;
+            let is_up = self.link == Link::Up;
+            self.sequencer.link(self.link);
+            self.shared.is_up.store(is_up, Ordering::Relaxed);
+            self.shared.metrics.up.set(u64::from(is_up));
+            if is_up {
+                self.nodes.greet();
+            }
+        }
+        let n_overflows = self.sequencer.n_overflows();
+        self.shared.metrics.dropped.inc_by(n_overflows - self.n_overflows);
+        self.n_overflows = n_overflows;
+    }
+
+    fn turn_nodes(&mut self) {
+        let changed = self.shared.take_changed();
+        if !changed.is_empty() {
+            self.nodes.changed(changed.into_iter().collect());
+        }
+        let now = self.now();
+        let roster = &self.outside.roster;
+        for deed in self.nodes.turn(now, || roster.here()) {
+            match deed {
+                Deed::Tell(statement) => {
+                    self.shared.tell(Subject::Node, wire::statement(self.shared.node, &statement));
+                }
+                Deed::There(node, users) => roster.there(node, &users),
+                Deed::Lost(node) => roster.lost(node),
+            }
+        }
+    }
+
+    fn ask(&self, question: Question) {
+        if matches!(question, Question::After(_)) {
+            self.shared.metrics.reads.inc();
+            if self.link == Link::Up {
+                self.shared.metrics.late.inc();
+            }
+        }
+        let journal = self.outside.journal.clone();
+        let queue = self.shared.queue.clone();
+        self.outside.runtime.spawn(async move {
+            let answer = tokio::time::timeout(ANSWER_WITHIN, put(&*journal, question)).await;
+            let late = |_| Err(Error::Unavailable("the journal does not answer".into()));
+            bring(&queue, Input::Answer(answer.unwrap_or_else(late))).await;
+        });
+    }
+
+    fn take_leave(self) {
+        let goodbye = wire::statement(self.shared.node, &crate::presence::Statement::Goodbye);
+        self.shared.tell(Subject::Node, goodbye);
+    }
+}
+
+async fn put(journal: &dyn Journal, question: Question) -> Result<Answer> {
+    match question {
+        // Whoever takes what was lost for nothing at all.
+        Question::After(_) if failpoints::is_broken("no_journal") => {
+            let up_to = journal.end().await?;
+            Ok(Answer::Page(JournalPage::Events { events: Vec::new(), up_to }))
+        }
+        Question::After(position) => journal.read(position, PAGE).await.map(Answer::Page),
+        Question::End => journal.end().await.map(Answer::End),
+    }
+}
+
+/// The thread waits for an answer before it asks again, so this one must not get lost.
+async fn bring(queue: &SyncSender<Input>, mut answer: Input) {
+    while let Err(TrySendError::Full(back)) = queue.try_send(answer) {
+        answer = back;
+        tokio::time::sleep(BRING_AGAIN).await;
+    }
+}

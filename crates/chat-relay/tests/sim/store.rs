@@ -1,0 +1,127 @@
+//! The store's host, and how nodes ask it. A batch is one transaction; an answer may get lost after the commit.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{sleep, timeout};
+use turmoil::net::TcpListener;
+
+use crate::ledger::{Ledger, Write};
+use crate::net::{Frames, Out, connect, frames, json};
+
+pub(crate) const HOST: &str = "store";
+const PORT: u16 = 5432;
+const CAPACITY: usize = 256;
+/// A page of changes.
+const PAGE: usize = 5;
+const ANSWER_WITHIN: Duration = Duration::from_millis(1000);
+const CONNECT_AGAIN: Duration = Duration::from_millis(50);
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Ask {
+    Commit(Vec<Write>),
+    End,
+    Read { after: i64, limit: i64 },
+    Memberships { user: i64 },
+    Changes { user: i64, after: i64 },
+}
+
+/// Places in the ledger rather than what is there, which never changes.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Answer {
+    Committed { after: i64, up_to: i64 },
+    End(i64),
+    Page { up_to: i64 },
+    Gone,
+    Memberships(Vec<i64>),
+    Changes { positions: Vec<i64>, up_to: i64, complete: bool },
+}
+
+pub(crate) async fn run(ledger: Ledger) -> turmoil::Result {
+    let listener = TcpListener::bind(("0.0.0.0", PORT)).await?;
+    loop {
+        let (stream, _) = listener.accept().await?;
+        let (out, frames) = frames(stream, CAPACITY);
+        tokio::task::spawn_local(serve(out, frames, ledger.clone()));
+    }
+}
+
+async fn serve(out: Out, mut frames: Frames, ledger: Ledger) {
+    while let Some((id, ask)) = frames.value::<(u64, Ask)>().await {
+        let answer = answer(&ledger, ask);
+        if out.try_send(json(&(id, answer))).is_err() {
+            return;
+        }
+    }
+}
+
+fn answer(ledger: &Ledger, ask: Ask) -> Answer {
+    let mut book = ledger.borrow_mut();
+    match ask {
+        Ask::Commit(writes) => {
+            let after = book.end();
+            Answer::Committed { after, up_to: book.commit(&writes) }
+        }
+        Ask::End => Answer::End(book.end()),
+        Ask::Read { after, .. } if after < book.kept_after => Answer::Gone,
+        Ask::Read { after, limit } => Answer::Page { up_to: book.end().min(after + limit) },
+        Ask::Memberships { user } => Answer::Memberships(book.groups_of(user)),
+        Ask::Changes { user, after } => {
+            let positions = book.visible(user, after, PAGE);
+            let complete = positions.len() < PAGE;
+            let up_to = if complete { book.end() } else { *positions.last().unwrap() };
+            Answer::Changes { positions, up_to, complete }
+        }
+    }
+}
+
+/// A connection to the store that comes back by itself.
+#[derive(Clone, Default)]
+pub(crate) struct Rpc(Rc<RefCell<Waiting>>);
+
+#[derive(Default)]
+struct Waiting {
+    out: Option<mpsc::Sender<Vec<u8>>>,
+    answers: BTreeMap<u64, oneshot::Sender<Answer>>,
+    next: u64,
+}
+
+impl Rpc {
+    /// Keeps connected.
+    pub(crate) async fn run(self) {
+        loop {
+            if let Some((out, mut frames)) = connect(HOST, PORT, CAPACITY).await {
+                self.0.borrow_mut().out = Some(out);
+                while let Some((id, answer)) = frames.value::<(u64, Answer)>().await {
+                    let waiting = self.0.borrow_mut().answers.remove(&id);
+                    // Whoever asked may not wait any more.
+                    if let Some(waiting) = waiting {
+                        let _ = waiting.send(answer);
+                    }
+                }
+                let mut waiting = self.0.borrow_mut();
+                waiting.out = None;
+                waiting.answers.clear();
+            }
+            sleep(CONNECT_AGAIN).await;
+        }
+    }
+
+    /// `None`: it is not known what came of it.
+    pub(crate) async fn ask(&self, ask: Ask) -> Option<Answer> {
+        let answered = {
+            let mut waiting = self.0.borrow_mut();
+            let id = waiting.next;
+            waiting.next += 1;
+            waiting.out.as_ref()?.try_send(json(&(id, ask))).ok()?;
+            let (sender, answered) = oneshot::channel();
+            waiting.answers.insert(id, sender);
+            answered
+        };
+        timeout(ANSWER_WITHIN, answered).await.ok()?.ok()
+    }
+}

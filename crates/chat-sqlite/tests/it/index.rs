@@ -1,0 +1,128 @@
+//! What becomes of the index for searching, a file beside the database, when it is gone, broken or another's.
+
+use std::path::{Path, PathBuf};
+
+use chat_core::ids::UserId;
+use chat_core::messages::Recipient;
+use rusqlite::Connection;
+use tokio::task::JoinSet;
+
+use crate::contract::search::{settle, texts, wait_for};
+use crate::support::House;
+
+fn index_of(path: &Path) -> PathBuf {
+    path.with_file_name("chat.db-search")
+}
+
+/// A store with two messages in its index, closed.
+async fn closed() -> (PathBuf, UserId, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let house = House::open(&folder.path().join("chat.db")).unwrap();
+    let [tom, jerry] = house.users(["tom", "jerry"]).await;
+    house.say(tom, Recipient::User(jerry), "blue cheese").await;
+    house.say(jerry, Recipient::User(tom), "red cheese").await;
+    settle(&house).await;
+    (house.path.clone(), tom, folder)
+}
+
+const BOTH: [&str; 2] = ["red cheese", "blue cheese"];
+
+#[tokio::test]
+async fn an_index_that_is_gone_or_no_good_is_made_anew() {
+    type Harm = fn(&Path);
+    let harms: [(&str, Harm); 7] = [
+        ("nothing", |_| {}),
+        ("deleted", |index| std::fs::remove_file(index).unwrap()),
+        ("emptied", |index| std::fs::write(index, "").unwrap()),
+        ("text", |index| std::fs::write(index, "Dear diary, ".repeat(1000)).unwrap()),
+        ("cut off", |index| {
+            let whole = std::fs::read(index).unwrap();
+            std::fs::write(index, &whole[..whole.len() / 2]).unwrap();
+        }),
+        ("another release's", |index| {
+            Connection::open(index).unwrap().execute("UPDATE state SET version = 0", ()).unwrap();
+        }),
+        ("without its tables", |index| {
+            Connection::open(index).unwrap().execute_batch("DROP TABLE texts; DROP TABLE state").unwrap();
+        }),
+    ];
+    for (what, harm) in harms {
+        let (path, tom, _folder) = closed().await;
+        harm(&index_of(&path));
+        let house = House::open(&path).unwrap_or_else(|error| panic!("{what}: {error}"));
+        wait_for(&house, tom, "cheese", &BOTH).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_page_of_the_index_is_overwritten_all_is_found_again() {
+    let (path, tom, _folder) = closed().await;
+    let whole = std::fs::read(index_of(&path)).unwrap();
+    assert!(whole.len() >= 6 * 4096, "{} bytes", whole.len());
+    let mut tasks = JoinSet::new();
+    for page in 0..whole.len() / 4096 {
+        let mut broken = whole.clone();
+        let mut noise = u8::try_from(page % 251).unwrap();
+        for byte in &mut broken[page * 4096..(page + 1) * 4096] {
+            noise = noise.wrapping_mul(141).wrapping_add(91);
+            *byte = noise;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let copy = folder.path().join("chat.db");
+        std::fs::copy(&path, &copy).unwrap();
+        std::fs::write(index_of(&copy), broken).unwrap();
+        tasks.spawn(async move {
+            let house = House::open(&copy).unwrap_or_else(|error| panic!("page {page}: {error}"));
+            house.say(tom, Recipient::User(UserId(2)), "green cheese").await;
+            wait_for(&house, tom, "cheese", &["green cheese", "red cheese", "blue cheese"]).await;
+            drop((house, folder));
+        });
+    }
+    tasks.join_all().await;
+}
+
+#[tokio::test]
+async fn an_index_that_breaks_while_it_is_used_is_made_anew() {
+    let (path, tom, _folder) = closed().await;
+    let house = House::open(&path).unwrap();
+    // As a failing disk would: neither the length nor the open files change.
+    for suffix in ["", "-wal"] {
+        let file = path.with_file_name(format!("chat.db-search{suffix}"));
+        let length = std::fs::metadata(&file).map_or(0, |file| file.len());
+        std::fs::write(&file, vec![0xa5; usize::try_from(length).unwrap()]).unwrap();
+    }
+    wait_for(&house, tom, "cheese", &BOTH).await;
+    house.say(tom, Recipient::User(UserId(2)), "green cheese").await;
+    wait_for(&house, tom, "cheese", &["green cheese", "red cheese", "blue cheese"]).await;
+}
+
+#[tokio::test]
+async fn an_index_of_another_log_is_made_anew() {
+    let (path, tom, _folder) = closed().await;
+    // A database restored from a backup that was made before the messages were there: the log is the same, but shorter.
+    let sql = "DELETE FROM messages WHERE id > 1; UPDATE messages SET content = 'other words'";
+    Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+    let house = House::open(&path).unwrap();
+    wait_for(&house, tom, "words", &["other words"]).await;
+    assert_eq!(texts(&house, tom, "cheese").await, [""; 0]);
+    drop(house);
+    // Another database with as many messages.
+    let sql = "UPDATE log SET epoch = epoch + 1; UPDATE messages SET content = 'blue cheese'";
+    Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+    let house = House::open(&path).unwrap();
+    wait_for(&house, tom, "cheese", &["blue cheese"]).await;
+    assert_eq!(texts(&house, tom, "words").await, [""; 0]);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_index_is_for_the_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let house = House::fresh().await;
+    settle(&house).await;
+    for name in ["chat.db-search", "chat.db-search-wal", "chat.db-search-shm"] {
+        let mode = std::fs::metadata(house.path.with_file_name(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+    drop(house);
+}

@@ -1,0 +1,68 @@
+//! What more nodes do not help with, how much of it is used, and what then.
+
+use super::{Bus, Database, Load, Nodes, Traffic, delivering, m, others_connected, row_time};
+
+/// Something of which there is one for the whole cluster, or as much on every node however many there are.
+#[derive(Debug, Clone, Copy)]
+pub(in super::super) struct Limit {
+    pub(in super::super) name: &'static str,
+    /// How much of it the busiest time takes; above 1 it breaks.
+    pub(in super::super) share: f64,
+    pub(in super::super) then: &'static str,
+}
+
+impl Limit {
+    /// How many times the load it would bear.
+    pub(in super::super) fn headroom(&self) -> f64 {
+        1.0 / self.share.max(f64::MIN_POSITIVE)
+    }
+}
+
+/// All of them, the busiest first.
+pub(super) fn limits(
+    load: &Load,
+    traffic: &Traffic,
+    nodes: &Nodes,
+    database: &Database,
+    bus: &Bus,
+) -> Vec<Limit> {
+    let full_commits = database.writes / m::WRITES_PER_COMMIT * m::COMMIT_SECONDS;
+    let bus_time = bus.messages_in * m::BUS_IN_SECONDS + bus.messages_out * m::BUS_OUT_SECONDS;
+    let one_message = 1.0 + others_connected(load);
+    let group_time = delivering(one_message, one_message) / nodes.count;
+    let is_grouped = load.groups > 0.0;
+    let mut limits = vec![
+        Limit {
+            name: "the lock of the log's one row",
+            share: row_time(traffic.sends, traffic.pointers) + full_commits,
+            then: "collect receipts for longer, then partition by conversation: several logs",
+        },
+        Limit {
+            name: "the write-ahead log's disk and standby",
+            share: database.wal_bytes / m::DISK_BYTES_PER_SECOND,
+            then: "wal_compression, checkpoints further apart, faster disks; then partition",
+        },
+        Limit {
+            name: "reading pages of history",
+            share: database.pages / m::PAGES_PER_SECOND,
+            then: "read replicas for history and search",
+        },
+        Limit {
+            name: "one core of the bus",
+            share: bus_time,
+            then: "a NATS cluster, or a bus for each cell",
+        },
+        Limit {
+            name: "what every node hears of the log",
+            share: database.writes / m::HEARD_PER_SECOND,
+            then: "headers for each partition of the log, to the nodes concerned",
+        },
+        Limit {
+            name: "one message to all of a group",
+            share: if is_grouped { group_time / m::GROUP_SECONDS } else { 0.0 },
+            then: "more nodes, or a limit to the size of groups",
+        },
+    ];
+    limits.sort_by(|one, other| other.share.total_cmp(&one.share));
+    limits
+}

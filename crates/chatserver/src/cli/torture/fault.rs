@@ -1,0 +1,159 @@
+//! What can befall what is tortured, and in which order it does. Pure; what is done then stands in `strike.rs`.
+
+use std::time::Duration;
+
+use super::dice::Dice;
+
+/// A fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub(super) enum Fault {
+    /// A node is killed and started again
+    KillNode,
+    /// PostgreSQL ends with all its connections, and is started again after a while
+    CrashPostgres,
+    /// NATS is killed, and started again after a while
+    KillNats,
+    /// NATS hangs for a while
+    PauseNats,
+    /// A node is cut off from NATS, in one direction or in both
+    CutNats,
+    /// A node is cut off from PostgreSQL, in one direction or in both
+    CutPostgres,
+    /// All connections to NATS are reset again and again, so that news is lost
+    ResetNats,
+    /// News takes its time, between each two nodes another
+    DelayNats,
+    /// A node hangs for a while
+    PauseNode,
+    /// Each node in turn is ended in order and started again
+    RestartNodes,
+}
+
+impl Fault {
+    /// What can befall a cluster.
+    pub(super) const ALL: [Self; 10] = [
+        Self::KillNode,
+        Self::CrashPostgres,
+        Self::KillNats,
+        Self::PauseNats,
+        Self::CutNats,
+        Self::CutPostgres,
+        Self::ResetNats,
+        Self::DelayNats,
+        Self::PauseNode,
+        Self::RestartNodes,
+    ];
+
+    /// As it is called on the command line and in reports.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::KillNode => "kill-node",
+            Self::CrashPostgres => "crash-postgres",
+            Self::KillNats => "kill-nats",
+            Self::PauseNats => "pause-nats",
+            Self::CutNats => "cut-nats",
+            Self::CutPostgres => "cut-postgres",
+            Self::ResetNats => "reset-nats",
+            Self::DelayNats => "delay-nats",
+            Self::PauseNode => "pause-node",
+            Self::RestartNodes => "restart-nodes",
+        }
+    }
+
+    /// Whether nodes are without their database meanwhile.
+    pub(super) fn takes_the_database(self) -> bool {
+        matches!(self, Self::CrashPostgres | Self::CutPostgres)
+    }
+
+    /// How long it lasts. A node may serve for two seconds without its database before it has to say so.
+    fn lasts(self, is_long: bool, dice: &mut Dice) -> Duration {
+        match (self, is_long) {
+            (Self::KillNode | Self::RestartNodes, _) => Duration::ZERO,
+            (Self::PauseNode, true) => Duration::from_secs(30),
+            (Self::CrashPostgres, true) => Duration::from_secs(5),
+            (_, true) => Duration::from_secs(10),
+            (Self::CrashPostgres | Self::CutPostgres | Self::PauseNode, false) => dice.millis(2200, 3500),
+            (_, false) => dice.millis(800, 2000),
+        }
+    }
+}
+
+/// A fault at its time, with the chance that decides about the rest of it.
+pub(super) struct Blow {
+    pub(super) fault: Fault,
+    pub(super) lasts: Duration,
+    pub(super) dice: Dice,
+}
+
+/// Which fault comes when.
+pub(super) struct Plan {
+    seed: u64,
+    faults: Vec<Fault>,
+    is_long: bool,
+}
+
+impl Plan {
+    /// Each of these once before any of them again.
+    pub(super) fn new(seed: u64, faults: Vec<Fault>, is_long: bool) -> Self {
+        Self { seed, faults, is_long }
+    }
+
+    /// After how many cycles each fault has come once.
+    pub(super) fn round(&self) -> u32 {
+        u32::try_from(self.faults.len()).unwrap_or(u32::MAX)
+    }
+
+    /// What comes in a cycle; they are counted from 1.
+    pub(super) fn blow(&self, cycle: u32) -> Blow {
+        let (past, length) = (cycle.saturating_sub(1), self.round().max(1));
+        let mut order = self.faults.clone();
+        let mut shuffling = Dice::new(self.seed, "round", (past / length).into());
+        for place in (1..order.len()).rev() {
+            let other = shuffling.between(0, u64::try_from(place).unwrap_or(0));
+            order.swap(place, usize::try_from(other).unwrap_or(0));
+        }
+        let place = usize::try_from(past % length).unwrap_or(0);
+        let fault = order.get(place).copied().unwrap_or(Fault::KillNode);
+        let mut dice = Dice::new(self.seed, fault.name(), cycle.into());
+        Blow { fault, lasts: fault.lasts(self.is_long, &mut dice), dice }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_the_command_line() {
+        assert_eq!(Fault::value_variants(), Fault::ALL);
+        for fault in Fault::ALL {
+            assert_eq!(fault.to_possible_value().unwrap().get_name(), fault.name());
+        }
+    }
+
+    #[test]
+    fn each_comes_once_a_round_in_an_order_of_the_seeds() {
+        let order = |seed, first: u32| {
+            let plan = Plan::new(seed, Fault::ALL.to_vec(), false);
+            (first..first + 10).map(|cycle| plan.blow(cycle).fault).collect::<Vec<_>>()
+        };
+        for (seed, first) in [(1, 1), (1, 11), (2, 1)] {
+            let mut sorted = order(seed, first);
+            assert_eq!(sorted, order(seed, first));
+            sorted.sort();
+            assert_eq!(sorted, Fault::ALL);
+        }
+        assert_ne!(order(1, 1), order(2, 1));
+        assert_ne!(order(1, 1), order(1, 11));
+    }
+
+    #[test]
+    fn a_seed_gives_the_same_blow_again() {
+        let blow = |seed| Plan::new(seed, vec![Fault::CutNats], false).blow(3);
+        assert_eq!(blow(5).lasts, blow(5).lasts);
+        assert_eq!(blow(5).dice.throw(), blow(5).dice.throw());
+        assert_ne!(blow(5).dice.throw(), blow(6).dice.throw());
+    }
+}

@@ -1,0 +1,93 @@
+//! What is tortured, and how its clients find it: a lone server, or nodes with engines of their own, behind one proxy
+//! that leads new connections to whichever node is there. What is done to it stands in `strike.rs`.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use chat_client::ServerUrl;
+
+use super::engines::Engines;
+use super::node::Node;
+use super::proxy::Proxy;
+use crate::cli::child::Folder;
+
+/// All processes, and what they leave behind.
+pub(super) struct Stage {
+    // Nodes end before the engines, and those before the folder goes.
+    pub(super) nodes: Vec<Node>,
+    engines: Option<Engines>,
+    proxy: Proxy,
+    folder: Folder,
+}
+
+impl Stage {
+    /// Starts a lone server, or so many nodes.
+    pub(super) async fn open(seed: u64, n_nodes: Option<u8>) -> Result<Self> {
+        let folder = Folder::create("torture")?;
+        let engines = if n_nodes.is_some() { Some(Engines::start().await?) } else { None };
+        let mut nodes = Vec::new();
+        for number in 0..n_nodes.unwrap_or(1) {
+            let path = match engines {
+                Some(_) => folder.path().join(format!("node-{number}")),
+                None => folder.path().to_owned(),
+            };
+            nodes.push(Node::start(path, engines.as_ref()).await?);
+        }
+        let stage = Self { nodes, engines, proxy: Proxy::open(seed, n_nodes.is_some()).await?, folder };
+        stage.lead_to_all()?;
+        Ok(stage)
+    }
+
+    /// Where clients find it.
+    pub(super) fn proxy_url(&self) -> String {
+        self.proxy.url()
+    }
+
+    /// Where one of the nodes is found past the proxy; each has its turn.
+    pub(super) fn node_url(&self, turn: u32) -> Result<String> {
+        let turn = usize::try_from(turn).unwrap_or(0) % self.nodes.len().max(1);
+        let node = self.nodes.get(turn).context("there is no node")?;
+        Ok(format!("http://{}", node.url().authority()))
+    }
+
+    pub(super) fn engines(&self) -> Result<&Engines> {
+        self.engines.as_ref().context("a lone server has no engines")
+    }
+
+    pub(super) fn is_cluster(&self) -> bool {
+        self.engines.is_some()
+    }
+
+    /// New connections go to any node.
+    pub(super) fn lead_to_all(&self) -> Result<()> {
+        self.lead(|_| true)
+    }
+
+    /// New connections go to any node but this one.
+    pub(super) fn lead_past(&self, node: usize) -> Result<()> {
+        self.lead(|other| other != node)
+    }
+
+    fn lead(&self, is_wanted: impl Fn(usize) -> bool) -> Result<()> {
+        let wanted = self.nodes.iter().enumerate().filter(|(number, _)| is_wanted(*number));
+        let addresses = wanted.map(|(_, node)| node.url().authority().parse());
+        let addresses: Result<Vec<_>, _> = addresses.collect();
+        self.proxy.lead_to(addresses.context("a node's address is not understood")?);
+        Ok(())
+    }
+
+    /// The nodes' addresses past the proxy.
+    pub(super) fn urls(&self) -> Vec<ServerUrl> {
+        self.nodes.iter().map(|node| node.url().clone()).collect()
+    }
+
+    /// Where data and logs are.
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Leaves data and logs where they are.
+    pub(super) fn keep(&mut self) {
+        self.folder.keep();
+    }
+}

@@ -1,0 +1,92 @@
+//! What is looked at while a node is in trouble: what it says of itself, and whether its streams stay open.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use chat_client::v2::{Entrance, Op, Received, V2Stream, Way};
+use chat_client::{Client, ServerUrl};
+use chat_protocol::v2::{Ping, ServerFrame};
+use tokio::sync::oneshot;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{Instant, sleep, timeout};
+
+/// How often a node is asked whether it is ready.
+const LOOK: Duration = Duration::from_millis(20);
+/// A stream that takes longer to open, or to answer, is as good as none.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Waits until all of these say of themselves that they are ready, or that they are not; whoever can't be reached, or
+/// does not answer, says neither. Gives the time until the last one said so, `None` if that was too long.
+pub(super) async fn say(nodes: Vec<ServerUrl>, is_ready: bool, within: Duration) -> Option<Duration> {
+    let began = Instant::now();
+    let mut asking = JoinSet::new();
+    for node in nodes {
+        asking.spawn(timeout(within, until(node, is_ready)));
+    }
+    while let Some(said) = asking.join_next().await {
+        said.ok()?.ok()?;
+    }
+    Some(began.elapsed())
+}
+
+async fn until(node: ServerUrl, is_ready: bool) {
+    loop {
+        let asked = async { Client::new(&format!("http://{}", node.authority()))?.ready().await };
+        if asked.await.is_ok_and(|answer| answer == is_ready) {
+            return;
+        }
+        sleep(LOOK).await;
+    }
+}
+
+/// A stream to one node, past the clients' proxy, which nothing but the node's own trouble can end.
+pub(super) struct Witness {
+    ask: oneshot::Sender<()>,
+    task: JoinHandle<Result<()>>,
+}
+
+impl Witness {
+    /// Opens the stream, and waits until it has begun: one that can't is no stream yet.
+    pub(super) async fn place(node: &ServerUrl, token: &str) -> Result<Self> {
+        let stream = timeout(PATIENCE, open(node, token)).await;
+        let stream = stream.context("a stream was not opened in time")?.context("a stream was not opened")?;
+        let (ask, asked) = oneshot::channel();
+        Ok(Self { ask, task: tokio::spawn(attend(stream, asked)) })
+    }
+
+    /// Fails if the stream is no longer there, or does not answer.
+    pub(super) async fn testify(self) -> Result<()> {
+        let _ = self.ask.send(());
+        self.task.await.context("a stream's task broke down")?
+    }
+}
+
+async fn open(node: &ServerUrl, token: &str) -> Result<V2Stream> {
+    let entrance = Entrance { token: token.to_owned(), way: Way::Header, cursor: None };
+    let mut stream = V2Stream::connect(node, &entrance).await?;
+    while !matches!(next(&mut stream).await?, Received::Frame(ServerFrame::Live(_))) {}
+    Ok(stream)
+}
+
+/// Reads until it is asked, and then until the server has answered too.
+async fn attend(mut stream: V2Stream, mut asked: oneshot::Receiver<()>) -> Result<()> {
+    loop {
+        tokio::select! {
+            received = next(&mut stream) => drop(received?),
+            _ = &mut asked => break,
+        }
+    }
+    stream.queue(1, &Op::Ping(Ping {}));
+    let answered = async {
+        while !matches!(next(&mut stream).await?, Received::Frame(ServerFrame::Pong(_))) {}
+        Ok(())
+    };
+    timeout(PATIENCE, answered).await.context("no answer to a ping")?
+}
+
+async fn next(stream: &mut V2Stream) -> Result<Received> {
+    match stream.next().await? {
+        Received::Closed { code, reason } => bail!("closed with {code}: {reason}"),
+        received => Ok(received),
+    }
+}

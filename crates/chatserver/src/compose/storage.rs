@@ -1,0 +1,228 @@
+//! Which engine keeps what is durable, and in a cluster what joins this node to the others.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use chat_core::access::TicketStore;
+use chat_core::cluster::NodeId;
+use chat_core::ports::{EventSink, Store};
+use chat_gateway::{Cluster, Hub, MemoryTickets};
+use chat_nats::{NatsBus, NatsOptions};
+use chat_postgres::{Postgres, PostgresJournal};
+use chat_relay::{Metrics as RelayMetrics, Parts, Relay, draw_node_id};
+use chat_sqlite::{Opened, Sqlite};
+use prometheus_client::registry::Registry;
+
+use crate::secret;
+
+/// Where the data is.
+#[derive(Clone)]
+pub(crate) enum Database {
+    /// In a SQLite file of this server's own.
+    File(PathBuf),
+    /// In a PostgreSQL database, which other nodes may share.
+    Shared(Shared),
+}
+
+/// How nodes of a cluster find each other.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    /// `postgres://...`
+    pub(crate) url: String,
+    /// Connections for reading.
+    pub(crate) connections: usize,
+    /// `nats://...`; without it nodes read each other's news from the database.
+    pub(crate) nats: Option<String>,
+    /// What the subjects of this cluster begin with.
+    pub(crate) prefix: String,
+}
+
+impl Database {
+    /// What a person may be told of it: never a password.
+    pub(crate) fn describe(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Shared(shared) => chat_postgres::describe(&shared.url),
+        }
+    }
+}
+
+/// What was opened.
+pub(crate) struct Storage {
+    pub(crate) store: Arc<dyn Store>,
+    /// Who is told of what happens: this node's clients, and in a cluster the other nodes.
+    pub(crate) sink: Arc<dyn EventSink>,
+    pub(crate) tickets: Arc<dyn TicketStore>,
+    pub(crate) secret: Vec<u8>,
+    /// Whether the tables were made just now.
+    pub(crate) is_new: bool,
+    /// The copy of the database from before its migration, if it was migrated.
+    pub(crate) backup: Option<PathBuf>,
+    /// By what this node is known to the others.
+    pub(crate) node: Option<NodeId>,
+    engine: Engine,
+}
+
+enum Engine {
+    Sqlite(Arc<Sqlite>),
+    Postgres(Arc<Postgres>, Link),
+}
+
+/// What joins this node to the others.
+struct Link {
+    relay: Relay,
+    metrics: RelayMetrics,
+    nats: Option<Arc<NatsBus>>,
+}
+
+/// Opens the database. `given_secret` is the operator's key; without one, the database's own is used.
+pub(crate) async fn open(
+    database: &Database,
+    search: bool,
+    hub: &Hub,
+    given_secret: Option<Vec<u8>>,
+) -> Result<Storage> {
+    match database {
+        Database::File(path) => open_file(path, search, hub, given_secret),
+        Database::Shared(shared) => open_shared(shared, search, hub, given_secret).await,
+    }
+}
+
+fn open_file(
+    path: &std::path::Path,
+    search: bool,
+    hub: &Hub,
+    given_secret: Option<Vec<u8>>,
+) -> Result<Storage> {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let options = chat_sqlite::Options { path: path.to_owned(), readers: cores.clamp(2, 8), search };
+    let Opened { store, is_new, backup } = Sqlite::open(&options, hub.sink())?;
+    let secret = match given_secret {
+        Some(secret) => secret,
+        None => secret::kept(path)?,
+    };
+    let store = Arc::new(store);
+    Ok(Storage {
+        store: store.clone(),
+        sink: hub.sink(),
+        tickets: Arc::new(MemoryTickets::default()),
+        secret,
+        is_new,
+        backup,
+        node: None,
+        engine: Engine::Sqlite(store),
+    })
+}
+
+async fn open_shared(
+    shared: &Shared,
+    search: bool,
+    hub: &Hub,
+    given_secret: Option<Vec<u8>>,
+) -> Result<Storage> {
+    let options = chat_postgres::Options { url: shared.url.clone(), readers: shared.connections, search };
+    let prepare = move || -> Result<_> {
+        let prepared = Postgres::prepare(&options)?;
+        let secret = match given_secret {
+            Some(secret) => secret,
+            // All nodes have to take each other's tokens, so the key is kept where all of them find it.
+            None => prepared.kept_secret(&secret::draw()?)?.into_bytes(),
+        };
+        let epoch = prepared.epoch()?;
+        Ok((prepared, epoch, secret))
+    };
+    let (prepared, epoch, secret) = tokio::task::spawn_blocking(prepare).await??;
+    let is_new = prepared.is_new;
+    let node = draw_node_id()?;
+    // With the log's own name in it, so that news of another database is never taken for this one's.
+    let prefix = format!("{}-{:08x}", shared.prefix, epoch.0);
+    let link = join(shared, prefix, node, (prepared.journal()?, hub)).await?;
+    let sink = link.relay.sink();
+    // What the preparation leaves behind may not end on a thread that serves others.
+    let store = Arc::new(tokio::task::spawn_blocking(move || prepared.open(sink)).await??);
+    Ok(Storage {
+        store: store.clone(),
+        sink: link.relay.sink(),
+        tickets: store.clone(),
+        secret,
+        is_new,
+        backup: None,
+        node: Some(node),
+        engine: Engine::Postgres(store, link),
+    })
+}
+
+/// Joins the others. It begins at the journal's end, so it comes before anything that this node commits.
+async fn join(
+    shared: &Shared,
+    prefix: String,
+    node: NodeId,
+    (journal, hub): (PostgresJournal, &Hub),
+) -> Result<Link> {
+    let (mut nats, mut bus) = (None, None);
+    if let Some(servers) = &shared.nats {
+        let (inbox, incoming) = chat_relay::bus::channel();
+        let name = format!("chatserver {:016x}", node.0);
+        let options = NatsOptions { servers: servers.clone(), prefix, name };
+        let connected = NatsBus::connect(options, inbox).await;
+        let connected =
+            Arc::new(connected.context("NATS_URL cannot be used; it should look like nats://host:4222")?);
+        nats = Some(connected.clone());
+        bus = Some((connected as Arc<dyn chat_relay::Bus>, incoming));
+    }
+    let (dismissing, metrics) = (hub.clone(), RelayMetrics::default());
+    let parts = Parts {
+        bus,
+        journal: Arc::new(journal),
+        hub: hub.sink(),
+        roster: hub.roster(),
+        everybody_resumes: Box::new(move || dismissing.everybody_resumes()),
+        metrics: metrics.clone(),
+    };
+    let relay = Relay::start(node, parts).await.context("the journal cannot be read")?;
+    Ok(Link { relay, metrics, nats })
+}
+
+impl Storage {
+    /// Who has to know who is here, and what can be asked of the link to the others; where there are others.
+    pub(crate) fn cluster(&self) -> Option<Cluster> {
+        match &self.engine {
+            Engine::Sqlite(_) => None,
+            Engine::Postgres(_, Link { relay, .. }) => {
+                Some(Cluster { residents: relay.residents(), neighbours: relay.neighbours() })
+            }
+        }
+    }
+
+    /// Registers what the engine counts.
+    pub(crate) fn register_metrics(&self, registry: &mut Registry) {
+        match &self.engine {
+            Engine::Sqlite(store) => store.register_metrics(registry),
+            Engine::Postgres(store, link) => {
+                store.register_metrics(registry);
+                link.metrics.register(registry);
+            }
+        }
+    }
+
+    /// Writes out what is queued, takes leave of the other nodes and closes the database.
+    pub(crate) async fn close(self) -> Result<()> {
+        let (closed, link) = match self.engine {
+            Engine::Sqlite(store) => (tokio::task::spawn_blocking(move || store.close()).await, None),
+            Engine::Postgres(store, link) => {
+                (tokio::task::spawn_blocking(move || store.close()).await, Some(link))
+            }
+        };
+        if let Some(Link { relay, nats, .. }) = link {
+            relay.close().await;
+            if let Some(nats) = nats {
+                nats.flush().await;
+            }
+        }
+        if closed.is_err() {
+            bail!("the database was not closed in order");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,73 @@
+//! The one registry of what the server counts: what its parts offer, and what is known of the process. Nothing else may
+//! give a metric its name twice.
+
+use std::fmt;
+use std::time::Instant;
+
+use chat_gateway::{Hub, Tls};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::compose::storage::Storage;
+
+/// A registry with everything that these parts count, under names that begin with `chatserver_`.
+pub(crate) fn registry(hub: &Hub, storage: &Storage, tls: Option<&Tls>) -> Registry {
+    let mut registry = Registry::with_prefix("chatserver");
+    let build = Info::new([("version", env!("CARGO_PKG_VERSION")), ("os", std::env::consts::OS)]);
+    registry.register("build", "Which release this is", build);
+    registry.register_collector(Box::new(Process { started: Instant::now() }));
+    hub.register_metrics(&mut registry);
+    storage.register_metrics(&mut registry);
+    if let Some(tls) = tls {
+        tls.register_metrics(&mut registry);
+    }
+    registry
+}
+
+/// What the system says of this process; only Linux does.
+#[derive(Debug)]
+struct Process {
+    started: Instant,
+}
+
+impl Collector for Process {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let uptime = self.started.elapsed().as_secs_f64();
+        let (gauge, seconds) = (MetricType::Gauge, Some(&Unit::Seconds));
+        encoder.encode_descriptor("uptime", "Since the start", seconds, gauge)?.encode_gauge(&uptime)?;
+        if let Some(bytes) = resident_bytes() {
+            let name = "process_resident_memory";
+            let help = "Memory that the process has";
+            encoder.encode_descriptor(name, help, Some(&Unit::Bytes), gauge)?.encode_gauge(&bytes)?;
+        }
+        if let Some(open) = open_descriptors() {
+            let name = "process_open_fds";
+            encoder.encode_descriptor(name, "File descriptors in use", None, gauge)?.encode_gauge(&open)?;
+        }
+        if let Some(most) = most_descriptors() {
+            let name = "process_max_fds";
+            encoder.encode_descriptor(name, "File descriptors allowed", None, gauge)?.encode_gauge(&most)?;
+        }
+        Ok(())
+    }
+}
+
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib.saturating_mul(1024))
+}
+
+fn open_descriptors() -> Option<u64> {
+    let count = std::fs::read_dir("/proc/self/fd").ok()?.count();
+    u64::try_from(count).ok()
+}
+
+fn most_descriptors() -> Option<u64> {
+    let limits = std::fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
+}

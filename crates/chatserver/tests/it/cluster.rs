@@ -1,0 +1,9 @@
+//! Several nodes with a PostgreSQL and a NATS of the test's own, which fail in every way that engines, networks and
+//! machines do.
+
+mod bus;
+mod database;
+mod nodes;
+mod pause;
+mod pool;
+mod torture;

@@ -1,0 +1,110 @@
+//! PostgreSQL crashes or hangs under nodes with clients: whoever asks is told to come again, nobody is sent away, and
+//! what was asked for once is there once.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::nodes::{Nodes, at, post, ready_becomes};
+use crate::support::v2::to_user;
+use crate::support::{Stream, User, eventually};
+
+const UNREADY_WITHIN: Duration = Duration::from_secs(4);
+const RESUMED_WITHIN: Duration = Duration::from_secs(8);
+
+/// Reads at the same time, so that many connections are used; gives the answers' status.
+async fn read_often(reader: &User, other: &User) -> Vec<u16> {
+    let path = format!("/v1/messages/history/{}", other.id);
+    let reading: Vec<_> = (0..20)
+        .map(|_| {
+            let (reader, path) = (reader.clone(), path.clone());
+            tokio::spawn(async move { reader.get(&path).await.status })
+        })
+        .collect();
+    let mut statuses = Vec::new();
+    for read in reading {
+        statuses.push(read.await.unwrap());
+    }
+    statuses
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_is_told_to_those_who_ask_and_ends_no_stream() {
+    let mut nodes = Nodes::start(2);
+    let (tom, jerry) = nodes.servers[0].tom_and_jerry().await;
+    let toms_elsewhere = at(&nodes.servers[1], &tom);
+    let mut toms = Stream::connect(&nodes.servers[0], &tom).await;
+    let mut jerrys = Stream::connect(&nodes.servers[1], &jerry).await;
+    assert_eq!(post(&tom, &jerry, "before").await.status, 201);
+    jerrys.told_until("before").await;
+    toms.told_until("before").await;
+
+    for server in &nodes.servers {
+        assert!(read_often(&at(server, &tom), &jerry).await.iter().all(|status| *status == 200));
+    }
+    nodes.postgres().crash().unwrap();
+    for server in &nodes.servers {
+        ready_becomes(server, 503, UNREADY_WITHIN).await;
+    }
+    for (sender, key) in [(&tom, "meanwhile"), (&toms_elsewhere, "meanwhile too")] {
+        let refused = post(sender, &jerry, key).await;
+        refused.refused(503, "storage_unavailable");
+        assert!(refused.header("retry-after").is_some(), "{}", refused.text());
+    }
+    let read = tom.get(&format!("/v1/messages/history/{}", jerry.id)).await;
+    assert_eq!((read.status, read.header("retry-after").is_some()), (503, true), "{}", read.text());
+    let mut op = to_user(&jerry);
+    op["op"] = json!("send");
+    op["content"] = json!("over the stream");
+    op["client_msg_id"] = json!("over the stream");
+    let refused = toms.refused(op.clone(), "storage_unavailable").await;
+    assert_eq!(refused["temporary"], true, "{refused}");
+    assert_eq!(toms.ok(json!({"op": "ping"})).await["type"], "pong");
+
+    nodes.postgres().start_again().unwrap();
+    let back = Instant::now();
+    for server in &nodes.servers {
+        ready_becomes(server, 200, RESUMED_WITHIN).await;
+    }
+    assert!(back.elapsed() < RESUMED_WITHIN, "{:?}", back.elapsed());
+    // Connections that lay idle meanwhile are as good as new.
+    for server in &nodes.servers {
+        assert_eq!(read_often(&at(server, &tom), &jerry).await, [200; 20]);
+    }
+    // The same keys at the other nodes than before, and at both.
+    for key in ["meanwhile", "meanwhile too"] {
+        let there = post(&toms_elsewhere, &jerry, key).await.expect(201);
+        let here = post(&tom, &jerry, key).await.json();
+        assert_eq!(there["id"], here["id"], "{there} {here}");
+    }
+    // The streams are those from before.
+    let kept = toms.ok(op).await["message"].take();
+    let told = jerrys.told_until("over the stream").await;
+    let contents: Vec<_> = told.iter().map(|frame| frame["message"]["content"].clone()).collect();
+    assert_eq!(contents, ["meanwhile", "meanwhile too", "over the stream"]);
+    assert_eq!(told[2]["message"]["id"], kept["id"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_whose_database_hangs_say_so_and_no_request_hangs_with_it() {
+    let mut nodes = Nodes::start(2);
+    let (tom, jerry) = nodes.servers[0].tom_and_jerry().await;
+    assert_eq!(post(&tom, &jerry, "before").await.status, 201);
+    nodes.postgres().pause().unwrap();
+    for server in &nodes.servers {
+        ready_becomes(server, 503, UNREADY_WITHIN).await;
+    }
+    let asked = Instant::now();
+    let refused = post(&tom, &jerry, "meanwhile").await;
+    refused.refused(503, "storage_unavailable");
+    assert!(asked.elapsed() < Duration::from_secs(12), "answered after {:?}", asked.elapsed());
+    nodes.postgres().resume().unwrap();
+    for server in &nodes.servers {
+        ready_becomes(server, 200, RESUMED_WITHIN).await;
+    }
+    // Whether the first attempt came through is nobody's to know; that there is one message is.
+    eventually(5, "the retry is taken", async || post(&tom, &jerry, "meanwhile").await.status < 300).await;
+    let history = at(&nodes.servers[1], &tom).history(&jerry).await;
+    let contents: Vec<_> = history.iter().map(|message| message["content"].clone()).collect();
+    assert_eq!(contents, ["before", "meanwhile"]);
+}

@@ -1,0 +1,61 @@
+//! `chatserver torture --cluster`: nodes that keep their promises pass whatever befalls them, and ones that break one of
+//! them do not.
+
+use crate::torture::torture;
+
+#[test]
+fn no_fault_breaks_a_promise() {
+    let (output, report) =
+        torture(None, &["--cluster", "3", "--seed", "2026", "--clients", "6", "--untimed"]);
+    assert!(output.status.success(), "{report:#}");
+    let violations = report["violations"].as_object().unwrap();
+    assert!(violations.len() > 9 && violations.values().all(|count| *count == 0), "{report:#}");
+    assert_eq!(report["sent"], report["acked"]);
+    // Less would prove little.
+    assert!(report["acked"].as_u64().unwrap() > 500, "{report:#}");
+    assert!(report["resumes"].as_u64().unwrap() > 10, "{report:#}");
+    let faults = report["faults"].as_array().unwrap();
+    assert_eq!(faults.len(), 10, "{report:#}");
+    for fault in faults {
+        assert_eq!(fault["count"], 1, "{fault}");
+        // How long it takes is for a quiet machine to say, but that it was measured can be seen on any.
+        assert!(fault["equal_ms"].as_u64().is_some_and(|took| took > 0), "{fault}");
+        if fault.get("unready_ms").is_some() {
+            assert!(fault["ready_ms"].is_u64() && fault["resumed_ms"].is_u64(), "{fault}");
+        }
+    }
+}
+
+/// What is found of nodes that are broken in this way.
+#[cfg(feature = "failpoints")]
+fn found(broken: &str, args: &[&str], violations: &[&str]) {
+    let args: Vec<_> =
+        ["--cluster", "2", "--clients", "4", "--untimed"].iter().chain(args).copied().collect();
+    let (output, report) = torture(Some(broken), &args);
+    assert_eq!(output.status.code(), Some(1), "{report:#}");
+    let counts = violations.iter().map(|violation| report["violations"][violation].as_u64().unwrap());
+    assert!(counts.sum::<u64>() > 0, "{report:#}");
+}
+
+#[cfg(feature = "failpoints")]
+#[test]
+fn nodes_that_store_retries_anew_are_found_out() {
+    let args = ["--cycles", "3", "--seed", "1", "--faults", "kill-node,crash-postgres"];
+    found("no_dedupe", &args, &["doubled", "phantom"]);
+}
+
+#[cfg(feature = "failpoints")]
+#[test]
+fn nodes_that_do_not_read_what_they_were_not_told_are_found_out() {
+    let args = ["--cycles", "3", "--seed", "1", "--faults", "kill-nats,reset-nats"];
+    found("no_journal", &args, &["different", "gaps"]);
+}
+
+#[test]
+fn faults_are_for_clusters() {
+    for args in [&["--faults", "kill-nats"][..], &["--long"], &["--cluster", "3", "--faults", "earthquake"]] {
+        let refused =
+            std::process::Command::new(env!("CARGO_BIN_EXE_chatserver")).arg("torture").args(args).output();
+        assert_eq!(refused.unwrap().status.code(), Some(2), "{args:?}");
+    }
+}

@@ -1,0 +1,43 @@
+#!/bin/bash
+# The black-box tests once more, on a cluster: each server is two nodes on a PostgreSQL database of its own, which NATS
+# joins, behind one address. ./test.sh installs what it needs; without PostgreSQL or NATS it fails and says so.
+#
+# Usage: scripts/check_cluster.sh [part of a test's name]...
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# What is left out: a part of the tests' names, and why they say nothing about a cluster.
+left_out='
+crash::broken::        breaks the SQLite store on purpose
+crash::failing::       lets the disk of the SQLite file fail
+crash::points::        ends the SQLite store at chosen points of a write
+crash::power::         replays what SQLite writes to its file
+operation::files::     what becomes of a SQLite file, that of the earlier Go server too
+operation::settings::  settings are read before there is an engine, and what they make lies beside the SQLite file
+operation::storage::   locks the SQLite file
+tracing::a_failure_names_the_trace_at_any_level   locks the SQLite file
+metrics::readiness_is_what_a_write_says           locks the SQLite file
+crash::paused::        whoever is paused in a transaction loses it, so that the others can go on
+demo::beyond_loopback_a_database_with_demo_users_is_refused  compares the SQLite file
+shutdown::the_log_of_the_database_is_put_away                looks at the SQLite file
+cluster::              starts nodes of its own
+torture::              starts a server of its own
+'
+
+skips=()
+echo "Left out on the cluster:"
+while read -r name why; do
+  [ -n "$name" ] || continue
+  printf '  %-30s %s\n' "$name" "$why"
+  skips+=(--skip "$name")
+done <<<"$left_out"
+
+cargo build --locked -p chat-engines --bin engines
+engines=("${CARGO_TARGET_DIR:-target}/debug/engines" run --)
+tests=(-p chatserver --test it --locked --features chatserver/failpoints)
+export CHATSERVER_TEST_ENGINE=cluster
+if cargo nextest --version >/dev/null 2>&1; then
+  exec "${engines[@]}" cargo nextest run --no-fail-fast "${tests[@]}" -- "${skips[@]}" "$@"
+else
+  exec "${engines[@]}" cargo test "${tests[@]}" -- "${skips[@]}" "$@"
+fi
