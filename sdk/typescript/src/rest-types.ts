@@ -79,7 +79,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * 200 only when a durable write would succeed now; it makes one to find out, and waits for it for 2 seconds at most. A
+         * 200 only when a durable write would succeed now; it makes one to find out, and waits for it for 1.5 seconds at most. A
          *     node of a cluster also says how it stands with the others; it is ready without them.
          */
         get: {
@@ -1448,6 +1448,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/messages/{id}/trace": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The way of one message: accepted, committed, given to clients, delivered and read; for its author, and for the owner
+         *     and admins of the group. Times are those that the answering server remembers, which are of the last 10,000 messages.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["MessageTrace"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/messages/{id}/versions": {
         parameters: {
             query?: never;
@@ -2144,6 +2184,18 @@ export interface components {
              */
             content: string;
         };
+        /** @description One server that gave a message to its clients. */
+        FanOut: {
+            at: components["schemas"]["Time"] | null;
+            /**
+             * Format: int64
+             * @description For how many connections.
+             * @example 2
+             */
+            connections: number;
+            /** @description Which server; null where there is one alone. */
+            node: string | null;
+        };
         /** @description The end of a message that was being written. */
         FinishRequest: {
             /** @description Whether it stays unfinished. */
@@ -2450,6 +2502,45 @@ export interface components {
              * @example text
              */
             type: string;
+        };
+        /** @description The way of one message: what is kept for good, and what the answering server still remembers. */
+        MessageTrace: {
+            /** @description When the server accepted it. */
+            accepted_at: components["schemas"]["Time"];
+            committed_at: components["schemas"]["Time"] | null;
+            /**
+             * @description Whether this is all there is to tell. False where the answering server has restarted or forgotten since, and always
+             *     where there are several: each tells of what it saw itself.
+             */
+            complete: boolean;
+            /**
+             * Format: int64
+             * @description Its conversation.
+             * @example 1
+             */
+            conversation_id: number;
+            /** @description Where it was given to clients that were connected; empty where the answering server remembers no more. */
+            fanned_out: components["schemas"]["FanOut"][];
+            /** @description How it reached those whom it was for, at most 200 of them: members of then who still are some, less its author. */
+            members: components["schemas"]["TracedMember"][];
+            /**
+             * Format: int64
+             * @description Which message.
+             * @example 3
+             */
+            message_id: number;
+            /**
+             * Format: int64
+             * @description The place of its making in the log of all changes.
+             * @example 6
+             */
+            position: number;
+            /**
+             * Format: int64
+             * @description Its place there.
+             * @example 3
+             */
+            seq: number;
         };
         /** @description What a conversation is to one member alone. */
         OwnPart: {
@@ -2809,6 +2900,21 @@ export interface components {
              * @example 3
              */
             unread: number;
+        };
+        /** @description How a message reached a member. */
+        TracedMember: {
+            /** @description Whether a client of the member has confirmed it. */
+            delivered: boolean;
+            delivered_at: components["schemas"]["Time"] | null;
+            /** @description Whether the member has read it. */
+            read: boolean;
+            read_at: components["schemas"]["Time"] | null;
+            /**
+             * Format: int64
+             * @description Who.
+             * @example 2
+             */
+            user_id: number;
         };
         /** @description A user. */
         User: {
