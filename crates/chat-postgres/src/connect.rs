@@ -26,8 +26,8 @@ pub(crate) struct Address {
 }
 
 impl Address {
-    /// Reads `postgres://...`. Encryption follows `sslmode`: `disable`, `prefer` (the default) or `require`; the
-    /// server's certificate has to be signed by a public authority.
+    /// Reads `postgres://...`. Only `sslmode=require` encrypts, and then the server's certificate has to be signed by a
+    /// public authority; `prefer`, the default, does not.
     pub(crate) fn parse(url: &str) -> std::result::Result<Self, OpenError> {
         let mut config: Config = url.parse().map_err(OpenError::Address)?;
         config.application_name("chatserver");
