@@ -36,7 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// The plans are made for each question, for the words decide which is good. No table is read from end to end, and
 /// compiling a plan takes longer than any of these.
 const SETTINGS: &str = "SET LOCAL statement_timeout = '3s'; SET LOCAL plan_cache_mode = force_custom_plan; \
-                        SET LOCAL enable_seqscan = off; SET LOCAL jit = off";
+                        SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on";
 
 /// The ids of what was found, in the order in which it is wanted. Everything must be read in one snapshot.
 pub(super) fn find(db: &Db, reader: UserId, search: &Search) -> Result<Vec<MessageId>> {

@@ -7,4 +7,5 @@ mod cluster;
 #[path = "../../../chat-core/contract/contract.rs"]
 mod contract;
 mod index;
+mod plans;
 mod support;

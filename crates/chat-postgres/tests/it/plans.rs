@@ -1,0 +1,57 @@
+//! How statements go about their work: plans are made when the tables are still empty, and are kept, so they must not be
+//! those that are good for empty tables alone.
+
+use std::time::{Duration, Instant};
+
+use chat_core::conversations::ConversationPage;
+use chat_core::messages::{Page, Recipient};
+use chat_core::reactions::ReactionStore;
+use tokio_postgres::Client;
+
+use crate::contract::house::deed;
+use crate::support::House;
+
+const DEADLINE: Duration = Duration::from_secs(60);
+/// How often everything is done.
+const ROUNDS: i64 = 300;
+/// The tables that grow as people write.
+const GROWING: [&str; 5] = ["messages", "conversations", "members", "reactions", "message_changes"];
+
+#[tokio::test]
+async fn no_statement_reads_a_growing_table_from_end_to_end() {
+    let house = House::fresh().await;
+    let [tom, jerry, butch] = house.users(["tom", "jerry", "butch"]).await;
+    let group = house.group(tom, &[jerry, butch]).await;
+    for round in 0..ROUNDS {
+        let said = house.say(tom, Recipient::User(jerry), "Is there cheese?").await;
+        house.say(jerry, Recipient::Group(group.id), "There is.").await;
+        house.confirm(jerry, said.conversation, said.seq.0).await;
+        house.postgres.react(deed(jerry, &said), "+1".into(), true).await.unwrap();
+        if round % 10 == 0 {
+            let page = Page { before: None, limit: 20 };
+            house.store.direct_history(jerry, tom, page).await.unwrap();
+            house.store.conversations(jerry, ConversationPage { after: None, limit: 20 }).await.unwrap();
+        }
+    }
+    house.close().await;
+    let read = rows_read_in_sequence(&house.connect().await).await;
+    // What is read before the first page of a table is full does not matter.
+    assert!(read.iter().all(|(_, rows)| *rows <= ROUNDS), "rows read in sequence: {read:?}");
+}
+
+/// How many rows of each table were read from end to end, once the server has counted what the sessions did.
+async fn rows_read_in_sequence(db: &Client) -> Vec<(String, i64)> {
+    let begun = Instant::now();
+    let tables = GROWING.as_slice();
+    while begun.elapsed() < DEADLINE {
+        let counted = "SELECT n_tup_ins FROM pg_stat_user_tables WHERE relname = 'messages'";
+        if db.query_one(counted, &[]).await.unwrap().get::<_, i64>(0) >= 2 * ROUNDS {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let sql = "SELECT relname::text, seq_tup_read FROM pg_stat_user_tables WHERE relname = ANY($1)";
+    let rows = db.query(sql, &[&tables]).await.unwrap();
+    assert_eq!(rows.len(), tables.len());
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+}
