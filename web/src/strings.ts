@@ -1,0 +1,6 @@
+/** Every sentence of the client, one file for each part of it. Components hold none. */
+
+import { design } from "./strings/design.js";
+import { front } from "./strings/front.js";
+
+export const say = { design, front };
