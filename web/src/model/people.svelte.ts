@@ -17,6 +17,11 @@ export class People {
     return this.#known.get(id);
   }
 
+  /** The user, if the server has answered already; does not ask. */
+  known(id: number): User | undefined {
+    return this.#known.get(id);
+  }
+
   /** The user's name, or a stand-in until it is known. */
   name(id: number): string {
     return this.user(id)?.username ?? `#${id}`;
