@@ -4,7 +4,7 @@ import type { Conversation } from "chatserver-client";
 import type { Chat } from "../model/chat.svelte.js";
 import type { People, User } from "../model/people.svelte.js";
 import { say } from "../strings.js";
-import { arrange, isUnread, matching } from "./order.js";
+import { arrange, matching } from "./order.js";
 
 /** One row. */
 export type Entry =
@@ -39,7 +39,7 @@ export class Listing {
     if (text !== "") return this.#filtered(text);
     const { present, archived } = this.#arranged;
     if (archived.length === 0) return present.map(row);
-    const unread = archived.filter(isUnread).length;
+    const unread = archived.reduce((sum, { unread = 0 }) => sum + unread, 0);
     const archive: Entry = {
       kind: "archive",
       key: "archive",

@@ -5,7 +5,7 @@ import { counted } from "./conversations.js";
 export const details = {
   members: (count: number) => counted(count, "member", "members"),
   roles: { owner: "Owner", admin: "Admin", member: "Member" } as Record<string, string>,
-  you: "you",
+  ownName: (name: string) => `${name} (you)`,
   online: "Online",
   away: "Away",
   offline: "Offline",

@@ -26,7 +26,7 @@ export const workspace = {
         { keys: ["Alt", "↓"], does: "Next conversation" },
         { keys: ["Alt", "Shift", "↑"], does: "Previous unread conversation" },
         { keys: ["Alt", "Shift", "↓"], does: "Next unread conversation" },
-        { keys: ["Esc"], does: "Close what is open, then take back a reply" },
+        { keys: ["Esc"], does: "Close, or take back a reply" },
         { keys: ["?"], does: "Show this list" },
       ],
     },
@@ -44,7 +44,7 @@ export const workspace = {
       keys: [
         { keys: ["Enter"], does: "Send" },
         { keys: ["Shift", "Enter"], does: "New line" },
-        { keys: ["↑"], does: "Change your last message, if nothing is written" },
+        { keys: ["↑"], does: "Change your last message" },
       ],
     },
   ],
