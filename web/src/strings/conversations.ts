@@ -9,6 +9,7 @@ export const counted = (count: number, one: string, many: string): string =>
 
 export const conversations = {
   title: "Conversations",
+  titleOf: (name: string) => `Conversations of ${name}`,
   you: "You",
   draft: "Draft",
   deleted: "Message deleted",

@@ -25,6 +25,7 @@ export const settings = {
   newPassword: "New password",
   newPasswordHint: "At least 8 characters",
   changePassword: "Change password",
+  wrongPassword: "That is not your present password.",
   passwordChanged: "Your password is changed. Other devices have to sign in again.",
 
   theme: "Colours",
