@@ -50,6 +50,7 @@ export const conversations = {
   isMarkedUnread: "Marked as unread",
   isMuted: "Muted",
   isPinned: "Pinned",
+  waits: "Waits to be sent",
   actions: (name: string) => `Actions for ${name}`,
   pin: "Pin",
   unpin: "Unpin",
