@@ -27,6 +27,14 @@ export class People {
     return this.user(id)?.username ?? `#${id}`;
   }
 
+  /** The user's name, asked for if it is not known. */
+  async nameOf(id: number): Promise<string> {
+    const known =
+      this.#known.get(id) ?? (await this.rest.get("/v1/users/{id}", { path: { id } }).catch(() => undefined));
+    if (known !== undefined) this.learn([known]);
+    return this.name(id);
+  }
+
   /** Users whose names begin so. */
   async search(prefix: string, limit = 20): Promise<User[]> {
     const query = prefix === "" ? { limit } : { q: prefix, limit };

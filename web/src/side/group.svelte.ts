@@ -62,7 +62,11 @@ export class Group {
     return this.#change(this.#session.client.rest.patch("/v1/groups/{id}/members/{userId}", { path, body: { role } }));
   }
 
-  /** Takes somebody out, or leaves. */
+  async leave(): Promise<void> {
+    const path = { id: this.#id, userId: this.#session.chat.me };
+    await this.#session.notices.try(this.#session.client.rest.delete("/v1/groups/{id}/members/{userId}", { path }));
+  }
+
   remove(userId: number): Promise<void> {
     const path = { id: this.#id, userId };
     return this.#change(this.#session.client.rest.delete("/v1/groups/{id}/members/{userId}", { path }));

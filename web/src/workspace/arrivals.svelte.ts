@@ -32,7 +32,7 @@ export class Arrivals {
 
   /** Listens until the function that comes back is called. */
   listen(): () => void {
-    const leave = this.#session.client.on("message", (frame) => this.#came(frame));
+    const leave = this.#session.client.on("message", (frame) => void this.#came(frame));
     return () => {
       leave();
       clearTimeout(this.#timer);
@@ -49,7 +49,7 @@ export class Arrivals {
     this.latest = undefined;
   }
 
-  #came({ event, message }: ChatEvents["message"]): void {
+  async #came({ event, message }: ChatEvents["message"]): Promise<void> {
     const { chat, place } = this.#session;
     // What was missed while there was no connection comes all at once, and is seen in the list.
     if (event !== "created" || !chat.isLive || message.sender_id === chat.me || message.deleted_at !== null) return;
@@ -58,18 +58,19 @@ export class Arrivals {
     const isOpen = place.conversation === conversation.id || isWith(place.target, conversation);
     const isSeen = this.#isEmbedded || (document.visibilityState === "visible" && document.hasFocus());
     if (isOpen && isSeen) return;
-    const arrival = this.#arrival(conversation, message);
+    const arrival = await this.#arrival(conversation, message);
     if (!isOpen) this.#show(arrival);
     if (!this.#isEmbedded && preferences.sounds) chime();
     if (!isSeen) this.#notify(arrival);
   }
 
   #calls(conversation: Conversation, { seq }: Message): boolean {
-    return !isMuted(conversation) && seq > (conversation.read_seq ?? 0);
+    const isQuiet = isMuted(conversation) || conversation.archived === true;
+    return !isQuiet && seq > (conversation.read_seq ?? 0);
   }
 
-  #arrival(conversation: Conversation, message: Message): Arrival {
-    const sender = this.#session.people.name(message.sender_id);
+  async #arrival(conversation: Conversation, message: Message): Promise<Arrival> {
+    const sender = await this.#session.people.nameOf(message.sender_id);
     const from = conversation.name === null ? sender : say.workspace.arrivedIn(sender, conversation.name);
     return { conversation, message, from, text: textOf(message) };
   }
