@@ -5,8 +5,10 @@ import { getContext, setContext } from "svelte";
 import { Chat } from "../model/chat.svelte.js";
 import { Notices } from "../model/notices.svelte.js";
 import { People } from "../model/people.svelte.js";
-import { Writing } from "../composer/writing.svelte.js";
+import type { Writing } from "../composer/writing.svelte.js";
+import { Writings } from "../composer/writings.js";
 import { Place, type Target } from "../place/place.svelte.js";
+import { Shelf } from "./shelf.js";
 
 export interface SessionOptions {
   url: string;
@@ -26,7 +28,9 @@ export class Session {
   readonly place = new Place();
   readonly username: string;
   readonly signOut: () => void;
-  readonly #writings = new Map<string, Writing>();
+  /** What is kept on this device; in a session without storage, until the page is left. */
+  readonly shelf: Shelf;
+  readonly writings: Writings;
 
   constructor({ url, token, username, storage, signOut }: SessionOptions) {
     this.client = new ChatClient({ url, token, ...(storage === undefined ? {} : { storage, storageKey: "outbox" }) });
@@ -34,6 +38,8 @@ export class Session {
     this.people = new People(this.client.rest);
     this.username = username;
     this.signOut = signOut;
+    this.shelf = new Shelf(storage === undefined ? undefined : username);
+    this.writings = new Writings(this.client, this.shelf);
   }
 
   /** Connects, and stays connected until `close`. */
@@ -44,15 +50,13 @@ export class Session {
   }
 
   close(): void {
+    this.writings.close();
     this.client.close();
   }
 
   /** What is being written there, in the conversation itself or in one of its threads. */
   writing(target: Target, thread?: number): Writing {
-    const key = JSON.stringify([target, thread]);
-    const writing = this.#writings.get(key) ?? new Writing();
-    this.#writings.set(key, writing);
-    return writing;
+    return this.writings.of(target, thread);
   }
 }
 
