@@ -1,7 +1,8 @@
 /** What is offered at the caret now, and which of it is chosen by the next Enter. */
 
 import { emojiOptions, mentionOptions, triggerAt, type Member, type Option, type Trigger } from "./completion.js";
-import { findEmoji, loadEmoji } from "./emoji.js";
+import { loadEmoji } from "./emoji-load.js";
+import { findEmoji } from "./emoji.js";
 
 export interface Sources {
   members: () => Promise<readonly Member[]>;

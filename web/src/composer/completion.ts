@@ -1,5 +1,6 @@
 /** What is offered while somebody types a name after `@` or a word after `:`. Pure. */
 
+import { mentionsOf } from "../text/mentions.js";
 import type { Emoji } from "./emoji.js";
 
 export interface Member {
@@ -28,8 +29,12 @@ export interface Option {
 }
 
 const MAX_OPTIONS = 8;
+/** As many as the server takes. */
+const MAX_MENTIONS = 100;
 const MENTION = /(?:^|[^\p{L}\p{N}_@])@([^\s@]{0,32})$/u;
 const EMOJI = /(?:^|[\s(])(?::)([\p{L}\p{N}_+-]{2,32})$/u;
+/** The sign of a mention, but not within an address or a word. */
+const SIGN = /(?<![\p{L}\p{N}_@])@/gu;
 const ALL = "all";
 
 export function triggerAt(text: string, caret: number): Trigger | undefined {
@@ -67,25 +72,14 @@ export function emojiOptions(found: readonly Emoji[]): Option[] {
   return found.slice(0, MAX_OPTIONS).map(({ emoji, label }) => ({ key: emoji, text: `${emoji} `, label, emoji }));
 }
 
-/** Whom a text names. Names may have spaces: the longest that fits counts. */
+/** Whom a text names, found as it will be when the message is shown. */
 export function mentionsIn(text: string, members: readonly Member[]): { mentions: number[]; mention_all: boolean } {
-  const byName = new Map(members.map(({ id, username }) => [username.toLowerCase(), id]));
-  const isAll = !byName.has(ALL);
-  const names = [...byName.keys(), ...(isAll ? [ALL] : [])].sort((a, b) => b.length - a.length);
-  const lower = text.toLowerCase();
-  const mentions = new Set<number>();
-  let mention_all = false;
-  for (const { index } of lower.matchAll(/(?<![\p{L}\p{N}_@])@/gu)) {
-    const name = names.find((name) => lower.startsWith(name, index + 1) && ends(lower, index + 1 + name.length));
-    if (name === undefined) continue;
-    const id = byName.get(name);
-    if (id === undefined) mention_all = true;
-    else mentions.add(id);
-  }
-  return { mentions: [...mentions], mention_all };
-}
-
-/** Whether a name may end there: no letter or digit goes on with it. */
-function ends(text: string, at: number): boolean {
-  return !/^[\p{L}\p{N}_]/u.test(text.slice(at, at + 2));
+  if (members.length === 0) return { mentions: [], mention_all: false };
+  const named = members.map(({ id, username }) => ({ id, name: username }));
+  const mentionAt = mentionsOf(named, true);
+  const users = [...text.matchAll(SIGN)].map(({ index }) => mentionAt(text, index)?.user);
+  return {
+    mentions: [...new Set(users.filter((user) => typeof user === "number"))].slice(0, MAX_MENTIONS),
+    mention_all: users.includes("all"),
+  };
 }

@@ -1,4 +1,4 @@
-/** The emoji, by group, and how one finds them. They are loaded when they are first wanted. */
+/** The emoji, by group, and how one finds them. Pure. */
 
 export interface Emoji {
   emoji: string;
@@ -9,14 +9,6 @@ export interface Emoji {
 
 /** Of each group, in the order in which Unicode has them. */
 export type EmojiGroups = Emoji[][];
-
-let loading: Promise<EmojiGroups> | undefined;
-
-export function loadEmoji(): Promise<EmojiGroups> {
-  loading ??= import("virtual:emoji").then(({ default: groups }) => groups.map(parsed));
-  loading.catch(() => (loading = undefined));
-  return loading;
-}
 
 /** A line for each emoji: the emoji, its name and other words, with tabs between. */
 export function parsed(lines: string): Emoji[] {

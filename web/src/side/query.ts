@@ -49,9 +49,9 @@ export function isSearchable({ q, from, hasMedia, since, until }: Query, isHere:
 
 /** Adds a filter to what is typed, or takes it away. */
 export function toggleFilter(text: string, filter: string): string {
-  const without = text.split(/\s+/).filter((part) => part !== "" && !part.startsWith(filter));
-  const had = new RegExp(`(^|\\s)${filter}`).test(text);
-  return had ? without.join(" ") : [...without, filter].join(" ");
+  const without = text.replace(new RegExp(`(?<!\\S)${filter}("[^"]*"|\\S*)`, "giu"), "");
+  const tidied = without.trim().replace(/\s+/g, " ");
+  return without !== text ? tidied : `${tidied} ${filter}`.trimStart();
 }
 
 /** The word that is being typed may be the beginning of a longer one. */
