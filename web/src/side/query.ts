@@ -33,9 +33,11 @@ export function parseQuery(text: string): Query {
   for (const part of text.matchAll(PART)) {
     const [whole, name, value = ""] = part;
     const isLast = part.index + whole.length === text.length;
-    if (name === undefined) words.push(isLast ? begun(whole) : whole);
+    if (name === undefined) words.push(whole);
     else filter(query, name.toLowerCase(), value.replace(/"/g, ""), isLast);
   }
+  // The word that is being typed may be the beginning of a longer one.
+  if (!/\s$/.test(text)) words.push(...words.splice(-1).map(begun));
   query.q = words.join(" ");
   query.marks = words.flatMap(marksOf);
   return query;
@@ -54,7 +56,6 @@ export function toggleFilter(text: string, filter: string): string {
   return without !== text ? tidied : `${tidied} ${filter}`.trimStart();
 }
 
-/** The word that is being typed may be the beginning of a longer one. */
 function begun(word: string): string {
   return /[\p{L}\p{N}]$/u.test(word) && !word.startsWith('"') ? `${word}*` : word;
 }

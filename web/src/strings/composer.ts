@@ -7,6 +7,7 @@ const count = (n: number, one: string, other: string): string =>
 
 export const composer = {
   form: "Write a message",
+  formInThread: "Write in the thread",
   message: "Message",
   messageTo: (name: string) => `Message ${name}`,
   reply: "Reply in the thread",
@@ -16,6 +17,7 @@ export const composer = {
   attach: "Attach a link",
   emoji: "Emoji",
   replyingTo: (name: string) => `Replying to ${name}`,
+  yourself: "yourself",
   editing: "Changing a message",
   cancelReply: "Do not reply",
   cancelEdit: "Leave it as it was",

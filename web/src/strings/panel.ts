@@ -42,7 +42,7 @@ export const panel = {
   filterFrom: "From",
   filterAfter: "After",
   filterBefore: "Before",
-  filterMedia: "With attachment",
+  filterMedia: "Attachment",
   searchEmpty: "Find what was said",
   searchHelp:
     "All words have to be in a message. A phrase stands in quotation marks, and the name after from: as well if it has spaces. Days are written like 2026-01-31.",

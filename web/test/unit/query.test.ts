@@ -9,6 +9,7 @@ test("words and phrases go to the server; the word that is being typed may be a 
   assert.equal(parseQuery("old mouse ").q, "old mouse");
   assert.equal(parseQuery('"blue che').q, '"blue che');
   assert.equal(parseQuery("mou*").q, "mou*");
+  assert.equal(parseQuery("blue mou has:media").q, "blue mou*");
 });
 
 test("filters are taken out of it", () => {
