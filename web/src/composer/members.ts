@@ -3,6 +3,9 @@
 import type { Conversation, Rest } from "chatserver-client";
 import type { Member } from "./completion.js";
 
+/** A message does not wait longer to learn whom it names. */
+const PATIENCE_MS = 2000;
+
 export class Members {
   #of = "";
   #asked: Promise<readonly Member[]> = Promise.resolve([]);
@@ -21,5 +24,11 @@ export class Members {
       return [];
     });
     return this.#asked;
+  }
+
+  /** The same, or nobody, if it takes long. */
+  soon(conversation: Conversation | undefined): Promise<readonly Member[]> {
+    const late = new Promise<readonly Member[]>((resolve) => setTimeout(() => resolve([]), PATIENCE_MS));
+    return Promise.race([this.in(conversation), late]);
   }
 }

@@ -5,7 +5,8 @@ export type Panel =
   | { kind: "thread"; root: number }
   | { kind: "details" }
   | { kind: "pins" }
-  | { kind: "search"; everywhere: boolean }
+  /** With the text that is looked for, where it is known already. */
+  | { kind: "search"; everywhere: boolean; text?: string }
   | { kind: "saved" };
 
 /** What stands over everything. */
