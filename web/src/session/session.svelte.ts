@@ -7,9 +7,11 @@ import { Chat } from "../model/chat.svelte.js";
 import { Looking } from "../model/looking.js";
 import { Notices } from "../model/notices.svelte.js";
 import { People } from "../model/people.svelte.js";
-import { Writing } from "../composer/writing.svelte.js";
+import type { Writing } from "../composer/writing.svelte.js";
+import { Writings } from "../composer/writings.js";
 import { Place, type Target } from "../place/place.svelte.js";
 import { OwnPresence } from "../settings/own_presence.svelte.js";
+import { Shelf } from "./shelf.js";
 
 export interface SessionOptions {
   url: string;
@@ -34,9 +36,11 @@ export class Session {
   readonly presence: OwnPresence;
   readonly username: string;
   readonly signOut: () => void;
+  /** What is kept on this device; in a session without storage, until the page is left. */
+  readonly shelf: Shelf;
+  readonly writings: Writings;
   readonly #url: string;
   readonly #renewed: ((token: string) => void) | undefined;
-  readonly #writings = new Map<string, Writing>();
   #token: string | Promise<string>;
 
   constructor({ url, token, username, storage, signOut, renewed }: SessionOptions) {
@@ -52,6 +56,8 @@ export class Session {
     this.presence = new OwnPresence(this.client, storage !== undefined);
     this.username = username;
     this.signOut = signOut;
+    this.shelf = new Shelf(storage === undefined ? undefined : username);
+    this.writings = new Writings(this.client, this.shelf);
   }
 
   /** Whether the password may be changed here. */
@@ -80,15 +86,13 @@ export class Session {
   }
 
   close(): void {
+    this.writings.close();
     this.client.close();
   }
 
   /** What is being written there, in the conversation itself or in one of its threads. */
   writing(target: Target, thread?: number): Writing {
-    const key = JSON.stringify([target, thread]);
-    const writing = this.#writings.get(key) ?? new Writing();
-    this.#writings.set(key, writing);
-    return writing;
+    return this.writings.of(target, thread);
   }
 }
 
