@@ -106,16 +106,22 @@ pub(super) fn database(folder: &Path) -> PathBuf {
 
 /// Starts a server on the data in a folder, and waits until it is ready.
 pub(super) async fn launch(folder: &Path, connections_per_user: usize) -> Result<(Process, ServerUrl)> {
-    launch_with(folder, connections_per_user, &[]).await
+    launch_with(&own_program()?, folder, connections_per_user, &[]).await
 }
 
-/// Starts a server in a folder with these settings in its environment, and waits until it is ready.
+/// This program.
+pub(super) fn own_program() -> Result<PathBuf> {
+    std::env::current_exe().context("this program's own file is not known")
+}
+
+/// Starts a server, of this release or another, in a folder with these settings in its environment, and waits until it is
+/// ready.
 pub(super) async fn launch_with(
+    program: &Path,
     folder: &Path,
     connections_per_user: usize,
     settings: &[(&str, String)],
 ) -> Result<(Process, ServerUrl)> {
-    let program = std::env::current_exe().context("this program's own file is not known")?;
     let mut command = Command::new(program);
     command
         .args(["serve", "--host", "127.0.0.1", "--port", "0", "--demo", "--log-level", "info"])
@@ -133,7 +139,8 @@ pub(super) async fn launch_with(
         .env("NATS_URL", "")
         .envs(settings.iter().map(|(name, value)| (name, value)));
     command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped());
-    let mut child = Process(command.spawn().context("the server cannot be started")?);
+    let mut child =
+        Process(command.spawn().with_context(|| format!("{} cannot be started", program.display()))?);
     let stdout = child.0.stdout.take().context("the server has no output")?;
     let (ready, is_ready) = oneshot::channel();
     std::thread::spawn(move || follow(stdout, ready));
