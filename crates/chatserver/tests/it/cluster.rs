@@ -1,6 +1,7 @@
 //! Several nodes with a PostgreSQL and a NATS of the test's own, which fail in every way that engines, networks and
 //! machines do.
 
+mod bench;
 mod bus;
 mod database;
 mod nodes;
