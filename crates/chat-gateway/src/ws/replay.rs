@@ -25,7 +25,7 @@ pub(super) async fn backlog(app: &App, connection: &Arc<Connection>, live_from: 
     let user = connection.user();
     let mut after = MessageId(0);
     loop {
-        let page = match app.chat.backlog(user, live_from, after, PAGE).await {
+        let page = match app.in_turn(app.chat.backlog(user, live_from, after, PAGE)).await {
             Ok(page) => page,
             Err(error) => return stopped(connection, &error),
         };
@@ -63,7 +63,7 @@ pub(super) async fn changes(
 ) -> bool {
     let user = connection.user();
     loop {
-        let page = match app.chat.changes(user, after).await {
+        let page = match app.in_turn(app.chat.changes(user, after)).await {
             Ok(page) => page,
             Err(error) => return stopped(connection, &error),
         };
