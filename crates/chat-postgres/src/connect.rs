@@ -18,6 +18,9 @@ const BEGINNING: &str = "SET synchronous_commit = on; SET lock_timeout = '1s'; S
                          SET plan_cache_mode = force_generic_plan; SET client_min_messages = warning; \
                          SET timezone = 'UTC'";
 
+/// What the sessions of servers are called.
+pub(crate) const SERVER: &str = "chatserver";
+
 /// The database's address.
 #[derive(Clone)]
 pub(crate) struct Address {
@@ -30,7 +33,7 @@ impl Address {
     /// public authority; `prefer`, the default, does not.
     pub(crate) fn parse(url: &str) -> std::result::Result<Self, OpenError> {
         let mut config: Config = url.parse().map_err(OpenError::Address)?;
-        config.application_name("chatserver");
+        config.application_name(SERVER);
         config.connect_timeout(Duration::from_secs(3));
         config.keepalives_idle(Duration::from_secs(10));
         config.keepalives_interval(Duration::from_secs(5));
@@ -42,6 +45,12 @@ impl Address {
             _ => None,
         };
         Ok(Self { config, tls })
+    }
+
+    /// The same for a program that is no server.
+    pub(crate) fn called(mut self, name: &str) -> Self {
+        self.config.application_name(name);
+        self
     }
 
     /// The database's name and server, for messages; never the password.
