@@ -8,3 +8,4 @@ mod cluster;
 mod contract;
 mod index;
 mod support;
+mod transfer;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Result, anyhow};
 use chat_core::transfer::{Progress, Summary, transfer};
 use chat_postgres::Import;
 use chat_sqlite::Export;
@@ -37,11 +37,13 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     }
     let token_key = secret::kept_if_made(&args.database)?;
     let has_key = token_key.is_some();
-    let mut import = Import::begin(&args.to, export.epoch(), token_key)?;
+    // Its sentences have the cause in them.
+    let mut import =
+        Import::begin(&args.to, export.epoch(), token_key).map_err(|error| anyhow!("{error}"))?;
     let began = Instant::now();
     let mut teller = Teller { told_at: None };
     let summary = transfer(&mut export, &mut import, &mut |progress| teller.hear(progress))
-        .context("what was copied so far is kept, and the same command goes on from there")?;
+        .map_err(|error| anyhow!("{error}; what was copied is kept: run the same command again"))?;
     print_line(&table(&summary))?;
     let place = chat_postgres::describe(&args.to);
     print_line(&ending(&summary, &place, &args.database, has_key, began.elapsed()))?;
