@@ -21,6 +21,7 @@ crash::paused::        whoever is paused in a transaction loses it, so that the 
 demo::beyond_loopback_a_database_with_demo_users_is_refused  compares the SQLite file
 shutdown::the_log_of_the_database_is_put_away                looks at the SQLite file
 cluster::              starts nodes of its own
+migrate::              begins with a SQLite file
 torture::              starts a server of its own
 '
 

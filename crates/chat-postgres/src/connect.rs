@@ -21,6 +21,9 @@ const BEGINNING: &str = "SET synchronous_commit = on; SET lock_timeout = '1s'; S
                          SET enable_hashjoin = off; SET enable_mergejoin = off; SET client_min_messages = warning; \
                          SET timezone = 'UTC'";
 
+/// What the sessions of servers are called.
+pub(crate) const SERVER: &str = "chatserver";
+
 /// The database's address.
 #[derive(Clone)]
 pub(crate) struct Address {
@@ -33,7 +36,7 @@ impl Address {
     /// public authority; `prefer`, the default, does not.
     pub(crate) fn parse(url: &str) -> std::result::Result<Self, OpenError> {
         let mut config: Config = url.parse().map_err(OpenError::Address)?;
-        config.application_name("chatserver");
+        config.application_name(SERVER);
         config.connect_timeout(Duration::from_secs(3));
         config.keepalives_idle(Duration::from_secs(10));
         config.keepalives_interval(Duration::from_secs(5));
@@ -45,6 +48,12 @@ impl Address {
             _ => None,
         };
         Ok(Self { config, tls })
+    }
+
+    /// The same for a program that is no server.
+    pub(crate) fn called(mut self, name: &str) -> Self {
+        self.config.application_name(name);
+        self
     }
 
     /// The database's name and server, for messages; never the password.

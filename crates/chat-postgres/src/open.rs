@@ -13,7 +13,7 @@ use crate::fault::{Fault, Result};
 use crate::journal::PostgresJournal;
 use crate::reader::Readers;
 use crate::writer::Writer;
-use crate::{Postgres, schema, search};
+use crate::{Postgres, schema, search, transfer};
 
 /// The oldest server that has what the statements here need.
 const OLDEST_SERVER: i64 = 140_000;
@@ -63,6 +63,32 @@ pub enum OpenError {
         version: i64,
         /// The newest version known.
         known: i64,
+    },
+    /// Everything of another store is to come here, and not all of it is here.
+    #[error(
+        "the database {0} is being filled from a SQLite file and not whole yet; run `chatserver migrate` to its end, with that file's server stopped"
+    )]
+    Unfinished(String),
+    /// There is something else in the database already.
+    #[error("the database {0} is not empty; make an empty one for what is to be moved")]
+    NotEmpty(String),
+    /// Everything of that store is here already.
+    #[error(
+        "everything was moved to the database {0} before, and servers may have changed it since; nothing was done"
+    )]
+    AlreadyMoved(String),
+    /// Another store is being moved here.
+    #[error(
+        "the database {0} is being filled from another SQLite file; run this with that file, or make an empty database"
+    )]
+    OtherSource(String),
+    /// Somebody else works on the database.
+    #[error("{who} on the database {name}; stop it first")]
+    Busy {
+        /// Which database.
+        name: String,
+        /// Who.
+        who: &'static str,
     },
     /// A statement failed.
     #[error("the database could not be prepared: {}", cause(.0))]
@@ -148,15 +174,24 @@ impl Postgres {
     /// If the database cannot be reached, is not fit, or is of a later release.
     pub fn prepare(options: &Options) -> std::result::Result<Prepared, OpenError> {
         let address = Address::parse(&options.url)?;
-        let unreachable = |fault| {
-            let reason = cause(&Error::from(fault));
-            OpenError::Unreachable { name: address.describe(), reason }
-        };
-        let db = Db::connect(&address).map_err(unreachable)?;
-        check(&db)?;
-        let is_new = schema::migrate(&db)?;
+        let (db, is_new) = reach(&address)?;
+        if transfer::source_of(&db)?.is_some() {
+            return Err(OpenError::Unfinished(address.describe()));
+        }
         Ok(Prepared { options: options.clone(), address, db, is_new })
     }
+}
+
+/// A connection to a database that is fit and up to date, and whether its tables were made just now.
+pub(crate) fn reach(address: &Address) -> std::result::Result<(Db, bool), OpenError> {
+    let unreachable = |fault| {
+        let reason = cause(&Error::from(fault));
+        OpenError::Unreachable { name: address.describe(), reason }
+    };
+    let db = Db::connect(address).map_err(unreachable)?;
+    check(&db)?;
+    let is_new = schema::migrate(&db)?;
+    Ok((db, is_new))
 }
 
 /// That what the server acknowledges is on its disk.

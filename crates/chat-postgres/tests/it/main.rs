@@ -9,3 +9,4 @@ mod contract;
 mod index;
 mod plans;
 mod support;
+mod transfer;
