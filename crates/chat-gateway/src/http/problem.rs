@@ -91,6 +91,7 @@ impl From<Error> for Problem {
             Error::NotMember | Error::Forbidden(_) => 403,
             Error::NotFound(_) => 404,
             Error::Taken(_) | Error::Conflict { .. } => 409,
+            Error::SearchTooSlow => 422,
             Error::Overloaded | Error::Unavailable(_) => 503,
             Error::Internal(_) => 500,
         };
@@ -115,5 +116,18 @@ impl IntoResponse for Problem {
         let mut response = self.status.into_response();
         response.extensions_mut().insert(self);
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_fail_again_unchanged_does_not_ask_to_be_repeated() {
+        let problem = Problem::from(Error::SearchTooSlow);
+        assert_eq!((problem.status.as_u16(), problem.code()), (422, "search_too_slow"));
+        assert!(!problem.is_temporary());
+        assert_eq!(problem.retry_after_ms(), None);
     }
 }
