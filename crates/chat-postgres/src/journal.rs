@@ -27,8 +27,8 @@ pub struct PostgresJournal {
 }
 
 impl PostgresJournal {
-    pub(crate) fn of(address: &Address) -> std::result::Result<Self, OpenError> {
-        Ok(Self { readers: Readers::start(address, 1, ReaderMetrics::default())? })
+    pub(crate) fn of(address: &Address, metrics: ReaderMetrics) -> std::result::Result<Self, OpenError> {
+        Ok(Self { readers: Readers::start(address, 1, metrics)? })
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chat_core::Error;
 use chat_core::ports::EventSink;
 use chat_core::sync::Epoch;
-use chat_metrics::Metrics;
+use chat_metrics::{Metrics, ReaderMetrics};
 
 use crate::connect::Address;
 use crate::db::Db;
@@ -87,6 +87,7 @@ pub struct Prepared {
     options: Options,
     address: Address,
     db: Db,
+    readers: ReaderMetrics,
     /// Whether the tables were made just now, by this node.
     pub is_new: bool,
 }
@@ -97,7 +98,7 @@ impl Prepared {
     /// # Errors
     /// If a thread cannot be started.
     pub fn journal(&self) -> std::result::Result<PostgresJournal, OpenError> {
-        PostgresJournal::of(&self.address)
+        PostgresJournal::of(&self.address, self.readers.beside())
     }
 
     /// Which log this is. Blocks.
@@ -131,7 +132,8 @@ impl Prepared {
         } else {
             (sink, None)
         };
-        let metrics = Metrics { search: ear.as_ref().map(|ear| ear.lag.clone()), ..Metrics::default() };
+        let search = ear.as_ref().map(|ear| ear.lag.clone());
+        let metrics = Metrics { readers: self.readers, search, ..Metrics::default() };
         Ok(Postgres {
             writer: Writer::start(self.address.clone(), sink, metrics.writer.clone())?,
             readers: Readers::start(&self.address, self.options.readers, metrics.readers.clone())?,
@@ -155,7 +157,7 @@ impl Postgres {
         let db = Db::connect(&address).map_err(unreachable)?;
         check(&db)?;
         let is_new = schema::migrate(&db)?;
-        Ok(Prepared { options: options.clone(), address, db, is_new })
+        Ok(Prepared { options: options.clone(), address, db, readers: ReaderMetrics::default(), is_new })
     }
 }
 

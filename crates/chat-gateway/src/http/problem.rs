@@ -15,7 +15,7 @@ pub(crate) struct Problem {
     code: &'static str,
     sentence: Cow<'static, str>,
     retry_after_s: Option<u64>,
-    /// What went wrong inside; for the log alone.
+    /// What is wrong with the server; for the log alone.
     cause: Option<String>,
 }
 
@@ -104,8 +104,11 @@ impl From<Error> for Problem {
             Error::Overloaded | Error::Unavailable(_) => problem.retry_after_s = Some(1),
             _ => {}
         }
-        if let Error::Unavailable(cause) | Error::Internal(cause) = &error {
-            problem.cause = Some(cause.to_string());
+        match &error {
+            // The store says itself when it begins and ceases to fail; a line for each request would fill the log.
+            Error::Unavailable(cause) => tracing::debug!(%cause, "storage refuses a request"),
+            Error::Internal(cause) => problem.cause = Some(cause.to_string()),
+            _ => {}
         }
         problem
     }
