@@ -21,7 +21,7 @@ const OLDEST_SERVER: i64 = 140_000;
 /// Where the database is, and how much of it is used.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// `postgres://user:password@host:port/database?sslmode=...`.
+    /// `postgres://user:password@host:port/database?sslmode=...&sslrootcert=...`.
     pub url: String,
     /// Connections for reading; one more writes.
     pub readers: usize,
@@ -37,6 +37,9 @@ pub enum OpenError {
         "DATABASE_URL cannot be understood: {0}; it should look like postgres://user:password@host:5432/database"
     )]
     Address(#[source] tokio_postgres::Error),
+    /// What the address says of encryption can't be done; the reason is a sentence.
+    #[error("DATABASE_URL: {0}")]
+    Encryption(String),
     /// Encryption cannot be set up.
     #[error("encryption cannot be set up: {0}")]
     Tls(#[source] rustls::Error),

@@ -6,5 +6,6 @@
 mod cluster;
 #[path = "../../../chat-core/contract/contract.rs"]
 mod contract;
+mod encryption;
 mod index;
 mod support;
