@@ -8,4 +8,5 @@ mod cluster;
 mod contract;
 mod encryption;
 mod index;
+mod journal;
 mod support;

@@ -3,6 +3,7 @@
 
 mod bus;
 mod database;
+mod journal;
 mod nodes;
 mod pause;
 mod pool;
