@@ -8,3 +8,4 @@ mod nodes;
 mod pause;
 mod pool;
 mod torture;
+mod tracing;
