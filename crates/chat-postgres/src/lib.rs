@@ -11,6 +11,7 @@ mod connect;
 mod conversations;
 mod db;
 mod edits;
+mod encryption;
 mod fault;
 mod groups;
 mod in_place;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chat_core::Error;
 use chat_core::ports::EventSink;
 use chat_core::sync::Epoch;
-use chat_metrics::Metrics;
+use chat_metrics::{Metrics, ReaderMetrics};
 
 use crate::connect::Address;
 use crate::db::Db;
@@ -21,7 +21,7 @@ const OLDEST_SERVER: i64 = 140_000;
 /// Where the database is, and how much of it is used.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// `postgres://user:password@host:port/database?sslmode=...`.
+    /// `postgres://user:password@host:port/database?sslmode=...&sslrootcert=...`.
     pub url: String,
     /// Connections for reading; one more writes.
     pub readers: usize,
@@ -37,6 +37,9 @@ pub enum OpenError {
         "DATABASE_URL cannot be understood: {0}; it should look like postgres://user:password@host:5432/database"
     )]
     Address(#[source] tokio_postgres::Error),
+    /// What the address says of encryption can't be done; the reason is a sentence.
+    #[error("DATABASE_URL: {0}")]
+    Encryption(String),
     /// Encryption cannot be set up.
     #[error("encryption cannot be set up: {0}")]
     Tls(#[source] rustls::Error),
@@ -113,6 +116,7 @@ pub struct Prepared {
     options: Options,
     address: Address,
     db: Db,
+    readers: ReaderMetrics,
     /// Whether the tables were made just now, by this node.
     pub is_new: bool,
 }
@@ -123,7 +127,7 @@ impl Prepared {
     /// # Errors
     /// If a thread cannot be started.
     pub fn journal(&self) -> std::result::Result<PostgresJournal, OpenError> {
-        PostgresJournal::of(&self.address)
+        PostgresJournal::of(&self.address, self.readers.beside())
     }
 
     /// Which log this is. Blocks.
@@ -157,7 +161,8 @@ impl Prepared {
         } else {
             (sink, None)
         };
-        let metrics = Metrics { search: ear.as_ref().map(|ear| ear.lag.clone()), ..Metrics::default() };
+        let search = ear.as_ref().map(|ear| ear.lag.clone());
+        let metrics = Metrics { readers: self.readers, search, ..Metrics::default() };
         Ok(Postgres {
             writer: Writer::start(self.address.clone(), sink, metrics.writer.clone())?,
             readers: Readers::start(&self.address, self.options.readers, metrics.readers.clone())?,
@@ -178,7 +183,7 @@ impl Postgres {
         if transfer::source_of(&db)?.is_some() {
             return Err(OpenError::Unfinished(address.describe()));
         }
-        Ok(Prepared { options: options.clone(), address, db, is_new })
+        Ok(Prepared { options: options.clone(), address, db, readers: ReaderMetrics::default(), is_new })
     }
 }
 

@@ -17,6 +17,7 @@ mod in_place;
 mod legacy;
 mod live_text;
 mod load;
+mod lock;
 mod messages;
 mod open;
 mod posting;
@@ -50,7 +51,7 @@ pub struct Sqlite {
     search: Option<search::Index>,
     metrics: chat_metrics::Metrics,
     /// Held as long as the file is served, so that a second server refuses it.
-    _lock: std::fs::File,
+    _lock: lock::Lock,
 }
 
 impl Sqlite {

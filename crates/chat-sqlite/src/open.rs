@@ -12,6 +12,7 @@ use chat_core::ports::EventSink;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
+use crate::lock::Lock;
 use crate::reader::Readers;
 use crate::writer::Writer;
 use crate::{Sqlite, legacy, schema, search};
@@ -161,8 +162,7 @@ pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// The system lets go of the lock when the file is closed, however the process ends.
-pub(crate) fn lock(path: &Path) -> Result<File, OpenError> {
+pub(crate) fn lock(path: &Path) -> Result<Lock, OpenError> {
     let unwritable = |source| OpenError::Unwritable { path: path.to_owned(), source };
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(unwritable)?;
@@ -170,11 +170,10 @@ pub(crate) fn lock(path: &Path) -> Result<File, OpenError> {
     let lock_path = with_suffix(path, ".lock");
     let file =
         OpenOptions::new().create(true).truncate(false).write(true).open(lock_path).map_err(unwritable)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),
-        Err(TryLockError::Error(source)) => Err(unwritable(source)),
-    }
+    Lock::take(file).map_err(|error| match error {
+        TryLockError::WouldBlock => OpenError::InUse(path.to_owned()),
+        TryLockError::Error(source) => unwritable(source),
+    })
 }
 
 /// Whether the file is there; refuses one that is no database, before SQLite could take it for an empty one.

@@ -72,6 +72,10 @@ impl Readers {
         if matches!(answer, Err(Error::Unavailable(_) | Error::Internal(_))) {
             self.metrics.failures.inc();
         }
+        match &answer {
+            Err(Error::Unavailable(reason)) => self.metrics.outage.refused(reason),
+            _ => self.metrics.outage.served(),
+        }
         answer
     }
 

@@ -1,7 +1,6 @@
 //! Giving everything to another store: all is read in one snapshot, while a server may go on writing. Nothing is written
 //! here, but that a file of an earlier release is brought up to date first.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use chat_core::ids::Position;
@@ -10,6 +9,7 @@ use chat_core::transfer::{Batch, Column, End, Failure, Kind, Row, Source, Table,
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, params_from_iter};
 
+use crate::lock::Lock;
 use crate::open::{OpenError, check_file, followed, lock, prepare};
 use crate::{reader, schema};
 
@@ -20,7 +20,7 @@ const RANGE_BYTES: usize = 8 * 1024 * 1024;
 pub struct Export {
     connection: Connection,
     /// Held where no server has the file, so that none takes it before the end.
-    lock: Option<File>,
+    lock: Option<Lock>,
     end: End,
     /// The copy of the file from before its migration, if it was migrated.
     pub backup: Option<PathBuf>,

@@ -13,7 +13,7 @@ use chat_protocol::v2::{At, ServerFrame};
 use chat_websocket::close_code;
 
 use crate::hub::{Connection, Delivery, Protocol};
-use crate::{App, wire};
+use crate::{App, failures, wire};
 
 /// Messages read and written at a time.
 const PAGE: u16 = 200;
@@ -108,7 +108,7 @@ async fn push(connection: &Connection, frame: Bytes, delivery: Option<Delivery>)
 }
 
 fn stopped(connection: &Connection, error: &chat_core::Error) -> bool {
-    tracing::warn!(error = %error, "a replay stopped");
+    failures::note(error, "a replay stopped");
     connection.close(close_code::TRY_AGAIN_LATER, "storage is unavailable: reconnect");
     false
 }

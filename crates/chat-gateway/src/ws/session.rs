@@ -16,7 +16,7 @@ use chat_websocket::{Decoder, Incoming, Opcode, ProtocolError, Role, close_code,
 use super::{replay, v1, v2};
 use crate::hub::{Connection, Protocol, Slot, Woken};
 use crate::metrics;
-use crate::{App, wire};
+use crate::{App, failures, wire};
 
 /// One thread's buffer for reading, shared by all its sessions: it is never held over an await.
 const SCRATCH_BYTES: usize = 16 * 1024;
@@ -88,7 +88,7 @@ async fn open(app: &App, connection: &Arc<Connection>, cursor: Option<String>) -
         Protocol::V2 => open_v2(app, connection, cursor).await,
     };
     opened.unwrap_or_else(|error| {
-        tracing::warn!(error = %error, "a stream could not start");
+        failures::note(&error, "a stream could not start");
         connection.close(close_code::TRY_AGAIN_LATER, "storage is unavailable: reconnect");
         false
     })

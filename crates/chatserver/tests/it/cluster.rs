@@ -4,7 +4,9 @@
 mod bench;
 mod bus;
 mod database;
+mod journal;
 mod nodes;
 mod pause;
 mod pool;
 mod torture;
+mod tracing;
