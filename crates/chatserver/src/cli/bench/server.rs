@@ -23,8 +23,8 @@ struct Own {
 
 impl Server {
     /// A server that somebody else has started.
-    pub(super) fn running(url: &str, pid: Option<u32>) -> Result<Self> {
-        Ok(Self { url: ServerUrl::parse(url)?, pid, own: None })
+    pub(super) fn running(url: ServerUrl, pid: Option<u32>) -> Self {
+        Self { url, pid, own: None }
     }
 
     /// Starts one in a fresh folder below the working folder, so that it writes to the disk that is meant.
