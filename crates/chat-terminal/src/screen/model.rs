@@ -19,7 +19,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chat_client::v2::{Event, Op, State};
 use chat_protocol::rest::User;
-use chat_protocol::v2::ServerFrame;
 use crossterm::event::KeyEvent;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -142,7 +141,8 @@ pub(crate) struct Model {
     is_looked_at: bool,
     is_loaded: bool,
     generation: u64,
-    hello: Option<ServerFrame>,
+    /// When the list is to be loaded, if it is.
+    list_again_at: Option<i64>,
     told: settle::Told,
     effects: Vec<Effect>,
 }
@@ -173,7 +173,7 @@ impl Model {
             is_looked_at: true,
             is_loaded: false,
             generation: 0,
-            hello: None,
+            list_again_at: None,
             told: settle::Told::default(),
             effects: Vec::new(),
         }

@@ -16,6 +16,10 @@ use crate::clean::{clean_lines, clean_name};
 
 /// `16:00 `
 const CLOCK: usize = 6;
+/// Members beyond this have no say in how wide the column of names is.
+const MANY: usize = 50;
+/// Longer lines are hard to read.
+const LINE: usize = 100;
 /// Room for ticks.
 const TICKS: usize = 3;
 /// Messages of one sender that are closer than this, in microseconds, stand together.
@@ -30,9 +34,15 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(width: usize) -> Self {
-        let name = if width < 50 { 8 } else { 12 };
-        Self { whole: width, name, text: width.saturating_sub(CLOCK + name + 1 + TICKS).max(4) }
+    /// The column of names is as wide as the names there are, within reason.
+    fn of(model: &Model, width: usize) -> Self {
+        let most = if width < 50 { 8 } else { 12 };
+        let members = model.desk().map(|desk| desk.members.as_slice()).unwrap_or_default();
+        let other = model.place.and_then(|place| model.other_side(place));
+        let users = other.into_iter().chain(members.iter().take(MANY).map(|member| member.id));
+        let names = users.chain([model.me()]).map(|user| wrap::width(&model.name(user)));
+        let name = names.max().unwrap_or(most).clamp(3, most);
+        Self { whole: width, name, text: width.saturating_sub(CLOCK + name + 1 + TICKS).clamp(4, LINE) }
     }
 
     fn margin(self) -> String {
@@ -47,7 +57,7 @@ pub(crate) fn of(
     item: &Item<'_>,
     width: usize,
 ) -> Vec<Line<'static>> {
-    let columns = Columns::of(width);
+    let columns = Columns::of(model, width);
     match item {
         Item::Waiting(_, outgoing) => {
             let text = clean_lines(&outgoing.content);
@@ -87,8 +97,12 @@ fn separators(
         rows.push(rule(&day_name(model, day), columns.whole, style::faint()));
     }
     let new_from = model.desk().and_then(|desk| desk.new_from);
-    let is_first_new =
-        new_from.is_some_and(|from| message.seq >= from && above.is_none_or(|above| above.seq < from));
+    let is_mine = |message: &Message| message.sender_id == model.me();
+    let room = model.room(message.conversation_id);
+    let is_first_new = new_from.zip(room).is_some_and(|(from, room)| {
+        let mut earlier = room.messages().range(from..message.seq.max(from));
+        message.seq >= from && !is_mine(message) && earlier.all(|(_, earlier)| is_mine(earlier))
+    });
     if is_first_new {
         rows.push(rule("new", columns.whole, style::accent()));
     }

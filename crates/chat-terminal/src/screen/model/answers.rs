@@ -9,6 +9,9 @@ use crate::screen::errand::{Answer, Errand, Failure, Fruit, PAGE};
 use crate::screen::walk::Key;
 use crate::target::Target;
 
+/// How long what could not be loaded is let be, in milliseconds.
+const PAUSE: i64 = 2_000;
+
 impl Model {
     pub(super) fn answered(&mut self, answer: Answer) {
         let Answer { errand, generation, outcome } = answer;
@@ -100,23 +103,20 @@ impl Model {
 
     fn failed(&mut self, errand: &Errand, failure: &Failure, is_current: bool) {
         match errand {
-            Errand::User(id) => {
-                if failure.is_passing {
-                    self.asked_names.remove(id);
-                }
-                return;
-            }
+            // They are asked for again with the next connection.
+            Errand::User(_) | Errand::Users(_) => return,
+            Errand::Conversations { .. } if is_current => self.list_again_at = Some(self.millis() + PAUSE),
             Errand::Older { conversation, .. }
             | Errand::Newer { conversation, .. }
             | Errand::Around { conversation, .. }
                 if is_current =>
             {
+                let again_at = self.millis() + PAUSE;
                 if let Some(desk) = self.desks.get_mut(&Place::Room(*conversation)) {
-                    // While it is offline nothing is tried; being online again is the next chance.
-                    desk.is_loading = failure.is_passing;
+                    desk.is_loading = false;
+                    desk.loads_again_at = again_at;
                 }
             }
-            Errand::Users(_) => return,
             _ => {}
         }
         if !failure.is_passing || self.is_online() {

@@ -96,7 +96,8 @@ impl Model {
 
     /// Ends; what waits to be sent is asked about first, because it would be lost.
     pub(super) fn quit(&mut self) {
-        if self.n_waiting() == 0 {
+        let is_asked = self.prompt.as_ref().is_some_and(|prompt| prompt.asking == Asking::Quit);
+        if self.n_waiting() == 0 || is_asked {
             self.effects.push(Effect::Quit);
         } else {
             self.ask_for(Asking::Quit);

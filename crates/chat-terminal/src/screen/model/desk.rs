@@ -50,6 +50,8 @@ pub(crate) struct Desk {
     pub(crate) put_aside: String,
     pub(crate) window: Option<Window>,
     pub(crate) is_loading: bool,
+    /// After a failure, nothing is loaded before then.
+    pub(super) loads_again_at: i64,
     pub(crate) scroll: Scroll,
     /// The `seq` of the message that keys act on.
     pub(crate) selected: Option<i64>,

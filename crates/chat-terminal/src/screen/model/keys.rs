@@ -7,10 +7,10 @@ use crate::screen::editor::{Editor, Move};
 use crate::screen::layout;
 
 /// Each key with what it does, for the help.
-pub(crate) const KEYS: [(&str, &str); 17] = [
+pub(crate) const KEYS: [(&str, &str); 18] = [
     ("Enter", "send"),
     ("Alt-Enter, Ctrl-J", "a new line"),
-    ("Ctrl-E", "edit your last message, where nothing is written"),
+    ("Ctrl-E", "edit your last message"),
     ("Esc", "give up an answer or edit; go back"),
     ("Ctrl-K", "go to a conversation or user"),
     ("Ctrl-N, Ctrl-P", "the next conversation, the one before"),
@@ -23,7 +23,8 @@ pub(crate) const KEYS: [(&str, &str); 17] = [
     ("  e, d", "edit; delete"),
     ("  +, p", "react; pin"),
     ("  Enter", "go to what it answers"),
-    ("list: Enter", "open; m mute, p pin, a put away, r read, A what was put away"),
+    ("in the list: m, p, r", "mute; pin; mark as read"),
+    ("  a, A", "put away; see what was put away"),
     ("Ctrl-C", "leave; Ctrl-Z suspends, Ctrl-L draws anew"),
 ];
 

@@ -7,7 +7,7 @@ use crate::screen::editor::Editor;
 use crate::screen::errand::Errand;
 
 /// Reactions that are offered.
-pub(crate) const EMOJI: [&str; 8] = ["👍", "❤️", "😂", "🎉", "😮", "😢", "🙏", "🧀"];
+pub(crate) const EMOJI: [&str; 8] = ["👍", "💛", "😂", "🎉", "😮", "😢", "🙏", "🧀"];
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

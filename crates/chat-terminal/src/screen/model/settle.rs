@@ -35,22 +35,40 @@ impl Model {
 
     /// It is online again: what could not be loaded is tried again.
     pub(super) fn refresh(&mut self) {
-        self.desks.values_mut().for_each(|desk| desk.is_loading = false);
-        if !self.is_loaded && self.hello.is_some() {
-            let asked = self.state.now();
-            self.run(Errand::Conversations { asked, cursor: None });
+        for desk in self.desks.values_mut() {
+            desk.is_loading = false;
+            desk.loads_again_at = 0;
+        }
+        self.asked_names.clear();
+        if !self.is_loaded {
+            self.list_again_at = Some(0);
         }
     }
 
     pub(super) fn settle(&mut self) {
-        self.learn_names();
+        self.leave_what_is_gone();
         if !self.is_online() {
             return;
         }
+        if self.list_again_at.take_if(|at| *at <= self.now.as_millisecond()).is_some() {
+            let asked = self.state.now();
+            self.run(Errand::Conversations { asked, cursor: None });
+        }
+        self.learn_names();
         self.confirm();
         self.read();
         self.look();
         self.load_history();
+    }
+
+    /// Whoever is no member any more has nothing to see there.
+    fn leave_what_is_gone(&mut self) {
+        let own = self.room_id().and_then(|id| self.room(id)?.own());
+        if let (Some(place), Some(None)) = (self.place, own.map(|own| own.role.as_ref())) {
+            self.tell(format!("you are no member of {} any more", self.title(place)));
+            self.place = None;
+            self.desks.remove(&place);
+        }
     }
 
     fn learn_names(&mut self) {
@@ -137,7 +155,9 @@ impl Model {
 
     fn load_history(&mut self) {
         let Some(conversation) = self.room_id() else { return };
-        let Some(desk) = self.desk().filter(|desk| !desk.is_loading) else { return };
+        let now = self.millis();
+        let may_load = |desk: &&super::Desk| !desk.is_loading && desk.loads_again_at <= now;
+        let Some(desk) = self.desk().filter(may_load) else { return };
         let errand = match desk.window {
             None => Errand::Older { conversation, before: None },
             Some(window) => {

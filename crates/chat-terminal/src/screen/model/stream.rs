@@ -74,11 +74,6 @@ impl Model {
             }
         }
         self.state.apply(frame);
-        self.hello = Some(frame.clone());
-        if !self.is_loaded {
-            let asked = self.state.now();
-            self.run(Errand::Conversations { asked, cursor: None });
-        }
     }
 
     fn disconnected(&mut self, why: String, again_in: Duration) {

@@ -44,7 +44,7 @@ fn a_message_is_shown_with_all_that_belongs_to_it() {
     third.deleted_at = Some(Time(1));
     let bench = chatting((80, 24), &[first, second, third]);
     for text in [
-        "16:00        jerry Is there cheese?",
+        "16:00 jerry Is there cheese?",
         "┃ jerry: Is there cheese?",
         "There is. (edited)",
         "🧀 ",
@@ -125,7 +125,7 @@ fn a_narrow_screen_shows_one_thing_at_a_time() {
     shows(&bench.model, "Is there cheese?");
     bench.key(KeyCode::Tab);
     shows(&bench.model, "jerry");
-    assert!(!screen(&bench.model).iter().any(|row| row.contains("16:00   jerry Is")));
+    assert!(!screen(&bench.model).iter().any(|row| row.contains("16:00 jerry Is")));
     bench.key(KeyCode::F(1));
     shows(&bench.model, "Keys");
 }
