@@ -25,7 +25,7 @@ use crossterm::event::{Event as TtyEvent, EventStream};
 use futures_util::{FutureExt, StreamExt};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use crate::ChatOptions;
@@ -41,6 +41,8 @@ const LONGEST_DELAY: Duration = Duration::from_secs(20);
 /// Requests that may wait for a server that is not there.
 const OUTBOX: usize = 1024;
 const WINDOW: usize = 32;
+/// Answers that may wait to be taken in.
+const ANSWERS: usize = 64;
 /// A screen that changes all the time is drawn no more often than this.
 const FRAME: Duration = Duration::from_millis(16);
 const TICK: Duration = Duration::from_secs(1);
@@ -71,7 +73,7 @@ struct Screen {
     session: Session,
     client: Arc<Client>,
     model: Model,
-    answers: (UnboundedSender<Answer>, UnboundedReceiver<Answer>),
+    answers: (Sender<Answer>, Receiver<Answer>),
     has_ended: bool,
 }
 
@@ -98,7 +100,7 @@ impl Screen {
             session,
             client: Arc::new(client),
             model: Model::new(fixed, size),
-            answers: unbounded_channel(),
+            answers: channel(ANSWERS),
             has_ended: false,
         })
     }
@@ -168,7 +170,7 @@ impl Screen {
                 tokio::spawn(async move {
                     let answer = errand::run(&client, errand, generation).await;
                     // Nobody waits for it any more once the screen is gone.
-                    let _ = answers.send(answer);
+                    let _ = answers.send(answer).await;
                 });
             }
             Effect::Ring => self.tty.ring()?,

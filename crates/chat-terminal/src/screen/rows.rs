@@ -29,6 +29,7 @@ const TOGETHER: i64 = 5 * 60 * 1_000_000;
 #[derive(Debug, Clone, Copy)]
 struct Columns {
     whole: usize,
+    clock: usize,
     name: usize,
     text: usize,
 }
@@ -36,17 +37,27 @@ struct Columns {
 impl Columns {
     /// The column of names is as wide as the names there are, within reason.
     fn of(model: &Model, width: usize) -> Self {
-        let most = if width < 50 { 8 } else { 12 };
+        // Where there is hardly room for text, the time gives way first.
+        let (clock, most) = match width {
+            0..32 => (0, 5),
+            32..50 => (CLOCK, 8),
+            _ => (CLOCK, 12),
+        };
         let members = model.desk().map(|desk| desk.members.as_slice()).unwrap_or_default();
         let other = model.place.and_then(|place| model.other_side(place));
         let users = other.into_iter().chain(members.iter().take(MANY).map(|member| member.id));
         let names = users.chain([model.me()]).map(|user| wrap::width(&model.name(user)));
         let name = names.max().unwrap_or(most).clamp(3, most);
-        Self { whole: width, name, text: width.saturating_sub(CLOCK + name + 1 + TICKS).clamp(4, LINE) }
+        Self {
+            whole: width,
+            clock,
+            name,
+            text: width.saturating_sub(clock + name + 1 + TICKS).clamp(4, LINE),
+        }
     }
 
     fn margin(self) -> String {
-        " ".repeat(CLOCK + self.name + 1)
+        " ".repeat(self.clock + self.name + 1)
     }
 }
 
@@ -167,7 +178,7 @@ fn assemble(columns: Columns, head: &Head, body: Body, tick: Option<Span<'static
     let rows = body.rows.into_iter().enumerate().map(|(index, row)| {
         let mut spans = if index == 0 {
             vec![
-                Span::styled(fit(&head.clock, CLOCK), style::faint().patch(marked)),
+                Span::styled(fit(&head.clock, columns.clock), style::faint().patch(marked)),
                 Span::styled(" ".repeat(indent), marked),
                 Span::styled(name.clone().into_owned(), style::name(head.user).patch(marked)),
                 Span::styled(" ", marked),

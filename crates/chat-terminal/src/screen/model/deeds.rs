@@ -94,7 +94,7 @@ impl Model {
         }
         if let Some(command) = text.strip_prefix('/').filter(|rest| !rest.starts_with('/')) {
             desk.editor.take();
-            self.obey(&command.to_owned());
+            self.obey(command);
             return;
         }
         let text = if text.starts_with("//") { text.get(1..).unwrap_or_default().to_owned() } else { text };

@@ -104,7 +104,7 @@ impl Model {
                     self.go_to_end();
                 }
             }
-            KeyCode::Tab => self.to_list(),
+            KeyCode::Tab => self.go_to_list(),
             KeyCode::BackTab => self.begin_selecting(),
             KeyCode::Up => {
                 if !desk.editor.go_line(false, width) {
@@ -120,7 +120,7 @@ impl Model {
         }
     }
 
-    fn to_list(&mut self) {
+    fn go_to_list(&mut self) {
         self.focus = Focus::List;
         self.listed = self.place.or_else(|| self.listing().first().copied());
     }
@@ -168,11 +168,7 @@ impl Model {
             KeyCode::Char('t') => self.reply_in_thread(),
             KeyCode::Char('e') => self.begin_edit(false),
             KeyCode::Char('d') | KeyCode::Delete => self.ask_for_deletion(),
-            KeyCode::Char('+' | 'x') => {
-                if self.selected().is_some() {
-                    self.ask_for_reaction();
-                }
-            }
+            KeyCode::Char('+' | 'x') if self.selected().is_some() => self.ask_for_reaction(),
             KeyCode::Char('p') => self.toggle_pin(),
             KeyCode::Enter => self.follow_quote(),
             KeyCode::Char('/') => self.ask_for(Asking::Search),

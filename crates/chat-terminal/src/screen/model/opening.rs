@@ -2,7 +2,7 @@
 
 use chat_client::v2::Room;
 
-use super::{Desk, Focus, Model, Place, Scroll};
+use super::{Focus, Model, Place, Scroll};
 use crate::screen::errand::Errand;
 
 impl Model {
@@ -12,7 +12,7 @@ impl Model {
         self.listed = Some(place);
         self.focus = Focus::Composer;
         let new_from = self.first_unread(place);
-        let desk = self.desks.entry(place).or_insert_with(Desk::default);
+        let desk = self.desks.entry(place).or_default();
         desk.selected = None;
         desk.new_from = new_from;
         let Place::Room(conversation) = place else { return };
