@@ -152,10 +152,9 @@ impl Model {
             Asking::React(seq) => self.reactions(seq),
             Asking::Members => self.members(),
             Asking::Delete(id) => self.deletions(id),
-            Asking::Quit => vec![
-                choice("stay", "", Deed::Stay),
-                choice("leave all the same", "what was not sent is lost", Deed::Quit),
-            ],
+            Asking::Quit => {
+                vec![choice("stay", "", Deed::Stay), choice("leave all the same", "and lose it", Deed::Quit)]
+            }
             Asking::Search | Asking::Pins | Asking::NewGroup | Asking::AddMember | Asking::Help => return,
         };
         if let Some(prompt) = &mut self.prompt {
@@ -213,7 +212,7 @@ impl Model {
             .iter()
             .map(|member| {
                 let name = crate::clean::clean_name(&member.username);
-                choice(&name, &member.role, Deed::OpenUser(member.id))
+                choice(&name, &crate::clean::clean_name(&member.role), Deed::OpenUser(member.id))
             })
             .collect()
     }
