@@ -247,7 +247,8 @@ impl Model {
         let chosen = prompt.choices.get(prompt.chosen).map(|choice| choice.deed.clone());
         match (prompt.asking, chosen) {
             (Asking::Search, _) if text.is_empty() => {}
-            (Asking::Search, _) if text != prompt.searched => self.search_for(&text),
+            // The index follows the messages, so what was not there may be there now.
+            (Asking::Search, chosen) if chosen.is_none() || text != prompt.searched => self.search_for(&text),
             (Asking::React(seq), _) if !text.is_empty() => {
                 self.prompt = None;
                 self.react(seq, &text);
