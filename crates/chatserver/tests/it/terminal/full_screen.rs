@@ -171,6 +171,8 @@ async fn groups_are_made_filled_searched_and_put_away() {
     jerry.says("look");
     jerry.shows("1 message");
     jerry.presses("Escape");
+    // A letter right behind an escape would be one key with it.
+    jerry.shows_no_more("1 message");
     jerry.says("/archive");
     jerry.shows("put away");
     jerry.waits_until("no group in the list", |shown| {
