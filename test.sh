@@ -71,6 +71,7 @@ missing_packages() {
   command -v jq >/dev/null || echo jq
   command -v cc >/dev/null || echo build-essential
   command -v strace >/dev/null || echo strace
+  command -v tmux >/dev/null || echo tmux
   command -v openssl >/dev/null || echo openssl
   PATH=$PATH:/usr/sbin command -v nginx >/dev/null || echo nginx-light
   has_postgres || echo postgresql

@@ -1,71 +1,36 @@
-//! What is printed. Everything that others wrote passes through [`clean`]: a message must not be able to move the
-//! cursor, recolour the terminal or look like the line of somebody else.
+//! What others wrote, made harmless: a message must not be able to move the cursor, recolour the terminal or look like
+//! the line of somebody else. Nothing in here prints.
 
 use std::iter::Peekable;
 use std::str::Chars;
 
-use chat_protocol::time::Time;
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use unicode_segmentation::UnicodeSegmentation;
 
-/// What stands for a line break inside a message, so that a message is always one line.
+/// What stands for a line break inside a text that has to be one line.
 const LINE_BREAK: &str = " ⏎ ";
-
-/// Something about the session itself; on standard error, so that a pipe gets the messages alone.
-pub(super) fn notice(text: &str) {
-    eprintln!("* {text}");
-}
-
-/// Something that went wrong and does not end the session.
-pub(super) fn error(text: &str) {
-    eprintln!("error: {text}");
-}
-
-/// A message as it is printed.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Line<'a> {
-    pub(super) at: Time,
-    pub(super) from: &'a str,
-    pub(super) group: Option<&'a str>,
-    pub(super) content: &'a str,
-    pub(super) media_url: &'a str,
-}
-
-impl Line<'_> {
-    /// `[16:00:02] tom @ cheese: hello <https://…>`; with the date where that is not today's.
-    pub(super) fn render(&self, now: Timestamp, zone: &TimeZone) -> String {
-        let mut text = format!("[{}] {}", clock(self.at, now, zone), clean(self.from));
-        if let Some(group) = self.group {
-            text.push_str(&format!(" @ {}", clean(group)));
-        }
-        text.push(':');
-        if !self.content.is_empty() {
-            text.push_str(&format!(" {}", clean(self.content)));
-        }
-        if !self.media_url.is_empty() {
-            text.push_str(&format!(" <{}>", clean(self.media_url)));
-        }
-        text
-    }
-}
-
-/// `… jerry is typing`
-pub(super) fn typing(from: &str, group: Option<&str>) -> String {
-    match group {
-        None => format!("… {} is typing", clean(from)),
-        Some(group) => format!("… {} is typing @ {}", clean(from), clean(group)),
-    }
-}
-
-/// The time on a clock in this zone; with the date where that is not today's.
-pub(super) fn clock(at: Time, now: Timestamp, zone: &TimeZone) -> String {
-    let at = Timestamp::from_microsecond(at.0).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(zone.clone());
-    let is_today = at.date() == now.to_zoned(zone.clone()).date();
-    at.strftime(if is_today { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" }).to_string()
-}
+/// Most characters in what looks like one: more marks upon a letter would reach into other lines.
+const MAX_CLUSTER: usize = 12;
 
 /// The text without escape sequences, control characters and marks that reorder text; line breaks become a sign.
-pub(super) fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
+    cleaned(text, LINE_BREAK)
+}
+
+/// The same text in lines, for a place that has room for several of them.
+pub(crate) fn clean_lines(text: &str) -> String {
+    without_towers(&cleaned(text, "\n"))
+}
+
+/// The same as a name, which is one line and not a tower.
+pub(crate) fn clean_name(text: &str) -> String {
+    without_towers(&clean(text))
+}
+
+fn without_towers(text: &str) -> String {
+    text.graphemes(true).flat_map(|cluster| cluster.chars().take(MAX_CLUSTER)).collect()
+}
+
+fn cleaned(text: &str, line_break: &str) -> String {
     let mut cleaned = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
@@ -74,7 +39,7 @@ pub(super) fn clean(text: &str) -> String {
             '\u{9b}' => skip_control_sequence(&mut chars),
             '\u{90}' | '\u{98}' | '\u{9d}'..='\u{9f}' => skip_string(&mut chars),
             '\r' if chars.peek() == Some(&'\n') => {}
-            '\n' | '\r' | '\u{2028}' | '\u{2029}' | '\u{85}' => cleaned.push_str(LINE_BREAK),
+            '\n' | '\r' | '\u{2028}' | '\u{2029}' | '\u{85}' => cleaned.push_str(line_break),
             '\t' => cleaned.push(' '),
             c if c.is_control() || is_reordering(c) => {}
             c => cleaned.push(c),
@@ -84,7 +49,7 @@ pub(super) fn clean(text: &str) -> String {
 }
 
 /// JSON of the same meaning whose strings hold no control characters, nor marks that reorder text.
-pub(super) fn escape(json: &str) -> String {
+pub(crate) fn escape(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for c in json.chars() {
         match c {
@@ -141,46 +106,9 @@ fn skip_string(chars: &mut Peekable<Chars<'_>>) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
 
-    fn line<'a>(group: Option<&'a str>, content: &'a str, media_url: &'a str) -> Line<'a> {
-        // 2025-10-25T16:00:02.25Z
-        Line { at: Time(1_761_408_002_250_000), from: "tom", group, content, media_url }
-    }
-
-    fn rendered(line: Line<'_>) -> String {
-        line.render("2025-10-25T20:00:00Z".parse().unwrap(), &TimeZone::UTC)
-    }
-
-    #[test]
-    fn messages_are_lines() {
-        assert_eq!(rendered(line(None, "hello", "")), "[16:00:02] tom: hello");
-        assert_eq!(rendered(line(Some("cheese"), "hello", "")), "[16:00:02] tom @ cheese: hello");
-        assert_eq!(rendered(line(None, "look", "https://x/a.png")), "[16:00:02] tom: look <https://x/a.png>");
-        assert_eq!(rendered(line(None, "", "https://x/a.png")), "[16:00:02] tom: <https://x/a.png>");
-        assert_eq!(typing("jerry", None), "… jerry is typing");
-        assert_eq!(typing("jerry", Some("cheese")), "… jerry is typing @ cheese");
-    }
-
-    #[test]
-    fn a_message_of_another_day_has_its_date() {
-        let now = "2025-10-26T00:00:01Z".parse().unwrap();
-        assert_eq!(line(None, "hello", "").render(now, &TimeZone::UTC), "[2025-10-25 16:00:02] tom: hello");
-        let zone = TimeZone::fixed(jiff::tz::offset(9));
-        assert_eq!(line(None, "hello", "").render(now, &zone), "[01:00:02] tom: hello");
-    }
-
-    #[test]
-    fn a_message_cannot_pose_as_the_line_of_another() {
-        let forged = "hi\n[16:00:03] jerry: you may have my cheese\r\n\u{2028}x";
-        assert_eq!(
-            rendered(line(None, forged, "")),
-            "[16:00:02] tom: hi ⏎ [16:00:03] jerry: you may have my cheese ⏎  ⏎ x"
-        );
-        let named = Line { from: "tom\r\u{1b}[2Kjerry", ..line(None, "hi", "") };
-        assert_eq!(rendered(named), "[16:00:02] tom ⏎ jerry: hi");
-    }
+    use super::*;
 
     #[test]
     fn escape_sequences_are_taken_out() {
@@ -222,6 +150,14 @@ mod tests {
             let cleaned = clean(&text);
             prop_assert!(!cleaned.chars().any(char::is_control), "{cleaned:?}");
             prop_assert_eq!(clean(&cleaned), cleaned.clone());
+        }
+
+        #[test]
+        fn lines_hold_nothing_that_controls_a_terminal_but_their_ends(text in "(\\PC|[\u{0}-\u{9f}]|\u{1b}[\\[\\]P(;0-9a-z]{1,6}|[\u{202a}-\u{202e}\u{2066}-\u{2069}\u{301}]{1,40}){0,40}") {
+            let cleaned = clean_lines(&text);
+            prop_assert!(!cleaned.chars().any(|c| (c.is_control() && c != '\n') || is_reordering(c)), "{:?}", cleaned);
+            prop_assert!(cleaned.graphemes(true).all(|cluster| cluster.chars().count() <= MAX_CLUSTER));
+            prop_assert!(!clean_name(&text).contains('\n'));
         }
 
         #[test]

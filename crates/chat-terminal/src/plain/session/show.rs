@@ -6,10 +6,11 @@ use chat_protocol::v1::MessageFrame;
 use jiff::Timestamp;
 
 use super::Session;
-use crate::cli::chat::display::{self, Line, clean};
-use crate::cli::chat::names::Recipient;
-use crate::cli::chat::within;
-use crate::cli::print_line;
+use crate::clean::clean;
+use crate::plain::display::{self, Line};
+use crate::plain::names::Recipient;
+use crate::print_line;
+use crate::within;
 
 impl Session {
     pub(super) async fn show_frame(&mut self, frame: &MessageFrame) -> Result<()> {

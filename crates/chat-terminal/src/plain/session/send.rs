@@ -7,10 +7,10 @@ use chat_protocol::v1::ClientFrame;
 use tokio::time::timeout;
 
 use super::{Session, Stop};
-use crate::cli::chat::DEADLINE;
-use crate::cli::chat::display;
-use crate::cli::chat::names::Recipient;
-use crate::cli::chat::outbox::Message;
+use crate::DEADLINE;
+use crate::plain::display;
+use crate::plain::names::Recipient;
+use crate::plain::outbox::Message;
 
 impl Session {
     /// What was on its way when the connection broke.

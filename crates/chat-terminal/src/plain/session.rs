@@ -16,13 +16,13 @@ use jiff::tz::TimeZone;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::DEADLINE;
 use super::command::{self, Command};
-use super::display::{self, clean};
+use super::display;
 use super::names::{Names, Recipient};
 use super::outbox::Outbox;
 use super::seen::Seen;
-use crate::cli::print_line;
+use crate::clean::{clean, escape};
+use crate::{DEADLINE, print_line};
 
 /// After so long without a word the connection is tried, because a broken one says nothing either.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -288,7 +288,7 @@ impl Session {
             Received::Closed { code, reason } => return Err(Stop::Lost(link::after_close(code, &reason))),
         };
         if self.manner.json {
-            print_line(&display::escape(&text))?;
+            print_line(&escape(&text))?;
         }
         if let Ok(frame) = serde_json::from_str::<MessageFrame>(&text) {
             self.show_frame(&frame).await?;

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use chat_client::Client;
 use chat_protocol::rest::{Group, User};
 
-use super::within;
+use crate::within;
 
 /// To whom a message goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
