@@ -2,5 +2,7 @@
 
 import { design } from "./strings/design.js";
 import { front } from "./strings/front.js";
+import { messages } from "./strings/messages.js";
+import { text } from "./strings/text.js";
 
-export const say = { design, front };
+export const say = { design, front, messages, text };

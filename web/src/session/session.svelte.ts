@@ -6,6 +6,8 @@ import { Chat } from "../model/chat.svelte.js";
 import { Notices } from "../model/notices.svelte.js";
 import { People } from "../model/people.svelte.js";
 import { Writing } from "../composer/writing.svelte.js";
+import { About } from "../messages/about.svelte.js";
+import { Saved } from "../messages/saved.svelte.js";
 import { Place, type Target } from "../place/place.svelte.js";
 
 export interface SessionOptions {
@@ -24,6 +26,8 @@ export class Session {
   readonly people: People;
   readonly notices = new Notices();
   readonly place = new Place();
+  readonly about = new About();
+  readonly saved: Saved;
   readonly username: string;
   readonly signOut: () => void;
   readonly #writings = new Map<string, Writing>();
@@ -32,6 +36,7 @@ export class Session {
     this.client = new ChatClient({ url, token, ...(storage === undefined ? {} : { storage, storageKey: "outbox" }) });
     this.chat = new Chat(this.client);
     this.people = new People(this.client.rest);
+    this.saved = new Saved(this.client);
     this.username = username;
     this.signOut = signOut;
   }
