@@ -29,7 +29,7 @@ export async function change({ client, chat, notices }: Session, { id }: Convers
 }
 
 /** The menu of a conversation, as far as it concerns its user alone. */
-export function ownPartActions(session: Session, conversation: Conversation): Item[] {
+export function ownPartItems(session: Session, conversation: Conversation): Item[] {
   const to = (body: Change) => (): void => void change(session, conversation, body);
   const words = say.messages;
   return [

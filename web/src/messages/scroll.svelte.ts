@@ -11,6 +11,8 @@ const AT_END_PX = 40;
 /** More is loaded before the end of what is there comes into sight. */
 const AHEAD_PX = 2000;
 const MARKED_MS = 2000;
+const FEWEST_FRAMES = 3;
+export const MOST_FRAMES = 30;
 
 /** The rows, and whether they grew at their beginning. */
 export interface View {
@@ -18,7 +20,7 @@ export interface View {
   shift: boolean;
 }
 
-const nextFrame = (): Promise<void> => new Promise((resolve) => requestAnimationFrame(() => resolve()));
+export const nextFrame = (): Promise<void> => new Promise((resolve) => requestAnimationFrame(() => resolve()));
 
 export class Scroll {
   list = $state.raw<VirtualizerHandle | undefined>();
@@ -53,10 +55,20 @@ export class Scroll {
     const index = Math.min(indexOf(rows, goal.seq), rows.length - 1);
     if (index >= 0) this.list?.scrollToIndex(index, { align: goal.align });
     if (goal.isMarked) this.#mark(goal.seq);
-    await nextFrame();
-    await nextFrame();
+    await this.#settle();
     this.isSettled = true;
     this.scrolled();
+  }
+
+  /** Rows are measured as they come, so that the list may take a few frames to be where it was sent. */
+  async #settle(): Promise<void> {
+    let stood = "";
+    for (let frame = 0; frame < MOST_FRAMES; frame += 1) {
+      await nextFrame();
+      const stands = `${this.list?.getScrollOffset()} ${this.list?.getScrollSize()}`;
+      if (stands === stood && frame >= FEWEST_FRAMES) return;
+      stood = stands;
+    }
   }
 
   #mark(seq: number): void {

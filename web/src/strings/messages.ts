@@ -10,7 +10,6 @@ export const messages = {
   // The open conversation
   none: "Choose a conversation, or begin a new one.",
   missing: "This conversation does not exist, or you are not a member of it.",
-  left: "You are not a member of this group any more.",
   sayHello: (name: string) => `You and ${name} have not written to each other yet.`,
   emptyGroup: "Nobody has written here yet.",
   conversation: (name: string) => `Conversation with ${name}`,
