@@ -7,7 +7,8 @@ const EMOJI = /^(?:\p{Extended_Pictographic}|\p{Regional_Indicator}{2}|[0-9#*]\u
 const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
 export function isEmojiOnly(text: string): boolean {
-  if (text.length === 0 || text.length > LONGEST) return false;
+  // Most texts are none by their first sign; taking one apart takes long.
+  if (text.length > LONGEST || !EMOJI.test(text)) return false;
   const signs = [...segmenter.segment(text)].map(({ segment }) => segment).filter((sign) => sign.trim() !== "");
   return signs.length > 0 && signs.length <= MOST && signs.every((sign) => EMOJI.test(sign));
 }
