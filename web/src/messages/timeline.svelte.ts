@@ -74,6 +74,8 @@ export class Timeline {
   /** What stands below each other: the part's messages outside of threads, then what waits to be sent. */
   readonly rows = $derived.by((): readonly Message[] => {
     const { chat, client } = this.session;
+    // The chat tells of what was loaded a little later; where to begin is looked for at once.
+    void this.part;
     // Not derived apart: a message that was accepted leaves the outbox before the list is told, and would be gone for a moment.
     const waits = chat.waiting(this.#addresses()).filter((op) => op["thread_id"] === undefined);
     if (this.isStale) return this.#last;
