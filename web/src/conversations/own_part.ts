@@ -37,7 +37,11 @@ export function unmute(session: Session, id: number): void {
   changeOwnPart(session, id, { muted_until: null });
 }
 
+/** Whoever marks what is open wants to come back to it later: left open, it would be read again at once. */
 export function markUnread(session: Session, { id }: Conversation): void {
+  const { target } = session.place;
+  const open = target && ("user" in target ? session.chat.directWith(target.user)?.id : target.conversation);
+  if (open === id) session.place.open(undefined);
   changeOwnPart(session, id, { marked_unread: true });
 }
 

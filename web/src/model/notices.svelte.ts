@@ -9,6 +9,8 @@ export interface Notice {
 }
 
 const SHOWN_MS = 6000;
+/** What somebody did on purpose. */
+const EXPECTED = new Set(["closed", "discarded"]);
 
 export class Notices {
   list = $state.raw<readonly Notice[]>([]);
@@ -28,7 +30,7 @@ export class Notices {
     try {
       return await work;
     } catch (error) {
-      if (!(error instanceof ChatError && error.code === "closed")) this.error(error);
+      if (!(error instanceof ChatError && EXPECTED.has(error.code))) this.error(error);
       return undefined;
     }
   }

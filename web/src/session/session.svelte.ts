@@ -9,6 +9,8 @@ import { Notices } from "../model/notices.svelte.js";
 import { People } from "../model/people.svelte.js";
 import type { Writing } from "../composer/writing.svelte.js";
 import { Writings } from "../composer/writings.js";
+import { About } from "../messages/about.svelte.js";
+import { Saved } from "../messages/saved.svelte.js";
 import { Place, type Target } from "../place/place.svelte.js";
 import { OwnPresence } from "../settings/own_presence.svelte.js";
 import { Shelf } from "./shelf.js";
@@ -34,6 +36,8 @@ export class Session {
   readonly looking: Looking;
   readonly listing: Listing;
   readonly presence: OwnPresence;
+  readonly about = new About();
+  readonly saved: Saved;
   readonly username: string;
   readonly signOut: () => void;
   /** What is kept on this device; in a session without storage, until the page is left. */
@@ -54,6 +58,7 @@ export class Session {
     this.looking = new Looking(this.client);
     this.listing = new Listing(this.chat, this.people);
     this.presence = new OwnPresence(this.client, storage !== undefined);
+    this.saved = new Saved(this.client);
     this.username = username;
     this.signOut = signOut;
     this.shelf = new Shelf(storage === undefined ? undefined : username);

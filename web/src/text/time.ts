@@ -45,8 +45,9 @@ export function dayName(time: string, now: Date, locale?: Locale): string {
 export function shortTime(time: string, now: Date, locale?: Locale): string {
   const date = new Date(time);
   const ago = Math.round((dayOf(now) - dayOf(date)) / DAY_MS);
-  if (ago === 0) return clockTime(time, locale);
-  if (ago > 0 && ago < WEEK) return format(locale, "short weekday", { weekday: "short" }).format(date);
+  // Clocks that differ a little make no date of what has just come.
+  if (ago <= 0) return clockTime(time, locale);
+  if (ago < WEEK) return format(locale, "short weekday", { weekday: "short" }).format(date);
   if (date.getFullYear() === now.getFullYear()) {
     return format(locale, "short day", { day: "numeric", month: "short" }).format(date);
   }
@@ -56,6 +57,15 @@ export function shortTime(time: string, now: Date, locale?: Locale): string {
 /** Day and time, to the minute. */
 export function fullTime(time: string, locale?: Locale): string {
   return format(locale, "full", { dateStyle: "full", timeStyle: "short" }).format(new Date(time));
+}
+
+/** How long ago, in the largest unit that fits. */
+export function ago(time: string, now: Date, locale?: Locale): string {
+  const minutes = Math.round((Date.parse(time) - now.getTime()) / 60_000);
+  const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
+  if (minutes > -60) return relative.format(Math.min(0, minutes), "minute");
+  if (minutes > -24 * 60) return relative.format(Math.round(minutes / 60), "hour");
+  return relative.format(Math.round(minutes / 60 / 24), "day");
 }
 
 function capital(words: string): string {

@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { plain } from "../../src/conversations/plain.js";
 import { previewOf, textOf, type Surroundings } from "../../src/conversations/preview.js";
-import { shortly } from "../../src/conversations/when.js";
 import { conversation, message } from "./conversations.js";
 
 const around = (more: Partial<Surroundings> = {}): Surroundings => ({
@@ -73,16 +72,4 @@ test("what has no text says what it is", () => {
   const deleted = conversation({ last_message: message({ deleted_at: "2026-01-01T00:00:00Z" }) });
   assert.equal(previewOf(deleted, around()).kind, "deleted");
   assert.equal(previewOf(conversation({}), around()).kind, "none");
-});
-
-test("the time of today, then the weekday, then the date", () => {
-  const now = new Date(2026, 5, 15, 12);
-  const at = (...[month, day, year = 2026]: [number, number, number?]): string =>
-    new Date(year, month, day, 9, 5).toISOString();
-  assert.match(shortly(at(5, 15), now), /9:05/);
-  assert.doesNotMatch(shortly(at(5, 14), now), /\d/);
-  assert.match(shortly(at(5, 1), now), /1/);
-  assert.match(shortly(at(5, 1, 2024), now), /2024/);
-  // Clocks that differ a little make no date of what has just come.
-  assert.match(shortly(at(5, 16), now), /9:05/);
 });
