@@ -144,7 +144,7 @@ impl Server {
 
     /// Serves until `shutdown` resolves, then lets go in order: streams, requests, confirmations, the database.
     pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, app, storage, tls, watched, .. } = self;
+        let Self { listener, app, storage, tls, watched, demo_users, .. } = self;
         if let Some(tls) = &tls {
             tokio::spawn(certificate::keep(tls.clone()));
         }
@@ -157,7 +157,8 @@ impl Server {
             tracing::info!("shutting down: asking {} clients to reconnect", draining.n_connections());
             draining.drain().await;
         };
-        let router = chat_gateway::router(app.clone());
+        let info = chat_web::Info { version: env!("CARGO_PKG_VERSION"), demo_users };
+        let router = chat_gateway::router(app.clone(), chat_web::router(&info));
         let options = ServeOptions { tls, ..ServeOptions::default() };
         chat_gateway::serve(listener, router, options, shutdown).await;
         let _ = tokio::time::timeout(FAREWELL, app.all_closed()).await;

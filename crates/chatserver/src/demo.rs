@@ -28,37 +28,40 @@ pub(crate) fn email(name: &str) -> String {
     format!("{name}@temp.com")
 }
 
-/// Makes the demo users where they belong and refuses to start where they would be a hole. Gives those there are.
-///
-/// Passwords are checked, which takes its time, only where the answer decides about starting.
+/// Makes the demo users where they belong and refuses to start where they would be a hole. Gives those whose password is still
+/// the known one.
 pub(crate) async fn prepare(chat: &Chat, circumstances: Circumstances) -> Result<Vec<&'static str>> {
     let Circumstances { wanted, is_loopback, is_new } = circumstances;
-    let mut present = who_is_there(chat).await?;
+    let present = who_is_there(chat).await?;
+    let mut open = Vec::new();
     if wanted || (is_loopback && is_new) {
         for name in USERS.into_iter().filter(|name| !present.contains(name)) {
-            make(chat, name).await?;
+            if make(chat, name).await? {
+                open.push(name);
+            }
         }
-        present = who_is_there(chat).await?;
     }
-    if !is_loopback && !wanted {
-        refuse_known_passwords(chat, &present).await?;
+    // Checking a password takes its time, which a new database needs none of.
+    for name in present {
+        if can_log_in(chat, name).await? {
+            open.push(name);
+        }
     }
-    Ok(present)
+    match open.first() {
+        Some(name) if !is_loopback && !wanted => bail!(
+            "the demo user {name} could log in with a password that everybody knows, and this server listens beyond \
+             this machine; use another database, listen on 127.0.0.1, or pass --demo if that is what you want"
+        ),
+        _ => Ok(USERS.into_iter().filter(|name| open.contains(name)).collect()),
+    }
 }
 
-async fn refuse_known_passwords(chat: &Chat, present: &[&'static str]) -> Result<()> {
-    for name in present {
-        match chat.login(LoginName::Username((*name).into()), PASSWORD.into()).await {
-            Ok(_) => bail!(
-                "the demo user {name} could log in with a password that everybody knows, and this server listens \
-                 beyond this machine; use another database, listen on 127.0.0.1, or pass --demo if that is what you \
-                 want"
-            ),
-            Err(Error::WrongCredentials) => {}
-            Err(error) => return Err(error.into()),
-        }
+async fn can_log_in(chat: &Chat, name: &str) -> Result<bool> {
+    match chat.login(LoginName::Username(name.into()), PASSWORD.into()).await {
+        Ok(_) => Ok(true),
+        Err(Error::WrongCredentials) => Ok(false),
+        Err(error) => Err(error.into()),
     }
-    Ok(())
 }
 
 /// The demo users, recognised by name and address; somebody else of that name is none.
@@ -73,11 +76,12 @@ async fn who_is_there(chat: &Chat) -> Result<Vec<&'static str>> {
     Ok(present)
 }
 
-async fn make(chat: &Chat, name: &str) -> Result<()> {
+/// Whether there is one now; somebody else's name stays theirs.
+async fn make(chat: &Chat, name: &str) -> Result<bool> {
     let request = Register { username: name.into(), email: email(name), password: PASSWORD.into() };
     match chat.register(request).await {
-        // Somebody else's name stays theirs.
-        Ok(_) | Err(Error::Taken(_)) => Ok(()),
+        Ok(_) => Ok(true),
+        Err(Error::Taken(_)) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }
