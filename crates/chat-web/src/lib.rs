@@ -7,26 +7,22 @@ mod files;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::json;
 
-/// What the server says of itself to its own client.
-#[derive(Debug, Clone)]
-pub struct Info {
-    /// The server's version.
-    pub version: &'static str,
-    /// Who can be tried without an account of one's own.
-    pub demo_users: Vec<&'static str>,
-}
-
-/// The page at `/`, the client's files, and `/client.json`. What is none of these gets a bare 404.
-pub fn router(info: &Info) -> Router {
-    let info = json!({"version": info.version, "demo_users": info.demo_users}).to_string();
+/// The page at `/`, the client's files, and `/client.json`, where the server tells its own client which version it is and who
+/// can be tried without an account. What is none of these gets a bare 404.
+pub fn router<Ask, Users>(version: &'static str, demo_users: Ask) -> Router
+where
+    Ask: Fn() -> Users + Clone + Send + Sync + 'static,
+    Users: Future<Output = Vec<&'static str>> + Send,
+{
     let told = move || async move {
-        ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-cache")], info).into_response()
+        let told = json!({"version": version, "demo_users": demo_users().await});
+        ([(CONTENT_TYPE, "application/json")], told.to_string()).into_response()
     };
     Router::new().route("/", get(page)).route("/client.json", get(told)).fallback(file)
 }
@@ -55,9 +51,9 @@ mod tests {
     use super::*;
 
     async fn asked(method: &str, path: &str) -> (StatusCode, HeaderMap, String) {
-        let info = Info { version: "1.2.3", demo_users: vec!["tom"] };
         let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
-        let (head, body) = router(&info).oneshot(request).await.unwrap().into_parts();
+        let (head, body) =
+            router("1.2.3", || async { vec!["tom"] }).oneshot(request).await.unwrap().into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         (head.status, head.headers, String::from_utf8_lossy(&body).into_owned())
     }

@@ -3,14 +3,20 @@
 //! They are made where only this machine can log in as them, or where the operator says so; everywhere else a server
 //! with such an account refuses to start (contract.md part 1, "First run").
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Result, bail};
 use chat_core::accounts::{LoginName, Register};
 use chat_core::{Chat, Error};
+use tokio::sync::Mutex;
 
 /// Names of the demo users, in the order of their ids.
 pub(crate) const USERS: [&str; 2] = ["tom", "jerry"];
 /// The password of both.
 pub(crate) const PASSWORD: &str = "password123";
+
+/// For how long it is believed that a password is still the known one.
+const BELIEVED: Duration = Duration::from_secs(60);
 
 /// What decides about the demo users.
 #[derive(Debug, Clone, Copy)]
@@ -28,40 +34,37 @@ pub(crate) fn email(name: &str) -> String {
     format!("{name}@temp.com")
 }
 
-/// Makes the demo users where they belong and refuses to start where they would be a hole. Gives those whose password is still
-/// the known one.
+/// Makes the demo users where they belong and refuses to start where they would be a hole. Gives those there are.
+///
+/// Passwords are checked, which takes its time, only where the answer decides about starting.
 pub(crate) async fn prepare(chat: &Chat, circumstances: Circumstances) -> Result<Vec<&'static str>> {
     let Circumstances { wanted, is_loopback, is_new } = circumstances;
-    let present = who_is_there(chat).await?;
-    let mut open = Vec::new();
+    let mut present = who_is_there(chat).await?;
     if wanted || (is_loopback && is_new) {
         for name in USERS.into_iter().filter(|name| !present.contains(name)) {
-            if make(chat, name).await? {
-                open.push(name);
-            }
+            make(chat, name).await?;
         }
+        present = who_is_there(chat).await?;
     }
-    // Checking a password takes its time, which a new database needs none of.
-    for name in present {
-        if can_log_in(chat, name).await? {
-            open.push(name);
-        }
+    if !is_loopback && !wanted {
+        refuse_known_passwords(chat, &present).await?;
     }
-    match open.first() {
-        Some(name) if !is_loopback && !wanted => bail!(
-            "the demo user {name} could log in with a password that everybody knows, and this server listens beyond \
-             this machine; use another database, listen on 127.0.0.1, or pass --demo if that is what you want"
-        ),
-        _ => Ok(USERS.into_iter().filter(|name| open.contains(name)).collect()),
-    }
+    Ok(present)
 }
 
-async fn can_log_in(chat: &Chat, name: &str) -> Result<bool> {
-    match chat.login(LoginName::Username(name.into()), PASSWORD.into()).await {
-        Ok(_) => Ok(true),
-        Err(Error::WrongCredentials) => Ok(false),
-        Err(error) => Err(error.into()),
+async fn refuse_known_passwords(chat: &Chat, present: &[&'static str]) -> Result<()> {
+    for name in present {
+        match chat.login(LoginName::Username((*name).into()), PASSWORD.into()).await {
+            Ok(_) => bail!(
+                "the demo user {name} could log in with a password that everybody knows, and this server listens \
+                 beyond this machine; use another database, listen on 127.0.0.1, or pass --demo if that is what you \
+                 want"
+            ),
+            Err(Error::WrongCredentials) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
+    Ok(())
 }
 
 /// The demo users, recognised by name and address; somebody else of that name is none.
@@ -76,12 +79,46 @@ async fn who_is_there(chat: &Chat) -> Result<Vec<&'static str>> {
     Ok(present)
 }
 
-/// Whether there is one now; somebody else's name stays theirs.
-async fn make(chat: &Chat, name: &str) -> Result<bool> {
+async fn make(chat: &Chat, name: &str) -> Result<()> {
     let request = Register { username: name.into(), email: email(name), password: PASSWORD.into() };
     match chat.register(request).await {
-        Ok(_) => Ok(true),
-        Err(Error::Taken(_)) => Ok(false),
+        // Somebody else's name stays theirs.
+        Ok(_) | Err(Error::Taken(_)) => Ok(()),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Whom the web client offers to be tried: those demo users whose password is still the known one. That is looked at when
+/// somebody wants to know, since it takes its time, and then not again for a while.
+pub(crate) struct Offer {
+    chat: Chat,
+    present: Vec<&'static str>,
+    last: Mutex<Option<(Instant, Vec<&'static str>)>>,
+}
+
+impl Offer {
+    /// Of these, who were there at the start.
+    pub(crate) fn new(chat: Chat, present: Vec<&'static str>) -> Self {
+        Self { chat, present, last: Mutex::new(None) }
+    }
+
+    /// Who they are now.
+    pub(crate) async fn users(&self) -> Vec<&'static str> {
+        // Whoever asks meanwhile waits for the answer instead of looking, too.
+        let mut last = self.last.lock().await;
+        if let Some((at, users)) = &*last
+            && at.elapsed() < BELIEVED
+        {
+            return users.clone();
+        }
+        let mut users = Vec::new();
+        for name in &self.present {
+            let login = self.chat.login(LoginName::Username((*name).into()), PASSWORD.into());
+            if login.await.is_ok() {
+                users.push(*name);
+            }
+        }
+        *last = Some((Instant::now(), users.clone()));
+        users
     }
 }
