@@ -9,6 +9,13 @@ class Tick {
   version = $state(0);
 }
 
+/** Made outside of whoever asks first: a reaction does not follow what it has made itself. */
+function newTick(): Tick {
+  let tick!: Tick;
+  $effect.root(() => void (tick = new Tick()))();
+  return tick;
+}
+
 /** For each key a version that moves when what the key stands for has changed. A burst of changes moves it once. */
 export class Ticks<Key> {
   readonly #ticks = new Map<Key, Tick>();
@@ -19,7 +26,7 @@ export class Ticks<Key> {
   /** Whoever reads this is run again when the key is touched. */
   follow(key: Key): number {
     let tick = this.#ticks.get(key);
-    if (tick === undefined) this.#ticks.set(key, (tick = new Tick()));
+    if (tick === undefined) this.#ticks.set(key, (tick = newTick()));
     return tick.version;
   }
 
