@@ -25,7 +25,9 @@ scene("what Tom writes stands on Jerry's screen at once", async ({ enter }) => {
   }
   await jerry.sees("Cheese number 10");
   const [middle, longest] = [took.toSorted((a, b) => a - b)[5]!, Math.max(...took)].map(Math.round);
-  console.log(`From Enter to the other's screen: ${middle} ms in the middle, ${longest} ms at most (wanted: ${AT_ONCE_MS})`);
+  console.log(
+    `From Enter to the other's screen: ${middle} ms in the middle, ${longest} ms at most (wanted: ${AT_ONCE_MS})`,
+  );
 });
 
 scene("both may write at the same time, and both see one order", async ({ enter, newPerson }) => {

@@ -23,9 +23,11 @@ export async function personOf(server: Server, username: string): Promise<Person
   return { id: user_id, username, token, rest };
 }
 
+let made = 0;
+
 /** Somebody new. */
 export async function newPerson(server: Server, username: string): Promise<Person> {
-  const email = `${encodeURIComponent(username).replaceAll("%", "")}@example.com`;
+  const email = `${(made += 1)}@example.com`;
   await new Rest({ url: server.url }).post("/v1/users/register", { body: { username, email, password: PASSWORD } });
   return personOf(server, username);
 }

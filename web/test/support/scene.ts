@@ -22,7 +22,7 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { chromium, type Browser } from "playwright-core";
+import { chromium, type Browser, type Page } from "playwright-core";
 import { Complaints } from "./complaints.js";
 import { PATIENCE_MS } from "./eventually.js";
 import { newPerson, personOf, type Person } from "./people.js";
@@ -47,6 +47,8 @@ export interface Scene {
   /** Somebody who is there, or is new, over REST. */
   person: (username: string) => Promise<Person>;
   newPerson: (username: string) => Promise<Person>;
+  /** A page without the client, without its policy and without anybody who complains. */
+  plainPage: () => Promise<Page>;
 }
 
 const FLAGS = [
@@ -75,6 +77,7 @@ after(async () => {
 export function scene(name: string, play: (scene: Scene) => Promise<void>): void {
   test(name, async () => {
     const screens: Screen[] = [];
+    const plain = await browser.newContext();
     const complaints = new Complaints();
     const open = async (who: Person | undefined, options: ScreenOptions = {}): Promise<Screen> => {
       const screen = await newScreen(complaints, who, options);
@@ -88,13 +91,14 @@ export function scene(name: string, play: (scene: Scene) => Promise<void>): void
         enter: async (who, options) => open(typeof who === "string" ? await personOf(server, who) : who, options),
         person: (username) => personOf(server, username),
         newPerson: (username) => newPerson(server, username),
+        plainPage: () => plain.newPage(),
       });
       assert.deepEqual(complaints.all, [], "nothing went wrong on the screens");
     } catch (error) {
       console.error(await pictures(screens), ...complaints.all);
       throw error;
     } finally {
-      await Promise.all(screens.map(({ page }) => page.context().close()));
+      await Promise.all([plain, ...screens.map(({ page }) => page.context())].map((context) => context.close()));
     }
   });
 }
