@@ -41,8 +41,6 @@ async fn file(request: Request) -> Response {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
     use axum::body::Body;
     use axum::http::header::CONTENT_SECURITY_POLICY;
     use http_body_util::BodyExt;
