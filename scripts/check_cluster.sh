@@ -15,12 +15,13 @@ crash::power::         replays what SQLite writes to its file
 operation::files::     what becomes of a SQLite file, that of the earlier Go server too
 operation::settings::  settings are read before there is an engine, and what they make lies beside the SQLite file
 operation::storage::   locks the SQLite file
-tracing::a_failure_names_the_trace_at_any_level   locks the SQLite file
+tracing::a_failure_names_the_trace_at_any_level   changes the SQLite file
 metrics::readiness_is_what_a_write_says           locks the SQLite file
 crash::paused::        whoever is paused in a transaction loses it, so that the others can go on
 demo::beyond_loopback_a_database_with_demo_users_is_refused  compares the SQLite file
 shutdown::the_log_of_the_database_is_put_away                looks at the SQLite file
 cluster::              starts nodes of its own
+migrate::              begins with a SQLite file
 torture::              starts a server of its own
 '
 

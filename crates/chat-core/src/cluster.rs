@@ -25,7 +25,8 @@ pub enum JournalPage {
         /// Everything up to here is in this page or an earlier one.
         up_to: Position,
     },
-    /// What came right after the place that was asked for is no longer kept.
+    /// What came right after the place that was asked for is no longer kept, or can't be read by this release: it has
+    /// to be read from the log itself.
     Gone,
 }
 

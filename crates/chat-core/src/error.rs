@@ -68,6 +68,9 @@ pub enum Error {
     /// The caller's account is gone.
     #[error("This account no longer exists; log in again")]
     UnknownCaller,
+    /// A search that takes longer than searches may. The same one would again; one that says more would not.
+    #[error("This search takes too long; name a conversation or a sender, or rarer words")]
+    SearchTooSlow,
     /// A bounded queue is full; nothing was done and the same request may be sent again.
     #[error("The server is busy; try again in a moment")]
     Overloaded,
@@ -111,6 +114,7 @@ impl Error {
             Self::Taken(_) => "username_taken",
             Self::WrongCredentials => "wrong_credentials",
             Self::UnknownCaller => "unauthenticated",
+            Self::SearchTooSlow => "search_too_slow",
             Self::Overloaded => "overloaded",
             Self::Unavailable(_) => "storage_unavailable",
             Self::Internal(_) => "internal",

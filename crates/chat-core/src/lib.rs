@@ -28,6 +28,7 @@ pub mod search;
 pub mod sync;
 pub mod time;
 pub mod trace;
+pub mod transfer;
 pub mod typing;
 
 use std::sync::Arc;

@@ -27,6 +27,20 @@ pub struct Reaction {
     pub users: Vec<UserId>,
 }
 
+impl Reaction {
+    /// Adds a member's reaction to those of a message, each emoji at the place of its first.
+    pub fn add(reactions: &mut Vec<Self>, emoji: &str, user: UserId) {
+        // There are few different emoji, so looking each one up from the front is quick.
+        match reactions.iter_mut().find(|reaction| reaction.emoji == emoji) {
+            Some(reaction) => {
+                reaction.count += 1;
+                reaction.users.push(user);
+            }
+            None => reactions.push(Self { emoji: emoji.to_owned(), count: 1, users: vec![user] }),
+        }
+    }
+}
+
 /// One member's reaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reactor {

@@ -93,7 +93,7 @@ fn word(text: &str) -> Term {
 #[async_trait]
 pub trait SearchStore: Send + Sync + 'static {
     /// The messages that fit, of those that the reader may see: in conversations of which the reader is a member,
-    /// neither deleted nor hidden.
+    /// neither deleted nor hidden. Where that takes longer than a store lets it, it answers `SearchTooSlow`.
     async fn search(&self, reader: UserId, search: Search) -> Result<Vec<Message>>;
 }
 

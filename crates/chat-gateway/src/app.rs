@@ -31,6 +31,8 @@ pub struct Shared {
     is_draining: AtomicBool,
     /// Places for streams whose first frame has yet to say who they are.
     pub(crate) unauthenticated: Arc<Semaphore>,
+    /// Turns of those who arrive and have to be read something.
+    arrivals: Semaphore,
 }
 
 /// What joins a server to the other nodes of its cluster.
@@ -44,6 +46,9 @@ pub struct Cluster {
 
 /// Streams at a time whose first frame has yet to say who they are.
 const UNAUTHENTICATED: usize = 1000;
+/// Reads at a time for streams that begin or resume. All clients of a node come back at once: they wait here, where
+/// waiting has no end, and leave the store's own queue, where it has, to requests.
+const ARRIVALS: usize = 16;
 
 impl App {
     /// Puts the gateway's parts together on the current runtime, as the store says things stand. To be called before
@@ -77,6 +82,7 @@ impl App {
             options,
             is_draining: AtomicBool::new(false),
             unauthenticated: Arc::new(Semaphore::new(UNAUTHENTICATED)),
+            arrivals: Semaphore::new(ARRIVALS),
         })))
     }
 
@@ -104,6 +110,13 @@ impl App {
 }
 
 impl Shared {
+    /// Reads something for a stream that begins or resumes, when its turn has come.
+    pub(crate) async fn in_turn<T>(&self, read: impl Future<Output = T>) -> T {
+        // It is never closed; if it were, there would be no turns to wait for.
+        let _turn = self.arrivals.acquire().await;
+        read.await
+    }
+
     pub(crate) fn is_draining(&self) -> bool {
         self.is_draining.load(Ordering::Acquire)
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chat_core::Chat;
 use tokio::time::MissedTickBehavior;
 
-use crate::Hub;
+use crate::{Hub, failures};
 
 const INTERVAL: Duration = Duration::from_secs(2);
 
@@ -24,7 +24,7 @@ pub(crate) async fn keep(chat: Chat, hub: Hub) {
             match read_revocations(&chat, &hub).await {
                 Ok(()) => has_missed = false,
                 Err(error) => {
-                    tracing::warn!(error = %error, "what was revoked could not be read; trying again");
+                    failures::note(&error, "what was revoked could not be read; trying again");
                 }
             }
         }
@@ -46,6 +46,6 @@ pub(crate) async fn note_last_seen(chat: &Chat, hub: &Hub) {
         return;
     }
     if let Err(error) = chat.note_last_seen(seen).await {
-        tracing::warn!(error = %error, "who was last seen when could not be written");
+        failures::note(&error, "who was last seen when could not be written");
     }
 }

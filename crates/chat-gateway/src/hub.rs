@@ -277,6 +277,19 @@ impl Hub {
     }
 }
 
+/// Says on every node that was told of a message when it goes to its clients, for whoever follows it by its position.
+fn log(event: &Event) {
+    if let Change::MessagePosted(message) = &event.change {
+        tracing::debug!(
+            conversation.id = message.conversation.0,
+            message.id = message.id.0,
+            seq = message.seq.0,
+            position = event.position.0,
+            "told"
+        );
+    }
+}
+
 impl EventSink for Hub {
     /// Waits while a shard is behind, so it must not be called from an async thread: a store's writing thread may call
     /// it, or a relay's. Events must come in the order of their positions, however late.
@@ -284,6 +297,7 @@ impl EventSink for Hub {
         let epoch = self.state.epoch.get().copied().unwrap_or(Epoch(0));
         let told = self.state.trail.note(events, self.clock.now());
         let announce = |(event, told): (&Arc<Event>, _)| {
+            log(event);
             self.note(event);
             Announcement::new(event.clone(), epoch, told)
         };

@@ -8,6 +8,7 @@ mod app;
 mod asyncapi;
 mod auth;
 mod commands;
+mod failures;
 mod housekeeping;
 mod http;
 mod hub;

@@ -10,6 +10,8 @@ use chat_core::Chat;
 use chat_core::ids::{ConversationId, Seq, UserId};
 use chat_core::receipts::Delivered;
 
+use crate::failures;
+
 const INTERVAL: Duration = Duration::from_millis(100);
 
 type Collected = HashMap<(UserId, ConversationId), Seq>;
@@ -60,7 +62,7 @@ impl Receipts {
             seq: *seq,
         });
         if let Err(error) = self.chat.confirm_delivered(receipts.collect()).await {
-            tracing::warn!(error = %error, "confirmations could not be written; trying again");
+            failures::note(&error, "confirmations could not be written; trying again");
             let mut collected = self.lock();
             taken.into_iter().for_each(|(key, seq)| keep_larger(collected.entry(key), seq));
         }

@@ -1,6 +1,8 @@
 //! What a store counts for whoever watches the server: the same things under the same names, whatever the engine. Values
 //! are only added to, and nothing may be decided by them.
 
+mod outage;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,6 +12,8 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+
+pub use outage::Outage;
 
 /// Upper ends of the classes of commit times, in seconds: a disk with a cache takes less than a millisecond for an
 /// fsync, a spinning one tens of them.
@@ -31,6 +35,8 @@ pub struct WriterMetrics {
     pub waiting: Gauge,
     /// Writes that were refused because too many waited.
     pub refused: Counter,
+    /// Whether the storage takes none at present; for the log.
+    pub outage: Outage,
 }
 
 impl Default for WriterMetrics {
@@ -41,6 +47,7 @@ impl Default for WriterMetrics {
             failures: Counter::default(),
             waiting: Gauge::default(),
             refused: Counter::default(),
+            outage: Outage::of("writes"),
         }
     }
 }
@@ -69,7 +76,7 @@ impl WriterMetrics {
 }
 
 /// What the reading threads count.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct ReaderMetrics {
     /// Reads that wait for a thread.
     pub waiting: Gauge,
@@ -79,6 +86,27 @@ pub struct ReaderMetrics {
     pub refused: Counter,
     /// Reads that the database could not answer.
     pub failures: Counter,
+    /// Whether the storage answers none at present; for the log.
+    pub outage: Outage,
+}
+
+impl Default for ReaderMetrics {
+    fn default() -> Self {
+        Self {
+            waiting: Gauge::default(),
+            under_way: Gauge::default(),
+            refused: Counter::default(),
+            failures: Counter::default(),
+            outage: Outage::of("reads"),
+        }
+    }
+}
+
+impl ReaderMetrics {
+    /// Those of other readers of the same storage, which are counted apart but fail with these.
+    pub fn beside(&self) -> Self {
+        Self { outage: self.outage.clone(), ..Self::default() }
+    }
 }
 
 impl ReaderMetrics {

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use crate::encryption;
 use crate::fault::Result;
 use crate::open::OpenError;
 
@@ -21,37 +22,53 @@ const BEGINNING: &str = "SET synchronous_commit = on; SET lock_timeout = '1s'; S
                          SET enable_hashjoin = off; SET enable_mergejoin = off; SET client_min_messages = warning; \
                          SET timezone = 'UTC'";
 
+/// What the sessions of servers are called.
+pub(crate) const SERVER: &str = "chatserver";
+
 /// The database's address.
 #[derive(Clone)]
 pub(crate) struct Address {
     config: Config,
+    /// Where connections may be encrypted.
     tls: Option<MakeRustlsConnect>,
 }
 
 impl Address {
-    /// Reads `postgres://...`. Only `sslmode=require` encrypts, and then the server's certificate has to be signed by a
-    /// public authority; `prefer`, the default, does not.
+    /// Reads `postgres://...`, and the file with authorities that it may name.
     pub(crate) fn parse(url: &str) -> std::result::Result<Self, OpenError> {
-        let mut config: Config = url.parse().map_err(OpenError::Address)?;
-        config.application_name("chatserver");
+        let (rest, wish) = encryption::taken_from(url)?;
+        let mut config: Config = rest.parse().map_err(OpenError::Address)?;
+        config.application_name(SERVER);
         config.connect_timeout(Duration::from_secs(3));
         config.keepalives_idle(Duration::from_secs(10));
         config.keepalives_interval(Duration::from_secs(5));
         config.keepalives_retries(2);
         // A server that cannot be reached any more is noticed even while something is on its way to it.
         config.tcp_user_timeout(Duration::from_secs(5));
-        let tls = match config.get_ssl_mode() {
-            SslMode::Require => Some(tls()?),
-            _ => None,
-        };
+        let mode = wish.mode(config.get_ssl_mode());
+        config.ssl_mode(mode.for_driver());
+        let connector = wish.connector(mode)?;
+        // What goes through a file of this machine is never encrypted, and its server has no name to check.
+        let hosts = config.get_hosts();
+        let is_local = !hosts.is_empty() && hosts.iter().all(|host| !matches!(host, Host::Tcp(_)));
+        if is_local {
+            config.ssl_mode(SslMode::Disable);
+        }
+        let tls = (config.get_ssl_mode() != SslMode::Disable).then_some(connector);
         Ok(Self { config, tls })
+    }
+
+    /// The same for a program that is no server.
+    pub(crate) fn called(mut self, name: &str) -> Self {
+        self.config.application_name(name);
+        self
     }
 
     /// The database's name and server, for messages; never the password.
     pub(crate) fn describe(&self) -> String {
         let host = self.config.get_hosts().first();
         let host = match host {
-            Some(tokio_postgres::config::Host::Tcp(name)) => name.clone(),
+            Some(Host::Tcp(name)) => name.clone(),
             Some(other) => format!("{other:?}"),
             None => "localhost".into(),
         };
@@ -76,12 +93,4 @@ impl Address {
         client.batch_execute(BEGINNING).await?;
         Ok(client)
     }
-}
-
-fn tls() -> std::result::Result<MakeRustlsConnect, OpenError> {
-    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let config = config.map_err(OpenError::Tls)?.with_root_certificates(roots).with_no_client_auth();
-    Ok(MakeRustlsConnect::new(config))
 }

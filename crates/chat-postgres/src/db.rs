@@ -118,6 +118,14 @@ impl Db {
         self.wait(self.client.batch_execute(sql))
     }
 
+    /// Whatever else a connection can do.
+    pub(crate) fn work<T>(
+        &self,
+        work: impl AsyncFnOnce(&Client) -> std::result::Result<T, tokio_postgres::Error>,
+    ) -> Result<T> {
+        self.wait(work(&self.client))
+    }
+
     /// One statement, and others without parameters after it, in one round trip.
     pub(crate) fn execute_then(&self, sql: &'static str, params: Params<'_>, then: &str) -> Result<()> {
         let statement = self.prepare(sql)?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chat_core::Result;
 use chat_core::cluster::{Journal, JournalPage};
+use chat_core::event::Event;
 use chat_core::ids::Position;
 use chat_metrics::ReaderMetrics;
 
@@ -27,8 +28,8 @@ pub struct PostgresJournal {
 }
 
 impl PostgresJournal {
-    pub(crate) fn of(address: &Address) -> std::result::Result<Self, OpenError> {
-        Ok(Self { readers: Readers::start(address, 1, ReaderMetrics::default())? })
+    pub(crate) fn of(address: &Address, metrics: ReaderMetrics) -> std::result::Result<Self, OpenError> {
+        Ok(Self { readers: Readers::start(address, 1, metrics)? })
     }
 }
 
@@ -50,10 +51,15 @@ fn read(db: &Db, after: Position, limit: u16) -> fault::Result<JournalPage> {
     let mut events = Vec::new();
     for row in db.rows(sql, &[&after.0])? {
         let (first, last): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-        if first > up_to.0 + 1 {
-            return Ok(JournalPage::Gone);
-        }
-        let batch = chat_codec::event::decode(row.try_get(2)?).map_err(chat_core::Error::internal)?;
+        let batch = if first > up_to.0 + 1 { None } else { decode(first, row.try_get(2)?) };
+        let Some(batch) = batch else {
+            // First what is there before it; whoever comes for the rest learns that it is gone.
+            return Ok(if up_to == after {
+                JournalPage::Gone
+            } else {
+                JournalPage::Events { events, up_to }
+            });
+        };
         events.extend(batch.into_iter().filter(|event| event.position > after).map(Arc::new));
         up_to = Position(last);
         if events.len() >= usize::from(limit) {
@@ -69,6 +75,14 @@ fn read(db: &Db, after: Position, limit: u16) -> fault::Result<JournalPage> {
         }
     }
     Ok(JournalPage::Events { events, up_to })
+}
+
+/// What is written in no way that is known here stays so. Whoever tried again and again would never come to what is
+/// behind it.
+fn decode(first: i64, body: &[u8]) -> Option<Vec<Event>> {
+    let batch = chat_codec::event::decode(body);
+    let warn = |error| tracing::warn!(%error, position = first, "a batch of the journal cannot be read");
+    batch.map_err(warn).ok()
 }
 
 /// Lets go of some of what is older than anybody needs.

@@ -2,8 +2,8 @@
 //!
 //! SQL lives here and nowhere else; rules do not: they are called from the core inside the writing transaction.
 //! `writer.rs` is the message log's engine, `journal.rs` what nodes read of each other's commits, `reader.rs` the pool
-//! of readers, `open.rs` what happens to a database before it is served, and each feature's statements are in the file
-//! of the feature's name, as in the SQLite adapter.
+//! of readers, `open.rs` what happens to a database before it is served, `transfer.rs` the way in from another store,
+//! and each feature's statements are in the file of the feature's name, as in the SQLite adapter.
 
 mod access;
 mod accounts;
@@ -11,6 +11,7 @@ mod connect;
 mod conversations;
 mod db;
 mod edits;
+mod encryption;
 mod fault;
 mod groups;
 mod in_place;
@@ -30,6 +31,7 @@ mod standing;
 mod sync;
 mod tickets;
 mod trace;
+mod transfer;
 mod writer;
 
 use async_trait::async_trait;
@@ -41,6 +43,7 @@ use prometheus_client::registry::Registry;
 pub use journal::PostgresJournal;
 pub use open::{OpenError, Options, Prepared, describe};
 use reader::Readers;
+pub use transfer::Import;
 use writer::Writer;
 
 /// A [`Store`] in a PostgreSQL database. [`Postgres::close`] writes out what is queued.

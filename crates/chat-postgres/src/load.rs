@@ -206,16 +206,8 @@ fn reactions_for_all(db: &Db, messages: &[i64]) -> Result<Reactions> {
     let sql = "SELECT message_id, emoji, user_id FROM reactions WHERE message_id = ANY($1) ORDER BY position";
     let mut found = Reactions::new();
     for row in db.rows(sql, &[&messages])? {
-        let (emoji, user): (&str, _) = (row.try_get(1)?, UserId(row.try_get(2)?));
-        // There are few different emoji, so looking each one up from the front is quick.
         let reactions = found.entry(MessageId(row.try_get(0)?)).or_default();
-        match reactions.iter_mut().find(|reaction| reaction.emoji == emoji) {
-            Some(reaction) => {
-                reaction.count += 1;
-                reaction.users.push(user);
-            }
-            None => reactions.push(Reaction { emoji: emoji.to_owned(), count: 1, users: vec![user] }),
-        }
+        Reaction::add(reactions, row.try_get(1)?, UserId(row.try_get(2)?));
     }
     Ok(found)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chat_core::Error;
 use chat_core::ports::EventSink;
 use chat_core::sync::Epoch;
-use chat_metrics::Metrics;
+use chat_metrics::{Metrics, ReaderMetrics};
 
 use crate::connect::Address;
 use crate::db::Db;
@@ -13,7 +13,7 @@ use crate::fault::{Fault, Result};
 use crate::journal::PostgresJournal;
 use crate::reader::Readers;
 use crate::writer::Writer;
-use crate::{Postgres, schema, search};
+use crate::{Postgres, schema, search, transfer};
 
 /// The oldest server that has what the statements here need.
 const OLDEST_SERVER: i64 = 140_000;
@@ -21,7 +21,7 @@ const OLDEST_SERVER: i64 = 140_000;
 /// Where the database is, and how much of it is used.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// `postgres://user:password@host:port/database?sslmode=...`.
+    /// `postgres://user:password@host:port/database?sslmode=...&sslrootcert=...`.
     pub url: String,
     /// Connections for reading; one more writes.
     pub readers: usize,
@@ -37,6 +37,9 @@ pub enum OpenError {
         "DATABASE_URL cannot be understood: {0}; it should look like postgres://user:password@host:5432/database"
     )]
     Address(#[source] tokio_postgres::Error),
+    /// What the address says of encryption can't be done; the reason is a sentence.
+    #[error("DATABASE_URL: {0}")]
+    Encryption(String),
     /// Encryption cannot be set up.
     #[error("encryption cannot be set up: {0}")]
     Tls(#[source] rustls::Error),
@@ -64,6 +67,32 @@ pub enum OpenError {
         /// The newest version known.
         known: i64,
     },
+    /// Everything of another store is to come here, and not all of it is here.
+    #[error(
+        "the database {0} is being filled from a SQLite file and not whole yet; run `chatserver migrate` to its end, with that file's server stopped"
+    )]
+    Unfinished(String),
+    /// There is something else in the database already.
+    #[error("the database {0} is not empty; make an empty one for what is to be moved")]
+    NotEmpty(String),
+    /// Everything of that store is here already.
+    #[error(
+        "everything was moved to the database {0} before, and servers may have changed it since; nothing was done"
+    )]
+    AlreadyMoved(String),
+    /// Another store is being moved here.
+    #[error(
+        "the database {0} is being filled from another SQLite file; run this with that file, or make an empty database"
+    )]
+    OtherSource(String),
+    /// Somebody else works on the database.
+    #[error("{who} on the database {name}; stop it first")]
+    Busy {
+        /// Which database.
+        name: String,
+        /// Who.
+        who: &'static str,
+    },
     /// A statement failed.
     #[error("the database could not be prepared: {}", cause(.0))]
     Database(#[source] Error),
@@ -87,6 +116,7 @@ pub struct Prepared {
     options: Options,
     address: Address,
     db: Db,
+    readers: ReaderMetrics,
     /// Whether the tables were made just now, by this node.
     pub is_new: bool,
 }
@@ -97,7 +127,7 @@ impl Prepared {
     /// # Errors
     /// If a thread cannot be started.
     pub fn journal(&self) -> std::result::Result<PostgresJournal, OpenError> {
-        PostgresJournal::of(&self.address)
+        PostgresJournal::of(&self.address, self.readers.beside())
     }
 
     /// Which log this is. Blocks.
@@ -131,7 +161,8 @@ impl Prepared {
         } else {
             (sink, None)
         };
-        let metrics = Metrics { search: ear.as_ref().map(|ear| ear.lag.clone()), ..Metrics::default() };
+        let search = ear.as_ref().map(|ear| ear.lag.clone());
+        let metrics = Metrics { readers: self.readers, search, ..Metrics::default() };
         Ok(Postgres {
             writer: Writer::start(self.address.clone(), sink, metrics.writer.clone())?,
             readers: Readers::start(&self.address, self.options.readers, metrics.readers.clone())?,
@@ -148,15 +179,24 @@ impl Postgres {
     /// If the database cannot be reached, is not fit, or is of a later release.
     pub fn prepare(options: &Options) -> std::result::Result<Prepared, OpenError> {
         let address = Address::parse(&options.url)?;
-        let unreachable = |fault| {
-            let reason = cause(&Error::from(fault));
-            OpenError::Unreachable { name: address.describe(), reason }
-        };
-        let db = Db::connect(&address).map_err(unreachable)?;
-        check(&db)?;
-        let is_new = schema::migrate(&db)?;
-        Ok(Prepared { options: options.clone(), address, db, is_new })
+        let (db, is_new) = reach(&address)?;
+        if transfer::source_of(&db)?.is_some() {
+            return Err(OpenError::Unfinished(address.describe()));
+        }
+        Ok(Prepared { options: options.clone(), address, db, readers: ReaderMetrics::default(), is_new })
     }
+}
+
+/// A connection to a database that is fit and up to date, and whether its tables were made just now.
+pub(crate) fn reach(address: &Address) -> std::result::Result<(Db, bool), OpenError> {
+    let unreachable = |fault| {
+        let reason = cause(&Error::from(fault));
+        OpenError::Unreachable { name: address.describe(), reason }
+    };
+    let db = Db::connect(address).map_err(unreachable)?;
+    check(&db)?;
+    let is_new = schema::migrate(&db)?;
+    Ok((db, is_new))
 }
 
 /// That what the server acknowledges is on its disk.

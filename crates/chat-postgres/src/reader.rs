@@ -75,7 +75,13 @@ impl Readers {
         self.send(read)?;
         match tokio::time::timeout(WAIT, begun).await {
             Ok(Ok(())) => {
-                result.await.map_err(|_| Error::internal("a read was dropped"))?.map_err(Error::from)
+                let answer = result.await.map_err(|_| Error::internal("a read was dropped"))?;
+                let answer = answer.map_err(Error::from);
+                match &answer {
+                    Err(Error::Unavailable(reason)) => self.metrics.outage.refused(reason),
+                    _ => self.metrics.outage.served(),
+                }
+                answer
             }
             Ok(Err(_)) => Err(Error::internal("a read was dropped")),
             Err(_) => {
@@ -136,7 +142,7 @@ fn serve(address: &Address, reads: &Receiver<Read>, metrics: &ReaderMetrics) {
                 Ok(db) => kept = Some(db),
                 Err(fault) => {
                     not_before = Instant::now() + PAUSE;
-                    tracing::warn!(error = ?fault, "no connection to the database");
+                    tracing::debug!(error = ?fault, "no connection to the database");
                     read(Err(fault));
                     continue;
                 }

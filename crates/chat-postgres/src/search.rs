@@ -20,7 +20,7 @@ use chat_core::messages::Message;
 use chat_core::ports::EventSink;
 use chat_core::search::{Search, SearchStore};
 use chat_core::{Error, Result};
-use chat_metrics::{ReaderMetrics, SearchLag};
+use chat_metrics::{Outage, ReaderMetrics, SearchLag};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::connect::Address;
@@ -100,7 +100,8 @@ impl Index {
         let indexer = indexer::Indexer { address: address.clone(), rung: ear.rung, ended, lag: ear.lag };
         let thread = std::thread::Builder::new().name("postgres-index".into()).spawn(move || indexer.serve());
         let thread = Mutex::new(Some(thread.map_err(OpenError::Thread)?));
-        let readers = Readers::start(address, READERS, ReaderMetrics::default())?;
+        let metrics = ReaderMetrics { outage: Outage::of("searches"), ..ReaderMetrics::default() };
+        let readers = Readers::start(address, READERS, metrics)?;
         Ok(Self { readers, alive: Mutex::new(Some(alive)), thread })
     }
 

@@ -6,13 +6,13 @@ mod gather;
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use chat_core::Result;
 use chat_core::conversations::{Conversation, ConversationKind, ConversationView};
 use chat_core::event::{Change, Event};
 use chat_core::ids::{ConversationId, MessageId, Position, Seq, UserId};
 use chat_core::messages::Message;
 use chat_core::receipts::{Pointers, Receipt};
 use chat_core::sync::{Changes, Cursor, Epoch, SyncStore};
+use chat_core::{Result, failpoints};
 
 use crate::conversations::view;
 use crate::db::Db;
@@ -37,6 +37,9 @@ impl SyncStore for Postgres {
                 let end = end(db)?;
                 if after >= end {
                     return Ok(Changes { events: Vec::new(), up_to: end, complete: true });
+                }
+                if failpoints::is_broken("slow_pages") {
+                    std::thread::sleep(std::time::Duration::from_millis(50));
                 }
                 db.snapshot(|db| changes(db, user, after, limit))
             })

@@ -41,6 +41,8 @@ const LOCK_WAIT_MS: u32 = 2000;
 /// How long a write waits until it is begun; the writer may be held up by a database that does not answer.
 const WAIT: Duration = Duration::from_secs(2);
 
+/// What whoever gave up waiting is told.
+const KEPT_WAITING: &str = "the database keeps the writer waiting";
 const TRIM_EVERY: Duration = Duration::from_secs(5);
 
 /// The handle to the writing thread, which ends when the queue is gone and empty.
@@ -102,7 +104,8 @@ impl Writer {
             Ok(told) => told.map_err(dropped)?,
             Err(_) if turn.give_up() => {
                 self.metrics.refused.inc();
-                Err(Error::Unavailable("the database keeps the writer waiting".into()))
+                self.metrics.outage.refused(&KEPT_WAITING);
+                Err(Error::Unavailable(KEPT_WAITING.into()))
             }
             Err(_) => outcome.await.map_err(dropped)?,
         }
@@ -159,6 +162,7 @@ impl Log {
                 failpoints::pass("after_publish");
                 self.metrics.commit.observe(began.elapsed().as_secs_f64());
                 self.metrics.batch.observe(f64::from(u32::try_from(jobs.len()).unwrap_or(u32::MAX)));
+                self.metrics.outage.served();
                 jobs.into_iter().for_each(|job| job.answer(Ok(())));
             }
             Err(Aborted::ByOne) if jobs.len() > 1 => {
@@ -170,9 +174,11 @@ impl Log {
                 let reason = Error::from(fault);
                 let reason =
                     std::error::Error::source(&reason).map_or(reason.to_string(), ToString::to_string);
-                tracing::error!(error = %reason, writes = jobs.len(), "a commit failed; its writes are refused");
                 self.metrics.failures.inc();
-                jobs.into_iter().for_each(|job| job.answer(Err(&reason)));
+                for job in jobs {
+                    self.metrics.outage.refused(&reason);
+                    job.answer(Err(&reason));
+                }
                 // Whether it was done after all is not known. A retry is recognised by its key, and the events of
                 // what was done come to all nodes by the journal.
                 self.db = None;

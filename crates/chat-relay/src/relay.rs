@@ -47,7 +47,7 @@ pub struct Parts {
     pub hub: Arc<dyn EventSink>,
     /// Who keeps the presence of users.
     pub roster: Arc<dyn Roster>,
-    /// Closes the connections of all clients, for them to resume, because what they missed is no longer in the journal.
+    /// Closes the connections of all clients, for them to resume, because the journal does not give what they missed.
     /// When it returns, nothing that the hub is given from then on may reach any of them: they would go on from there.
     /// Called on the relay's thread, which may be held up.
     pub everybody_resumes: Box<dyn Fn() + Send>,

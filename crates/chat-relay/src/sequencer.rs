@@ -112,7 +112,7 @@ pub struct Sequencer {
     link: Link,
     /// Something may have been lost just now, so that waiting for it is in vain.
     hurries: bool,
-    /// The journal no longer holds what comes next.
+    /// The journal does not give what comes next.
     is_torn: bool,
     everybody_resumes: bool,
     n_overflows: u64,

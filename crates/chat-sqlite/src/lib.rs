@@ -3,7 +3,8 @@
 //!
 //! SQL lives here and nowhere else; rules do not: they are called from the core inside the writing transaction.
 //! `writer.rs` is the message log's engine, `reader.rs` the pool of readers, `open.rs` what happens to a file before
-//! it is served, `legacy.rs` the way in for the earlier Go server's files, and each feature's statements are in the file of the feature's name.
+//! it is served, `legacy.rs` the way in for the earlier Go server's files, `transfer.rs` the way out to another store,
+//! and each feature's statements are in the file of the feature's name.
 
 mod access;
 mod accounts;
@@ -16,6 +17,7 @@ mod in_place;
 mod legacy;
 mod live_text;
 mod load;
+mod lock;
 mod messages;
 mod open;
 mod posting;
@@ -28,6 +30,7 @@ mod search;
 mod standing;
 mod sync;
 mod trace;
+mod transfer;
 mod writer;
 
 use async_trait::async_trait;
@@ -37,6 +40,7 @@ use prometheus_client::registry::Registry;
 
 pub use open::{OpenError, Opened, Options};
 use reader::Readers;
+pub use transfer::Export;
 use writer::Writer;
 
 /// A [`Store`] in one SQLite file, with an index for searching beside it. Dropping it, or [`Sqlite::close`], writes out
@@ -47,7 +51,7 @@ pub struct Sqlite {
     search: Option<search::Index>,
     metrics: chat_metrics::Metrics,
     /// Held as long as the file is served, so that a second server refuses it.
-    _lock: std::fs::File,
+    _lock: lock::Lock,
 }
 
 impl Sqlite {

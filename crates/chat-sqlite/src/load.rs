@@ -189,17 +189,9 @@ fn reactions_for_all(db: &Connection, id: MessageId) -> rusqlite::Result<Vec<Rea
     let sql = "SELECT emoji, user_id FROM reactions WHERE message_id = ?1 ORDER BY position";
     let mut statement = db.prepare_cached(sql)?;
     let mut rows = statement.query([id.0])?;
-    // There are few different emoji, so looking each one up from the front is quick.
-    let mut reactions: Vec<Reaction> = Vec::new();
+    let mut reactions = Vec::new();
     while let Some(row) = rows.next()? {
-        let (emoji, user) = (row.get_ref(0)?.as_str()?, UserId(row.get(1)?));
-        match reactions.iter_mut().find(|reaction| reaction.emoji == emoji) {
-            Some(reaction) => {
-                reaction.count += 1;
-                reaction.users.push(user);
-            }
-            None => reactions.push(Reaction { emoji: emoji.to_owned(), count: 1, users: vec![user] }),
-        }
+        Reaction::add(&mut reactions, row.get_ref(0)?.as_str()?, UserId(row.get(1)?));
     }
     Ok(reactions)
 }

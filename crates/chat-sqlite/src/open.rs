@@ -12,6 +12,7 @@ use chat_core::ports::EventSink;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
+use crate::lock::Lock;
 use crate::reader::Readers;
 use crate::writer::Writer;
 use crate::{Sqlite, legacy, schema, search};
@@ -92,6 +93,14 @@ pub enum OpenError {
         /// What was in the way.
         reason: String,
     },
+    /// There is nothing to be read.
+    #[error("there is no database at {0}; say where it is with --database")]
+    Missing(PathBuf),
+    /// A server has the file open that another release has made.
+    #[error(
+        "{0} is of an earlier release and in use; stop its server and run this again, which brings the file up to date"
+    )]
+    Outdated(PathBuf),
     /// The system gave no thread.
     #[error("a thread could not be started ({0})")]
     Thread(std::io::Error),
@@ -137,7 +146,7 @@ impl Sqlite {
 }
 
 /// The file behind a symbolic link, so that one database has one lock whatever name it is opened by.
-fn followed(path: &Path) -> PathBuf {
+pub(crate) fn followed(path: &Path) -> PathBuf {
     if !path.is_symlink() {
         return path.to_owned();
     }
@@ -153,8 +162,7 @@ pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// The system lets go of the lock when the file is closed, however the process ends.
-fn lock(path: &Path) -> Result<File, OpenError> {
+pub(crate) fn lock(path: &Path) -> Result<Lock, OpenError> {
     let unwritable = |source| OpenError::Unwritable { path: path.to_owned(), source };
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(unwritable)?;
@@ -162,15 +170,14 @@ fn lock(path: &Path) -> Result<File, OpenError> {
     let lock_path = with_suffix(path, ".lock");
     let file =
         OpenOptions::new().create(true).truncate(false).write(true).open(lock_path).map_err(unwritable)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),
-        Err(TryLockError::Error(source)) => Err(unwritable(source)),
-    }
+    Lock::take(file).map_err(|error| match error {
+        TryLockError::WouldBlock => OpenError::InUse(path.to_owned()),
+        TryLockError::Error(source) => unwritable(source),
+    })
 }
 
 /// Whether the file is there; refuses one that is no database, before SQLite could take it for an empty one.
-fn check_file(path: &Path) -> Result<bool, OpenError> {
+pub(crate) fn check_file(path: &Path) -> Result<bool, OpenError> {
     let damaged = |reason: &str| OpenError::Damaged(path.to_owned(), reason.to_owned());
     let unwritable = |source| OpenError::Unwritable { path: path.to_owned(), source };
     let mut file = match OpenOptions::new().read(true).write(true).open(path) {
@@ -248,7 +255,7 @@ fn sync_folder(path: &Path) {
 }
 
 /// Recognises the file and migrates it where needed; answers the backup if so.
-fn prepare(path: &Path) -> Result<Option<PathBuf>, OpenError> {
+pub(crate) fn prepare(path: &Path) -> Result<Option<PathBuf>, OpenError> {
     let sql_error = |error| OpenError::of(path, error);
     let mut connection = Connection::open(path).map_err(sql_error)?;
     connection.busy_timeout(std::time::Duration::from_secs(2)).map_err(sql_error)?;

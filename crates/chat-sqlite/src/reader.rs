@@ -72,6 +72,10 @@ impl Readers {
         if matches!(answer, Err(Error::Unavailable(_) | Error::Internal(_))) {
             self.metrics.failures.inc();
         }
+        match &answer {
+            Err(Error::Unavailable(reason)) => self.metrics.outage.refused(reason),
+            _ => self.metrics.outage.served(),
+        }
         answer
     }
 
@@ -113,7 +117,8 @@ impl Drop for Readers {
     }
 }
 
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
+/// A connection that cannot write.
+pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.set_prepared_statement_cache_capacity(128);

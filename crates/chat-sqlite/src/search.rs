@@ -26,7 +26,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use crate::open::OpenError;
 use crate::reader::Readers;
 use crate::{Sqlite, load};
-use chat_metrics::{ReaderMetrics, SearchLag};
+use chat_metrics::{Outage, ReaderMetrics, SearchLag};
 
 /// Threads that search. They are not those of the other reads, which must not wait for somebody's odd query.
 const READERS: usize = 2;
@@ -104,7 +104,8 @@ impl Index {
         indexer.prepare();
         let thread = std::thread::Builder::new().name("sqlite-index".into()).spawn(move || indexer.serve());
         let thread = Mutex::new(Some(thread.map_err(OpenError::Thread)?));
-        let readers = Readers::start(path, READERS, ReaderMetrics::default())?;
+        let metrics = ReaderMetrics { outage: Outage::of("searches"), ..ReaderMetrics::default() };
+        let readers = Readers::start(path, READERS, metrics)?;
         Ok(Self { shelf, readers, alive: Mutex::new(Some(alive)), thread })
     }
 

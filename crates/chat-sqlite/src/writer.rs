@@ -209,6 +209,7 @@ impl Log {
                 failpoints::pass("after_commit");
                 self.sink.publish(&events);
                 failpoints::pass("after_publish");
+                self.metrics.outage.served();
                 jobs.into_iter().for_each(|job| job.answer(Ok(())));
                 self.commit_late();
             }
@@ -219,9 +220,11 @@ impl Log {
             Err(Aborted::ByOne) => jobs.into_iter().for_each(|job| job.answer(Ok(()))),
             Err(Aborted::ByStorage(error)) => {
                 self.metrics.failures.inc();
-                tracing::error!(error = %error, writes = jobs.len(), "a commit failed; its writes are refused");
                 let reason = error.to_string();
-                jobs.into_iter().for_each(|job| job.answer(Err(&reason)));
+                for job in jobs {
+                    self.metrics.outage.refused(&reason);
+                    job.answer(Err(&reason));
+                }
                 self.reopen();
                 self.waits_shortly(error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy));
             }
@@ -291,7 +294,7 @@ impl Log {
                 self.position = position;
             }
             Err(error) => {
-                tracing::error!(error = %error, "the database could not be opened again; trying later")
+                tracing::debug!(error = %error, "the database could not be opened again; trying later")
             }
         }
     }

@@ -6,6 +6,7 @@ mod capacity;
 mod chat;
 mod child;
 mod healthcheck;
+mod migrate;
 mod serve;
 mod torture;
 
@@ -39,6 +40,8 @@ enum Command {
     Chat(chat::Args),
     /// Ask a running server whether it is ready; exits 0 if it is
     Healthcheck(healthcheck::Args),
+    /// Move everything from a SQLite file to a PostgreSQL database; exits 3 if a server still writes to the file
+    Migrate(migrate::Args),
     /// Kill a server again and again under load and check that it keeps its promises; exits 0 if it does
     Torture(torture::Args),
     /// Print the OpenAPI document
@@ -56,6 +59,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         Command::Capacity(args) => capacity::run(&args),
         Command::Chat(args) => chat::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
+        Command::Migrate(args) => migrate::run(&args),
         Command::Torture(args) => torture::run(&args),
         Command::Openapi => openapi(),
         Command::Asyncapi => asyncapi::run(),

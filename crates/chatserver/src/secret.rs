@@ -1,7 +1,7 @@
 //! The key that signs tokens: given by the operator, or made once and kept beside the database.
 
 use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -22,9 +22,22 @@ pub(crate) fn given(secret: Option<&str>) -> Result<Option<Vec<u8>>> {
 /// The kept key of a database, which is made on the first start.
 pub(crate) fn kept(database: &Path) -> Result<Vec<u8>> {
     let path = kept_at(database);
-    let secret = read_or_make(&path).with_context(|| format!("the key file {}", path.display()))?;
+    checked(read_or_make(&path), &path).map(String::into_bytes)
+}
+
+/// The kept key of a database, if one was ever needed.
+pub(crate) fn kept_if_made(database: &Path) -> Result<Option<String>> {
+    let path = kept_at(database);
+    if !path.exists() {
+        return Ok(None);
+    }
+    checked(read(&path), &path).map(Some)
+}
+
+fn checked(secret: Result<String>, path: &Path) -> Result<String> {
+    let secret = secret.with_context(|| format!("the key file {}", path.display()))?;
     check(&secret).with_context(|| format!("the key file {} is refused", path.display()))?;
-    Ok(secret.into_bytes())
+    Ok(secret)
 }
 
 fn check(secret: &str) -> Result<()> {
@@ -50,11 +63,15 @@ fn kept_at(database: &Path) -> PathBuf {
 }
 
 fn read_or_make(path: &Path) -> Result<String> {
-    match std::fs::read_to_string(path) {
-        Ok(secret) => Ok(secret.trim().to_owned()),
-        Err(error) if error.kind() == ErrorKind::NotFound => make(path),
-        Err(error) => Err(error).context("it cannot be read"),
+    match path.try_exists() {
+        Ok(false) => make(path),
+        _ => read(path),
     }
+}
+
+fn read(path: &Path) -> Result<String> {
+    let secret = std::fs::read_to_string(path).context("it cannot be read")?;
+    Ok(secret.trim().to_owned())
 }
 
 /// A new key.

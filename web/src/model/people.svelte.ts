@@ -17,9 +17,22 @@ export class People {
     return this.#known.get(id);
   }
 
+  /** The user, if the server has answered already; does not ask. */
+  known(id: number): User | undefined {
+    return this.#known.get(id);
+  }
+
   /** The user's name, or a stand-in until it is known. */
   name(id: number): string {
     return this.user(id)?.username ?? `#${id}`;
+  }
+
+  /** The user's name, asked for if it is not known. */
+  async nameOf(id: number): Promise<string> {
+    const known =
+      this.#known.get(id) ?? (await this.rest.get("/v1/users/{id}", { path: { id } }).catch(() => undefined));
+    if (known !== undefined) this.learn([known]);
+    return this.name(id);
   }
 
   /** Users whose names begin so. */

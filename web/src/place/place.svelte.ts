@@ -5,7 +5,8 @@ export type Panel =
   | { kind: "thread"; root: number }
   | { kind: "details" }
   | { kind: "pins" }
-  | { kind: "search"; everywhere: boolean }
+  /** With the text that is looked for, where it is known already. */
+  | { kind: "search"; everywhere: boolean; text?: string }
   | { kind: "saved" };
 
 /** What stands over everything. */
@@ -20,6 +21,8 @@ export class Place {
   sheet = $state<Sheet>();
   /** A message to be shown and marked. A new object each time, so that the same one can be jumped to twice. */
   jump = $state.raw<{ conversation: number; message: number } | undefined>();
+  /** Whether the last step led to the same place by another name: then the way back does not stop at the former one. */
+  isRenamed = false;
 
   /** The conversation that is open. */
   get conversation(): number | undefined {
@@ -28,11 +31,18 @@ export class Place {
 
   open(target: Target | undefined): void {
     const isSame = JSON.stringify(target) === JSON.stringify(this.target);
+    this.isRenamed = false;
     this.target = target;
     this.jump = undefined;
     if (!isSame && this.panel?.kind !== "saved" && !(this.panel?.kind === "search" && this.panel.everywhere)) {
       this.panel = undefined;
     }
+  }
+
+  /** The conversation with the user that is open has begun. */
+  rename(target: Target): void {
+    this.isRenamed = true;
+    this.target = target;
   }
 
   /** Shows one message, wherever it is. */

@@ -15,7 +15,7 @@ pub(crate) struct Problem {
     code: &'static str,
     sentence: Cow<'static, str>,
     retry_after_s: Option<u64>,
-    /// What went wrong inside; for the log alone.
+    /// What is wrong with the server; for the log alone.
     cause: Option<String>,
 }
 
@@ -91,6 +91,7 @@ impl From<Error> for Problem {
             Error::NotMember | Error::Forbidden(_) => 403,
             Error::NotFound(_) => 404,
             Error::Taken(_) | Error::Conflict { .. } => 409,
+            Error::SearchTooSlow => 422,
             Error::Overloaded | Error::Unavailable(_) => 503,
             Error::Internal(_) => 500,
         };
@@ -103,8 +104,11 @@ impl From<Error> for Problem {
             Error::Overloaded | Error::Unavailable(_) => problem.retry_after_s = Some(1),
             _ => {}
         }
-        if let Error::Unavailable(cause) | Error::Internal(cause) = &error {
-            problem.cause = Some(cause.to_string());
+        match &error {
+            // The store says itself when it begins and ceases to fail; a line for each request would fill the log.
+            Error::Unavailable(cause) => tracing::debug!(%cause, "storage refuses a request"),
+            Error::Internal(cause) => problem.cause = Some(cause.to_string()),
+            _ => {}
         }
         problem
     }
@@ -115,5 +119,18 @@ impl IntoResponse for Problem {
         let mut response = self.status.into_response();
         response.extensions_mut().insert(self);
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_fail_again_unchanged_does_not_ask_to_be_repeated() {
+        let problem = Problem::from(Error::SearchTooSlow);
+        assert_eq!((problem.status.as_u16(), problem.code()), (422, "search_too_slow"));
+        assert!(!problem.is_temporary());
+        assert_eq!(problem.retry_after_ms(), None);
     }
 }

@@ -13,7 +13,7 @@ use chat_protocol::v2::{At, ServerFrame};
 use chat_websocket::close_code;
 
 use crate::hub::{Connection, Delivery, Protocol};
-use crate::{App, wire};
+use crate::{App, failures, wire};
 
 /// Messages read and written at a time.
 const PAGE: u16 = 200;
@@ -25,7 +25,7 @@ pub(super) async fn backlog(app: &App, connection: &Arc<Connection>, live_from: 
     let user = connection.user();
     let mut after = MessageId(0);
     loop {
-        let page = match app.chat.backlog(user, live_from, after, PAGE).await {
+        let page = match app.in_turn(app.chat.backlog(user, live_from, after, PAGE)).await {
             Ok(page) => page,
             Err(error) => return stopped(connection, &error),
         };
@@ -63,7 +63,7 @@ pub(super) async fn changes(
 ) -> bool {
     let user = connection.user();
     loop {
-        let page = match app.chat.changes(user, after).await {
+        let page = match app.in_turn(app.chat.changes(user, after)).await {
             Ok(page) => page,
             Err(error) => return stopped(connection, &error),
         };
@@ -108,7 +108,7 @@ async fn push(connection: &Connection, frame: Bytes, delivery: Option<Delivery>)
 }
 
 fn stopped(connection: &Connection, error: &chat_core::Error) -> bool {
-    tracing::warn!(error = %error, "a replay stopped");
+    failures::note(error, "a replay stopped");
     connection.close(close_code::TRY_AGAIN_LATER, "storage is unavailable: reconnect");
     false
 }

@@ -16,7 +16,7 @@ use chat_websocket::{Decoder, Incoming, Opcode, ProtocolError, Role, close_code,
 use super::{replay, v1, v2};
 use crate::hub::{Connection, Protocol, Slot, Woken};
 use crate::metrics;
-use crate::{App, wire};
+use crate::{App, failures, wire};
 
 /// One thread's buffer for reading, shared by all its sessions: it is never held over an await.
 const SCRATCH_BYTES: usize = 16 * 1024;
@@ -88,7 +88,7 @@ async fn open(app: &App, connection: &Arc<Connection>, cursor: Option<String>) -
         Protocol::V2 => open_v2(app, connection, cursor).await,
     };
     opened.unwrap_or_else(|error| {
-        tracing::warn!(error = %error, "a stream could not start");
+        failures::note(&error, "a stream could not start");
         connection.close(close_code::TRY_AGAIN_LATER, "storage is unavailable: reconnect");
         false
     })
@@ -97,7 +97,7 @@ async fn open(app: &App, connection: &Arc<Connection>, cursor: Option<String>) -
 async fn open_v1(app: &App, connection: &Arc<Connection>) -> Result<bool> {
     // The store's newest rather than the hub's, which may be behind: what the hub has still to tell up to here is in the
     // backlog, or not to be given.
-    let live_from = app.chat.newest_message().await?;
+    let live_from = app.in_turn(app.chat.newest_message()).await?;
     attach(app, connection).await?;
     // Not before it is attached: whoever has been greeted misses nothing. What shards have for it is held back so far.
     send(connection, wire::v1::welcome(app.chat.now()));
@@ -109,7 +109,7 @@ async fn open_v1(app: &App, connection: &Arc<Connection>) -> Result<bool> {
 async fn open_v2(app: &App, connection: &Arc<Connection>, cursor: Option<String>) -> Result<bool> {
     attach(app, connection).await?;
     // Not before it is attached: whatever comes after this place reaches it live.
-    let end = app.chat.log_end().await?;
+    let end = app.in_turn(app.chat.log_end()).await?;
     let Some(cursor) = cursor else {
         app.hub.metrics().begun(metrics::Beginning::Fresh);
         send(connection, v2::hello(connection, end, false));
@@ -141,7 +141,8 @@ async fn attach(app: &App, connection: &Arc<Connection>) -> Result<()> {
     app.hub.attach(connection.clone()).await;
     // The hub waits for a reading of every attached connection, even for one that brings nothing.
     let mut reading = Memberships { conversations: Vec::new(), position: Position(0) };
-    let read = app.chat.memberships(connection.user()).await.map(|groups| reading = groups);
+    let read = app.in_turn(app.chat.memberships(connection.user())).await;
+    let read = read.map(|groups| reading = groups);
     app.hub.joined(connection.clone(), reading).await;
     // Before it was attached, the news that its token is revoked would not have reached it.
     if app.hub.revocations().has(connection.granted()) {

@@ -44,14 +44,9 @@ pub(super) fn find(db: &Db, reader: UserId, search: &Search) -> Result<Vec<Messa
     db.batch(SETTINGS)?;
     let hunt = Hunt { db, reader, search, question, begun: Instant::now() };
     hunt.find().map_err(|fault| match fault {
-        Fault::Sql(error) if error.code() == Some(&SqlState::QUERY_CANCELED) => too_slow(),
+        Fault::Sql(error) if error.code() == Some(&SqlState::QUERY_CANCELED) => Error::SearchTooSlow.into(),
         other => other,
     })
-}
-
-fn too_slow() -> Fault {
-    let sentence = "This search takes too long; name a conversation or a sender, or rarer words";
-    Error::conflict("search_too_slow", sentence).into()
 }
 
 struct Hunt<'a> {
@@ -144,6 +139,7 @@ impl Hunt<'_> {
         let mut seen = Seen::default();
         let mut stride = 1;
         while range.before - range.after > 1 && found.len() < self.limit() {
+            self.check_time()?;
             let in_range = (range.before - range.after) / ground.one_in() + 1;
             let left = (ground.own - seen.messages).clamp(1, in_range);
             // Of so many messages one fits, as far as one can tell; one more than were seen is assumed to.
@@ -239,9 +235,7 @@ impl Hunt<'_> {
         let until = self.search.until.map_or(i64::MAX, |at| at.0);
         let mut n_checked = CHECKED;
         while !fitting.is_empty() && found.len() < self.wanted() {
-            if self.begun.elapsed() > PATIENCE {
-                return Err(too_slow());
-            }
+            self.check_time()?;
             let (some, others) = fitting.split_at(n_checked.min(fitting.len()));
             for row in self.db.rows(sql, &[&self.reader.0, &some, &since, &until])? {
                 found.push(row.try_get(0)?);
@@ -249,6 +243,10 @@ impl Hunt<'_> {
             (fitting, n_checked) = (others, 4 * n_checked);
         }
         Ok(())
+    }
+
+    fn check_time(&self) -> Result<()> {
+        if self.begun.elapsed() > PATIENCE { Err(Error::SearchTooSlow.into()) } else { Ok(()) }
     }
 
     fn best_of(&self, found: &[i64]) -> Result<Vec<i64>> {

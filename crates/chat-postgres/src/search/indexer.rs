@@ -73,14 +73,22 @@ impl Texts {
 impl Indexer {
     pub(super) fn serve(self) {
         let mut db = None;
+        let mut is_failing = false;
         loop {
             let begun = Instant::now();
             let pause = match self.round(&mut db) {
-                Ok(()) => ROUND.saturating_sub(begun.elapsed()),
+                Ok(()) => {
+                    if std::mem::take(&mut is_failing) {
+                        tracing::info!("the search index is kept again");
+                    }
+                    ROUND.saturating_sub(begun.elapsed())
+                }
                 Err(fault) => {
                     // After an error the state of the connection is not to be trusted.
                     db = None;
-                    tracing::warn!(error = ?fault, "the search index falls behind; trying again");
+                    if !std::mem::replace(&mut is_failing, true) {
+                        tracing::warn!(error = ?fault, "the search index falls behind; trying until it does not");
+                    }
                     RETRY
                 }
             };

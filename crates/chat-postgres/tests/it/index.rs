@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
+use chat_core::Error;
 use chat_core::ids::{ConversationId, MessageId, UserId};
 use chat_core::messages::Recipient;
 use chat_core::search::{Order, Search, parse_terms};
@@ -225,4 +226,25 @@ async fn whatever_way_a_search_goes_it_finds_the_same() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn a_search_that_takes_too_long_is_given_up_and_leaves_its_connection_usable() {
+    let house = House::fresh().await;
+    let [tom, jerry] = house.users(["tom", "jerry"]).await;
+    house.say(tom, Recipient::User(jerry), "blue cheese").await;
+    settle(&house).await;
+    let db = house.connect().await;
+    let slow = "ALTER TABLE message_words RENAME TO kept;
+                CREATE VIEW message_words AS SELECT kept.* FROM kept, pg_sleep(60)";
+    db.batch_execute(slow).await.unwrap();
+    let search = Search { terms: parse_terms("cheese").unwrap(), limit: 20, ..Search::default() };
+    // More often than there are connections for it.
+    for _ in 0..3 {
+        let (begun, answer) = (Instant::now(), house.store.search(jerry, search.clone()).await);
+        assert!(matches!(answer, Err(Error::SearchTooSlow)), "{answer:?}");
+        assert!(begun.elapsed() < DEADLINE / 2, "{:?}", begun.elapsed());
+    }
+    db.batch_execute("DROP VIEW message_words; ALTER TABLE kept RENAME TO message_words").await.unwrap();
+    assert_eq!(texts(&house, jerry, "cheese").await, ["blue cheese"]);
 }

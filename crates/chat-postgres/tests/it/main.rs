@@ -6,6 +6,9 @@
 mod cluster;
 #[path = "../../../chat-core/contract/contract.rs"]
 mod contract;
+mod encryption;
 mod index;
+mod journal;
 mod plans;
 mod support;
+mod transfer;

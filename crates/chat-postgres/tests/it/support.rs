@@ -35,6 +35,11 @@ impl House {
         Self::open(Self::new_database().await, true, Arc::default(), sink).await
     }
 
+    /// A store in a database of the test's own.
+    pub async fn on_database(database: Database) -> Self {
+        Self::on(Arc::new(database), true).await
+    }
+
     async fn new_database() -> Arc<Database> {
         let made = spawn_blocking(|| chat_engines::shared().database());
         Arc::new(made.await.unwrap().unwrap_or_else(|error| panic!("no PostgreSQL: {error:#}")))

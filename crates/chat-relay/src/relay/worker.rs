@@ -211,7 +211,7 @@ impl Worker {
         let turn = self.sequencer.turn(self.now());
         self.wake_at = turn.wake_at;
         if turn.everybody_resumes {
-            tracing::warn!("the journal no longer holds what clients missed; all of them have to resume");
+            tracing::warn!("the journal does not give what clients missed; all of them have to resume");
             self.shared.metrics.resumes.inc();
             (self.outside.everybody_resumes)();
             self.hand_on();

@@ -9,3 +9,4 @@ mod legacy;
 mod open;
 mod other_release;
 mod support;
+mod transfer;

@@ -4,6 +4,8 @@
 //! by which its runs are compared. A fault is counted and shown, never a reason to drop a run.
 
 mod audience;
+mod batches;
+mod cluster;
 mod crowd;
 mod disk;
 mod fanout;
@@ -13,6 +15,9 @@ mod latency;
 mod line;
 mod load;
 mod logins;
+mod other_node;
+mod pgbench;
+mod posts;
 mod process;
 mod receipts;
 mod report;
@@ -27,6 +32,7 @@ mod table;
 mod tally;
 mod v2_sends;
 mod v2_stream;
+mod yardstick;
 
 use std::process::ExitCode;
 
@@ -56,6 +62,10 @@ pub(crate) struct Args {
     /// Print one JSON object with every run instead of the table
     #[arg(long)]
     json: bool,
+    /// Measure so many nodes of its own on a PostgreSQL of its own, with a NATS if they are several. Both have to be
+    /// installed; the database is in the folder for temporary files
+    #[arg(long, value_name = "NODES", conflicts_with = "url", value_parser = clap::value_parser!(u8).range(1..=8))]
+    cluster: Option<u8>,
     #[command(flatten)]
     settings: Settings,
 }
@@ -63,7 +73,8 @@ pub(crate) struct Args {
 /// How much to measure.
 #[derive(clap::Args, Clone)]
 pub(crate) struct Settings {
-    /// Measure these only; by default all but start and search, which need time to fill a database
+    /// Measure these only; by default all but start and search, which need time to fill a database, and of a cluster
+    /// sends, v2-sends, latency, other-node and pgbench
     #[arg(long, value_delimiter = ',', value_enum)]
     only: Vec<Scenario>,
     /// How often to measure each scenario; the median run is shown
@@ -88,7 +99,7 @@ pub(crate) struct Settings {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Scenario {
-    /// Durable sends per second over REST
+    /// Durable sends per second over REST, spread over all nodes
     Sends,
     /// Durable sends per second over the v2 stream
     V2Sends,
@@ -96,6 +107,10 @@ enum Scenario {
     Fanout,
     /// From sending to receiving, at a fixed rate
     Latency,
+    /// How much later a receiver at another node of a cluster has a message
+    OtherNode,
+    /// Sends to a cluster, as a share of what pgbench inserts into its database
+    Pgbench,
     /// Memory of the server per idle connection
     Idle,
     /// The same for connections of the v2 stream
@@ -115,9 +130,16 @@ enum Scenario {
 }
 
 impl Settings {
-    fn wants(&self, scenario: Scenario) -> bool {
-        let is_usual = !matches!(scenario, Scenario::Start | Scenario::Search);
-        if self.only.is_empty() { is_usual } else { self.only.contains(&scenario) }
+    fn wants(&self, scenario: Scenario, is_cluster: bool) -> bool {
+        if !self.only.is_empty() {
+            return self.only.contains(&scenario);
+        }
+        match scenario {
+            Scenario::Sends | Scenario::V2Sends | Scenario::Latency => true,
+            Scenario::OtherNode | Scenario::Pgbench => is_cluster,
+            Scenario::Start | Scenario::Search => false,
+            _ => !is_cluster,
+        }
     }
 }
 
@@ -145,12 +167,12 @@ async fn measure(args: Args) -> Result<(Report, bool)> {
         notes.push("this is a debug build: its figures say nothing".into());
     }
     let per_user = usize::try_from(settings.connections)?.div_ceil(LISTENERS).max(100);
-    let server = match &args.url {
-        Some(url) => Server::running(url, args.pid)?,
-        None => Server::start(per_user).await?,
+    let server = match (&args.url, args.cluster) {
+        (Some(url), _) => Server::running(url, args.pid)?,
+        (None, Some(n_nodes)) => Server::start_cluster(n_nodes, per_user).await?,
+        (None, None) => Server::start(per_user).await?,
     };
-    let place =
-        if server.is_own() { "started for this".into() } else { format!("at {}", server.url().authority()) };
+    let place = server.describe();
     eprintln!("registering users ...");
     let mut stage = Stage::set(server, settings).await?;
     stage.notes.append(&mut notes);
@@ -180,7 +202,7 @@ async fn measure_all(stage: &mut Stage) -> (Vec<Measured>, bool) {
     let mut measured = Vec::new();
     let mut all = true;
     for scenario in Scenario::value_variants() {
-        if !stage.settings.wants(*scenario) {
+        if !stage.settings.wants(*scenario, stage.server.cluster().is_some()) {
             continue;
         }
         let result = match scenario {
@@ -188,6 +210,8 @@ async fn measure_all(stage: &mut Stage) -> (Vec<Measured>, bool) {
             Scenario::V2Sends => v2_sends::measure(stage, &mut measured).await,
             Scenario::Fanout => fanout::measure(stage, &mut measured).await,
             Scenario::Latency => latency::measure(stage, &mut measured).await,
+            Scenario::OtherNode => other_node::measure(stage, &mut measured).await,
+            Scenario::Pgbench => pgbench::measure(stage, &mut measured).await,
             Scenario::Idle => idle::measure(stage, &mut measured, Protocol::V1).await,
             Scenario::IdleV2 => idle::measure(stage, &mut measured, Protocol::V2).await,
             Scenario::Resume => resume::measure(stage, &mut measured).await,

@@ -106,16 +106,52 @@ pub(super) fn database(folder: &Path) -> PathBuf {
 
 /// Starts a server on the data in a folder, and waits until it is ready.
 pub(super) async fn launch(folder: &Path, connections_per_user: usize) -> Result<(Process, ServerUrl)> {
-    launch_with(folder, connections_per_user, &[]).await
+    launch_with(&own_program()?, folder, connections_per_user, &[]).await
 }
 
-/// Starts a server in a folder with these settings in its environment, and waits until it is ready.
+/// This program.
+pub(super) fn own_program() -> Result<PathBuf> {
+    std::env::current_exe().context("this program's own file is not known")
+}
+
+/// Starts a server, of this release or another, in a folder with these settings in its environment, and waits until it is
+/// ready.
 pub(super) async fn launch_with(
+    program: &Path,
     folder: &Path,
     connections_per_user: usize,
     settings: &[(&str, String)],
 ) -> Result<(Process, ServerUrl)> {
-    let program = std::env::current_exe().context("this program's own file is not known")?;
+    let (child, place) = start(program, folder, connections_per_user, settings).await?;
+    Ok((child, ServerUrl::parse(&place.url)?))
+}
+
+/// The same for a server that serves metrics; the second URL is where.
+pub(super) async fn launch_watched(
+    folder: &Path,
+    connections_per_user: usize,
+    settings: &[(&str, String)],
+) -> Result<(Process, ServerUrl, ServerUrl)> {
+    let mut settings = settings.to_vec();
+    settings.push(("METRICS_ADDRESS", "127.0.0.1:0".into()));
+    let (child, place) = start(&own_program()?, folder, connections_per_user, &settings).await?;
+    let metrics = place.metrics.as_deref().and_then(|url| url.strip_suffix("/metrics"));
+    let metrics = metrics.context("the server does not say where its metrics are")?;
+    Ok((child, ServerUrl::parse(&place.url)?, ServerUrl::parse(metrics)?))
+}
+
+/// Where a server says that it listens.
+struct Place {
+    url: String,
+    metrics: Option<String>,
+}
+
+async fn start(
+    program: &Path,
+    folder: &Path,
+    connections_per_user: usize,
+    settings: &[(&str, String)],
+) -> Result<(Process, Place)> {
     let mut command = Command::new(program);
     command
         .args(["serve", "--host", "127.0.0.1", "--port", "0", "--demo", "--log-level", "info"])
@@ -127,29 +163,34 @@ pub(super) async fn launch_with(
         .arg(database(folder))
         .arg("--log-file")
         .arg(folder.join("app.log"));
-    // Settings of the person's own server, for instance in a `.env` file, would have this one join that one's cluster.
+    // Settings of the person's own server, for instance in a `.env` file, would have this one join that one's cluster, or
+    // want the same port.
     command
         .env("DATABASE_URL", "")
         .env("NATS_URL", "")
+        .env("METRICS_ADDRESS", "")
         .envs(settings.iter().map(|(name, value)| (name, value)));
     command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped());
-    let mut child = Process(command.spawn().context("the server cannot be started")?);
+    let mut child =
+        Process(command.spawn().with_context(|| format!("{} cannot be started", program.display()))?);
     let stdout = child.0.stdout.take().context("the server has no output")?;
     let (ready, is_ready) = oneshot::channel();
     std::thread::spawn(move || follow(stdout, ready));
-    let url = tokio::time::timeout(PATIENCE, is_ready).await.context("the server does not become ready")?;
-    let url = url.context("the server ended before it was ready")?;
-    Ok((child, ServerUrl::parse(&url)?))
+    let place = tokio::time::timeout(PATIENCE, is_ready).await.context("the server does not become ready")?;
+    Ok((child, place.context("the server ended before it was ready")?))
 }
 
 /// Reads a server's log to its end, so that the server never waits for a reader, and reports where it listens.
-fn follow(stdout: ChildStdout, ready: oneshot::Sender<String>) {
+fn follow(stdout: ChildStdout, ready: oneshot::Sender<Place>) {
     let mut ready = Some(ready);
+    let mut metrics = None;
     for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-        match ready_url(&line) {
+        // Where its metrics are is said before it is ready.
+        metrics = metrics.or_else(|| announced(&line, "serving metrics"));
+        match announced(&line, "ready") {
             Some(url) => {
                 if let Some(ready) = ready.take() {
-                    let _ = ready.send(url);
+                    let _ = ready.send(Place { url, metrics: metrics.clone() });
                 }
             }
             None if ready.is_some() && is_error(&line) => eprintln!("{line}"),
@@ -162,11 +203,11 @@ fn field(line: &str, of: impl Fn(&serde_json::Value) -> Option<String>) -> Optio
     of(&serde_json::from_str(line).ok()?)
 }
 
-/// The address in the log line that says that the server is ready.
-fn ready_url(line: &str) -> Option<String> {
+/// The address in the log line that says this.
+fn announced(line: &str, message: &str) -> Option<String> {
     field(line, |line| {
         let fields = line.get("fields")?;
-        (fields.get("message")? == "ready").then(|| fields.get("url")?.as_str().map(str::to_owned))?
+        (fields.get("message")? == message).then(|| fields.get("url")?.as_str().map(str::to_owned))?
     })
 }
 
@@ -197,10 +238,10 @@ mod tests {
     fn the_address_is_in_the_line_that_says_ready() {
         let line =
             r#"{"level":"INFO","fields":{"message":"ready","url":"http://127.0.0.1:4","database":"x"}}"#;
-        assert_eq!(ready_url(line).as_deref(), Some("http://127.0.0.1:4"));
+        assert_eq!(announced(line, "ready").as_deref(), Some("http://127.0.0.1:4"));
         let other = r#"{"level":"INFO","fields":{"message":"starting","url":"http://127.0.0.1:4"}}"#;
-        assert_eq!(ready_url(other), None);
-        assert_eq!(ready_url("ready http://127.0.0.1:4"), None);
+        assert_eq!(announced(other, "ready"), None);
+        assert_eq!(announced("ready http://127.0.0.1:4", "ready"), None);
     }
 
     #[test]

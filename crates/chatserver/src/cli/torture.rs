@@ -20,6 +20,7 @@ mod truth;
 mod verdict;
 mod watch;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,7 @@ use anyhow::{Context, Result, bail};
 use self::fault::{Fault, Plan};
 use self::report::Report;
 use self::show::Show;
+use self::stage::Troupe;
 use super::child::interrupted;
 use super::print_line;
 
@@ -58,6 +60,9 @@ pub(crate) struct Args {
     /// Let what befalls the cluster last for 5 to 30 seconds instead of a few
     #[arg(long, requires = "cluster")]
     long: bool,
+    /// Run every second node as this program of another release, and each as the other one whenever it is started again
+    #[arg(long, requires = "cluster", value_name = "PROGRAM")]
+    other_release: Option<PathBuf>,
     /// Do not judge how long things take, on a machine that has other work
     #[arg(long)]
     untimed: bool,
@@ -108,7 +113,8 @@ async fn torture(args: &Args) -> Result<Report> {
     };
     let plan = args.plan(seed);
     let cycles = args.cycles.unwrap_or(if args.cluster.is_some() { plan.round() } else { CYCLES });
-    let mut show = Show::open(seed, args.clients.into(), args.cluster).await?.untimed(args.untimed);
+    let troupe = Troupe { n_nodes: args.cluster, other_release: args.other_release.clone() };
+    let mut show = Show::open(seed, args.clients.into(), &troupe).await?.untimed(args.untimed);
     let began = Instant::now();
     let goes_on = |cycle| match args.seconds {
         Some(seconds) => cycle == 0 || began.elapsed() < Duration::from_secs(seconds),

@@ -1,9 +1,12 @@
 //! Several nodes with a PostgreSQL and a NATS of the test's own, which fail in every way that engines, networks and
 //! machines do.
 
+mod bench;
 mod bus;
 mod database;
+mod journal;
 mod nodes;
 mod pause;
 mod pool;
 mod torture;
+mod tracing;

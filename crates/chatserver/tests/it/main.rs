@@ -17,6 +17,7 @@ mod durability;
 mod groups;
 mod login;
 mod messages;
+mod migrate;
 mod operation;
 mod proof;
 mod requests;

@@ -39,7 +39,7 @@ pub(super) async fn gather(
     members: usize,
 ) -> Result<Option<Vec<Circle>>> {
     let Some(database) = stage.server.database() else {
-        stage.note(format!("{purpose}: left out, because a server at --url cannot be stopped to add users"));
+        stage.note(format!("{purpose}: left out, because only a server of the benchmark's own with SQLite is stopped to add users"));
         return Ok(None);
     };
     eprintln!("{purpose}: adding {} users ...", groups * members);

@@ -84,7 +84,7 @@ async fn run(stage: &Stage, group: i64) -> Result<Run> {
 /// Sends a message that all must have before the run begins; gives its number.
 async fn first_message(senders: &mut [(Line, Vec<u8>)]) -> Result<i64> {
     let (line, request) = senders.first_mut().context("there are no senders")?;
-    super::latency::number_of(&line.exchange(request).await.context("the server does not answer")?)
+    super::posts::number_of(&line.exchange(request).await.context("the server does not answer")?)
 }
 
 #[derive(Default)]

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use super::audience::{Audience, Protocol};
-use super::latency::number_of;
 use super::line::Line;
+use super::posts::number_of;
 use super::process::resident_bytes;
 use super::report::{Fault, Figure, Measured, Run};
 use super::stage::{LISTENERS, Stage};
@@ -39,7 +39,7 @@ pub(super) async fn measure(
     stage.note(
         "idle: resident memory of the server's process; that of the sockets in the kernel is not in it",
     );
-    if stage.server.is_own() {
+    if stage.server.database().is_some() {
         measured
             .push(super::repeat(stage, &name, unit, async |stage| run(stage, group, protocol).await).await?);
         return Ok(());
@@ -51,7 +51,7 @@ pub(super) async fn measure(
 }
 
 async fn run(stage: &mut Stage, group: i64, protocol: Protocol) -> Result<Run> {
-    if stage.server.is_own() {
+    if stage.server.database().is_some() {
         stage.server.stop().await?;
         stage.server.resume().await?;
     }

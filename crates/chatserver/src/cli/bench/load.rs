@@ -80,33 +80,45 @@ impl Worked {
 }
 
 /// Workers that are connected and wait for the start.
-pub(super) struct Crew {
+pub(super) struct Crew(Vec<Member>);
+
+/// A worker, with its connection to one of the nodes.
+struct Member {
     url: ServerUrl,
-    members: Vec<(Line, Worker)>,
+    line: Line,
+    worker: Worker,
 }
 
 impl Crew {
     /// Connects, and lets each send its first request once, uncounted: what only happens once is not to be measured.
     pub(super) async fn gather(url: &ServerUrl, workers: impl IntoIterator<Item = Worker>) -> Result<Self> {
+        Self::spread(std::slice::from_ref(url), workers).await
+    }
+
+    /// The same with the workers spread evenly over nodes.
+    pub(super) async fn spread(
+        urls: &[ServerUrl],
+        workers: impl IntoIterator<Item = Worker>,
+    ) -> Result<Self> {
         let mut members = Vec::new();
-        for worker in workers {
+        for (worker, url) in workers.into_iter().zip(urls.iter().cycle()) {
             let mut line = Line::open(url).await.context("the server cannot be reached")?;
             let answer = line.exchange(worker.request(0)).await.context("the server does not answer")?;
             if !(worker.is_good)(&answer) {
                 let body = String::from_utf8_lossy(answer.body).into_owned();
                 anyhow::bail!("the first request was answered {}: {body:.300}", answer.status);
             }
-            members.push((line, worker));
+            members.push(Member { url: url.clone(), line, worker });
         }
-        Ok(Self { url: url.clone(), members })
+        Ok(Self(members))
     }
 
     /// Works, and answers when all have ended.
     pub(super) async fn work(self, until: Until) -> Worked {
         let start = Instant::now();
         let mut tasks = JoinSet::new();
-        for (line, worker) in self.members {
-            tasks.spawn(work(self.url.clone(), line, worker, until.clone()));
+        for member in self.0 {
+            tasks.spawn(work(member, until.clone()));
         }
         let mut all = Worked::default();
         while let Some(ended) = tasks.join_next().await {
@@ -120,7 +132,7 @@ impl Crew {
     }
 }
 
-async fn work(url: ServerUrl, line: Line, worker: Worker, until: Until) -> Worked {
+async fn work(Member { url, line, worker }: Member, until: Until) -> Worked {
     let mut worked = Worked::default();
     let mut line = Some(line);
     let mut turn = 0;

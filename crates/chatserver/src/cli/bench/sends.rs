@@ -10,7 +10,7 @@ pub(super) async fn measure(stage: &mut Stage, measured: &mut Vec<Measured>) -> 
     for senders in stage.settings.senders.clone() {
         let name = format!("sends, {senders} sender{}", if senders == 1 { "" } else { "s" });
         let run = super::repeat(stage, &name, "sends/s", async |stage| {
-            let crew = Crew::gather(stage.server.url(), workers(stage, usize::try_from(senders)?)?).await?;
+            let crew = Crew::spread(stage.server.urls(), workers(stage, usize::try_from(senders)?)?).await?;
             let meter = stage.meter();
             let worked = crew.work(Until::seconds(stage.settings.seconds)).await;
             Ok(run_of(worked, meter.stop()))
@@ -32,7 +32,7 @@ pub(super) fn workers(stage: &Stage, senders: usize) -> Result<Vec<Worker>> {
     (0..senders).map(worker).collect()
 }
 
-fn run_of(worked: Worked, effort: Effort) -> Run {
+pub(super) fn run_of(worked: Worked, effort: Effort) -> Run {
     let faults = worked.faults();
     let main = worked.times.len() as f64 / worked.elapsed.as_secs_f64();
     let times = worked.times.sorted();

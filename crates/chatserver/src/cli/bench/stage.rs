@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use super::server::Server;
 use super::{Settings, line, process};
 
-/// Those who send. They are never connected, or they would be given what has gathered for them.
+/// Those who send. They are never connected to the v1 stream, or they would be given what has gathered for them.
 const TALKERS: usize = 64;
 /// Those who are connected. Many, because a server limits the connections of each.
 pub(super) const LISTENERS: usize = 100;
@@ -96,9 +96,9 @@ impl Stage {
     /// Starts to measure the effort of both sides.
     pub(super) fn meter(&self) -> Meter {
         Meter {
-            server: self.server.pid(),
             started: Instant::now(),
-            server_before: self.server.pid().and_then(process::cpu_seconds),
+            server_before: cpu_seconds_of(&self.server.pids()),
+            server: self.server.pids(),
             client_before: process::cpu_seconds(std::process::id()),
         }
     }
@@ -155,7 +155,7 @@ fn random_word() -> Result<String> {
 
 /// A measurement of effort under way.
 pub(super) struct Meter {
-    server: Option<u32>,
+    server: Vec<u32>,
     started: Instant,
     server_before: Option<f64>,
     client_before: Option<f64>,
@@ -171,11 +171,16 @@ pub(super) struct Effort {
 
 impl Meter {
     pub(super) fn stop(self) -> Effort {
-        let used = |pid: Option<u32>, before: Option<f64>| Some(process::cpu_seconds(pid?)? - before?);
+        let used = |pids: &[u32], before: Option<f64>| Some(cpu_seconds_of(pids)? - before?);
         Effort {
             seconds: self.started.elapsed().as_secs_f64(),
-            server_cpu_s: used(self.server, self.server_before),
-            client_cpu_s: used(Some(std::process::id()), self.client_before),
+            server_cpu_s: used(&self.server, self.server_before),
+            client_cpu_s: used(&[std::process::id()], self.client_before),
         }
     }
+}
+
+/// Of all these processes together; `None` if there are none, or one cannot be asked.
+fn cpu_seconds_of(pids: &[u32]) -> Option<f64> {
+    if pids.is_empty() { None } else { pids.iter().map(|pid| process::cpu_seconds(*pid)).sum() }
 }

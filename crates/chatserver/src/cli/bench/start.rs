@@ -14,8 +14,10 @@ use super::stage::Stage;
 const FILLERS: usize = 256;
 
 pub(super) async fn measure(stage: &mut Stage, measured: &mut Vec<Measured>) -> Result<()> {
-    if !stage.server.is_own() {
-        stage.note("start: left out, because a server at --url cannot be started anew");
+    if stage.server.database().is_none() {
+        stage.note(
+            "start: left out, because only a server of the benchmark's own with SQLite is started anew",
+        );
         return Ok(());
     }
     let messages = usize::try_from(stage.settings.messages)?;

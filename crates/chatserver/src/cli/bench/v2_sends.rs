@@ -1,5 +1,7 @@
-//! Durable sends over the v2 stream: 64 connections, each of which has eight messages on their way. Every message is
-//! also told to its sender and to its recipient, who are among those who send.
+//! Durable sends over the v2 stream: 64 connections, spread over the nodes, each of which has eight messages on their way.
+//! Every message is also told to its sender and to its recipient, who are among those who send.
+//!
+//! They are talkers, who are never connected to the v1 stream: it would have to give them all of these messages.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -36,9 +38,9 @@ struct Done {
 
 async fn run(stage: &Stage) -> Result<Run> {
     let mut senders = Vec::new();
-    for number in 0..CONNECTIONS {
-        let (from, to) = (stage.listener(number)?, stage.listener(number + 1)?);
-        let mut line = V2Line::open(stage.server.url(), from, None).await.context("no connection")?;
+    for (number, url) in (0..CONNECTIONS).zip(stage.server.urls().iter().cycle()) {
+        let (from, to) = (stage.talker(number)?, stage.talker(number + 1)?);
+        let mut line = V2Line::open(url, from, None).await.context("no connection")?;
         line.live().await?;
         senders.push(Sender { line, to: to.id });
     }

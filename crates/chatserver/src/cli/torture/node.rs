@@ -6,7 +6,8 @@ use anyhow::{Context, Result};
 use chat_client::ServerUrl;
 
 use super::engines::{Engines, Links};
-use crate::cli::child::{Process, launch_with};
+use super::stage::Troupe;
+use crate::cli::child::{Process, launch_with, own_program};
 
 /// Connections that a user may have: those that were cut may live on the server's side for a while.
 const CONNECTIONS_PER_USER: usize = 1_000;
@@ -14,6 +15,8 @@ const CONNECTIONS_PER_USER: usize = 1_000;
 /// A process that runs but for a while.
 pub(super) struct Node {
     folder: PathBuf,
+    /// What it runs now, and what it runs when it is started again.
+    programs: [PathBuf; 2],
     settings: Vec<(&'static str, String)>,
     process: Process,
     url: ServerUrl,
@@ -21,13 +24,22 @@ pub(super) struct Node {
 }
 
 impl Node {
-    /// Starts one that works in this folder, with these engines if it is one of several.
-    pub(super) async fn start(folder: PathBuf, engines: Option<&Engines>) -> Result<Self> {
+    /// Starts one that works in this folder, with these engines if it is one of several. The first one is of this release,
+    /// the next of the other one if there is one, and so on.
+    pub(super) async fn start(
+        folder: PathBuf,
+        number: u8,
+        troupe: &Troupe,
+        engines: Option<&Engines>,
+    ) -> Result<Self> {
+        let own = own_program()?;
+        let other = troupe.other_release.clone().unwrap_or_else(|| own.clone());
+        let programs = if number.is_multiple_of(2) { [own, other] } else { [other, own] };
         let links = engines.map(Engines::links).transpose()?;
         let settings = links.as_ref().map(Links::settings).unwrap_or_default();
         std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-        let (process, url) = launch_with(&folder, CONNECTIONS_PER_USER, &settings).await?;
-        Ok(Self { folder, settings, process, url, links })
+        let (process, url) = launch_with(&programs[0], &folder, CONNECTIONS_PER_USER, &settings).await?;
+        Ok(Self { folder, programs, settings, process, url, links })
     }
 
     /// Where it is reached past the clients' proxy.
@@ -49,9 +61,11 @@ impl Node {
         self.process.stop().await
     }
 
-    /// Starts it again after its end, and waits until it is ready.
+    /// Starts it again after its end, as the other release if there is one, and waits until it is ready.
     pub(super) async fn start_again(&mut self) -> Result<()> {
-        (self.process, self.url) = launch_with(&self.folder, CONNECTIONS_PER_USER, &self.settings).await?;
+        self.programs.reverse();
+        let launched = launch_with(&self.programs[0], &self.folder, CONNECTIONS_PER_USER, &self.settings);
+        (self.process, self.url) = launched.await?;
         Ok(())
     }
 

@@ -14,7 +14,7 @@ use super::fault::Blow;
 use super::ledger::Ledger;
 use super::poster::Poster;
 use super::report::{Report, Times};
-use super::stage::Stage;
+use super::stage::{Stage, Troupe};
 use super::talker::Talker;
 use super::truth;
 use super::verdict::{Findings, Log, Violation, judge};
@@ -52,8 +52,8 @@ pub(super) struct Show {
 }
 
 impl Show {
-    pub(super) async fn open(seed: u64, n_clients: usize, n_nodes: Option<u8>) -> Result<Self> {
-        let stage = Stage::open(seed, n_nodes).await?;
+    pub(super) async fn open(seed: u64, n_clients: usize, troupe: &Troupe) -> Result<Self> {
+        let stage = Stage::open(seed, troupe).await?;
         let people = arena::set(&stage.node_url(0)?, n_clients).await?;
         let pulse = Pulse::default();
         let room = if stage.is_cluster() { ROOM_OF_CLUSTER } else { ROOM };

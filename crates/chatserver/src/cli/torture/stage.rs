@@ -1,7 +1,7 @@
 //! What is tortured, and how its clients find it: a lone server, or nodes with engines of their own, behind one proxy
 //! that leads new connections to whichever node is there. What is done to it stands in `strike.rs`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use chat_client::ServerUrl;
@@ -10,6 +10,15 @@ use super::engines::Engines;
 use super::node::Node;
 use super::proxy::Proxy;
 use crate::cli::child::Folder;
+
+/// Who is tortured.
+#[derive(Default)]
+pub(super) struct Troupe {
+    /// So many nodes with engines of their own, instead of a lone server.
+    pub(super) n_nodes: Option<u8>,
+    /// The program of another release, which has to get on with this one.
+    pub(super) other_release: Option<PathBuf>,
+}
 
 /// All processes, and what they leave behind.
 pub(super) struct Stage {
@@ -22,7 +31,8 @@ pub(super) struct Stage {
 
 impl Stage {
     /// Starts a lone server, or so many nodes.
-    pub(super) async fn open(seed: u64, n_nodes: Option<u8>) -> Result<Self> {
+    pub(super) async fn open(seed: u64, troupe: &Troupe) -> Result<Self> {
+        let n_nodes = troupe.n_nodes;
         let folder = Folder::create("torture")?;
         let engines = if n_nodes.is_some() { Some(Engines::start().await?) } else { None };
         let mut nodes = Vec::new();
@@ -31,7 +41,7 @@ impl Stage {
                 Some(_) => folder.path().join(format!("node-{number}")),
                 None => folder.path().to_owned(),
             };
-            nodes.push(Node::start(path, engines.as_ref()).await?);
+            nodes.push(Node::start(path, number, troupe, engines.as_ref()).await?);
         }
         let stage = Self { nodes, engines, proxy: Proxy::open(seed, n_nodes.is_some()).await?, folder };
         stage.lead_to_all()?;

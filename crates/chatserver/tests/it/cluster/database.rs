@@ -3,11 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::nodes::{Nodes, at, post, ready_becomes};
 use crate::support::v2::to_user;
-use crate::support::{Stream, User, eventually};
+use crate::support::{Server, Stream, User, eventually};
 
 const UNREADY_WITHIN: Duration = Duration::from_secs(4);
 const RESUMED_WITHIN: Duration = Duration::from_secs(8);
@@ -107,4 +107,51 @@ async fn nodes_whose_database_hangs_say_so_and_no_request_hangs_with_it() {
     let history = at(&nodes.servers[1], &tom).history(&jerry).await;
     let contents: Vec<_> = history.iter().map(|message| message["content"].clone()).collect();
     assert_eq!(contents, ["before", "meanwhile"]);
+}
+
+/// The lines of a node's log at these levels whose message begins so.
+fn logged(server: &Server, levels: &[&str], beginning: &str) -> Vec<Value> {
+    let printed = server.printed();
+    let lines = printed.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let is_meant = |line: &Value| {
+        let message = line["fields"]["message"].as_str().unwrap_or_default();
+        levels.iter().any(|level| line["level"] == *level) && message.starts_with(beginning)
+    };
+    lines.filter(is_meant).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_has_a_line_when_the_database_goes_and_one_when_it_is_back() {
+    let mut nodes = Nodes::start(1);
+    let (tom, jerry) = nodes.servers[0].tom_and_jerry().await;
+    assert_eq!(post(&tom, &jerry, "before").await.status, 201);
+    assert_eq!(read_often(&tom, &jerry).await, [200; 20]);
+
+    nodes.postgres().crash().unwrap();
+    ready_becomes(&nodes.servers[0], 503, UNREADY_WITHIN).await;
+    let (mut n_reads, mut n_writes) = (0, 0);
+    while n_reads < 60 {
+        n_reads += read_often(&tom, &jerry).await.iter().filter(|status| **status == 503).count();
+        post(&tom, &jerry, "meanwhile").await.refused(503, "storage_unavailable");
+        n_writes += 1;
+    }
+    nodes.postgres().start_again().unwrap();
+    let server = &nodes.servers[0];
+    ready_becomes(server, 200, RESUMED_WITHIN).await;
+    let ends = |what: &str| logged(server, &["INFO"], &format!("storage is back; {what}")).pop();
+    eventually(10, "reads and writes are logged as served", async || {
+        post(&tom, &jerry, "after").await;
+        read_often(&tom, &jerry).await;
+        ends("reads").is_some() && ends("writes").is_some()
+    })
+    .await;
+    for (what, n_refused) in [("reads", n_reads), ("writes", n_writes)] {
+        let counted = ends(what).unwrap()["fields"]["refused"].as_u64().unwrap();
+        assert!(counted >= u64::try_from(n_refused).unwrap(), "{counted} of {n_refused} {what}");
+    }
+    let printed = server.printed();
+    // That of reads and that of writes.
+    assert_eq!(logged(server, &["ERROR"], "").len(), 2, "{printed}");
+    // Those of the journal and of the search index.
+    assert!(logged(server, &["WARN"], "").len() <= 2, "{printed}");
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::support::{Answer, Request, Server, Setup, User};
 
-const DATABASE: &str = "chat";
+pub const DATABASE: &str = "chat";
 
 /// The nodes, of which each is a server of its own to the tests, and their engines.
 pub struct Nodes {

@@ -4,12 +4,16 @@
 use std::time::{Duration, Instant};
 
 use super::nodes::{Nodes, post, ready_becomes};
+#[cfg(feature = "failpoints")]
+use crate::support::Stream;
 use crate::support::{Answer, User};
 
 const REQUESTS: usize = 100;
 /// A request that has to wait for one that waits is answered with it.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(7);
 const LOCKED: Duration = Duration::from_secs(9);
+#[cfg(feature = "failpoints")]
+const CLIENTS: usize = 80;
 
 /// Each request's answer and how long it took.
 async fn all(asking: Vec<tokio::task::JoinHandle<(Answer, Duration)>>) -> Vec<(Answer, Duration)> {
@@ -76,4 +80,21 @@ async fn requests_for_a_locked_database_are_refused_in_time() {
     // What was refused was not written: the retries are the first of their keys.
     let history = tom.all_messages(&format!("/v1/messages/history/{}", jerry.id)).await;
     assert_eq!(history.len(), REQUESTS + 1);
+}
+
+#[cfg(feature = "failpoints")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn however_many_clients_come_back_at_once_each_waits_for_its_turn() {
+    // Reading what all of them missed takes far longer than a read may wait for a connection.
+    let nodes = Nodes::start_with(1, |setup| {
+        setup.env("DATABASE_CONNECTIONS", "1").env("CHATSERVER_FAILPOINTS", "slow_pages")
+    });
+    let server = &nodes.servers[0];
+    let (tom, jerry) = server.tom_and_jerry().await;
+    let cursor = Stream::connect(server, &jerry).await.cursor;
+    post(&tom, &jerry, "meanwhile").await.expect(201);
+    let arrive = |_| Stream::resume(server, &jerry, &cursor);
+    for (_, missed) in futures_util::future::join_all((0..CLIENTS).map(arrive)).await {
+        assert!(missed.iter().any(|frame| frame["message"]["content"] == "meanwhile"), "{missed:?}");
+    }
 }

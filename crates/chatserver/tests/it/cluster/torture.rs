@@ -1,6 +1,9 @@
 //! `chatserver torture --cluster`: nodes that keep their promises pass whatever befalls them, and ones that break one of
 //! them do not.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+
 use crate::torture::torture;
 
 #[test]
@@ -52,8 +55,34 @@ fn nodes_that_do_not_read_what_they_were_not_told_are_found_out() {
 }
 
 #[test]
+fn nodes_of_two_releases_take_turns_in_one_cluster() {
+    let folder = tempfile::tempdir().unwrap();
+    let (program, starts) = (folder.path().join("other-release"), folder.path().join("starts"));
+    // Stands for another release, and notes each of its starts.
+    let script = format!(
+        "#!/bin/sh\necho started >>'{}'\nexec '{}' \"$@\"\n",
+        starts.display(),
+        env!("CARGO_BIN_EXE_chatserver")
+    );
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, Permissions::from_mode(0o700)).unwrap();
+    let other = program.to_str().unwrap();
+    let args =
+        ["--cluster", "2", "--cycles", "1", "--faults", "restart-nodes", "--clients", "4", "--untimed"];
+    let (output, report) = torture(None, &[&args[..], &["--seed", "4", "--other-release", other]].concat());
+    assert!(output.status.success(), "{report:#}");
+    // The second node began as the other release, and the first was one after its restart.
+    assert_eq!(std::fs::read_to_string(&starts).unwrap(), "started\nstarted\n");
+}
+
+#[test]
 fn faults_are_for_clusters() {
-    for args in [&["--faults", "kill-nats"][..], &["--long"], &["--cluster", "3", "--faults", "earthquake"]] {
+    for args in [
+        &["--faults", "kill-nats"][..],
+        &["--long"],
+        &["--other-release", "chatserver"],
+        &["--cluster", "3", "--faults", "earthquake"],
+    ] {
         let refused =
             std::process::Command::new(env!("CARGO_BIN_EXE_chatserver")).arg("torture").args(args).output();
         assert_eq!(refused.unwrap().status.code(), Some(2), "{args:?}");

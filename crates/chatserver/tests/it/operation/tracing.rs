@@ -74,10 +74,10 @@ async fn a_frame_is_followed_by_its_op_and_id() {
 async fn a_failure_names_the_trace_at_any_level() {
     let server = Server::start();
     let (tom, _) = server.tom_and_jerry().await;
-    let lock = rusqlite::Connection::open(server.setup.database()).unwrap();
-    lock.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
-    lock.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let vandal = rusqlite::Connection::open(server.setup.database()).unwrap();
+    vandal.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
+    vandal.execute_batch("ALTER TABLE messages RENAME TO gone").unwrap();
     let request = Request::post(&p2p(2), &json!({"content": "cheese"})).header("traceparent", &traceparent());
-    tom.send(request).await.refused(503, "storage_unavailable");
+    tom.send(request).await.refused(500, "internal");
     line(&server, "a request failed", |line| line["fields"]["trace_id"] == TRACE).await;
 }

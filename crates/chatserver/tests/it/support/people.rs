@@ -21,6 +21,11 @@ impl User {
         Self { id, token: token.into(), address: server.address.clone() }
     }
 
+    /// The same user at another server.
+    pub fn at(&self, server: &Server) -> Self {
+        Self::with_token(server, self.id, &self.token)
+    }
+
     pub async fn send(&self, request: Request) -> Answer {
         request.bearer(&self.token).send(&self.address).await
     }

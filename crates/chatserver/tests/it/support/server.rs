@@ -152,6 +152,18 @@ impl Setup {
         command
     }
 
+    /// Another use of the binary, in the server's folder and with its variables.
+    pub fn tool(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chatserver"));
+        command.args(args).current_dir(self.working_folder(0));
+        for name in SETTINGS {
+            command.env_remove(name);
+        }
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
     /// Starts the server and waits until it is ready. Its nodes start at the same time, as they may anywhere.
     pub fn start(&self) -> Server {
         let nodes: Vec<_> = (0..self.nodes)

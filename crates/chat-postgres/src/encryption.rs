@@ -1,0 +1,270 @@
+//! Whether connections to the database are encrypted, and what is asked of the server's certificate: `sslmode` and
+//! `sslrootcert` of the address, which mean what they mean to PostgreSQL's own clients. What differs is said where it
+//! does. Nothing here connects.
+
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::verify_server_cert_signed_by_trust_anchor;
+use rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature,
+};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use tokio_postgres::config::SslMode;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::open::OpenError;
+
+/// What stands for the public authorities in place of a file.
+const PUBLIC: &str = "system";
+
+/// How much is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Nothing is encrypted.
+    Disable,
+    /// Encrypted if the server can, whoever it is. One that can, and fails at it, is not tried without.
+    Prefer,
+    /// Encrypted, whoever the server is, unless authorities are named.
+    Require,
+    /// One of the authorities named has signed the server's certificate.
+    VerifyCa,
+    /// And it is the server's that was asked for.
+    VerifyFull,
+}
+
+impl Mode {
+    fn of(word: &str) -> Result<Self, OpenError> {
+        match word {
+            "disable" => Ok(Self::Disable),
+            "prefer" => Ok(Self::Prefer),
+            "require" => Ok(Self::Require),
+            "verify-ca" => Ok(Self::VerifyCa),
+            "verify-full" => Ok(Self::VerifyFull),
+            _ => Err(OpenError::Encryption(format!(
+                "sslmode is {word:?}; it may be disable, prefer, require, verify-ca or verify-full"
+            ))),
+        }
+    }
+
+    /// What the driver knows of it.
+    pub(crate) fn for_driver(self) -> SslMode {
+        match self {
+            Self::Disable => SslMode::Disable,
+            Self::Prefer => SslMode::Prefer,
+            Self::Require | Self::VerifyCa | Self::VerifyFull => SslMode::Require,
+        }
+    }
+}
+
+/// What an address asks for.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Wish {
+    mode: Option<Mode>,
+    /// The file with the authorities, or the public ones.
+    root_certificates: Option<String>,
+}
+
+/// Takes out of an address what the driver does not understand.
+pub(crate) fn taken_from(address: &str) -> Result<(String, Wish), OpenError> {
+    let mut wish = Wish::default();
+    let is_url = ["postgres://", "postgresql://"].iter().any(|scheme| address.starts_with(scheme));
+    let Some((base, query)) = address.rsplit_once('?').filter(|_| is_url) else {
+        return Ok((address.to_owned(), wish));
+    };
+    let mut kept = Vec::new();
+    for parameter in query.split('&') {
+        match parameter.split_once('=') {
+            Some(("sslmode", value)) => wish.mode = Some(Mode::of(value)?),
+            Some(("sslrootcert", value)) => wish.root_certificates = Some(unescaped(value)),
+            _ => kept.push(parameter),
+        }
+    }
+    let rest = if kept.is_empty() { base.to_owned() } else { format!("{base}?{}", kept.join("&")) };
+    Ok((rest, wish))
+}
+
+/// Without the escapes of a URL.
+fn unescaped(value: &str) -> String {
+    let mut parts = value.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        match part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                bytes.extend(&part.as_bytes()[2..]);
+            }
+            None => {
+                bytes.push(b'%');
+                bytes.extend(part.as_bytes());
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+impl Wish {
+    /// The mode, if the address names none in a way that only we understand: the driver's.
+    pub(crate) fn mode(&self, of_driver: SslMode) -> Mode {
+        self.mode.unwrap_or(match of_driver {
+            SslMode::Disable => Mode::Disable,
+            SslMode::Require => Mode::Require,
+            _ => Mode::Prefer,
+        })
+    }
+
+    /// What encrypts, and checks as much as is asked.
+    pub(crate) fn connector(&self, mode: Mode) -> Result<MakeRustlsConnect, OpenError> {
+        let provider = Arc::new(ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider.clone());
+        let builder = builder.with_safe_default_protocol_versions().map_err(OpenError::Tls)?;
+        let authorities = self.authorities(mode)?;
+        let builder = match authorities {
+            Some(authorities) if mode == Mode::VerifyFull => builder.with_root_certificates(authorities),
+            authorities => builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(Nameless::new(authorities, &provider))),
+        };
+        Ok(MakeRustlsConnect::new(builder.with_no_client_auth()))
+    }
+
+    /// Who may vouch for the server; `None`: nobody has to.
+    fn authorities(&self, mode: Mode) -> Result<Option<RootCertStore>, OpenError> {
+        let refuse = |reason: &str| Err(OpenError::Encryption(reason.to_owned()));
+        match (mode, self.root_certificates.as_deref()) {
+            (Mode::Disable | Mode::Prefer, Some(_)) => {
+                refuse("sslrootcert is of use with sslmode=require, verify-ca or verify-full alone")
+            }
+            (Mode::Disable | Mode::Prefer | Mode::Require, None) => Ok(None),
+            (Mode::VerifyCa, None) => {
+                refuse("sslmode=verify-ca needs sslrootcert, a file with the certificates of authorities")
+            }
+            (Mode::Require | Mode::VerifyCa, Some(PUBLIC)) => refuse(
+                "a public authority vouches for anybody, so sslrootcert=system needs sslmode=verify-full",
+            ),
+            (Mode::VerifyFull, None | Some(PUBLIC)) => {
+                Ok(Some(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }))
+            }
+            (Mode::Require | Mode::VerifyCa | Mode::VerifyFull, Some(file)) => read(file).map(Some),
+        }
+    }
+}
+
+fn read(file: &str) -> Result<RootCertStore, OpenError> {
+    let unusable = |reason: String| OpenError::Encryption(format!("sslrootcert {file:?}: {reason}"));
+    let mut store = RootCertStore::empty();
+    let certificates = CertificateDer::pem_file_iter(file).map_err(|error| unusable(error.to_string()))?;
+    for certificate in certificates {
+        let certificate = certificate.map_err(|error| unusable(error.to_string()))?;
+        store.add(certificate).map_err(|error| unusable(error.to_string()))?;
+    }
+    if store.is_empty() { Err(unusable("there is no certificate in it".into())) } else { Ok(store) }
+}
+
+/// Does not ask whose a certificate is, and who has signed it only if authorities are named. That the server has the
+/// certificate's key is checked in any case.
+#[derive(Debug)]
+struct Nameless {
+    authorities: Option<RootCertStore>,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl Nameless {
+    fn new(authorities: Option<RootCertStore>, provider: &CryptoProvider) -> Self {
+        Self { authorities, algorithms: provider.signature_verification_algorithms }
+    }
+}
+
+impl ServerCertVerifier for Nameless {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        if let Some(authorities) = &self.authorities {
+            let certificate = ParsedCertificate::try_from(certificate)?;
+            let algorithms = self.algorithms.all;
+            verify_server_cert_signed_by_trust_anchor(
+                &certificate,
+                authorities,
+                intermediates,
+                now,
+                algorithms,
+            )?;
+        }
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signed, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signed, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wish(mode: Option<Mode>, file: Option<&str>) -> Wish {
+        Wish { mode, root_certificates: file.map(str::to_owned) }
+    }
+
+    #[test]
+    fn what_the_driver_does_not_know_is_taken_out_and_the_rest_left_alone() {
+        let base = "postgres://ann:p%3Fss?w&rd@db/chat";
+        for (address, rest, expected) in [
+            (format!("{base}?sslmode=verify-full"), base.to_owned(), wish(Some(Mode::VerifyFull), None)),
+            (
+                format!("{base}?connect_timeout=3&sslmode=verify-ca&sslrootcert=/a%20b/ca%2.pem&user=x"),
+                format!("{base}?connect_timeout=3&user=x"),
+                wish(Some(Mode::VerifyCa), Some("/a b/ca%2.pem")),
+            ),
+            (base.to_owned(), base.to_owned(), Wish::default()),
+            ("host=db password=a?&b".into(), "host=db password=a?&b".into(), Wish::default()),
+        ] {
+            let (left, taken) = taken_from(&address).unwrap();
+            assert_eq!((left, taken), (rest, expected), "{address}");
+        }
+    }
+
+    #[test]
+    fn what_would_check_nothing_is_refused() {
+        for (mode, file, reason) in [
+            (Mode::Prefer, Some("ca.pem"), "of use with"),
+            (Mode::Disable, Some(PUBLIC), "of use with"),
+            (Mode::VerifyCa, None, "needs sslrootcert"),
+            (Mode::VerifyCa, Some(PUBLIC), "needs sslmode=verify-full"),
+            (Mode::Require, Some(PUBLIC), "needs sslmode=verify-full"),
+            (Mode::VerifyFull, Some("/no/such/file"), "/no/such/file"),
+            (Mode::VerifyFull, Some("Cargo.toml"), "no certificate in it"),
+        ] {
+            let refusal = wish(Some(mode), file).connector(mode).err().unwrap().to_string();
+            assert!(refusal.contains(reason), "{mode:?} {file:?}: {refusal}");
+        }
+        let refusal = taken_from("postgres://db/chat?sslmode=allow").unwrap_err().to_string();
+        assert!(refusal.contains("\"allow\""), "{refusal}");
+    }
+}

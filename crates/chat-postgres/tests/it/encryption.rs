@@ -1,0 +1,121 @@
+//! Encrypted connections to a real server, whose certificate an authority of the test's own has signed.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use chat_engines::Postgres as Server;
+use chat_postgres::{Options, Postgres};
+use tempfile::TempDir;
+use tokio::task::spawn_blocking;
+
+const DATABASE: &str = "chat";
+/// Sections for the authority's certificate and for the server's, which is for one name alone.
+const CONFIG: &str = "[req]\ndistinguished_name=dn\nprompt=no\n[dn]\nCN=test\n\
+                      [authority]\nbasicConstraints=critical,CA:TRUE\n\
+                      [server]\nbasicConstraints=critical,CA:FALSE\nsubjectAltName=DNS:localhost\n";
+
+fn openssl(folder: &Path, arguments: &str) {
+    let output = Command::new("openssl").args(arguments.split(' ')).current_dir(folder).output().unwrap();
+    assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Makes `authority.pem`, `server.pem` with `server.key`, which the authority has signed, and `other.pem`.
+fn make_certificates(folder: &Path) {
+    std::fs::write(folder.join("config"), CONFIG).unwrap();
+    let new = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -config config";
+    for name in ["authority", "other"] {
+        let itself = format!("req -x509 {new} -days 30 -extensions authority -subj /CN={name}");
+        openssl(folder, &format!("{itself} -out {name}.pem -keyout {name}.key"));
+    }
+    openssl(folder, &format!("req {new} -out server.csr -keyout server.key"));
+    let signed_by = "-CA authority.pem -CAkey authority.key -set_serial 7";
+    let signed = format!("x509 -req -in server.csr {signed_by} -days 30 -extfile config -extensions server");
+    openssl(folder, &format!("{signed} -out server.pem"));
+}
+
+/// Has the server itself write these files, so that they are its user's.
+fn encrypt(server: &Server, folder: &Path) {
+    let execute = |statement: &str| server.databases().execute("postgres", statement).unwrap();
+    let data = execute("SHOW data_directory");
+    for file in ["server.pem", "server.key"] {
+        let text = std::fs::read_to_string(folder.join(file)).unwrap();
+        execute(&format!(
+            "COPY (SELECT line FROM unnest(string_to_array('{}', E'\\n')) WITH ORDINALITY t (line, n) ORDER BY n)
+             TO PROGRAM 'umask 077; cat > {data}/{file}'",
+            text.trim()
+        ));
+    }
+    for setting in ["ssl_cert_file = 'server.pem'", "ssl_key_file = 'server.key'", "ssl = on"] {
+        execute(&format!("ALTER SYSTEM SET {setting}"));
+    }
+    execute("SELECT pg_reload_conf()");
+}
+
+/// Opens the store; answers how many of its sessions are encrypted and how many are not, or why it can't be opened.
+async fn open(url: String, ask: impl FnOnce(&str) -> String + Send + 'static) -> Result<(u8, u8), String> {
+    let opened = spawn_blocking(move || {
+        let options = Options { url, readers: 1, search: false };
+        let prepared = Postgres::prepare(&options).map_err(|error| error.to_string())?;
+        let sql = "SELECT count(*) FILTER (WHERE s.ssl) || ' ' || count(*) FILTER (WHERE NOT s.ssl)
+                   FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid)
+                   WHERE a.application_name = 'chatserver' AND a.datname = current_database()";
+        let counts = ask(sql);
+        drop(prepared);
+        let (encrypted, plain) = counts.split_once(' ').unwrap();
+        Ok((encrypted.parse().unwrap(), plain.parse().unwrap()))
+    });
+    opened.await.unwrap()
+}
+
+#[tokio::test]
+async fn connections_are_encrypted_and_checked_as_the_address_says() {
+    let folder = TempDir::new().unwrap();
+    make_certificates(folder.path());
+    let server = Server::start().unwrap();
+    encrypt(&server, folder.path());
+    server.create_database(DATABASE).unwrap();
+    let (authority, other) = (folder.path().join("authority.pem"), folder.path().join("other.pem"));
+    let (authority, other) = (authority.to_str().unwrap(), other.to_str().unwrap());
+    let (its_name, its_number) = ("localhost", "127.0.0.1");
+    let encrypted = Ok((1, 0));
+    for (host, parameters, expected) in [
+        (its_number, "", encrypted),
+        (its_number, "&sslmode=disable", Ok((0, 1))),
+        (its_number, "&sslmode=prefer", encrypted),
+        (its_number, "&sslmode=require", encrypted),
+        (its_number, &format!("&sslmode=require&sslrootcert={authority}"), encrypted),
+        (its_number, &format!("&sslmode=require&sslrootcert={other}"), Err("UnknownIssuer")),
+        (its_number, &format!("&sslmode=verify-ca&sslrootcert={authority}"), encrypted),
+        (its_number, &format!("&sslmode=verify-ca&sslrootcert={other}"), Err("UnknownIssuer")),
+        (its_name, &format!("&sslmode=verify-full&sslrootcert={authority}"), encrypted),
+        (its_name, &format!("&sslmode=verify-full&sslrootcert={other}"), Err("UnknownIssuer")),
+        (its_number, &format!("&sslmode=verify-full&sslrootcert={authority}"), Err("not valid for name")),
+        (its_name, "&sslmode=verify-full", Err("UnknownIssuer")),
+    ] {
+        let port = server.port();
+        let url = format!("postgres://postgres@{host}:{port}/{DATABASE}?hostaddr=127.0.0.1{parameters}");
+        let databases = server.databases().clone();
+        let opened = open(url, move |sql| databases.execute(DATABASE, sql).unwrap()).await;
+        match expected {
+            Ok(counts) => assert_eq!(opened, Ok(counts), "{host} {parameters}"),
+            Err(reason) => {
+                let refusal = opened.unwrap_err();
+                assert!(refusal.contains(reason), "{host} {parameters}: {refusal}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_encrypt_is_used_unless_it_must() {
+    let database = spawn_blocking(|| chat_engines::shared().database().unwrap()).await.unwrap();
+    let database = Arc::new(database);
+    let open = |mode| {
+        let (url, database) = (format!("{}?sslmode={mode}", database.url()), database.clone());
+        open(url, move |sql| database.execute(sql).unwrap())
+    };
+    assert_eq!(open("prefer").await, Ok((0, 1)));
+    let refusal = open("require").await.unwrap_err();
+    assert!(refusal.contains("does not support TLS"), "{refusal}");
+}

@@ -1,0 +1,195 @@
+//! Giving everything to another store: all is read in one snapshot, while a server may go on writing. Nothing is written
+//! here, but that a file of an earlier release is brought up to date first.
+
+use std::path::{Path, PathBuf};
+
+use chat_core::ids::Position;
+use chat_core::sync::Epoch;
+use chat_core::transfer::{Batch, Column, End, Failure, Kind, Row, Source, Table, Value, mended};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, ToSql, params_from_iter};
+
+use crate::lock::Lock;
+use crate::open::{OpenError, check_file, followed, lock, prepare};
+use crate::{reader, schema};
+
+/// Bytes of texts after which a range ends before its time: long messages in hundreds must not fill the memory.
+const RANGE_BYTES: usize = 8 * 1024 * 1024;
+
+/// A file that is read from end to end.
+pub struct Export {
+    connection: Connection,
+    /// Held where no server has the file, so that none takes it before the end.
+    lock: Option<Lock>,
+    end: End,
+    /// The copy of the file from before its migration, if it was migrated.
+    pub backup: Option<PathBuf>,
+}
+
+impl Export {
+    /// Opens the file, which may be served meanwhile; what is written from now on is not seen.
+    ///
+    /// # Errors
+    /// If it is no database of ours, or one of another release that is in use.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let path = followed(path);
+        if !check_file(&path)? {
+            return Err(OpenError::Missing(path));
+        }
+        let lock = match lock(&path) {
+            Ok(lock) => Some(lock),
+            Err(OpenError::InUse(_)) => None,
+            Err(error) => return Err(error),
+        };
+        let backup = if lock.is_some() { prepare(&path)? } else { None };
+        let sql_error = |error| OpenError::of(&path, error);
+        let connection = reader::connect(&path).map_err(sql_error)?;
+        // The snapshot begins with the first row that is read.
+        connection.execute_batch("BEGIN").map_err(sql_error)?;
+        check_version(&connection, &path)?;
+        let end = end_of(&connection).map_err(sql_error)?;
+        Ok(Self { connection, lock, end, backup })
+    }
+
+    /// Which log it is.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.end.epoch
+    }
+}
+
+/// One that is in use may be of any release.
+fn check_version(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    let path = path.to_owned();
+    match schema::recognise(connection).map_err(|error| OpenError::of(&path, error))? {
+        schema::Found::Current => Ok(()),
+        schema::Found::Older(_) | schema::Found::Legacy => Err(OpenError::Outdated(path)),
+        schema::Found::Newer(found) => Err(OpenError::Newer { path, found, known: schema::VERSION }),
+        schema::Found::Foreign => Err(OpenError::Foreign(path)),
+    }
+}
+
+fn end_of(connection: &Connection) -> rusqlite::Result<End> {
+    let number = |sql: &str| connection.query_row(sql, (), |row| row.get::<_, i64>(0));
+    let last = |table: &str| {
+        let sql = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = ?1";
+        connection.query_row(sql, [table], |row| row.get(0))
+    };
+    Ok(End {
+        epoch: Epoch(u32::try_from(number("SELECT epoch FROM log")?).unwrap_or(0)),
+        position: Position(number("SELECT position FROM log")?),
+        messages: last("messages")?,
+        users: last("users")?,
+        conversations: last("conversations")?,
+        groups: last("groups")?,
+    })
+}
+
+impl Source for Export {
+    fn is_at_rest(&self) -> bool {
+        self.lock.is_some()
+    }
+
+    fn count(&mut self, table: &'static Table) -> Result<u64, Failure> {
+        let sql = format!("SELECT count(*) FROM {}", table.name);
+        let count: i64 = self.connection.query_row(&sql, (), |row| row.get(0))?;
+        Ok(u64::try_from(count)?)
+    }
+
+    fn next(
+        &mut self,
+        table: &'static Table,
+        after: Option<&[Value]>,
+        limit: usize,
+    ) -> Result<Batch, Failure> {
+        let mut statement = self.connection.prepare_cached(&select(table, after.is_some()))?;
+        let key = after.unwrap_or_default().iter().map(Given);
+        let mut rows = statement.query(params_from_iter(key))?;
+        let mut batch = Batch::default();
+        let mut n_bytes = 0;
+        while batch.rows.len() < limit
+            && n_bytes < RANGE_BYTES
+            && let Some(row) = rows.next()?
+        {
+            let mut values = Row::with_capacity(table.columns.len());
+            for (index, column) in table.columns.iter().enumerate() {
+                let found = row.get_ref(index)?;
+                n_bytes += found.as_bytes_or_null().ok().flatten().map_or(0, <[u8]>::len);
+                let (value, is_mended) = value(column, found)?;
+                batch.n_mended += u64::from(is_mended);
+                batch.has_mended_key |= is_mended && index < table.n_keys;
+                values.push(value);
+            }
+            batch.rows.push(values);
+        }
+        Ok(batch)
+    }
+
+    fn end(&mut self) -> Result<End, Failure> {
+        Ok(self.end.clone())
+    }
+}
+
+/// The rows of a table in the order of keys, from the beginning or after a key.
+fn select(table: &Table, has_beginning: bool) -> String {
+    let names = |columns: &[Column]| columns.iter().map(|it| it.name).collect::<Vec<_>>().join(", ");
+    let (all, key) = (names(table.columns), names(table.key()));
+    let marks = vec!["?"; table.n_keys].join(", ");
+    let after = if has_beginning { format!("WHERE ({key}) > ({marks})") } else { String::new() };
+    format!("SELECT {all} FROM {} {after} ORDER BY {key}", table.name)
+}
+
+/// What a column holds, and whether it is a text that had to be mended.
+fn value(column: &Column, found: ValueRef<'_>) -> Result<(Value, bool), Failure> {
+    let value = match (column.kind, found) {
+        (_, ValueRef::Null) => Value::Null,
+        (Kind::Flag, ValueRef::Integer(number)) => Value::Flag(number != 0),
+        (Kind::Integer, ValueRef::Integer(number)) => Value::Integer(number),
+        (Kind::Bytes, ValueRef::Blob(bytes)) => Value::Bytes(bytes.to_owned()),
+        (Kind::Text, ValueRef::Text(text)) => {
+            let (text, is_mended) = mended(text);
+            return Ok((Value::Text(text), is_mended));
+        }
+        (_, found) => return Err(format!("{} in the column {}", found.data_type(), column.name).into()),
+    };
+    Ok((value, false))
+}
+
+/// A value of a key, for SQLite.
+struct Given<'a>(&'a Value);
+
+impl ToSql for Given<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self.0 {
+            Value::Null => ValueRef::Null,
+            Value::Flag(flag) => ValueRef::Integer((*flag).into()),
+            Value::Integer(number) => ValueRef::Integer(*number),
+            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+            Value::Bytes(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chat_core::transfer::TABLES;
+
+    use super::*;
+
+    #[test]
+    fn rows_are_found_by_their_key_and_never_sorted() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        schema::migrate(&mut connection, 0).unwrap();
+        for table in &TABLES {
+            for has_beginning in [false, true] {
+                let sql = format!("EXPLAIN QUERY PLAN {}", select(table, has_beginning));
+                let mut statement = connection.prepare(&sql).unwrap();
+                let key = if has_beginning { vec![1; table.n_keys] } else { Vec::new() };
+                let steps = statement.query_map(params_from_iter(key), |row| row.get::<_, String>(3));
+                let steps: Vec<_> = steps.unwrap().map(Result::unwrap).collect();
+                let wanted = if has_beginning { "SEARCH " } else { "SCAN " };
+                assert!(steps.len() == 1 && steps[0].starts_with(wanted), "{sql}: {steps:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! `chatserver migrate`: everything that is in a SQLite file to a PostgreSQL database, with its ids and places in the
+//! log, so that clients go on where they were.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow};
+use chat_core::transfer::{Progress, Summary, transfer};
+use chat_postgres::Import;
+use chat_sqlite::Export;
+
+use super::print_line;
+use crate::secret;
+
+/// Everything was copied, but a server may have written to the file since.
+const STILL_SERVED: u8 = 3;
+/// How often somebody who waits is told how far it is.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// From where to where.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The PostgreSQL database, such as postgres://user:password@host/database; it has to be empty
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    to: String,
+    /// The SQLite file; a server may run on it, but for the last time
+    #[arg(long, env = "DATABASE_PATH", default_value = "./chatserver.db")]
+    database: PathBuf,
+}
+
+/// Copies what the database does not have yet.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let mut export = Export::open(&args.database)?;
+    if let Some(backup) = &export.backup {
+        eprintln!("The file was brought up to date; its former state is kept in {}.", backup.display());
+    }
+    let token_key = secret::kept_if_made(&args.database)?;
+    let has_key = token_key.is_some();
+    // Its sentences have the cause in them.
+    let mut import =
+        Import::begin(&args.to, export.epoch(), token_key).map_err(|error| anyhow!("{error}"))?;
+    let began = Instant::now();
+    let mut teller = Teller { told_at: None };
+    let summary = transfer(&mut export, &mut import, &mut |progress| teller.hear(progress))
+        .map_err(|error| anyhow!("{error}; what was copied is kept: run the same command again"))?;
+    print_line(&table(&summary))?;
+    let place = chat_postgres::describe(&args.to);
+    print_line(&ending(&summary, &place, &args.database, has_key, began.elapsed()))?;
+    Ok(if summary.is_finished { ExitCode::SUCCESS } else { ExitCode::from(STILL_SERVED) })
+}
+
+/// Says on standard error how far it is.
+struct Teller {
+    told_at: Option<Instant>,
+}
+
+impl Teller {
+    fn hear(&mut self, progress: Progress) {
+        let Progress { is_check, table, done, rows } = progress;
+        if done == 0 || self.told_at.is_some_and(|at| at.elapsed() < EVERY) {
+            return;
+        }
+        self.told_at = Some(Instant::now());
+        let what = if is_check { "checked" } else { "copied" };
+        eprintln!("{table}: {what} {done} of {rows}");
+    }
+}
+
+fn table(summary: &Summary) -> String {
+    let mut lines = vec![format!("{:<18} {:>12} {:>12}  checksum", "table", "rows", "copied")];
+    for moved in &summary.tables {
+        let (rows, copied) = (moved.digest.rows, moved.copied);
+        lines.push(format!("{:<18} {rows:>12} {copied:>12}  {:032x}", moved.table, moved.digest.sum));
+    }
+    lines.join("\n")
+}
+
+/// What came of it, and what is to be done next.
+fn ending(summary: &Summary, place: &str, file: &Path, has_key: bool, took: Duration) -> String {
+    let file = file.display();
+    let mut lines = vec![String::new()];
+    if summary.mended > 0 {
+        lines.push(format!(
+            "{} texts had characters that PostgreSQL cannot hold; U+FFFD stands in their place.",
+            summary.mended
+        ));
+    }
+    let took = format!("{:.1} s", took.as_secs_f64());
+    if !summary.is_finished {
+        lines.push(format!("Copied in {took} while a server runs on {file}; {place} cannot be served yet."));
+        lines.push(
+            "Next: stop that server and run the same command again, which copies what has changed.".into(),
+        );
+        return lines.join("\n");
+    }
+    lines.push(format!("Everything is in {place}, and was read back and compared, in {took}."));
+    if !has_key {
+        lines.push("Tokens were signed with a JWT_SECRET of yours; servers there need the same one.".into());
+    }
+    lines.push(format!(
+        "Next: start servers with DATABASE_URL set to that database, and none on {file} any more."
+    ));
+    lines.join("\n")
+}
