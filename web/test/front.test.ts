@@ -54,25 +54,49 @@ scene("the demo users need no password", async ({ visit }) => {
 scene("both demo users stand side by side, and keep nothing", async ({ visit }) => {
   const screen = await visit();
   await screen.button(say.front.demoBoth).click();
-  const [tom, jerry] = ["tom", "jerry"].map((name) => screen.page.getByRole("region", { name, exact: true }));
+  const side = (name: string) => screen.page.getByRole("group", { name: say.front.demoPane(name) });
   const text = "Is there cheese?";
-  const composer = tom!.getByRole("main").getByRole("textbox").last();
+  const composer = side("tom").getByRole("textbox").last();
   await composer.fill(text);
   await composer.press("Enter");
-  await jerry!.getByRole("main").getByText(text, { exact: true }).waitFor();
+  await screen.message(text, side("tom")).waitFor();
+  await screen.message(text, side("jerry")).waitFor();
   assert.deepEqual(await screen.kept(), []);
   await screen.button(say.front.backFromDemo).click();
   await screen.frontDoor.waitFor();
 });
 
-scene("a reload keeps who is signed in, and the place", async ({ visit }) => {
+scene("a reload keeps who is signed in, and the place", async ({ visit, newPerson }) => {
   const screen = await visit();
   await screen.signIn("tom", PASSWORD);
-  await screen.inside.waitFor();
-  await screen.openUser(2);
+  await screen.openUser((await newPerson("butch")).id);
+  const place = (): string => new URL(screen.page.url()).hash;
+  const before = place();
   await screen.page.reload();
   await screen.composer.waitFor();
-  assert.equal(new URL(screen.page.url()).hash, "#/u/2");
+  assert.match(before, /^#\/(c|u)\/\d+$/);
+  assert.equal(place(), before);
+});
+
+scene("whoever signs out leaves nothing behind, and the token is worth nothing any more", async ({ visit, person }) => {
+  const screen = await visit();
+  await screen.signIn("tom", PASSWORD);
+  await screen.openUser((await person("jerry")).id);
+  await screen.composer.fill("never sent");
+  const { token } = await screen.page.evaluate(
+    () => JSON.parse(localStorage.getItem("chatserver.session") ?? "{}") as { token: string },
+  );
+  await screen.signOut();
+  await screen.frontDoor.waitFor();
+  await eventually(async () => assert.deepEqual(await screen.kept(), []));
+  await eventually(async () => {
+    const headers = { authorization: `Bearer ${token}` };
+    const { status } = await fetch(new URL("/v1/test-auth", screen.page.url()), { headers });
+    assert.equal(status, 401);
+  });
+  await screen.page.reload();
+  await screen.frontDoor.waitFor();
+  assert.deepEqual(await screen.kept(), []);
 });
 
 scene("a session that the server has ended leads back to the front door", async ({ enter, newPerson }) => {

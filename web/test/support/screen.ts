@@ -34,7 +34,7 @@ export class Screen {
   // ---- the front door
 
   get frontDoor(): Locator {
-    return this.page.getByRole("heading", { level: 1, name: say.front.title });
+    return this.page.getByRole("main").getByRole("heading", { level: 1, name: say.front.title });
   }
 
   /** Beside the field that has its label, a button that shows what is written may bear the word. */
@@ -96,15 +96,32 @@ export class Screen {
     await this.composer.press("Enter");
   }
 
-  /** A message with this text, in the conversation that is open. */
-  message(text: string): Locator {
-    return this.conversation.getByText(text, { exact: true });
+  /** A message with this text, in the conversation that is open: its name ends in what it says. */
+  message(text: string, where: Locator = this.conversation): Locator {
+    return where.getByRole("article", { name: new RegExp(`: ${text.replace(/[^\w\s]/g, "\\$&")}$`) });
   }
 
   /** Waits until there is one such message, and no more than one. */
   async sees(text: string): Promise<void> {
     await this.message(text).first().waitFor();
     await eventually(async () => assert.equal(await this.message(text).count(), 1, `“${text}” is there once`));
+  }
+
+  /** Goes from the newest message to the first one, and has a look wherever it stops. */
+  async lookBack(look: () => Promise<void>): Promise<void> {
+    const list = this.conversation.getByRole("log");
+    const up = (): Promise<boolean> => list.evaluate((log) => (log.scrollBy(0, -log.clientHeight), log.scrollTop > 0));
+    for (let hasMore = true; hasMore;) {
+      await look();
+      hasMore = await up();
+    }
+    await look();
+  }
+
+  /** Ends the session by the menu of one's own account. */
+  async signOut(): Promise<void> {
+    await this.inside.getByRole("button", { name: say.conversations.ownMenu }).click();
+    await this.page.getByRole("menuitem", { name: say.conversations.signOut }).click();
   }
 
   // ---- what the browser keeps
