@@ -211,7 +211,8 @@ fn given_up(error: &chat_client::Error) -> String {
     }
 }
 
-/// Waits until this process is asked to end.
+/// Waits until this process is asked to end. That its terminal is gone (SIGHUP) ends it by itself: there is nothing to
+/// give back, and crossterm would read the end of its input for ever and never come back here.
 #[cfg(unix)]
 async fn ended() {
     use tokio::signal::unix::{SignalKind, signal};
@@ -222,7 +223,6 @@ async fn ended() {
     };
     futures_util::future::select_all([
         wait(SignalKind::terminate()).boxed_local(),
-        wait(SignalKind::hangup()).boxed_local(),
         wait(SignalKind::interrupt()).boxed_local(),
     ])
     .await;

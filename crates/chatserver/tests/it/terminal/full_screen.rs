@@ -199,6 +199,18 @@ fn the_terminal_is_given_back_however_it_ends() {
     assert_eq!(jerry.ask("#{alternate_on}"), "0");
 }
 
+#[tokio::test]
+async fn a_client_whose_terminal_is_closed_ends() {
+    let (server, desk) = (Server::start(), Desk::new());
+    let command = format!("echo $$ > ~/pid; exec {BINARY} chat --as tom --to jerry --url {}", server.url());
+    let tom = desk.run("tom", USUAL, &format!("sh -c '{command}'"));
+    tom.shows("online");
+    let pid = std::fs::read_to_string(desk.home().join("pid")).unwrap();
+    let pid = rustix::process::Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
+    tom.closes();
+    eventually(20, "the client ends", async || rustix::process::test_kill_process(pid).is_err()).await;
+}
+
 #[test]
 fn a_suspended_client_goes_on_where_it_was() {
     let (server, desk) = (Server::start(), Desk::new());

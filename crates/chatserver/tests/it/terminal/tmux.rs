@@ -72,6 +72,11 @@ impl Drop for Desk {
 }
 
 impl Screen<'_> {
+    /// Its window is closed.
+    pub fn closes(self) {
+        self.desk.tmux_text(&["kill-session", "-t", &self.name]);
+    }
+
     /// What is shown.
     pub fn shown(&self) -> String {
         self.desk.tmux_text(&["capture-pane", "-p", "-t", &self.name])
