@@ -19,7 +19,8 @@ pub(crate) fn width(text: &str) -> usize {
     text.graphemes(true).map(UnicodeWidthStr::width).sum()
 }
 
-/// The text in lines of at most so many cells, broken between words where that can be; always at least one.
+/// The text in lines of at most so many cells, broken between words where that can be; always at least one. A cluster that
+/// is wider than a line (a wide character with a mark that takes a cell, in two cells) stands alone in its line.
 pub(crate) fn pieces(text: &str, limit: usize) -> Vec<Piece> {
     let limit = limit.max(2);
     let mut pieces = Vec::new();
@@ -46,7 +47,7 @@ fn break_line(line: &str, offset: usize, limit: usize, pieces: &mut Vec<Piece>) 
         if is_wide && at > start {
             chance = Some((at, filled));
         }
-        if filled + cells > limit && cluster != " " {
+        if filled + cells > limit && cluster != " " && at > start {
             let (end, before) = chance.filter(|(end, _)| *end > start).unwrap_or((at, filled));
             pieces.push(piece(line, offset, (start, end)));
             (start, filled, chance) = (end, filled - before, None);
@@ -104,6 +105,7 @@ mod tests {
         assert_eq!(lines("", 10), [""]);
         assert_eq!(lines("漢字漢字", 5), ["漢字", "漢字"]);
         assert_eq!(lines("ab 漢字", 6), ["ab 漢", "字"]);
+        assert_eq!(lines("漢\u{dd8}漢", 2), ["漢\u{dd8}", "漢"]);
     }
 
     #[test]
@@ -121,7 +123,8 @@ mod tests {
             let all = pieces(&text, limit);
             prop_assert_eq!(all.iter().map(|piece| piece.text.as_str()).collect::<String>(), text.replace('\n', ""));
             for piece in &all {
-                prop_assert!(width(piece.text.trim_end()) <= limit, "{:?}", piece);
+                let is_cluster = piece.text.trim_end().graphemes(true).count() == 1;
+                prop_assert!(is_cluster || width(piece.text.trim_end()) <= limit, "{:?}", piece);
                 prop_assert!(text[piece.start..].starts_with(&piece.text));
             }
             prop_assert!(width(&cut(&text.replace('\n', ""), limit)) <= limit);
