@@ -9,11 +9,13 @@ powershell -ExecutionPolicy Bypass -File setup.ps1 -Port 9000
 param(
     [ValidateRange(0, 65535)][int]$Port = 0, # 0: PORT from the environment or .env, else 8080
     [switch]$Yes,                            # install what is missing without asking
-    [switch]$NoRun                           # build only, start nothing
+    [switch]$NoRun,                          # build only, start nothing
+    [switch]$NoWeb                           # leave out the web client, and do without Node
 )
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
 $RustWanted = [version]'1.95'
+$NodeWanted = [version]'20.19'
 $LinkerHint = 'Install "Desktop development with C++" of the Visual Studio Build Tools: ' +
     'https://visualstudio.microsoft.com/visual-cpp-build-tools/ and run setup.ps1 again.'
 
@@ -59,6 +61,44 @@ function Confirm-Rust {
     if (-not $found -or $found -lt $RustWanted) { Stop-Setup $by_hand }
 }
 
+function Get-NodeVersion {
+    if (-not (Get-Command node -ErrorAction SilentlyContinue)) { return $null }
+    if (-not (Get-Command npm.cmd -ErrorAction SilentlyContinue)) { return $null }
+    if ("$(& node --version)" -match '^v(\d+\.\d+)') { return [version]$Matches[1] }
+    return $null
+}
+
+function Confirm-Node {
+    $found = Get-NodeVersion
+    if ($found -and $found -ge $NodeWanted) { return }
+    $what = "The web client needs Node $NodeWanted or newer"
+    $what += if ($found) { ", and Node $found is in use." } else { ' with npm, which is missing.' }
+    $command = 'winget install --exact --id OpenJS.NodeJS.LTS'
+    $by_hand = "$what Run '$command' (or see https://nodejs.org), open a new terminal and run setup.ps1 again. " +
+        'Or leave the web client out with -NoWeb.'
+    if (-not $Yes) {
+        if ([Console]::IsInputRedirected) { Stop-Setup "$by_hand Or pass -Yes to have it run." }
+        if ((Read-Host "$what Run '$command' now? [Y/n]") -notmatch '^(y|yes)?$') { Stop-Setup $by_hand }
+    }
+    if (-not (Get-Command winget -ErrorAction SilentlyContinue)) { Stop-Setup $by_hand }
+    & winget install --exact --id OpenJS.NodeJS.LTS
+    if ($LASTEXITCODE -ne 0) { Stop-Setup $by_hand }
+    $env:Path = "$env:ProgramFiles\nodejs;$env:Path"
+    $found = Get-NodeVersion
+    if (-not $found -or $found -lt $NodeWanted) { Stop-Setup $by_hand }
+}
+
+# Before the server, which holds it.
+function Build-Web {
+    Write-Host '==> Building the web client'
+    $words = @('ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error')
+    & npm.cmd @words
+    if ($LASTEXITCODE -ne 0) { Stop-Setup 'npm could not get what the web client is built with: check the network, or leave it out with -NoWeb.' }
+    $words = @('run', '--silent', 'build', '-w', 'web')
+    & npm.cmd @words
+    if ($LASTEXITCODE -ne 0) { Stop-Setup 'The web client could not be built: see the message above, or leave it out with -NoWeb.' }
+}
+
 # Rust for MSVC links with Visual Studio's tools; without them the build ends with "linker link.exe not found".
 function Confirm-Linker {
     if ("$(& rustc -vV)" -notmatch 'host: \S+-msvc') { return }
@@ -82,7 +122,8 @@ function Test-Ready([string]$Url) {
 
 function Show-NextSteps([string]$Url, [bool]$Demo) {
     $chat = ".\target\release\chatserver.exe chat --url $Url --as"
-    Write-Host "`n  Address        $Url`n  API reference  $Url/docs"
+    $name = if ($NoWeb) { 'Address   ' } else { 'Web client' }
+    Write-Host "`n  $name     $Url`n  API reference  $Url/docs"
     if ($Demo) {
         Write-Host "  Demo logins    tom@temp.com and jerry@temp.com, password: password123`n"
         Write-Host "Chat, in two terminals:`n  $chat tom`n  $chat jerry"
@@ -120,8 +161,11 @@ $url = "http://${reach}:$Port"
 if (-not $NoRun) { Confirm-Port $url $demo }
 Confirm-Rust
 Confirm-Linker
+if (-not $NoWeb) { Confirm-Node; Build-Web }
 Write-Host '==> Building ChatServer; the first time takes some minutes'
-& cargo build --release --locked
+$flags = @('--release', '--locked')
+if ($NoWeb) { $flags += '--no-default-features' }
+& cargo build @flags
 if ($LASTEXITCODE -ne 0) { Stop-Setup "The build failed: see the message above. If it names link.exe: $LinkerHint" }
 if ($NoRun) { Write-Host 'Built .\target\release\chatserver.exe' -ForegroundColor Green; exit 0 }
 Confirm-Port $url $demo

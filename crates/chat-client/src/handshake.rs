@@ -3,11 +3,10 @@
 
 use chat_protocol::problem::Problem;
 use chat_websocket::accept_key;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::rest::percent_encoded;
-use crate::{Error, ServerUrl};
+use crate::{Error, ServerUrl, Socket};
 
 /// Largest answer to the upgrade.
 const MAX_HEAD: usize = 16 * 1024;
@@ -56,28 +55,27 @@ impl Entrance {
 }
 
 /// Connects and upgrades; gives the socket and what came in after the upgrade.
-pub async fn connect_raw(url: &ServerUrl, token: &str) -> Result<(TcpStream, Vec<u8>), Error> {
-    let socket = TcpStream::connect(url.authority()).await?;
-    upgrade(socket, url, token).await
+pub async fn connect_raw(url: &ServerUrl, token: &str) -> Result<(Socket, Vec<u8>), Error> {
+    upgrade(Socket::connect(url).await?, url, token).await
 }
 
 /// Upgrades a connected socket to v1, for callers who choose where it comes from; gives it back with what came in
 /// after.
-pub async fn upgrade(
-    mut socket: TcpStream,
+pub async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
+    mut socket: S,
     url: &ServerUrl,
     token: &str,
-) -> Result<(TcpStream, Vec<u8>), Error> {
+) -> Result<(S, Vec<u8>), Error> {
     let (_, rest) = exchange(&mut socket, url, "/ws", &format!("Authorization: Bearer {token}\r\n")).await?;
     Ok((socket, rest))
 }
 
 /// Upgrades a connected socket to v2; gives it back with what came in after.
-pub async fn upgrade_v2(
-    mut socket: TcpStream,
+pub async fn upgrade_v2<S: AsyncRead + AsyncWrite + Unpin>(
+    mut socket: S,
     url: &ServerUrl,
     entrance: &Entrance,
-) -> Result<(TcpStream, Vec<u8>), Error> {
+) -> Result<(S, Vec<u8>), Error> {
     let (head, rest) = exchange(&mut socket, url, &entrance.path(), &entrance.headers()).await?;
     if header(&head, "sec-websocket-protocol") != Some(V2) {
         return Err(Error::Unexpected("the server does not speak the v2 stream".into()));
@@ -86,19 +84,19 @@ pub async fn upgrade_v2(
 }
 
 /// Gives the head of the answer, and what came after it.
-async fn exchange(
-    socket: &mut TcpStream,
+async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
+    socket: &mut S,
     url: &ServerUrl,
     path: &str,
     headers: &str,
 ) -> Result<(String, Vec<u8>), Error> {
-    socket.set_nodelay(true)?;
     let request = format!(
         "GET {path} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {KEY}\r\n\
          Sec-WebSocket-Version: 13\r\n{headers}\r\n",
         url.authority()
     );
     socket.write_all(request.as_bytes()).await?;
+    socket.flush().await?;
     let (head, rest) = read_head(socket).await?;
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
     match status {
@@ -115,7 +113,7 @@ async fn exchange(
     Ok((head, rest))
 }
 
-async fn read_head(socket: &mut TcpStream) -> Result<(String, Vec<u8>), Error> {
+async fn read_head(socket: &mut (impl AsyncRead + Unpin)) -> Result<(String, Vec<u8>), Error> {
     let mut bytes = Vec::new();
     loop {
         if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -134,7 +132,11 @@ fn header<'a>(head: &'a str, wanted: &str) -> Option<&'a str> {
 }
 
 /// The body of a refusal, of which the beginning may have come with the head.
-async fn read_body(socket: &mut TcpStream, mut body: Vec<u8>, length: usize) -> Result<Vec<u8>, Error> {
+async fn read_body(
+    socket: &mut (impl AsyncRead + Unpin),
+    mut body: Vec<u8>,
+    length: usize,
+) -> Result<Vec<u8>, Error> {
     while body.len() < length.min(MAX_HEAD) && socket.read_buf(&mut body).await? > 0 {}
     Ok(body)
 }

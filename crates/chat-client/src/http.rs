@@ -6,9 +6,8 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
-use crate::{Error, ServerUrl};
+use crate::{Error, ServerUrl, Socket};
 
 /// An answer, whole.
 #[derive(Debug)]
@@ -28,9 +27,8 @@ pub struct Connection {
 impl Connection {
     /// Connects.
     pub async fn open(url: &ServerUrl) -> Result<Self, Error> {
-        let stream = TcpStream::connect(url.authority()).await?;
-        stream.set_nodelay(true)?;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        let socket = Socket::connect(url).await?;
+        let (sender, connection) = http1::handshake(TokioIo::new(socket)).await?;
         // Its errors reach the sender as well.
         tokio::spawn(async move { drop(connection.await) });
         Ok(Self { sender, host: url.authority().to_owned() })

@@ -51,7 +51,9 @@ pub fn after_error(error: &Error) -> Verdict {
             Verdict::GiveUp("the server no longer accepts this login; log in again".into())
         }
         Error::Refused { status: 500..=599, sentence, .. } => again(sentence.clone()),
-        Error::Refused { .. } | Error::Url(_) => Verdict::GiveUp(error.to_string()),
+        Error::Refused { .. } | Error::Url(_) | Error::Authorities(_) | Error::Untrusted { .. } => {
+            Verdict::GiveUp(error.to_string())
+        }
         Error::Io(_) | Error::Http(_) | Error::Unexpected(_) => again(error.to_string()),
     }
 }

@@ -23,7 +23,12 @@ pub struct Client {
 impl Client {
     /// A client without a token. Nothing is sent yet.
     pub fn new(url: &str) -> Result<Self, Error> {
-        Ok(Self { url: ServerUrl::parse(url)?, token: None, connection: Mutex::new(None) })
+        Ok(Self::at(ServerUrl::parse(url)?))
+    }
+
+    /// The same for an address that was understood already.
+    pub fn at(url: ServerUrl) -> Self {
+        Self { url, token: None, connection: Mutex::new(None) }
     }
 
     /// The same server, on behalf of the user of this token.
@@ -57,6 +62,11 @@ impl Client {
         let request =
             rest::LoginRequest { email: None, username: Some(username.into()), password: password.into() };
         self.call(Method::POST, "/v1/users/login", Some(&request)).await
+    }
+
+    /// Ends the token.
+    pub async fn logout(&self) -> Result<rest::Done, Error> {
+        self.call(Method::POST, "/v1/users/logout", Some(&rest::LogoutRequest::default())).await
     }
 
     /// The users whose names begin so.
@@ -116,6 +126,16 @@ impl Client {
     pub async fn add_member(&self, group: i64, user_id: i64) -> Result<rest::Done, Error> {
         let request = rest::AddMemberRequest { user_id };
         self.call(Method::POST, &format!("/v1/groups/{group}/members"), Some(&request)).await
+    }
+
+    /// The members of a group.
+    pub async fn members(&self, group: i64) -> Result<Vec<rest::Member>, Error> {
+        self.get(&format!("/v1/groups/{group}/members")).await
+    }
+
+    /// Removes a member from a group.
+    pub async fn remove_member(&self, group: i64, user_id: i64) -> Result<rest::Done, Error> {
+        self.call(Method::DELETE, &format!("/v1/groups/{group}/members/{user_id}"), None::<&()>).await
     }
 
     /// Any `GET` that answers with JSON.

@@ -1,29 +1,107 @@
-//! Where a server is.
+//! Where a server is, and whom a client trusts to be it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::TlsConnector;
 
 use crate::Error;
 
-/// The address of a server: `http://host:port`, nothing after it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The address of a server: `http://host:port` or `https://host:port`, nothing after it.
+#[derive(Clone)]
 pub struct ServerUrl {
     authority: String,
+    tls: Option<Tls>,
+}
+
+/// How a server with TLS is recognised.
+#[derive(Clone)]
+pub(crate) struct Tls {
+    pub(crate) connector: TlsConnector,
+    pub(crate) name: ServerName<'static>,
 }
 
 impl ServerUrl {
-    /// Understands `http://host[:port][/]`; the port is 80 where none is named.
+    /// Understands `http://host[:port][/]` and `https://host[:port][/]`; the port is 80 or 443 where none is named. A
+    /// certificate has to be of an authority that browsers trust.
     pub fn parse(url: &str) -> Result<Self, Error> {
-        let wrong = || Error::Url(url.to_owned());
-        let authority = url.strip_prefix("http://").ok_or_else(wrong)?.trim_end_matches('/');
-        if authority.is_empty() || authority.contains(['/', '?', '#', '@', ' ']) {
-            return Err(wrong());
+        let roots = || webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
+        Self::understand(url, roots).ok_or_else(|| Error::Url(url.to_owned()))
+    }
+
+    /// The same, but the certificate has to be of one of the authorities in this PEM file's text, and of no other.
+    pub fn parse_trusting(url: &str, authorities: &[u8]) -> Result<Self, Error> {
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(authorities) {
+            let added = certificate.map(|certificate| roots.add(certificate));
+            if !matches!(added, Ok(Ok(()))) {
+                return Err(Error::Authorities("a certificate in it is broken"));
+            }
         }
-        let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-        let authority = if has_port { authority.to_owned() } else { format!("{authority}:80") };
-        Ok(Self { authority })
+        if roots.is_empty() {
+            return Err(Error::Authorities("there is no certificate in it"));
+        }
+        Self::understand(url, || roots).ok_or_else(|| Error::Url(url.to_owned()))
+    }
+
+    fn understand(url: &str, roots: impl FnOnce() -> RootCertStore) -> Option<Self> {
+        let (scheme, rest) = url.split_once("://")?;
+        let is_secure = match scheme {
+            "http" => false,
+            "https" => true,
+            _ => return None,
+        };
+        let authority = rest.trim_end_matches('/');
+        if authority.is_empty() || authority.contains(['/', '?', '#', '@', ' ']) {
+            return None;
+        }
+        let port = authority.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
+        let host = port.map_or(authority, |(host, _)| host);
+        let default_port = if is_secure { 443 } else { 80 };
+        let whole = if port.is_some() { authority.to_owned() } else { format!("{authority}:{default_port}") };
+        let tls = if is_secure { Some(Tls::new(host, roots())?) } else { None };
+        Some(Self { authority: whole, tls })
     }
 
     /// `host:port`, to connect to and for the `Host` header.
     pub fn authority(&self) -> &str {
         &self.authority
+    }
+
+    /// Whether TLS is spoken.
+    pub fn is_secure(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    pub(crate) fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
+    }
+}
+
+impl Tls {
+    fn new(host: &str, roots: RootCertStore) -> Option<Self> {
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let name = ServerName::try_from(host.to_owned()).ok()?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder =
+            ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().ok()?;
+        let config = builder.with_root_certificates(roots).with_no_client_auth();
+        Some(Self { connector: TlsConnector::from(Arc::new(config)), name })
+    }
+}
+
+impl fmt::Display for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", if self.is_secure() { "https" } else { "http" }, self.authority)
+    }
+}
+
+impl fmt::Debug for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -33,13 +111,38 @@ mod tests {
 
     #[test]
     fn addresses_are_understood_or_refused() {
-        let authority = |url| ServerUrl::parse(url).ok().map(|url| url.authority);
-        assert_eq!(authority("http://127.0.0.1:8080").as_deref(), Some("127.0.0.1:8080"));
-        assert_eq!(authority("http://localhost:8080/").as_deref(), Some("localhost:8080"));
-        assert_eq!(authority("http://[::1]:8080").as_deref(), Some("[::1]:8080"));
-        assert_eq!(authority("http://example.com").as_deref(), Some("example.com:80"));
-        for bad in ["", "localhost:8080", "https://x", "ftp://x", "http://", "http://a/b", "http://u@h"] {
-            assert_eq!(authority(bad), None, "{bad}");
+        let shown = |url| ServerUrl::parse(url).ok().map(|url| url.to_string());
+        for (url, whole) in [
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("http://localhost:8080/", "http://localhost:8080"),
+            ("http://[::1]:8080", "http://[::1]:8080"),
+            ("http://example.com", "http://example.com:80"),
+            ("https://example.com", "https://example.com:443"),
+            ("https://127.0.0.1:8443/", "https://127.0.0.1:8443"),
+            ("https://[::1]:8443", "https://[::1]:8443"),
+        ] {
+            assert_eq!(shown(url).as_deref(), Some(whole));
+        }
+        for bad in [
+            "",
+            "localhost:8080",
+            "ftp://x",
+            "http://",
+            "https://",
+            "http://a/b",
+            "http://u@h",
+            "https://a b",
+        ] {
+            assert_eq!(shown(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_file_without_a_certificate_is_refused() {
+        let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        for text in ["", "no certificate", broken] {
+            let refused = ServerUrl::parse_trusting("https://localhost", text.as_bytes());
+            assert!(matches!(refused, Err(Error::Authorities(_))), "{text}");
         }
     }
 }

@@ -1,13 +1,15 @@
 //! A socket that speaks WebSocket: whole messages in and out, pings answered underneath. What the messages mean is not
 //! known in here.
 
-use std::io::ErrorKind;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
 use chat_websocket::{Decoder, Incoming, Opcode, Role, encode_close_masked, encode_masked_into};
-use tokio::io::Interest;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::Error;
+use crate::{Error, Socket};
 
 /// Largest message that is taken from a server.
 const MAX_MESSAGE: usize = 1024 * 1024;
@@ -18,14 +20,14 @@ const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 /// The socket, after the upgrade. Every method may be dropped half-way and called again: what is queued stays queued,
 /// and nothing that was read is lost.
 pub(crate) struct Wire {
-    socket: TcpStream,
+    socket: Socket,
     decoder: Decoder,
     buffer: Vec<u8>,
     queued: Vec<u8>,
 }
 
 impl Wire {
-    pub(crate) fn new(socket: TcpStream) -> Self {
+    pub(crate) fn new(socket: Socket) -> Self {
         let decoder = Decoder::new(Role::Client, MAX_MESSAGE);
         Self { socket, decoder, buffer: vec![0; BUFFER], queued: Vec::new() }
     }
@@ -41,36 +43,22 @@ impl Wire {
 
     /// Waits until all that is queued is written.
     pub(crate) async fn flush(&mut self) -> Result<(), Error> {
-        self.write_some()?;
-        while !self.queued.is_empty() {
-            self.socket.writable().await?;
-            self.write_some()?;
-        }
-        Ok(())
+        poll_fn(|cx| self.poll_write(cx)).await.map_err(Error::from)
     }
 
     /// Waits until something has come and shows each message in it; writes what is queued meanwhile.
     pub(crate) async fn read(&mut self, visit: impl FnMut(Incoming<'_>)) -> Result<(), Error> {
-        let count = loop {
-            self.write_some()?;
-            let interest = match self.queued.is_empty() {
-                true => Interest::READABLE,
-                false => Interest::READABLE | Interest::WRITABLE,
-            };
-            self.socket.ready(interest).await?;
-            match self.socket.try_read(&mut self.buffer) {
-                Ok(count) => break count,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error.into()),
-            }
-        };
+        let count = poll_fn(|cx| self.poll_read(cx)).await?;
         if count == 0 {
             return Err(Error::Closed { code: 1006, reason: "the connection broke".into() });
         }
         let mut bytes = std::mem::take(&mut self.buffer);
         let taken = self.take(bytes.get_mut(..count).unwrap_or_default(), visit);
         self.buffer = bytes;
-        taken
+        taken?;
+        // The answers to pings go as far as they can; the next call that waits writes the rest.
+        let written = poll_fn(|cx| Poll::Ready(self.poll_write(cx))).await;
+        if let Poll::Ready(Err(error)) = written { Err(error.into()) } else { Ok(()) }
     }
 
     /// Shows the messages in what was read already.
@@ -86,19 +74,28 @@ impl Wire {
             }
             visit(incoming);
         });
-        fed.map_err(|error| Error::Unexpected(error.to_string()))?;
-        self.write_some()
+        fed.map_err(|error| Error::Unexpected(error.to_string()))
     }
 
-    /// Writes as much as the socket takes at once.
-    fn write_some(&mut self) -> Result<(), Error> {
-        while !self.queued.is_empty() {
-            match self.socket.try_write(&self.queued) {
-                Ok(count) => drop(self.queued.drain(..count)),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) => return Err(error.into()),
-            }
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        // That writing has to wait keeps nobody from reading.
+        if let Poll::Ready(Err(error)) = self.poll_write(cx) {
+            return Poll::Ready(Err(error));
         }
-        Ok(())
+        let mut room = ReadBuf::new(&mut self.buffer);
+        ready!(Pin::new(&mut self.socket).poll_read(cx, &mut room))?;
+        Poll::Ready(Ok(room.filled().len()))
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.queued.is_empty() {
+            let count = ready!(Pin::new(&mut self.socket).poll_write(cx, &self.queued))?;
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.queued.drain(..count);
+        }
+        // TLS may keep back what it was given.
+        Pin::new(&mut self.socket).poll_flush(cx)
     }
 }

@@ -24,7 +24,8 @@ mod trace_context;
 use std::sync::{Arc, LazyLock};
 
 use axum::Router;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -36,6 +37,10 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use crate::metrics::Requests;
 use crate::{App, asyncapi, ws};
 use problem::Problem;
+
+/// The reference styles itself inline, and its icons are in its style sheet.
+const REFERENCE_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+     object-src 'none'; base-uri 'none'; frame-ancestors 'none'";
 
 #[derive(OpenApi)]
 #[openapi(
@@ -131,35 +136,34 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     routes().into_openapi()
 }
 
-/// All routes, ready to be served.
-pub fn router(app: App) -> Router {
+/// All routes, ready to be served. The pages are what a browser is shown; what is none of these either, and gets a bare 404 of
+/// them, is refused in the API's words.
+pub fn router(app: App, pages: Router) -> Router {
     let (api, document) = routes().split_for_parts();
     let requests = app.hub.metrics().requests.get_or_init(|| Arc::new(Requests::of(&document))).clone();
     api.route("/ws", get(ws::upgrade))
         .route("/v1/ws", get(ws::upgrade))
         .route("/asyncapi.json", get(stream_reference))
         .merge(reference(document))
-        .fallback(not_found)
+        .with_state(app)
+        .merge(pages)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(axum::middleware::from_fn_with_state(requests, middleware::surround))
-        .with_state(app)
 }
 
 /// The browsable reference. By default it would ask a host of its makers' to validate the document.
-fn reference(document: utoipa::openapi::OpenApi) -> SwaggerUi {
+fn reference(document: utoipa::openapi::OpenApi) -> Router<App> {
     let config = Config::default().validator_url("none").persist_authorization(false);
-    SwaggerUi::new("/docs").url("/openapi.json", document).config(config)
+    let pages: Router<App> = SwaggerUi::new("/docs").url("/openapi.json", document).config(config).into();
+    pages.layer(map_response(|response: Response| async {
+        ([(CONTENT_SECURITY_POLICY, REFERENCE_POLICY)], response)
+    }))
 }
 
 /// The AsyncAPI document of the stream.
 async fn stream_reference() -> Response {
     static DOCUMENT: LazyLock<String> = LazyLock::new(|| asyncapi().to_string());
     ([(CONTENT_TYPE, "application/json")], DOCUMENT.as_str()).into_response()
-}
-
-async fn not_found() -> Response {
-    Problem::new(404, "route_not_found", "There is nothing at this path; the API reference is at /docs")
-        .into_response()
 }
 
 async fn method_not_allowed() -> Response {

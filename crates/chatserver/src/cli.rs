@@ -9,6 +9,7 @@ mod healthcheck;
 mod migrate;
 mod serve;
 mod torture;
+mod who;
 
 use std::process::ExitCode;
 
@@ -36,8 +37,16 @@ enum Command {
     Bench(bench::Args),
     /// Say what so many users need: nodes, database, bus, and what breaks first
     Capacity(capacity::Args),
-    /// Chat in lines of text, on a terminal or through pipes
+    /// Chat: on the whole screen of a terminal, in lines of text through pipes
     Chat(chat::Args),
+    /// Send one message and print its number
+    Send(chat::SendArgs),
+    /// Print what happens, event by event
+    Tail(chat::TailArgs),
+    /// Log in and remember it for chat, send and tail
+    Login(chat::LoginArgs),
+    /// End a login that was remembered
+    Logout(chat::LoginArgs),
     /// Ask a running server whether it is ready; exits 0 if it is
     Healthcheck(healthcheck::Args),
     /// Move everything from a SQLite file to a PostgreSQL database; exits 3 if a server still writes to the file
@@ -57,7 +66,11 @@ pub(crate) fn run() -> Result<ExitCode> {
         Command::Serve(args) => serve::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Capacity(args) => capacity::run(&args),
-        Command::Chat(args) => chat::run(&args),
+        Command::Chat(args) => chat::run(args),
+        Command::Send(args) => chat::send(args),
+        Command::Tail(args) => chat::tail(args),
+        Command::Login(args) => chat::login(&args),
+        Command::Logout(args) => chat::logout(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Migrate(args) => migrate::run(&args),
         Command::Torture(args) => torture::run(&args),

@@ -48,8 +48,9 @@ pub(crate) struct Server {
     pub(crate) metrics_address: Option<SocketAddr>,
     /// The copy of the database from before its migration, if it was migrated.
     pub(crate) backup: Option<PathBuf>,
-    /// The demo users who can log in.
+    /// The demo users there are.
     pub(crate) demo_users: Vec<&'static str>,
+    offer: Arc<demo::Offer>,
 }
 
 /// Connections that may wait to be accepted. All clients of a server come back at once when it has been restarted, and
@@ -88,6 +89,7 @@ pub(crate) async fn compose(plan: Plan) -> Result<Server> {
         is_new: storage.is_new,
     };
     let demo_users = demo::prepare(&chat, circumstances).await?;
+    let offer = Arc::new(demo::Offer::new(chat.clone(), demo_users.clone()));
     let watched =
         metrics_listener.map(|listener| (listener, metrics::registry(&hub, &storage, tls.as_ref())));
     let metrics_address = watched.as_ref().and_then(|(listener, _)| listener.local_addr().ok());
@@ -96,7 +98,7 @@ pub(crate) async fn compose(plan: Plan) -> Result<Server> {
         .await
         .context("the store cannot be read")?;
     let backup = storage.backup.clone();
-    Ok(Server { listener, app, storage, tls, watched, address, metrics_address, backup, demo_users })
+    Ok(Server { listener, app, storage, tls, watched, address, metrics_address, backup, demo_users, offer })
 }
 
 async fn bind(host: &str, port: u16) -> Result<TcpListener> {
@@ -144,7 +146,7 @@ impl Server {
 
     /// Serves until `shutdown` resolves, then lets go in order: streams, requests, confirmations, the database.
     pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, app, storage, tls, watched, .. } = self;
+        let Self { listener, app, storage, tls, watched, offer, .. } = self;
         if let Some(tls) = &tls {
             tokio::spawn(certificate::keep(tls.clone()));
         }
@@ -157,7 +159,11 @@ impl Server {
             tracing::info!("shutting down: asking {} clients to reconnect", draining.n_connections());
             draining.drain().await;
         };
-        let router = chat_gateway::router(app.clone());
+        let pages = chat_web::router(env!("CARGO_PKG_VERSION"), move || {
+            let offer = offer.clone();
+            async move { offer.users().await }
+        });
+        let router = chat_gateway::router(app.clone(), pages);
         let options = ServeOptions { tls, ..ServeOptions::default() };
         chat_gateway::serve(listener, router, options, shutdown).await;
         let _ = tokio::time::timeout(FAREWELL, app.all_closed()).await;

@@ -3,14 +3,20 @@
 //! They are made where only this machine can log in as them, or where the operator says so; everywhere else a server
 //! with such an account refuses to start (contract.md part 1, "First run").
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Result, bail};
 use chat_core::accounts::{LoginName, Register};
 use chat_core::{Chat, Error};
+use tokio::sync::Mutex;
 
 /// Names of the demo users, in the order of their ids.
 pub(crate) const USERS: [&str; 2] = ["tom", "jerry"];
 /// The password of both.
 pub(crate) const PASSWORD: &str = "password123";
+
+/// For how long it is believed that a password is still the known one.
+const BELIEVED: Duration = Duration::from_secs(60);
 
 /// What decides about the demo users.
 #[derive(Debug, Clone, Copy)]
@@ -79,5 +85,40 @@ async fn make(chat: &Chat, name: &str) -> Result<()> {
         // Somebody else's name stays theirs.
         Ok(_) | Err(Error::Taken(_)) => Ok(()),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Whom the web client offers to be tried: those demo users whose password is still the known one. That is looked at when
+/// somebody wants to know, since it takes its time, and then not again for a while.
+pub(crate) struct Offer {
+    chat: Chat,
+    present: Vec<&'static str>,
+    last: Mutex<Option<(Instant, Vec<&'static str>)>>,
+}
+
+impl Offer {
+    /// Of these, who were there at the start.
+    pub(crate) fn new(chat: Chat, present: Vec<&'static str>) -> Self {
+        Self { chat, present, last: Mutex::new(None) }
+    }
+
+    /// Who they are now.
+    pub(crate) async fn users(&self) -> Vec<&'static str> {
+        // Whoever asks meanwhile waits for the answer instead of looking, too.
+        let mut last = self.last.lock().await;
+        if let Some((at, users)) = &*last
+            && at.elapsed() < BELIEVED
+        {
+            return users.clone();
+        }
+        let mut users = Vec::new();
+        for name in &self.present {
+            let login = self.chat.login(LoginName::Username((*name).into()), PASSWORD.into());
+            if login.await.is_ok() {
+                users.push(*name);
+            }
+        }
+        *last = Some((Instant::now(), users.clone()));
+        users
     }
 }

@@ -68,6 +68,11 @@ export class ChatState {
     return this.#timelines.get(conversationId)?.window ?? [];
   }
 
+  /** The messages around one of them, without a hole, wherever in the conversation; empty if it is not known. */
+  stretch(conversationId: number, seq: number): readonly Message[] {
+    return this.#timelines.get(conversationId)?.stretch(seq) ?? [];
+  }
+
   message(id: number): Message | undefined {
     return this.#messages.get(id);
   }

@@ -1,6 +1,7 @@
 /** The known messages of one conversation, ordered by seq. Knows no conversation and no network. */
 
 import type { Message } from "./protocol.js";
+import { Stretches } from "./stretches.js";
 
 /** Where a seq is or belongs. */
 function position(list: readonly Message[], seq: number): number {
@@ -16,9 +17,10 @@ function position(list: readonly Message[], seq: number): number {
 
 export class Timeline {
   readonly #list: Message[] = [];
-  /** From here on everything there is, is known: a missing seq is a message hidden for oneself, not one to be loaded. */
-  #floor = Infinity;
-  #window: readonly Message[] | undefined;
+  /** Where everything there is, is known: a seq that is missing there is a message hidden for oneself. */
+  readonly #complete = new Stretches();
+  #isFollowed = false;
+  #windows = new Map<number, readonly Message[]>();
   /** The highest `rev` of all that has been put. */
   rev = 0;
 
@@ -29,24 +31,24 @@ export class Timeline {
 
   /** The newest stretch without a hole; the same array until something changes. */
   get window(): readonly Message[] {
-    return (this.#window ??= this.#list.slice(this.#start()));
+    const newest = this.#list.at(-1);
+    return newest === undefined ? [] : this.stretch(newest.seq);
   }
 
-  #start(): number {
-    let start = this.#list.length;
-    let next: number | undefined;
-    while (start > 0) {
-      const { seq } = this.#list[start - 1]!;
-      if (next !== undefined && seq < this.#floor && seq !== next - 1) break;
-      start -= 1;
-      next = seq;
-    }
-    return start;
+  /** The stretch without a hole that a seq is in; empty if it is not known; the same array until something changes. */
+  stretch(seq: number): readonly Message[] {
+    const around = this.#complete.around(seq);
+    if (around === undefined) return [];
+    const have = this.#windows.get(around.from);
+    if (have !== undefined) return have;
+    const found = this.#list.slice(position(this.#list, around.from), position(this.#list, around.to));
+    this.#windows.set(around.from, found);
+    return found;
   }
 
   /** Whether everything after `seq` is known. */
   isCompleteAfter(seq: number): boolean {
-    return Math.min(this.#floor, this.window[0]?.seq ?? Infinity) <= seq + 1;
+    return (this.#complete.last?.from ?? Infinity) <= seq + 1;
   }
 
   find(seq: number): Message | undefined {
@@ -61,8 +63,9 @@ export class Timeline {
     const isKnown = have?.seq === message.seq;
     if (isKnown && message.rev <= have.rev) return false;
     this.#list.splice(at, isKnown ? 1 : 0, message);
+    if (!isKnown) this.#complete.add(message.seq, message.seq + 1);
     this.rev = Math.max(this.rev, message.rev);
-    this.#window = undefined;
+    this.#windows.clear();
     return true;
   }
 
@@ -71,27 +74,27 @@ export class Timeline {
     const at = position(this.#list, message.seq);
     if (this.#list[at]?.seq !== message.seq) return;
     this.#list[at] = message;
-    this.#window = undefined;
+    this.#windows.clear();
   }
 
   remove(seq: number): void {
     const at = position(this.#list, seq);
     if (this.#list[at]?.seq !== seq) return;
-    // What is above it is no less complete than before.
-    this.#floor = Math.min(this.#floor, this.window[0]?.seq ?? seq);
     this.#list.splice(at, 1);
-    this.#window = undefined;
+    this.#windows.clear();
   }
 
   /** Notes that the stream tells everything from here on, unless it is known from earlier on. */
   follow(seq: number): void {
-    if (this.#floor === Infinity) this.#floor = seq;
+    if (this.#isFollowed) return;
+    this.#isFollowed = true;
+    this.#complete.add(seq, Infinity);
+    this.#windows.clear();
   }
 
-  /** Notes that a page about to be put holds everything from `from` to just before `to`; it counts if it meets the window. */
+  /** Notes that a page about to be put holds everything from `from` to just before `to`. */
   complete(from: number, to: number): void {
-    if (to < (this.window[0]?.seq ?? this.#floor)) return;
-    this.#floor = Math.min(this.#floor, from);
-    this.#window = undefined;
+    this.#complete.add(from, to);
+    this.#windows.clear();
   }
 }

@@ -1,7 +1,7 @@
 //! The calls about conversations and the messages in them.
 
-use chat_protocol::conversation::{Conversations, MemberReceipt};
-use chat_protocol::message::{History, SendRequest, Sent};
+use chat_protocol::conversation::{Conversation, Conversations, MemberReceipt, StateRequest};
+use chat_protocol::message::{History, Message, SendRequest, Sent};
 use hyper::Method;
 
 use super::{Client, percent_encoded};
@@ -15,6 +15,44 @@ impl Client {
     pub async fn conversations(&self, cursor: Option<&str>) -> Result<Conversations, Error> {
         let next = cursor.map(|cursor| format!("&cursor={}", percent_encoded(cursor))).unwrap_or_default();
         self.get(&format!("/v1/conversations?limit={PAGE}{next}")).await
+    }
+
+    /// One conversation.
+    pub async fn conversation(&self, id: i64) -> Result<Conversation, Error> {
+        self.get(&format!("/v1/conversations/{id}")).await
+    }
+
+    /// Changes the caller's own part of a conversation.
+    pub async fn set_state(&self, id: i64, state: &StateRequest) -> Result<Conversation, Error> {
+        self.call(Method::PATCH, &format!("/v1/conversations/{id}/state"), Some(state)).await
+    }
+
+    /// The last messages of a conversation, or the last before a `seq`; oldest first, at most `limit`.
+    pub async fn messages_before(
+        &self,
+        conversation: i64,
+        seq: Option<i64>,
+        limit: u16,
+    ) -> Result<History, Error> {
+        let before = seq.map(|seq| format!("&before_seq={seq}")).unwrap_or_default();
+        self.get(&format!("/v1/conversations/{conversation}/messages?limit={limit}{before}")).await
+    }
+
+    /// The pinned messages of a conversation, the last pinned first.
+    pub async fn pins(&self, conversation: i64) -> Result<Vec<Message>, Error> {
+        self.get(&format!("/v1/conversations/{conversation}/pins?limit={PAGE}")).await
+    }
+
+    /// The newest messages that the caller may see and that fit; of one conversation if one is named.
+    pub async fn search(
+        &self,
+        words: &str,
+        conversation: Option<i64>,
+        limit: u16,
+    ) -> Result<Vec<Message>, Error> {
+        let within = conversation.map(|id| format!("&conversation_id={id}")).unwrap_or_default();
+        let path = format!("/v1/search?q={}&limit={limit}{within}", percent_encoded(words));
+        Ok(self.get::<History>(&path).await?.messages)
     }
 
     /// The messages of a conversation after a `seq`, oldest first; at most a page of them.

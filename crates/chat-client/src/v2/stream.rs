@@ -5,13 +5,12 @@ use std::collections::VecDeque;
 use chat_protocol::v2::ServerFrame;
 use chat_websocket::{Incoming, Opcode};
 use serde::Deserialize;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::Op;
 use crate::handshake::{Entrance, upgrade_v2};
 use crate::wire::Wire;
-use crate::{Error, ServerUrl};
+use crate::{Error, ServerUrl, Socket};
 
 /// What came from the server.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,7 +38,7 @@ pub struct V2Stream {
 impl V2Stream {
     /// Connects and upgrades. The server's first frame is `hello`.
     pub async fn connect(url: &ServerUrl, entrance: &Entrance) -> Result<Self, Error> {
-        let socket = TcpStream::connect(url.authority()).await?;
+        let socket = Socket::connect(url).await?;
         let (socket, mut early) = upgrade_v2(socket, url, entrance).await?;
         let mut stream = Self { wire: Wire::new(socket), received: VecDeque::new(), heard: Instant::now() };
         let received = &mut stream.received;

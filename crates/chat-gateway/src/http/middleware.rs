@@ -11,7 +11,7 @@ use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
     X_FRAME_OPTIONS,
 };
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
@@ -22,13 +22,8 @@ use super::problem::Problem;
 use super::trace_context::trace_id;
 use crate::metrics::Requests;
 
-/// Answers of the API are no pages.
+/// Answers of the API are no pages. Pages bring a policy of their own.
 const API_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
-/// The reference styles itself inline, and its icons are in its style sheet.
-const REFERENCE_POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; \
-     base-uri 'none'; frame-ancestors 'none'",
-);
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 pub(crate) async fn surround(
@@ -57,15 +52,25 @@ pub(crate) async fn surround(
         response.headers_mut().extend(parts.headers);
         *response.body_mut() = body;
     } else if response.status().is_client_error() && response.headers().get(CONTENT_TYPE).is_none() {
-        response = Problem::new(response.status().as_u16(), "invalid_request", "Invalid request")
-            .render(&request_id);
+        response = unsaid(response.status()).render(&request_id);
     }
     let route = route.as_ref().map(MatchedPath::as_str);
     requests.answered(&method, route, response.status(), begun.elapsed());
     tracing::debug!(request_id, trace_id, %method, path, status = response.status().as_u16(), "request");
-    let policy = if path.starts_with("/docs") { REFERENCE_POLICY } else { API_POLICY };
-    set_headers(&mut response, &request_id, policy);
+    set_headers(&mut response, &request_id);
     response
+}
+
+/// A refusal that nobody has put into words yet.
+fn unsaid(status: StatusCode) -> Problem {
+    match status {
+        StatusCode::NOT_FOUND => Problem::new(
+            404,
+            "route_not_found",
+            "There is nothing at this path; the API reference is at /docs",
+        ),
+        status => Problem::new(status.as_u16(), "invalid_request", "Invalid request"),
+    }
 }
 
 /// What the lines of a request have in common. Those of clients that follow their requests are marked at any level; for the
@@ -77,9 +82,9 @@ fn span(request_id: &str, trace_id: Option<&str>) -> Span {
     }
 }
 
-fn set_headers(response: &mut Response, request_id: &str, policy: HeaderValue) {
+fn set_headers(response: &mut Response, request_id: &str) {
     let headers = response.headers_mut();
-    headers.insert(CONTENT_SECURITY_POLICY, policy);
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(API_POLICY);
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert(X_REQUEST_ID, id);
     }

@@ -19,7 +19,7 @@ const BOUNDS_US: [u64; 12] =
     [500, 1000, 2500, 5000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 5_000_000];
 const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 /// Routes that are not in the OpenAPI document.
-const OTHERS: [&str; 3] = ["/ws", "/v1/ws", "/asyncapi.json"];
+const OTHERS: [&str; 5] = ["/ws", "/v1/ws", "/asyncapi.json", "/", "/client.json"];
 
 /// The counts of all routes.
 #[derive(Debug)]

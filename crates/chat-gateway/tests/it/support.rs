@@ -196,7 +196,12 @@ async fn start(chat: Chat, hub: Hub, cluster: Option<Cluster>) -> ServerUrl {
     let app = App::start(chat, hub, tokens, GatewayOptions::default(), cluster).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = ServerUrl::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
-    tokio::spawn(serve(listener, router(app), ServeOptions::default(), std::future::pending()));
+    tokio::spawn(serve(
+        listener,
+        router(app, chat_gateway::Router::new()),
+        ServeOptions::default(),
+        std::future::pending(),
+    ));
     url
 }
 

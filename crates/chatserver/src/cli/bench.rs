@@ -34,6 +34,7 @@ mod v2_sends;
 mod v2_stream;
 mod yardstick;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -45,6 +46,7 @@ use self::server::Server;
 use self::stage::{LISTENERS, Stage};
 use super::child::interrupted;
 use super::print_line;
+use super::who::server;
 
 /// Descriptors that the benchmark needs beside its connections.
 const OTHER_FILES: u64 = 400;
@@ -56,6 +58,9 @@ pub(crate) struct Args {
     /// empty database in the working folder, and removed afterwards
     #[arg(long)]
     url: Option<String>,
+    /// Trust the authorities in this PEM file, and no others, with the certificate of a server at https://
+    #[arg(long, value_name = "FILE", requires = "url")]
+    ca: Option<PathBuf>,
     /// The process of the server at --url, to read its memory and CPU time
     #[arg(long, requires = "url")]
     pid: Option<u32>,
@@ -168,7 +173,7 @@ async fn measure(args: Args) -> Result<(Report, bool)> {
     }
     let per_user = usize::try_from(settings.connections)?.div_ceil(LISTENERS).max(100);
     let server = match (&args.url, args.cluster) {
-        (Some(url), _) => Server::running(url, args.pid)?,
+        (Some(url), _) => Server::running(server(url, args.ca.as_deref())?, args.pid),
         (None, Some(n_nodes)) => Server::start_cluster(n_nodes, per_user).await?,
         (None, None) => Server::start(per_user).await?,
     };

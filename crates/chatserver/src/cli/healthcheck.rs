@@ -1,9 +1,13 @@
 //! `chatserver healthcheck`: for container engines, whose images need no other HTTP client then.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use chat_client::Client;
+
+use super::who::server;
 
 /// Which server to ask.
 #[derive(clap::Args)]
@@ -11,6 +15,9 @@ pub(crate) struct Args {
     /// The server's address
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     url: String,
+    /// Trust the authorities in this PEM file, and no others, with the certificate of a server at https://
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
 }
 
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -19,7 +26,7 @@ const DEADLINE: Duration = Duration::from_secs(5);
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
     let status = runtime.block_on(async {
-        let client = chat_client::Client::new(&args.url)?;
+        let client = Client::at(server(&args.url, args.ca.as_deref())?);
         let asked = tokio::time::timeout(DEADLINE, client.ready());
         asked.await.context("the server did not answer in time")?.context("the server cannot be reached")
     })?;

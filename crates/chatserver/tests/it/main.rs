@@ -24,6 +24,7 @@ mod requests;
 mod rest;
 mod stream;
 mod support;
+mod terminal;
 mod tokens;
 mod torture;
 mod v2;

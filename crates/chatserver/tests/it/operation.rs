@@ -10,3 +10,4 @@ mod sockets;
 mod storage;
 mod tls;
 mod tracing;
+mod web;

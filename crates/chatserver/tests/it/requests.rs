@@ -20,9 +20,18 @@ async fn ping_says_pong_and_names_the_storage() {
 async fn an_unknown_path_is_404() {
     let server = Server::start();
     let tom = server.login("tom").await;
-    for path in
-        ["/", "/v1", "/v1/", "/v1/users/", "/v1/users/1/2", "/v1/nothing", "/V1/users", "/v2/users", "/.env"]
-    {
+    for path in [
+        "/v1",
+        "/v1/",
+        "/assets/nothing.js",
+        "/nothing.html",
+        "/v1/users/",
+        "/v1/users/1/2",
+        "/v1/nothing",
+        "/V1/users",
+        "/v2/users",
+        "/.env",
+    ] {
         server.get(path).await.refused(404, "route_not_found");
         tom.get(path).await.refused(404, "route_not_found");
     }

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which crate of ours may depend on which (ARCHITECTURE.md).
-const ALLOWED: [(&str, &[&str]); 13] = [
+const ALLOWED: [(&str, &[&str]); 15] = [
     ("chat-core", &[]),
     ("chat-protocol", &[]),
     ("chat-websocket", &[]),
@@ -20,6 +20,8 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ("chat-nats", &["chat-engines", "chat-relay"]),
     ("chat-gateway", &["chat-core", "chat-protocol", "chat-websocket"]),
     ("chat-client", &["chat-protocol", "chat-websocket"]),
+    ("chat-terminal", &["chat-client", "chat-protocol"]),
+    ("chat-web", &[]),
     (
         "chatserver",
         &[
@@ -32,6 +34,8 @@ const ALLOWED: [(&str, &[&str]); 13] = [
             "chat-protocol",
             "chat-relay",
             "chat-sqlite",
+            "chat-terminal",
+            "chat-web",
             "chat-websocket",
         ],
     ),

@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -12,6 +13,8 @@ import { Server } from "../support/server.js";
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL("../../../", import.meta.url));
+/** The folder of a package, which the web client may share. */
+const packageOf = (name: string): string => dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
 
 let folder: string;
 let files: string[];
@@ -23,7 +26,7 @@ before(async () => {
   files = packed.files.map(({ path }) => path);
   await writeFile(join(folder, "package.json"), '{"type":"module"}');
   await run("npm", ["install", "--offline", "--no-audit", "--no-fund", join(folder, packed.filename)], { cwd: folder });
-  await symlink(join(root, "node_modules/ws"), join(folder, "node_modules/ws"));
+  await symlink(packageOf("ws"), join(folder, "node_modules/ws"));
 });
 
 after(() => rm(folder, { recursive: true, force: true }));
@@ -53,7 +56,7 @@ test("the types need nothing but the language's own", async () => {
     const ids: Promise<number[]> = client.rest.get("/v1/conversations").then(({ conversations }) => conversations.map(({ id }) => id));
     void ids;`;
   await writeFile(join(folder, "user.ts"), source);
-  const compiler = join(root, "node_modules/typescript/bin/tsc");
+  const compiler = join(packageOf("typescript"), "bin/tsc");
   const flags = ["--strict", "--noEmit", "--module", "nodenext", "--target", "es2022", "--lib", "es2022"];
   await run(process.execPath, [compiler, ...flags, "user.ts"], { cwd: folder }).catch((error: { stdout: string }) => {
     assert.fail(error.stdout);

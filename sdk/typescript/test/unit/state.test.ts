@@ -81,6 +81,20 @@ test("the newest page comes without bounds, and one after a seq closes the hole 
   assert.deepEqual(seqs(state.messages(1)), [4, 6, 7, 8, 9]);
 });
 
+test("a part far from the newest messages can be looked at by itself, until both meet", () => {
+  const state = mine();
+  state.applyConversation(conversation({ last_seq: 100, rev: 100, ...OWN, last_message: message({ seq: 100 }) }));
+  // 42 is hidden for this user.
+  state.applyPage(1, [40, 41, 43].map((seq) => message({ seq })), { before_seq: 44 });
+  state.applyPage(1, [44, 45].map((seq) => message({ seq })), { after_seq: 43 });
+  assert.deepEqual(seqs(state.stretch(1, 42)), [40, 41, 43, 44, 45]);
+  assert.deepEqual(seqs(state.stretch(1, 46)), []);
+  assert.deepEqual(seqs(state.messages(1)), [100]);
+  state.applyPage(1, Array.from({ length: 54 }, (_, n) => message({ seq: 46 + n })), { after_seq: 45 });
+  assert.equal(state.messages(1), state.stretch(1, 41));
+  assert.equal(state.messages(1).length, 60);
+});
+
 test("text grows by its offset in characters", () => {
   const state = mine();
   state.applyMessage(message({ seq: 1, content: "a😀", streaming: "growing" }));

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use chat_client::ServerUrl;
 use chat_client::v2::{Entrance, Way, upgrade_v2};
 use chat_websocket::{Decoder, Incoming, Opcode, Role, encode_masked};
@@ -86,6 +86,9 @@ impl Audience {
         count: usize,
         new_tally: fn() -> Tally,
     ) -> Result<Self> {
+        if url.is_secure() {
+            bail!("streams that are counted are plain ones: measure this over http://");
+        }
         let (opened, refused) = open_all(url, (protocol, users), count).await;
         let (stop, stopped) = watch::channel(());
         let mut audience = Self { seats: Vec::new(), threads: Vec::new(), stop, refused };
@@ -237,6 +240,7 @@ async fn open(url: &ServerUrl, protocol: Protocol, token: String, source: usize)
         }
         _ => TcpStream::connect(address).await?,
     };
+    socket.set_nodelay(true)?;
     Ok(match protocol {
         Protocol::V1 => chat_client::upgrade(socket, url, &token).await?,
         Protocol::V2 => upgrade_v2(socket, url, &Entrance { token, way: Way::Header, cursor: None }).await?,

@@ -3,9 +3,8 @@
 
 use std::io::{Error, ErrorKind, Result};
 
-use chat_client::ServerUrl;
+use chat_client::{ServerUrl, Socket};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 const FIRST_BUFFER: usize = 4 * 1024;
 /// Larger answers are not expected by any measurement.
@@ -36,20 +35,20 @@ pub(super) struct Answer<'a> {
 
 /// The connection.
 pub(super) struct Line {
-    socket: TcpStream,
+    socket: Socket,
     buffer: Vec<u8>,
 }
 
 impl Line {
     pub(super) async fn open(url: &ServerUrl) -> Result<Self> {
-        let socket = TcpStream::connect(url.authority()).await?;
-        socket.set_nodelay(true)?;
+        let socket = Socket::connect(url).await.map_err(Error::other)?;
         Ok(Self { socket, buffer: vec![0; FIRST_BUFFER] })
     }
 
     /// Sends a request and reads the whole answer.
     pub(super) async fn exchange(&mut self, request: &[u8]) -> Result<Answer<'_>> {
         self.socket.write_all(request).await?;
+        self.socket.flush().await?;
         let mut filled = 0;
         loop {
             if filled == self.buffer.len() {

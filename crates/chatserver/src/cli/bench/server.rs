@@ -33,9 +33,8 @@ struct Lone {
 
 impl Server {
     /// A server that somebody else has started.
-    pub(super) fn running(url: &str, pid: Option<u32>) -> Result<Self> {
-        let url = ServerUrl::parse(url)?;
-        Ok(Self { urls: vec![url.clone()], url, pids: pid.into_iter().collect(), own: None })
+    pub(super) fn running(url: ServerUrl, pid: Option<u32>) -> Self {
+        Self { urls: vec![url.clone()], url, pids: pid.into_iter().collect(), own: None }
     }
 
     /// Starts one in a fresh folder below the working folder, so that it writes to the disk that is meant.

@@ -41,7 +41,7 @@ impl Stage {
     /// Registers the users.
     pub(super) async fn set(server: Server, settings: Settings) -> Result<Self> {
         let (prefix, password) = (random_word()?, random_word()?.repeat(2));
-        let client = Client::new(&format!("http://{}", server.url().authority()))?;
+        let client = Client::at(server.url().clone());
         let mut users = enrol(&client, &prefix, &password).await?;
         let listeners = users.split_off(TALKERS);
         Ok(Self { server, settings, talkers: users, listeners, password, notes: Vec::new() })
@@ -49,7 +49,7 @@ impl Stage {
 
     /// A client on behalf of a user.
     pub(super) fn client(&self, user: &User) -> Result<Client> {
-        let client = Client::new(&format!("http://{}", self.server.url().authority()))?;
+        let client = Client::at(self.server.url().clone());
         Ok(client.with_token(user.token.clone()))
     }
 
@@ -120,9 +120,8 @@ async fn enrol(client: &Client, prefix: &str, password: &str) -> Result<Vec<User
             .step_by(ENROLLING)
             .map(|number| registration(prefix, number, password))
             .collect();
-        let url = format!("http://{}", client.url().authority());
+        let client = Client::at(client.url().clone());
         tasks.spawn(async move {
-            let client = Client::new(&url)?;
             let mut users = Vec::new();
             for request in requests {
                 let registered = client.register(&request).await;

@@ -38,7 +38,7 @@ async fn run(stage: &mut Stage) -> Result<Run> {
     let start = Instant::now();
     stage.server.resume().await?;
     let announced = start.elapsed();
-    let client = Client::new(&format!("http://{}", stage.server.url().authority()))?;
+    let client = Client::at(stage.server.url().clone());
     let mut unready = 0;
     while !client.ready().await.context("the server does not answer")? {
         unready += 1;

@@ -4,11 +4,10 @@
 use std::collections::VecDeque;
 
 use anyhow::{Context, Result, bail};
-use chat_client::ServerUrl;
 use chat_client::v2::{Entrance, Way, upgrade_v2};
+use chat_client::{ServerUrl, Socket};
 use chat_websocket::{Decoder, Incoming, Opcode, Role, encode_masked_into};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use super::stage::User;
 use super::tally::message_number;
@@ -49,7 +48,7 @@ fn heard(frame: &str) -> Heard {
 
 /// The connection.
 pub(super) struct V2Line {
-    socket: TcpStream,
+    socket: Socket,
     decoder: Decoder,
     buffer: Vec<u8>,
     out: Vec<u8>,
@@ -59,7 +58,7 @@ pub(super) struct V2Line {
 impl V2Line {
     /// Connects, from a cursor if there is one.
     pub(super) async fn open(url: &ServerUrl, user: &User, cursor: Option<String>) -> Result<Self> {
-        let socket = TcpStream::connect(url.authority()).await?;
+        let socket = Socket::connect(url).await?;
         let entrance = Entrance { token: user.token.clone(), way: Way::Header, cursor };
         let (socket, mut early) = upgrade_v2(socket, url, &entrance).await?;
         let mut line = Self {
@@ -112,6 +111,7 @@ impl V2Line {
     async fn flush(&mut self) -> Result<()> {
         if !self.out.is_empty() {
             self.socket.write_all(&self.out).await.context("the connection broke")?;
+            self.socket.flush().await.context("the connection broke")?;
             self.out.clear();
         }
         Ok(())

@@ -1,0 +1,79 @@
+//! A connection to a server: TCP, with TLS around it where the address asks for it. What travels on it is not known in
+//! here.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+use crate::{Error, ServerUrl};
+
+/// The connection.
+pub enum Socket {
+    /// For `http://`.
+    Plain(TcpStream),
+    /// For `https://`.
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Socket {
+    /// Connects, and makes sure of who answers where the address asks for it.
+    pub async fn connect(url: &ServerUrl) -> Result<Self, Error> {
+        Self::over(TcpStream::connect(url.authority()).await?, url).await
+    }
+
+    /// The same over a connected socket, for callers who choose where it comes from.
+    pub async fn over(socket: TcpStream, url: &ServerUrl) -> Result<Self, Error> {
+        socket.set_nodelay(true)?;
+        let Some(tls) = url.tls() else { return Ok(Self::Plain(socket)) };
+        // Boxed, because it is large.
+        let shaken = Box::pin(tls.connector.connect(tls.name.clone(), socket)).await;
+        shaken.map(|stream| Self::Tls(Box::new(stream))).map_err(|error| untrusted(url, error))
+    }
+}
+
+/// A certificate that is not trusted stays so, and connecting again would not help; all else may pass.
+fn untrusted(url: &ServerUrl, error: io::Error) -> Error {
+    let certificate = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match certificate {
+        Some(rustls::Error::InvalidCertificate(reason)) => {
+            Error::Untrusted { server: url.authority().to_owned(), reason: format!("{reason:?}") }
+        }
+        _ => error.into(),
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(socket) => Pin::new(socket).poll_read(cx, buf),
+            Self::Tls(socket) => Pin::new(socket).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(socket) => Pin::new(socket).poll_write(cx, bytes),
+            Self::Tls(socket) => Pin::new(socket).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(socket) => Pin::new(socket).poll_flush(cx),
+            Self::Tls(socket) => Pin::new(socket).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(socket) => Pin::new(socket).poll_shutdown(cx),
+            Self::Tls(socket) => Pin::new(socket).poll_shutdown(cx),
+        }
+    }
+}

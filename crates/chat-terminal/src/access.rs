@@ -1,0 +1,162 @@
+//! Who chats: a token from the command line, a remembered login, or name and password. Passwords are asked for without
+//! being shown, and are not kept.
+
+use std::io::{IsTerminal, Write, stderr, stdin};
+
+use anyhow::{Context, Result, bail};
+use chat_client::{Client, Error, ServerUrl};
+use chat_protocol::rest::User;
+use chat_protocol::time::Time;
+use jiff::Timestamp;
+
+use crate::clean::clean;
+use crate::credentials::{Credentials, Login};
+use crate::{Failed, Usage, within};
+
+/// Who chats, and where.
+pub struct Who {
+    /// The server.
+    pub url: ServerUrl,
+    /// The user's name.
+    pub username: Option<String>,
+    /// The user's password.
+    pub password: Option<String>,
+    /// A token, in place of both.
+    pub token: Option<String>,
+    /// The passwords that everybody knows: those of the demo users.
+    pub known_password: fn(&str) -> Option<&'static str>,
+}
+
+/// A client that the server accepts, and whose it is.
+pub(crate) async fn enter(who: &Who) -> Result<(Client, User)> {
+    let client = Client::at(who.url.clone());
+    let cannot = || format!("cannot log in at {}", who.url);
+    let (client, me) = match (&who.token, remembered(who)) {
+        (Some(token), _) => whose(client.with_token(token.clone())).await.with_context(cannot)?,
+        (None, Some(token)) => match whose(client.with_token(token)).await {
+            Err(error) if is_refused(&error) => whose(log_in(&client, who).await?).await?,
+            known => known.with_context(cannot)?,
+        },
+        (None, None) => whose(log_in(&client, who).await?).await.with_context(cannot)?,
+    };
+    match &who.username {
+        Some(username) if username.to_lowercase() != me.username.to_lowercase() => {
+            bail!("the token is that of {}, not of {username}", clean(&me.username))
+        }
+        _ => Ok((client, me)),
+    }
+}
+
+async fn whose(client: Client) -> Result<(Client, User)> {
+    let me = within(client.caller()).await?;
+    Ok((client, me))
+}
+
+/// The server knows no such login, or no longer.
+fn is_refused(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(Failed(Error::Refused { status: 401, .. })))
+}
+
+/// Asks for name and password where they are not given, and remembers the login.
+pub(crate) async fn log_in_and_remember(who: &Who) -> Result<String> {
+    let username = username(who)?;
+    let password = password(who, &username)?;
+    let (client, login) = exchange(&Client::at(who.url.clone()), who, (&username, &password)).await?;
+    let name = login.username.clone();
+    if let Err(error) = Credentials::read().and_then(|mut credentials| credentials.remember(login)) {
+        // A token that nobody keeps is not to live on.
+        let _ = within(client.logout()).await;
+        return Err(error);
+    }
+    Ok(name)
+}
+
+/// Ends a remembered login, at the server and in the file; `None`: there is none.
+pub(crate) async fn log_out(who: &Who) -> Result<Option<String>> {
+    let mut credentials = Credentials::read()?;
+    let server = who.url.to_string();
+    let found = credentials.find(&server, who.username.as_deref(), Time(i64::MIN)).cloned();
+    let Some(login) = found else { return Ok(None) };
+    let client = Client::at(who.url.clone()).with_token(login.token.clone());
+    match within(client.logout()).await {
+        Ok(_) => {}
+        // It has ended already.
+        Err(error) if is_refused(&error) => {}
+        Err(error) => return Err(error.context("the server was not told, so the login is kept")),
+    }
+    credentials.forget(&server, &login.username)?;
+    Ok(Some(login.username))
+}
+
+/// The token of an earlier login. A file that cannot be used is no reason to keep somebody out who can say who they are.
+fn remembered(who: &Who) -> Option<String> {
+    if who.token.is_some() || who.password.is_some() || known_password(who).is_some() {
+        return None;
+    }
+    let credentials = Credentials::read().inspect_err(|error| eprintln!("* {error:#}")).ok()?;
+    let login = credentials.find(&who.url.to_string(), who.username.as_deref(), now())?;
+    Some(login.token.clone())
+}
+
+async fn log_in(client: &Client, who: &Who) -> Result<Client> {
+    let username = username(who)?;
+    let password = password(who, &username)?;
+    let is_asked = who.password.is_none() && (who.known_password)(&username).is_none();
+    let (client, login) = exchange(client, who, (&username, &password)).await?;
+    if is_asked && let Err(error) = Credentials::read().and_then(|mut kept| kept.remember(login)) {
+        eprintln!("* {error:#}");
+    }
+    Ok(client)
+}
+
+async fn exchange(client: &Client, who: &Who, (username, password): (&str, &str)) -> Result<(Client, Login)> {
+    let asked = within(client.login(username, password)).await;
+    let logged_in = asked.with_context(|| format!("cannot log in as {username} at {}", who.url))?;
+    let login = Login {
+        server: who.url.to_string(),
+        username: logged_in.username,
+        token: logged_in.token.clone(),
+        expires_at: logged_in.expires_at,
+    };
+    Ok((client.with_token(logged_in.token), login))
+}
+
+fn known_password(who: &Who) -> Option<&'static str> {
+    who.username.as_deref().and_then(who.known_password)
+}
+
+fn username(who: &Who) -> Result<String> {
+    if let Some(username) = &who.username {
+        return Ok(username.clone());
+    }
+    if !stdin().is_terminal() {
+        return Err(Usage("say who chats with --as, or log in first: chatserver login".into()).into());
+    }
+    let mut out = stderr();
+    write!(out, "User name: ")?;
+    out.flush()?;
+    let mut line = String::new();
+    stdin().read_line(&mut line).context("the name cannot be read")?;
+    match line.trim() {
+        "" => bail!("no name was given"),
+        name => Ok(name.to_owned()),
+    }
+}
+
+fn password(who: &Who, username: &str) -> Result<String> {
+    if let Some(password) = &who.password {
+        return Ok(password.clone());
+    }
+    if let Some(password) = (who.known_password)(username) {
+        return Ok(password.into());
+    }
+    if stdin().is_terminal() {
+        return rpassword::prompt_password(format!("Password of {username}: "))
+            .context("the password cannot be read");
+    }
+    bail!("the password of {username} is missing: set CHATSERVER_PASSWORD")
+}
+
+fn now() -> Time {
+    Time(Timestamp::now().as_microsecond())
+}

@@ -1,0 +1,168 @@
+//! What others wrote, made harmless: a message must not be able to move the cursor, recolour the terminal or look like
+//! the line of somebody else. Nothing in here prints.
+
+use std::iter::Peekable;
+use std::str::Chars;
+
+use unicode_segmentation::UnicodeSegmentation;
+
+/// What stands for a line break inside a text that has to be one line.
+const LINE_BREAK: &str = " ⏎ ";
+/// Most characters in what looks like one: more marks upon a letter would reach into other lines.
+const MAX_CLUSTER: usize = 12;
+
+/// The text without escape sequences, control characters and marks that reorder text; line breaks become a sign.
+pub(crate) fn clean(text: &str) -> String {
+    cleaned(text, LINE_BREAK)
+}
+
+/// The same text in lines, for a place that has room for several of them.
+pub(crate) fn clean_lines(text: &str) -> String {
+    without_towers(&cleaned(text, "\n"))
+}
+
+/// The same as a name, which is one line and not a tower.
+pub(crate) fn clean_name(text: &str) -> String {
+    without_towers(&clean(text))
+}
+
+fn without_towers(text: &str) -> String {
+    text.graphemes(true).flat_map(|cluster| cluster.chars().take(MAX_CLUSTER)).collect()
+}
+
+fn cleaned(text: &str, line_break: &str) -> String {
+    let mut cleaned = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\u{1b}' => skip_escape(&mut chars),
+            '\u{9b}' => skip_control_sequence(&mut chars),
+            '\u{90}' | '\u{98}' | '\u{9d}'..='\u{9f}' => skip_string(&mut chars),
+            '\r' if chars.peek() == Some(&'\n') => {}
+            '\n' | '\r' | '\u{2028}' | '\u{2029}' | '\u{85}' => cleaned.push_str(line_break),
+            '\t' => cleaned.push(' '),
+            c if c.is_control() || is_reordering(c) => {}
+            c => cleaned.push(c),
+        }
+    }
+    cleaned
+}
+
+/// JSON of the same meaning whose strings hold no control characters, nor marks that reorder text.
+pub(crate) fn escape(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c {
+            c if c.is_control() || is_reordering(c) => escaped.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+fn is_reordering(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// What follows an escape character (ECMA-48, 5.3 and 8.3).
+fn skip_escape(chars: &mut Peekable<Chars<'_>>) {
+    match chars.peek() {
+        Some('[') => {
+            chars.next();
+            skip_control_sequence(chars);
+        }
+        Some(']' | 'P' | 'X' | '^' | '_') => {
+            chars.next();
+            skip_string(chars);
+        }
+        _ => {
+            while chars.next_if(|c| (' '..='/').contains(c)).is_some() {}
+            chars.next_if(|c| ('0'..='~').contains(c));
+        }
+    }
+}
+
+/// Parameters, intermediates and the final character.
+fn skip_control_sequence(chars: &mut Peekable<Chars<'_>>) {
+    while chars.next_if(|c| (' '..='?').contains(c)).is_some() {}
+    chars.next_if(|c| ('@'..='~').contains(c));
+}
+
+/// A string that has an end; one that has none is left, so that a lone introducer cannot hide what follows.
+fn skip_string(chars: &mut Peekable<Chars<'_>>) {
+    let mut ahead = chars.clone();
+    while let Some(c) = ahead.next() {
+        let ends = match c {
+            '\u{7}' | '\u{9c}' => true,
+            '\u{1b}' => ahead.next_if_eq(&'\\').is_some(),
+            _ => false,
+        };
+        if ends {
+            *chars = ahead;
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn escape_sequences_are_taken_out() {
+        for (text, left) in [
+            ("\u{1b}[31mred\u{1b}[0m", "red"),
+            ("\u{1b}[2J\u{1b}[1;1Hgone", "gone"),
+            ("\u{1b}[?1049hscreen", "screen"),
+            ("\u{9b}31mred", "red"),
+            ("\u{1b}]0;title\u{7}text", "text"),
+            ("\u{1b}]8;;http://evil\u{1b}\\link\u{1b}]8;;\u{1b}\\", "link"),
+            ("\u{1b}Pdevice\u{1b}\\text", "text"),
+            ("\u{1b}(Btext", "text"),
+            ("\u{1b}ctext", "text"),
+            ("\u{1b}]0;never ends", "0;never ends"),
+            ("\u{1b}", ""),
+            ("\u{1b}[", ""),
+            ("\u{1b}\u{1b}[31mred", "red"),
+            ("bell\u{7} back\u{8} null\u{0} delete\u{7f}", "bell back null delete"),
+            ("a\tb", "a b"),
+            ("\u{202e}reversed\u{202c}", "reversed"),
+            ("cheese 🧀 é — «ok» [1] {2} \\n", "cheese 🧀 é — «ok» [1] {2} \\n"),
+        ] {
+            assert_eq!(clean(text), left, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn json_stays_the_same_and_controls_nothing() {
+        let json = "{\"content\":\"a\u{9b}31m\u{7f} \u{202e}é\\n\"}";
+        let escaped = escape(json);
+        assert_eq!(escaped, r#"{"content":"a\u009b31m\u007f \u202eé\n"}"#);
+        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(value(&escaped), value(json));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_controls_a_terminal_is_left(text in "(\\PC|[\u{0}-\u{9f}]|\u{1b}[\\[\\]P(;0-9a-z]{1,6}){0,40}") {
+            let cleaned = clean(&text);
+            prop_assert!(!cleaned.chars().any(char::is_control), "{cleaned:?}");
+            prop_assert_eq!(clean(&cleaned), cleaned.clone());
+        }
+
+        #[test]
+        fn lines_hold_nothing_that_controls_a_terminal_but_their_ends(text in "(\\PC|[\u{0}-\u{9f}]|\u{1b}[\\[\\]P(;0-9a-z]{1,6}|[\u{202a}-\u{202e}\u{2066}-\u{2069}\u{301}]{1,40}){0,40}") {
+            let cleaned = clean_lines(&text);
+            prop_assert!(!cleaned.chars().any(|c| (c.is_control() && c != '\n') || is_reordering(c)), "{:?}", cleaned);
+            prop_assert!(cleaned.graphemes(true).all(|cluster| cluster.chars().count() <= MAX_CLUSTER));
+            prop_assert!(!clean_name(&text).contains('\n'));
+        }
+
+        #[test]
+        fn plain_text_is_left_alone(text in "[a-zA-Z0-9 .,:;<>@#é漢🧀]{0,60}") {
+            prop_assert_eq!(clean(&text), text);
+        }
+    }
+}

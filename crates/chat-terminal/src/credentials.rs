@@ -1,0 +1,197 @@
+//! Tokens of earlier logins, in a file that its owner alone can read. Passwords are never kept.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use chat_protocol::time::Time;
+use serde::{Deserialize, Serialize};
+
+/// A login that is remembered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Login {
+    /// The server's address.
+    pub(crate) server: String,
+    /// Who logged in.
+    pub(crate) username: String,
+    /// What the server gave for it.
+    pub(crate) token: String,
+    /// When that ends.
+    pub(crate) expires_at: Time,
+}
+
+/// The remembered logins, the last one first.
+#[derive(Debug)]
+pub(crate) struct Credentials {
+    file: PathBuf,
+    logins: Vec<Login>,
+}
+
+impl Credentials {
+    /// Reads the user's file, if there is one.
+    pub(crate) fn read() -> Result<Self> {
+        let Some(folder) = folder() else { bail!("there is no home folder to keep the login in: set HOME") };
+        Self::read_from(folder.join("chatserver").join("credentials.json"))
+    }
+
+    fn read_from(file: PathBuf) -> Result<Self> {
+        let text = match fs::read(&file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Self { file, logins: Vec::new() });
+            }
+            Err(error) => return Err(error).context(format!("{} cannot be read", file.display())),
+        };
+        refuse_readable_by_others(&file)?;
+        let logins = serde_json::from_slice(&text);
+        let logins = logins.with_context(|| format!("{} is damaged; remove it", file.display()))?;
+        Ok(Self { file, logins })
+    }
+
+    /// The login of that name at a server, or the last one there.
+    pub(crate) fn find(&self, server: &str, username: Option<&str>, now: Time) -> Option<&Login> {
+        let is_named = |login: &Login| username.is_none_or(|name| is_same(name, &login.username));
+        self.logins.iter().find(|login| login.server == server && is_named(login) && login.expires_at > now)
+    }
+
+    /// Remembers a login in place of an earlier one of the same user.
+    pub(crate) fn remember(&mut self, login: Login) -> Result<()> {
+        self.forget_in_memory(&login.server, &login.username);
+        self.logins.insert(0, login);
+        self.write()
+    }
+
+    /// Forgets a login.
+    pub(crate) fn forget(&mut self, server: &str, username: &str) -> Result<()> {
+        self.forget_in_memory(server, username);
+        if self.logins.is_empty() {
+            return fs::remove_file(&self.file)
+                .with_context(|| format!("{} cannot be removed", self.file.display()));
+        }
+        self.write()
+    }
+
+    fn forget_in_memory(&mut self, server: &str, username: &str) {
+        self.logins.retain(|login| login.server != server || !is_same(&login.username, username));
+    }
+
+    /// A new file takes the place of the old one whole, so that a full disk costs no login.
+    fn write(&self) -> Result<()> {
+        let cannot = || format!("the login cannot be kept in {}", self.file.display());
+        let folder = self.file.parent().with_context(cannot)?;
+        make_private_folder(folder).with_context(cannot)?;
+        let text = serde_json::to_vec_pretty(&self.logins).with_context(cannot)?;
+        let draft = self.file.with_extension(format!("{}.new", std::process::id()));
+        write_private(&draft, &text).with_context(cannot)?;
+        fs::rename(&draft, &self.file).with_context(cannot)
+    }
+}
+
+fn is_same(one: &str, other: &str) -> bool {
+    one.to_lowercase() == other.to_lowercase()
+}
+
+fn folder() -> Option<PathBuf> {
+    let named = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    // An empty or relative one is to be ignored (XDG Base Directory Specification).
+    let configured = named("XDG_CONFIG_HOME").filter(|folder| folder.is_absolute());
+    let default =
+        if cfg!(windows) { named("APPDATA") } else { named("HOME").map(|home| home.join(".config")) };
+    configured.or(default)
+}
+
+#[cfg(unix)]
+fn refuse_readable_by_others(file: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = fs::metadata(file)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        bail!(
+            "others can read the logins in {0}, so they may be known: log out everywhere, or run chmod 600 {0} if \
+             nobody has read them",
+            file.display()
+        );
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn refuse_readable_by_others(_file: &Path) -> Result<()> {
+    // A profile's folder is its owner's alone.
+    Ok(())
+}
+
+#[cfg(unix)]
+fn make_private_folder(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+#[cfg(not(unix))]
+fn make_private_folder(folder: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(folder)
+}
+
+fn write_private(file: &Path, text: &[u8]) -> std::io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    // One that an interrupted run left behind is nobody's.
+    let _ = fs::remove_file(file);
+    let mut open = options.open(file)?;
+    open.write_all(text)?;
+    open.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn login(username: &str, token: &str) -> Login {
+        let server = "http://127.0.0.1:8080".to_owned();
+        Login { server, username: username.into(), token: token.into(), expires_at: Time(1000) }
+    }
+
+    fn read(folder: &tempfile::TempDir) -> Result<Credentials> {
+        Credentials::read_from(folder.path().join("chatserver").join("credentials.json"))
+    }
+
+    fn token(credentials: &Credentials, username: Option<&str>, now: i64) -> Option<String> {
+        credentials.find("http://127.0.0.1:8080", username, Time(now)).map(|login| login.token.clone())
+    }
+
+    #[test]
+    fn logins_are_remembered_until_they_end_or_are_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut credentials = read(&folder).unwrap();
+        for (username, token) in [("tom", "1"), ("jerry", "2"), ("Tom", "3")] {
+            credentials.remember(login(username, token)).unwrap();
+        }
+        let mut credentials = read(&folder).unwrap();
+        assert_eq!(token(&credentials, None, 0).as_deref(), Some("3"));
+        assert_eq!(token(&credentials, Some("JERRY"), 999).as_deref(), Some("2"));
+        assert_eq!(token(&credentials, Some("jerry"), 1000), None);
+        assert_eq!(credentials.find("http://elsewhere:80", None, Time(0)), None);
+        for username in ["tom", "jerry"] {
+            credentials.forget("http://127.0.0.1:8080", username).unwrap();
+        }
+        assert!(!credentials.file.exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_file_is_its_owners_alone_or_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        read(&folder).unwrap().remember(login("tom", "1")).unwrap();
+        let file = folder.path().join("chatserver").join("credentials.json");
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+        let refused = read(&folder).unwrap_err().to_string();
+        assert!(refused.contains("chmod 600"), "{refused}");
+    }
+}

@@ -1,0 +1,282 @@
+//! What keys do, by what they go to.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+
+use super::{Asking, Effect, Focus, Model, Writing};
+use crate::screen::editor::{Editor, Move};
+use crate::screen::layout;
+
+/// Each key with what it does, for the help.
+pub(crate) const KEYS: [(&str, &str); 18] = [
+    ("Enter", "send"),
+    ("Alt-Enter, Ctrl-J", "a new line"),
+    ("Ctrl-E", "edit your last message"),
+    ("Esc", "give up an answer or edit; go back"),
+    ("Ctrl-K", "go to a conversation or user"),
+    ("Ctrl-N, Ctrl-P", "the next conversation, the one before"),
+    ("Ctrl-F", "search"),
+    ("Ctrl-G", "make a group"),
+    ("PgUp, PgDn", "scroll"),
+    ("Tab", "the list"),
+    ("Up", "choose a message; then:"),
+    ("  r, t", "answer; reply in a thread"),
+    ("  e, d", "edit; delete"),
+    ("  +, p", "react; pin"),
+    ("  Enter", "go to what it answers"),
+    ("in the list: m, p, r", "mute; pin; mark as read"),
+    ("  a, A", "put away; see what was put away"),
+    ("Ctrl-C", "leave; Ctrl-Z suspends, Ctrl-L draws anew"),
+];
+
+impl Model {
+    pub(super) fn press(&mut self, key: KeyEvent) {
+        if key.kind == KeyEventKind::Release {
+            return;
+        }
+        if self.press_anywhere(key) {
+            return;
+        }
+        if self.prompt.is_some() {
+            self.press_in_prompt(key);
+            return;
+        }
+        match self.focus {
+            Focus::Composer => self.press_in_composer(key),
+            Focus::List => self.press_in_list(key),
+            Focus::Messages => self.press_in_messages(key),
+        }
+    }
+
+    pub(super) fn paste(&mut self, text: &str) {
+        if let Some(prompt) = &mut self.prompt {
+            prompt.editor.insert(&text.replace(['\r', '\n'], " "));
+            self.prompt_changed();
+            return;
+        }
+        self.stop_selecting();
+        if let Some(desk) = self.desk_mut() {
+            desk.editor.insert(text);
+        }
+        self.tell_typing();
+    }
+
+    fn press_anywhere(&mut self, key: KeyEvent) -> bool {
+        let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
+        match key.code {
+            KeyCode::Char('c') if is_control => self.quit(),
+            KeyCode::Char('z') if is_control => self.effects.push(Effect::Suspend),
+            KeyCode::Char('l') if is_control => self.effects.push(Effect::Redraw),
+            KeyCode::F(1) => self.ask_for(Asking::Help),
+            _ if self.prompt.is_some() => return false,
+            KeyCode::Char('k') if is_control => self.ask_for(Asking::GoTo),
+            KeyCode::Char('f') if is_control => self.ask_for(Asking::Search),
+            KeyCode::Char('g') if is_control => self.ask_for(Asking::NewGroup),
+            KeyCode::Char('n') if is_control => self.step(true),
+            KeyCode::Char('p') if is_control => self.step(false),
+            KeyCode::Down if key.modifiers.contains(KeyModifiers::ALT) => self.step(true),
+            KeyCode::Up if key.modifiers.contains(KeyModifiers::ALT) => self.step(false),
+            KeyCode::PageUp => self.scroll_page(false),
+            KeyCode::PageDown => self.scroll_page(true),
+            _ => return false,
+        }
+        true
+    }
+
+    fn press_in_composer(&mut self, key: KeyEvent) {
+        let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
+        let is_alt = key.modifiers.contains(KeyModifiers::ALT);
+        let width = layout::composer_width(self);
+        let Some(desk) = self.desk_mut() else {
+            if key.code == KeyCode::Tab {
+                self.focus = Focus::List;
+            }
+            return;
+        };
+        match key.code {
+            KeyCode::Enter if is_alt || key.modifiers.contains(KeyModifiers::SHIFT) => {
+                desk.editor.insert("\n");
+            }
+            KeyCode::Char('j') if is_control => desk.editor.insert("\n"),
+            KeyCode::Enter => self.submit(),
+            KeyCode::Char('e') if is_control && desk.editor.is_empty() => self.begin_edit(true),
+            KeyCode::Esc => {
+                if !self.cancel_writing() {
+                    self.go_to_end();
+                }
+            }
+            KeyCode::Tab => self.go_to_list(),
+            KeyCode::BackTab => self.begin_selecting(),
+            KeyCode::Up => {
+                if !desk.editor.go_line(false, width) {
+                    self.begin_selecting();
+                }
+            }
+            KeyCode::Down => drop(desk.editor.go_line(true, width)),
+            _ => {
+                if edit(&mut desk.editor, key) {
+                    self.tell_typing();
+                }
+            }
+        }
+    }
+
+    fn go_to_list(&mut self) {
+        self.focus = Focus::List;
+        self.listed = self.place.or_else(|| self.listing().first().copied());
+    }
+
+    fn press_in_list(&mut self, key: KeyEvent) {
+        let listed = self.listed;
+        match key.code {
+            KeyCode::Down | KeyCode::Char('j') => self.step_listed(true),
+            KeyCode::Up | KeyCode::Char('k') => self.step_listed(false),
+            KeyCode::Home | KeyCode::Char('g') => self.listed = self.listing().first().copied(),
+            KeyCode::End | KeyCode::Char('G') => self.listed = self.listing().last().copied(),
+            KeyCode::Enter | KeyCode::Right => {
+                if let Some(place) = listed {
+                    self.open(place);
+                }
+            }
+            KeyCode::Tab | KeyCode::Esc => self.focus = Focus::Composer,
+            KeyCode::Char('m') => self.toggle_muted(listed, None),
+            KeyCode::Char('p') => self.toggle_conversation_pin(listed),
+            KeyCode::Char('a') => self.toggle_archived(listed),
+            KeyCode::Char('A') => self.toggle_shows_archived(),
+            KeyCode::Char('r') => {
+                if let Some(super::Place::Room(id)) = listed {
+                    self.mark_read(id);
+                }
+            }
+            KeyCode::Char('n') => self.ask_for(Asking::GoTo),
+            KeyCode::Char('/') => self.ask_for(Asking::Search),
+            KeyCode::Char('?') => self.ask_for(Asking::Help),
+            _ => {}
+        }
+    }
+
+    fn press_in_messages(&mut self, key: KeyEvent) {
+        match key.code {
+            KeyCode::Down | KeyCode::Char('j') => self.select_beside(true),
+            KeyCode::Up | KeyCode::Char('k') => self.select_beside(false),
+            KeyCode::Home | KeyCode::Char('g') => self.select_edge(false),
+            KeyCode::End | KeyCode::Char('G') => self.select_edge(true),
+            KeyCode::Esc | KeyCode::Tab | KeyCode::Char('q') => {
+                self.stop_selecting();
+                self.go_to_end();
+            }
+            KeyCode::Char('r') => self.answer(),
+            KeyCode::Char('t') => self.reply_in_thread(),
+            KeyCode::Char('e') => self.begin_edit(false),
+            KeyCode::Char('d') | KeyCode::Delete => self.ask_for_deletion(),
+            KeyCode::Char('+' | 'x') if self.selected().is_some() => self.ask_for_reaction(),
+            KeyCode::Char('p') => self.toggle_pin(),
+            KeyCode::Enter => self.follow_quote(),
+            KeyCode::Char('/') => self.ask_for(Asking::Search),
+            KeyCode::Char('?') => self.ask_for(Asking::Help),
+            _ => {}
+        }
+    }
+
+    fn answer(&mut self) {
+        if let Some((id, seq)) = self.selected().map(|message| (message.id, message.seq)) {
+            self.write(Writing::Reply(id, seq));
+        }
+    }
+
+    /// In the thread that the message is in, or below it.
+    fn reply_in_thread(&mut self) {
+        if let Some(message) = self.selected() {
+            let (id, seq) = (message.thread_id.unwrap_or(message.id), message.seq);
+            self.write(Writing::Thread(id, seq));
+        }
+    }
+
+    fn follow_quote(&mut self) {
+        let Some(message) = self.selected() else { return };
+        let wanted = message.reply_to.or(message.thread_id);
+        let conversation = message.conversation_id;
+        let room = self.room(conversation);
+        let found = room.and_then(|room| {
+            room.messages().values().find(|message| Some(message.id) == wanted).map(|message| message.seq)
+        });
+        match (wanted, found) {
+            (Some(_), Some(seq)) => self.jump(conversation, seq),
+            (Some(_), None) => self.tell("it is further up: load it with PgUp"),
+            (None, _) => {}
+        }
+    }
+
+    fn press_in_prompt(&mut self, key: KeyEvent) {
+        let Some(prompt) = &mut self.prompt else { return };
+        let last = prompt.choices.len().saturating_sub(1);
+        match key.code {
+            KeyCode::Esc => self.prompt = None,
+            KeyCode::Enter => self.decide(),
+            KeyCode::Down | KeyCode::Tab if prompt.asking == Asking::Help => prompt.chosen += 1,
+            KeyCode::Char('q') if prompt.asking == Asking::Help => self.prompt = None,
+            KeyCode::Down | KeyCode::Tab => prompt.chosen = (prompt.chosen + 1).min(last),
+            KeyCode::Up | KeyCode::BackTab => prompt.chosen = prompt.chosen.saturating_sub(1),
+            KeyCode::PageDown => prompt.chosen = (prompt.chosen + 8).min(last),
+            KeyCode::PageUp => prompt.chosen = prompt.chosen.saturating_sub(8),
+            KeyCode::Char(digit @ '1'..='9')
+                if matches!(prompt.asking, Asking::React(_)) && prompt.editor.is_empty() =>
+            {
+                let number = usize::try_from(u32::from(digit) - u32::from('1')).unwrap_or_default();
+                if number <= last {
+                    prompt.chosen = number;
+                    self.decide();
+                }
+            }
+            _ if !prompt.asking.has_line() => {}
+            _ => {
+                if edit(&mut prompt.editor, key) {
+                    self.prompt_changed();
+                }
+            }
+        }
+    }
+}
+
+/// Keys that every line understands; `true`: the text has changed.
+fn edit(editor: &mut Editor, key: KeyEvent) -> bool {
+    let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
+    let is_alt = key.modifiers.contains(KeyModifiers::ALT);
+    let by_word = is_control || is_alt;
+    let to = match key.code {
+        KeyCode::Left if by_word => Move::WordLeft,
+        KeyCode::Right if by_word => Move::WordRight,
+        KeyCode::Left => Move::Left,
+        KeyCode::Right => Move::Right,
+        KeyCode::Home if is_control => Move::Start,
+        KeyCode::End if is_control => Move::End,
+        KeyCode::Home => Move::LineStart,
+        KeyCode::End => Move::LineEnd,
+        KeyCode::Char('a') if is_control => Move::LineStart,
+        KeyCode::Char('e') if is_control => Move::LineEnd,
+        KeyCode::Char('b') if is_alt => Move::WordLeft,
+        KeyCode::Char('f') if is_alt => Move::WordRight,
+        _ => return change(editor, key, by_word),
+    };
+    editor.go(to);
+    false
+}
+
+fn change(editor: &mut Editor, key: KeyEvent, by_word: bool) -> bool {
+    let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
+    match key.code {
+        KeyCode::Backspace if by_word => editor.delete(Move::WordLeft),
+        KeyCode::Char('w') if is_control => editor.delete(Move::WordLeft),
+        KeyCode::Char('u') if is_control => editor.delete(Move::LineStart),
+        KeyCode::Char('h') if is_control => editor.delete(Move::Left),
+        KeyCode::Char('d') if is_control => editor.delete(Move::Right),
+        KeyCode::Delete if by_word => editor.delete(Move::WordRight),
+        KeyCode::Backspace => editor.delete(Move::Left),
+        KeyCode::Delete => editor.delete(Move::Right),
+        // Some keyboards write characters with both.
+        KeyCode::Char(c) if is_control == key.modifiers.contains(KeyModifiers::ALT) => {
+            editor.insert(c.encode_utf8(&mut [0; 4]));
+        }
+        _ => return false,
+    }
+    true
+}

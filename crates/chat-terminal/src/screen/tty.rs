@@ -1,0 +1,92 @@
+//! The terminal itself: taken over at the start, and given back as it was however the program ends.
+
+use std::io::{Stdout, Write, stdout};
+use std::panic;
+
+use anyhow::{Context, Result};
+use crossterm::event::{DisableBracketedPaste, DisableFocusChange, EnableBracketedPaste, EnableFocusChange};
+use crossterm::terminal::{
+    EnterAlternateScreen, LeaveAlternateScreen, SetTitle, disable_raw_mode, enable_raw_mode,
+};
+use crossterm::{cursor, execute};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+
+/// The terminal while it is taken over. Dropping it gives it back.
+pub(crate) struct Tty {
+    terminal: Terminal<CrosstermBackend<Stdout>>,
+}
+
+impl Tty {
+    /// Takes the terminal over.
+    pub(crate) fn take(title: &str) -> Result<Self> {
+        let before = panic::take_hook();
+        // The message of a panic would be lost on the other screen.
+        panic::set_hook(Box::new(move |info| {
+            give_back();
+            before(info);
+        }));
+        begin(title).inspect_err(|_| give_back()).context("the terminal cannot be used")?;
+        let terminal = Terminal::new(CrosstermBackend::new(stdout()))
+            .inspect_err(|_| give_back())
+            .context("the terminal cannot be used")?;
+        Ok(Self { terminal })
+    }
+
+    /// Draws what has changed.
+    pub(crate) fn draw(&mut self, view: impl FnOnce(&mut ratatui::Frame<'_>)) -> Result<()> {
+        self.terminal.draw(view).context("the terminal cannot be drawn on").map(drop)
+    }
+
+    /// Forgets what is on the screen, so that the next drawing draws all of it.
+    pub(crate) fn clear(&mut self) -> Result<()> {
+        self.terminal.clear().context("the terminal cannot be drawn on")
+    }
+
+    /// Rings, as the terminal understands it.
+    pub(crate) fn ring(&self) -> Result<()> {
+        let mut out = stdout();
+        out.write_all(b"\x07").and_then(|()| out.flush()).context("the terminal cannot be drawn on")
+    }
+
+    /// Gives the terminal back until the shell continues this process.
+    #[cfg(unix)]
+    pub(crate) fn suspend(&mut self, title: &str) -> Result<()> {
+        use rustix::process::{Signal, getpid, kill_process};
+        give_back();
+        // The process stands still in here.
+        kill_process(getpid(), Signal::TSTP).context("this process cannot be suspended")?;
+        begin(title).context("the terminal cannot be used")?;
+        self.clear()
+    }
+
+    /// There is no such thing here.
+    #[cfg(not(unix))]
+    pub(crate) fn suspend(&mut self, _title: &str) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Tty {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+fn begin(title: &str) -> std::io::Result<()> {
+    enable_raw_mode()?;
+    execute!(
+        stdout(),
+        EnterAlternateScreen,
+        SetTitle(title),
+        EnableBracketedPaste,
+        EnableFocusChange,
+        cursor::Hide
+    )
+}
+
+/// Nothing more can be done about it if this fails.
+fn give_back() {
+    let _ = execute!(stdout(), DisableFocusChange, DisableBracketedPaste, LeaveAlternateScreen, cursor::Show);
+    let _ = disable_raw_mode();
+}

@@ -1,0 +1,287 @@
+//! The model as a picture. Pure: it draws into a frame and changes nothing.
+
+mod help;
+mod list;
+mod prompt;
+
+use chat_client::v2::Room;
+use ratatui::Frame;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Modifier;
+use ratatui::text::{Line, Span, Text};
+use ratatui::widgets::{Clear, Paragraph};
+
+use super::layout::{self, Layout, MARGIN};
+use super::model::{Asking, Focus, Link, Model, Writing};
+use super::{rows, style, walk, wrap};
+use crate::clean::clean_name;
+
+/// From this width on there is room for the server's address.
+const WIDE: u16 = 110;
+
+/// Draws everything.
+pub(crate) fn view(model: &Model, frame: &mut Frame<'_>) {
+    let layout = layout::of(model);
+    if layout.list.height > 0 {
+        list::draw(model, frame, &layout);
+    }
+    if layout.messages.width > 0 {
+        header(model, frame, layout.header);
+        banner(model, frame, layout.banner);
+        messages(model, frame, layout.messages);
+        typing(model, frame, layout.typing);
+        composer(model, frame, layout.composer);
+    }
+    status(model, frame, &layout);
+    match model.prompt.as_ref().map(|prompt| (prompt, prompt.asking)) {
+        Some((prompt, Asking::Help)) => help::draw(prompt, frame),
+        Some((prompt, _)) => prompt::draw(prompt, frame),
+        None => {}
+    }
+}
+
+/// Draws one row, cut to its place.
+fn row(frame: &mut Frame<'_>, area: Rect, line: Line<'_>) {
+    if area.height > 0 {
+        frame.render_widget(Paragraph::new(line), area);
+    }
+}
+
+/// Two texts at both ends of a row; the left one gives way.
+fn ends(left: Vec<Span<'static>>, right: Vec<Span<'static>>, width: u16) -> Line<'static> {
+    let cells = |spans: &[Span<'_>]| spans.iter().map(|span| wrap::width(&span.content)).sum::<usize>();
+    let width = usize::from(width);
+    let right_cells = cells(&right);
+    let mut room = width.saturating_sub(right_cells + usize::from(right_cells > 0));
+    let mut spans = Vec::new();
+    for span in left {
+        let text = wrap::cut(&span.content, room).into_owned();
+        room -= wrap::width(&text).min(room);
+        spans.push(Span::styled(text, span.style));
+    }
+    spans.push(Span::raw(" ".repeat(width.saturating_sub(cells(&spans) + right_cells))));
+    spans.extend(right);
+    Line::from(spans)
+}
+
+fn header(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let Some(place) = model.place else { return };
+    let mut left = vec![Span::raw(" ")];
+    let mut right = Vec::new();
+    match model.other_side(place) {
+        Some(user) => {
+            left.push(presence(model, user));
+            left.push(Span::raw(" "));
+            left.push(Span::styled(model.title(place), style::strong()));
+            right.push(Span::styled(model.presence(user).to_owned(), style::faint()));
+        }
+        None => {
+            left.push(Span::styled("# ", style::faint()));
+            left.push(Span::styled(model.title(place), style::strong()));
+            let n_members = model.room_id().and_then(|id| model.about(id)).map_or(0, |it| it.n_members);
+            let members = if n_members == 1 { "member" } else { "members" };
+            right.push(Span::styled(format!("{n_members} {members}"), style::faint()));
+        }
+    }
+    if let Some(id) = model.room_id() {
+        let own = model.room(id).and_then(Room::own);
+        let marks = [
+            (model.is_muted(id), "muted"),
+            (own.is_some_and(|own| own.pinned), "pinned"),
+            (own.is_some_and(|own| own.archived), "put away"),
+        ];
+        for (_, mark) in marks.into_iter().filter(|(is_so, _)| *is_so) {
+            right.push(Span::styled(format!(" · {mark}"), style::faint()));
+        }
+    }
+    right.push(Span::raw(" "));
+    row(frame, area, ends(left, right, area.width).patch_style(ratatui::style::Style::new().underlined()));
+}
+
+/// A dot: full for somebody who is there, half for somebody who is away.
+fn presence(model: &Model, user: i64) -> Span<'static> {
+    match model.presence(user) {
+        "online" => Span::styled("●", style::good()),
+        "away" => Span::styled("◐", style::warning()),
+        _ => Span::styled("○", style::faint()),
+    }
+}
+
+fn banner(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let Link::Offline { why, .. } = &model.link else { return };
+    let waiting = match model.n_waiting() {
+        0 => String::new(),
+        1 => " · 1 message waits".into(),
+        n => format!(" · {n} messages wait"),
+    };
+    let text = wrap::fit(&format!(" Offline{waiting} · {why}"), usize::from(area.width));
+    row(frame, area, Line::styled(text, style::warning().add_modifier(Modifier::REVERSED)));
+}
+
+fn messages(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let lines = walk::shown(model);
+    if lines.is_empty() {
+        let text = nothing(model);
+        let middle = area.height / 2;
+        let place = Rect { y: area.y + middle, height: area.height.min(1), ..area };
+        row(frame, place, Line::styled(text, style::faint()).centered());
+        return;
+    }
+    let count = u16::try_from(lines.len()).unwrap_or(area.height).min(area.height);
+    let place = Rect { y: area.y + area.height - count, height: count, ..area };
+    frame.render_widget(Paragraph::new(Text::from(lines)), place);
+    if model.desk().is_some_and(|desk| !desk.is_at_end() && desk.window.is_some()) && area.height > 0 {
+        let unread = model.room_id().map_or(0, |id| model.count(id).unread);
+        let text = if unread > 0 { format!(" {unread} new ↓ ") } else { " ↓ ".to_owned() };
+        let cells = u16::try_from(wrap::width(&text)).unwrap_or_default().min(area.width);
+        let place = Rect::new(area.right() - cells, area.bottom() - 1, cells, 1);
+        row(frame, place, Line::styled(text, style::reversed()));
+    }
+}
+
+/// What stands where no message does.
+fn nothing(model: &Model) -> String {
+    match (model.place, model.desk()) {
+        (None, _) if model.is_online() => "Nobody has written yet. Ctrl-K finds somebody to write to.".into(),
+        (None, _) => "Loading …".into(),
+        (Some(place), Some(desk)) if desk.window.is_some_and(|window| window.is_whole) => {
+            format!("Nothing has been written to {} yet.", model.title(place))
+        }
+        (Some(super::model::Place::User(user)), _) => {
+            format!("Say something to {}.", model.name(user))
+        }
+        _ => "Loading …".into(),
+    }
+}
+
+fn typing(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let Some(id) = model.room_id() else { return };
+    let names: Vec<_> = model.typists(id).map(|user| model.name(user).into_owned()).collect();
+    let text = match names.as_slice() {
+        [] => return,
+        [one] => format!(" {one} is typing …"),
+        [one, other] => format!(" {one} and {other} are typing …"),
+        several => format!(" {} people are typing …", several.len()),
+    };
+    let text = wrap::cut(&text, usize::from(area.width)).into_owned();
+    row(frame, area, Line::styled(text, style::faint().add_modifier(Modifier::ITALIC)));
+}
+
+fn composer(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let Some(desk) = model.desk() else { return };
+    let (mut top, mut height) = (area.y, area.height);
+    if let Some(text) = writing(model, desk.writing)
+        && height > 1
+    {
+        let text = wrap::cut(&text, usize::from(area.width)).into_owned();
+        row(frame, Rect { height: 1, ..area }, Line::styled(text, style::accent()));
+        (top, height) = (top + 1, height - 1);
+    }
+    let width = layout::text_width(area.width);
+    let (cursor_row, column) = desk.editor.position(width);
+    let skipped = (cursor_row + 1).saturating_sub(usize::from(height));
+    let lines = desk.editor.lines(width).into_iter().skip(skipped).take(usize::from(height));
+    let has_focus = model.focus == Focus::Composer && model.prompt.is_none();
+    for (number, (line, y)) in lines.zip(top..).enumerate() {
+        let mark = if number + skipped == 0 { "› " } else { "  " };
+        let mark_style =
+            if has_focus { style::accent().add_modifier(Modifier::BOLD) } else { style::faint() };
+        let mut spans = vec![Span::styled(mark, mark_style)];
+        if desk.editor.is_empty() && !has_focus {
+            spans.push(Span::styled("write …", style::faint()));
+        }
+        spans.push(Span::raw(line.text));
+        row(frame, Rect::new(area.x, y, area.width, 1), Line::from(spans));
+    }
+    if has_focus && height > 0 {
+        let x = u16::try_from(column).unwrap_or_default().saturating_add(area.x + MARGIN);
+        let y = u16::try_from(cursor_row - skipped).unwrap_or_default().saturating_add(top);
+        frame.set_cursor_position(Position::new(x.min(area.right().saturating_sub(1)), y));
+    }
+}
+
+/// What the text will be, where that is no ordinary message.
+fn writing(model: &Model, writing: Writing) -> Option<String> {
+    let brief = |seq| {
+        model.message_at(seq).map_or_else(String::new, |message| {
+            format!("{}: {}", model.name(message.sender_id), clean_name(&message.content))
+        })
+    };
+    match writing {
+        Writing::New => None,
+        Writing::Reply(_, seq) => Some(format!("  ┃ {}", brief(seq))),
+        Writing::Thread(_, seq) => Some(format!("  └ in the thread of {}", brief(seq))),
+        Writing::Edit(..) => Some("  another text for your message; Esc leaves it as it is".into()),
+    }
+}
+
+fn status(model: &Model, frame: &mut Frame<'_>, layout: &Layout) {
+    let area = layout.status;
+    let (dot, state) = match &model.link {
+        Link::Online => (Span::styled("●", style::good()), "online".to_owned()),
+        Link::CatchingUp => (Span::styled("◐", style::good()), "catching up".into()),
+        Link::Connecting => (Span::styled("◐", style::warning()), "connecting".into()),
+        Link::Offline { until, .. } => {
+            let left = (until - model.millis()).max(0) / 1000;
+            let text = if left > 0 { format!("offline, again in {left} s") } else { "connecting".into() };
+            (Span::styled("○", style::warning()), text)
+        }
+    };
+    let me = format!(" {} ", model.name(model.me()));
+    let mut left = vec![Span::raw(" "), dot, Span::styled(me, style::strong())];
+    if area.width >= WIDE {
+        left.push(Span::styled(format!("at {} · ", model.fixed.server), style::faint()));
+    }
+    left.push(Span::raw(state));
+    let unread = model.unread_elsewhere();
+    if layout.is_narrow && unread > 0 {
+        left.push(Span::styled(format!(" · {unread} unread"), style::accent()));
+    }
+    let right = match &model.notice {
+        Some(notice) => {
+            let style = if notice.is_error { style::error() } else { style::accent() };
+            let room = usize::from(area.width).saturating_sub(24).max(20);
+            vec![Span::styled(wrap::cut(&notice.text, room).into_owned(), style), Span::raw(" ")]
+        }
+        None => hints(model, area.width),
+    };
+    row(frame, area, ends(left, right, area.width));
+}
+
+fn hints(model: &Model, width: u16) -> Vec<Span<'static>> {
+    let text = match (model.focus, width) {
+        (_, 0..50) => "F1 help ",
+        (Focus::Composer, _) => "Tab list · Up messages · Ctrl-K go to · F1 help ",
+        (Focus::List, _) => "Enter open · m mute · p pin · a put away · F1 help ",
+        (Focus::Messages, 0..90) => "r answer · + react · e edit · d delete · F1 help ",
+        (Focus::Messages, _) => {
+            "r answer · t thread · + react · e edit · d delete · p pin · Esc back · F1 help "
+        }
+    };
+    vec![Span::styled(text, style::faint())]
+}
+
+/// A box in the middle of the screen, emptied, with a title; gives the place inside.
+fn boxed(frame: &mut Frame<'_>, title: &str, (width, height): (u16, u16)) -> Rect {
+    use ratatui::widgets::{Block, BorderType, Padding};
+    let screen = frame.area();
+    let (width, height) = (width.min(screen.width), height.min(screen.height));
+    let area = Rect { x: (screen.width - width) / 2, y: (screen.height - height) / 3, width, height };
+    let block = Block::bordered()
+        .border_type(BorderType::Rounded)
+        .border_style(style::faint())
+        .title(Span::styled(format!(" {title} "), style::strong()))
+        .padding(Padding::horizontal(1));
+    let inner = block.inner(area);
+    frame.render_widget(Clear, area);
+    frame.render_widget(block, area);
+    inner
+}
+
+/// The time of the newest message for the list.
+fn when(model: &Model, at: chat_protocol::time::Time) -> String {
+    rows::when(model, at)
+}
+
+#[cfg(test)]
+mod tests;

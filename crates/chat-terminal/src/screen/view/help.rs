@@ -1,0 +1,60 @@
+//! The page that explains keys and commands.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::{boxed, row};
+use crate::screen::model::{COMMANDS, KEYS, Prompt};
+use crate::screen::{style, wrap};
+
+/// From this width on, keys and commands stand side by side.
+const WIDE: u16 = 104;
+
+pub(super) fn draw(prompt: &Prompt, frame: &mut Frame<'_>) {
+    let screen = frame.area();
+    let is_wide = screen.width >= WIDE;
+    let keys = section("Keys", &KEYS, 20);
+    let commands = section("Commands", &COMMANDS, 16);
+    let mut lines = keys.clone();
+    if is_wide {
+        let rows = keys.len().max(commands.len());
+        let inner = boxed(frame, "help · Esc closes it", (screen.width.min(128), rows_of(rows)));
+        let left = Rect { width: inner.width * 3 / 5, ..inner };
+        let right = Rect { x: left.right(), width: inner.width - left.width, ..inner };
+        show(frame, left, &keys, prompt.chosen);
+        show(frame, right, &commands, prompt.chosen);
+        return;
+    }
+    lines.push(Line::default());
+    lines.extend(commands);
+    let inner = boxed(frame, "help · Down scrolls, Esc closes", (76, rows_of(lines.len())));
+    show(frame, inner, &lines, prompt.chosen);
+}
+
+fn rows_of(lines: usize) -> u16 {
+    u16::try_from(lines).unwrap_or(u16::MAX).saturating_add(2)
+}
+
+fn section(
+    title: &'static str,
+    entries: &[(&'static str, &'static str)],
+    cells: usize,
+) -> Vec<Line<'static>> {
+    let entries = entries.iter().map(|(key, what)| {
+        Line::from(vec![
+            Span::styled(wrap::fit(key, cells), style::accent()),
+            Span::raw(" "),
+            Span::raw(*what),
+        ])
+    });
+    std::iter::once(Line::styled(title, style::strong())).chain(entries).collect()
+}
+
+fn show(frame: &mut Frame<'_>, area: Rect, lines: &[Line<'static>], scrolled: usize) {
+    let fitting = usize::from(area.height);
+    let first = scrolled.min(lines.len().saturating_sub(fitting));
+    for (line, y) in lines.iter().skip(first).take(fitting).zip(area.y..) {
+        row(frame, Rect { y, height: 1, ..area }, line.clone());
+    }
+}

@@ -1,0 +1,143 @@
+//! The list of conversations: two rows each where there is room, else one.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+use ratatui::text::{Line, Span};
+
+use super::{ends, presence, row, when};
+use crate::clean::clean_name;
+use crate::screen::layout::Layout;
+use crate::screen::model::{Focus, Model, Place};
+use crate::screen::style;
+
+/// Lower screens get one row for each conversation.
+const LOW: u16 = 14;
+
+pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, layout: &Layout) {
+    let area = layout.list;
+    let places = model.listing();
+    let each = if area.height < LOW { 1 } else { 2 };
+    let fitting = usize::from((area.height / each).max(1));
+    let cursor = if model.focus == Focus::List { model.listed } else { model.place };
+    let at = places.iter().position(|place| Some(*place) == cursor).unwrap_or(0);
+    // The cursor stays in the middle once the list is longer than the screen.
+    let first = at.saturating_sub(fitting / 2).min(places.len().saturating_sub(fitting));
+    for (place, number) in places.iter().skip(first).take(fitting).zip(0..) {
+        let top = area.y + number * each;
+        let area = Rect { y: top, height: each, ..area };
+        entry(model, frame, area, *place);
+    }
+    if places.is_empty() {
+        let text = if model.shows_archived { " nothing is put away" } else { " no conversation yet" };
+        row(frame, Rect { height: 1, ..area }, Line::styled(text, style::faint()));
+    }
+    if !layout.is_narrow {
+        for y in area.y..area.bottom() {
+            row(frame, Rect::new(area.right(), y, 1, 1), Line::styled("│", style::faint()));
+        }
+    }
+}
+
+fn entry(model: &Model, frame: &mut Frame<'_>, area: Rect, place: Place) {
+    let is_cursor = model.focus == Focus::List && model.listed == Some(place);
+    let is_open = model.place == Some(place);
+    let base = if is_cursor { style::reversed() } else { Style::new() };
+    let lines = [first_row(model, area.width, place, is_open), second_row(model, area.width, place)];
+    for (line, y) in lines.into_iter().zip(area.y..area.bottom()) {
+        row(frame, Rect::new(area.x, y, area.width, 1), line.patch_style(base));
+    }
+}
+
+fn first_row(model: &Model, width: u16, place: Place, is_open: bool) -> Line<'static> {
+    let mark = if is_open { "▎" } else { " " };
+    let sign = match model.other_side(place) {
+        Some(user) => presence(model, user),
+        None => Span::styled("#", style::faint()),
+    };
+    let count = room_id(place).map(|id| model.count(id)).unwrap_or_default();
+    let mut name = Style::new();
+    if count.unread > 0 || is_open {
+        name = name.add_modifier(Modifier::BOLD);
+    }
+    let own = room_id(place).and_then(|id| model.room(id)?.own());
+    let mut left = vec![Span::styled(mark, style::accent()), sign, Span::raw(" ")];
+    left.push(Span::styled(model.title(place), name));
+    let mut right = Vec::new();
+    if own.is_some_and(|own| own.pinned) {
+        right.push(Span::styled("⚑ ", style::faint()));
+    }
+    if let Some(message) = room_id(place).and_then(|id| model.last_message(id)) {
+        right.push(Span::styled(when(model, message.timestamp), style::faint()));
+    }
+    if area_is_low(model) {
+        right.extend(badge(model, place));
+    }
+    right.push(Span::raw(" "));
+    ends(left, right, width)
+}
+
+fn area_is_low(model: &Model) -> bool {
+    model.size.1.saturating_sub(1) < LOW
+}
+
+fn second_row(model: &Model, width: u16, place: Place) -> Line<'static> {
+    let mut left = vec![Span::raw("   ")];
+    if let Some(id) = room_id(place) {
+        let typist = model.typists(id).next();
+        match (typist, model.last_message(id)) {
+            (Some(_), _) => {
+                let style = style::accent().add_modifier(Modifier::ITALIC);
+                left.push(Span::styled("typing …", style));
+            }
+            (None, Some(message)) => {
+                let is_direct = model.other_side(place).is_some();
+                let who = match message.sender_id == model.me() {
+                    true => "you: ".into(),
+                    false if is_direct => String::new(),
+                    false => format!("{}: ", model.name(message.sender_id)),
+                };
+                let text = match message.deleted_at {
+                    Some(_) => "deleted".into(),
+                    None if message.content.is_empty() => format!("[{}]", clean_name(&message.kind)),
+                    None => clean_name(&message.content),
+                };
+                left.push(Span::styled(format!("{who}{text}"), style::faint()));
+            }
+            (None, None) => {}
+        }
+    }
+    let mut right = badge(model, place);
+    right.push(Span::raw(" "));
+    ends(left, right, width)
+}
+
+/// How much waits, and what of it is for the user.
+fn badge(model: &Model, place: Place) -> Vec<Span<'static>> {
+    let Some(id) = room_id(place) else { return Vec::new() };
+    let count = model.count(id);
+    let is_muted = model.is_muted(id);
+    let mut spans = Vec::new();
+    if count.mentions > 0 {
+        spans.push(Span::styled(format!(" @{}", count.mentions), style::warning()));
+    }
+    let is_marked = model.room(id).and_then(|room| room.own()).is_some_and(|own| own.marked_unread);
+    let style = if is_muted { style::faint() } else { style::accent().add_modifier(Modifier::BOLD) };
+    match count.unread {
+        0 if is_marked => spans.push(Span::styled(" •", style)),
+        0 => {}
+        n @ 1..=999 => spans.push(Span::styled(format!(" {n}"), style)),
+        _ => spans.push(Span::styled(" 999+", style)),
+    }
+    if is_muted {
+        spans.push(Span::styled(" muted", style::faint()));
+    }
+    spans
+}
+
+fn room_id(place: Place) -> Option<i64> {
+    match place {
+        Place::Room(id) => Some(id),
+        Place::User(_) => None,
+    }
+}

@@ -1,0 +1,182 @@
+//! What is on the screen, drawn without a terminal.
+
+use chat_protocol::message::{Message, Quote, Reaction, ThreadSummary};
+use chat_protocol::time::Time;
+use chat_protocol::v2::{AppendFrame, Receipt, ServerFrame, Typing};
+use crossterm::event::KeyCode;
+use proptest::prelude::*;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+
+use super::view;
+use crate::screen::model::tests::{Bench, conversation, message, own};
+use crate::screen::model::{Input, Model};
+
+/// The rows of the screen as text.
+fn screen(model: &Model) -> Vec<String> {
+    let mut terminal = Terminal::new(TestBackend::new(model.size.0, model.size.1)).unwrap();
+    terminal.draw(|frame| view(model, frame)).unwrap();
+    let buffer = terminal.backend().buffer();
+    let rows = buffer.content().chunks(usize::from(model.size.0.max(1)));
+    rows.map(|row| row.iter().map(ratatui::buffer::Cell::symbol).collect::<String>()).collect()
+}
+
+#[track_caller]
+fn shows(model: &Model, text: &str) {
+    let screen = screen(model);
+    assert!(screen.iter().any(|row| row.contains(text)), "no {text:?} in\n{}", screen.join("\n"));
+}
+
+fn chatting(size: (u16, u16), messages: &[Message]) -> Bench {
+    Bench::chatting(size, &[conversation(1, messages.last().cloned(), own(0))], messages)
+}
+
+#[test]
+fn a_message_is_shown_with_all_that_belongs_to_it() {
+    let first = message(1, 1, 2, "Is there cheese?");
+    let mut second = message(1, 2, 1, "There is.");
+    second.quote =
+        Some(Quote { message_id: 1, sender_id: 2, content: "Is there cheese?".into(), deleted: false });
+    second.edited_at = Some(Time(1));
+    second.reactions = vec![Reaction { emoji: "🧀".into(), count: 2, me: false }];
+    second.thread = Some(ThreadSummary { replies: 3, last_reply_at: Time(1_761_408_300_000_000) });
+    let mut third = message(1, 3, 2, "");
+    third.deleted_at = Some(Time(1));
+    let bench = chatting((80, 24), &[first, second, third]);
+    for text in [
+        "16:00 jerry Is there cheese?",
+        "┃ jerry: Is there cheese?",
+        "There is. (edited)",
+        "🧀 ",
+        "└ 3 replies, the last at 16:05",
+        "deleted",
+        "─ today ─",
+        "● tom online",
+    ] {
+        shows(&bench.model, text);
+    }
+}
+
+#[test]
+fn ticks_tell_how_far_a_message_has_come() {
+    let mut bench = chatting((80, 24), &[message(1, 1, 1, "hello")]);
+    let tick = |bench: &Bench| {
+        let rows = screen(&bench.model);
+        let row = rows.iter().find(|row| row.contains("tom hello")).unwrap().clone();
+        row.matches('✓').count()
+    };
+    assert_eq!(tick(&bench), 1);
+    bench.hear(ServerFrame::Receipt(Receipt {
+        conversation_id: 1,
+        user_id: 2,
+        delivered_seq: 1,
+        read_seq: 0,
+        unread: None,
+        mentions: None,
+        cursor: String::new(),
+    }));
+    assert_eq!(tick(&bench), 2);
+}
+
+#[test]
+fn text_grows_while_it_is_written() {
+    let mut growing = message(1, 1, 2, "Once");
+    growing.streaming = Some("growing".into());
+    let mut bench = chatting((80, 24), &[growing]);
+    shows(&bench.model, "Once▌");
+    bench.hear(ServerFrame::Append(AppendFrame {
+        conversation_id: 1,
+        message_id: 100_001,
+        seq: 1,
+        rev: 2,
+        offset: 4,
+        content: " upon".into(),
+        cursor: String::new(),
+    }));
+    shows(&bench.model, "Once upon▌");
+}
+
+#[test]
+fn being_offline_is_said_and_what_waits_is_counted() {
+    let mut bench = chatting((80, 24), &[message(1, 1, 2, "hi")]);
+    bench.disconnect();
+    bench.say("meanwhile");
+    shows(&bench.model, "Offline · 1 message waits · the connection broke");
+    shows(&bench.model, "tom meanwhile");
+    shows(&bench.model, "offline, again in 3 s");
+}
+
+#[test]
+fn the_list_tells_what_waits_and_who_types() {
+    let group = conversation(7, Some(message(7, 4, 2, "four")), own(3));
+    let direct = conversation(1, Some(message(1, 9, 2, "hi")), own(0));
+    let mut bench = Bench::chatting((80, 24), &[direct, group], &[message(1, 9, 2, "hi")]);
+    shows(&bench.model, "# Group 7");
+    shows(&bench.model, "jerry: four");
+    bench.hear(ServerFrame::Typing(Typing { conversation_id: 7, user_id: 2, expires_in_ms: 5_000 }));
+    shows(&bench.model, "typing …");
+    bench.hear(ServerFrame::Typing(Typing { conversation_id: 1, user_id: 2, expires_in_ms: 5_000 }));
+    shows(&bench.model, "jerry is typing …");
+}
+
+#[test]
+fn a_narrow_screen_shows_one_thing_at_a_time() {
+    let mut bench = chatting((40, 10), &[message(1, 1, 2, "Is there cheese?")]);
+    shows(&bench.model, "Is there cheese?");
+    bench.key(KeyCode::Tab);
+    shows(&bench.model, "jerry");
+    assert!(!screen(&bench.model).iter().any(|row| row.contains("16:00 jerry Is")));
+    bench.key(KeyCode::F(1));
+    shows(&bench.model, "Keys");
+}
+
+#[test]
+fn questions_are_laid_over_the_screen() {
+    let mut bench = chatting((80, 24), &[message(1, 1, 2, "hi")]);
+    for (open, text) in [('k', "go to"), ('f', "search"), ('g', "name of the new group")] {
+        bench.control(open);
+        shows(&bench.model, text);
+        bench.key(KeyCode::Esc);
+    }
+    bench.key(KeyCode::F(1));
+    shows(&bench.model, "Ctrl-K");
+}
+
+fn hostile() -> impl Strategy<Value = String> {
+    "(\\PC|[\u{0}-\u{9f}]|\u{1b}[\\[\\]P(;?0-9a-zA-Z]{1,6}|[\u{202a}-\u{202e}\u{2066}-\u{2069}]|\u{301}{1,30}|漢|👨‍👩‍👧|[א-ת]{1,5}|\n){0,40}"
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever others wrote, and however large the screen is: nothing that controls a terminal gets into a cell, and
+    /// every row is as wide as the screen.
+    #[test]
+    fn nothing_of_what_others_wrote_controls_the_terminal(
+        texts in proptest::collection::vec(hostile(), 4),
+        size in (1_u16..120, 1_u16..40),
+        keys in proptest::collection::vec(0_usize..8, 0..12),
+    ) {
+        let [content, name, group, emoji] = &texts[..] else { panic!() };
+        let mut told = message(7, 1, 2, content);
+        told.reactions = vec![Reaction { emoji: emoji.clone(), count: 1, me: false }];
+        told.quote = Some(Quote { message_id: 1, sender_id: 2, content: content.clone(), deleted: false });
+        told.media = vec![chat_protocol::message::Media { url: name.clone(), kind: Some(emoji.clone()), ..Default::default() }];
+        let mut room = conversation(7, Some(told.clone()), own(1));
+        room.name = Some(group.clone());
+        let mut bench = Bench::chatting(size, &[room], &[told]);
+        bench.answer(
+            crate::screen::errand::Errand::User(2),
+            Ok(crate::screen::errand::Fruit::User(crate::screen::model::tests::user(2, name))),
+        );
+        bench.take(Input::Paste(content.clone()));
+        let codes = [KeyCode::Up, KeyCode::Down, KeyCode::Tab, KeyCode::PageUp, KeyCode::F(1), KeyCode::Esc, KeyCode::Char('+'), KeyCode::Enter];
+        for key in keys {
+            bench.key(codes[key]);
+            for cell in screen(&bench.model) {
+                prop_assert!(!cell.chars().any(|c| c.is_control()
+                    || ('\u{202a}'..='\u{202e}').contains(&c) || ('\u{2066}'..='\u{2069}').contains(&c)), "{cell:?}");
+            }
+        }
+    }
+}

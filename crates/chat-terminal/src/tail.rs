@@ -1,0 +1,187 @@
+//! `chatserver tail`: what happens, event by event, for scripts and logs. It only listens: nothing counts as delivered
+//! or read by it.
+
+use std::collections::HashMap;
+use std::io;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use chat_client::Client;
+use chat_client::link::Backoff;
+use chat_client::v2::{Event, Options, Session, Way};
+use chat_protocol::message::Message;
+use chat_protocol::v2::ServerFrame;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::clean::{clean, escape};
+use crate::{Who, access, print_line, within};
+
+const FIRST_DELAY: Duration = Duration::from_millis(500);
+const LONGEST_DELAY: Duration = Duration::from_secs(30);
+
+/// What to print.
+#[derive(Debug, Clone, Default)]
+pub struct TailOptions {
+    /// Each event as a JSON object on a line of its own.
+    pub json: bool,
+    /// Where to resume: a cursor that an earlier event had.
+    pub from: Option<String>,
+}
+
+struct Tail {
+    client: Client,
+    json: bool,
+    zone: TimeZone,
+    users: HashMap<i64, String>,
+}
+
+/// Prints until it is interrupted or nobody reads any more, both of which are ends as good as any.
+pub(crate) async fn run(who: &Who, options: &TailOptions) -> Result<ExitCode> {
+    let (client, me) = access::enter(who).await?;
+    let mut session = Session::new(Options {
+        url: client.url().clone(),
+        token: client.token().unwrap_or_default().to_owned(),
+        way: Way::Header,
+        cursor: options.from.clone(),
+        name: String::new(),
+        outbox: 1,
+        window: 1,
+        backoff: Backoff::new(FIRST_DELAY, LONGEST_DELAY, getrandom::u64().unwrap_or_default()),
+    });
+    let users = HashMap::from([(me.id, me.username)]);
+    let mut tail = Tail { client, json: options.json, zone: TimeZone::system(), users };
+    loop {
+        let event = tokio::select! {
+            event = session.next() => event.map_err(|error| anyhow!("{error}"))?,
+            interrupted = interrupted() => {
+                interrupted.context("signals cannot be waited for")?;
+                return Ok(ExitCode::SUCCESS);
+            }
+        };
+        match tail.show(&event).await {
+            Err(error) if is_broken_pipe(&error) => return Ok(ExitCode::SUCCESS),
+            shown => shown?,
+        }
+    }
+}
+
+#[cfg(unix)]
+async fn interrupted() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut ended = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = ended.recv() => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+async fn interrupted() -> io::Result<()> {
+    tokio::signal::ctrl_c().await
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    })
+}
+
+impl Tail {
+    async fn show(&mut self, event: &Event) -> Result<()> {
+        match event {
+            Event::Frame(frame) if self.json => print_line(&escape(&serde_json::to_string(frame)?)),
+            Event::Frame(frame) => match self.line(frame).await {
+                Some(line) => print_line(&line),
+                None => Ok(()),
+            },
+            Event::Disconnected { why, again_in } => {
+                eprintln!("* {}; connecting again in {:.1} s", clean(why), again_in.as_secs_f32());
+                Ok(())
+            }
+            Event::Unknown(_) | Event::Acked { .. } | Event::Refused { .. } => Ok(()),
+        }
+    }
+
+    /// An event in a person's words; `None`: nothing that a person wants to know.
+    async fn line(&mut self, frame: &ServerFrame) -> Option<String> {
+        let clock = Timestamp::now().to_zoned(self.zone.clone()).strftime("%H:%M:%S").to_string();
+        match frame {
+            ServerFrame::Message(told) => {
+                let message = &told.message;
+                let place = self.place(message).await;
+                let text = words(&told.event, message);
+                Some(format!("{clock} {place}: {text}"))
+            }
+            ServerFrame::Append(piece) => {
+                Some(format!("{clock} message {} grows: {}", piece.message_id, clean(&piece.content)))
+            }
+            ServerFrame::Receipt(receipt) => {
+                let name = self.name(receipt.user_id).await;
+                let (conversation, read) = (receipt.conversation_id, receipt.read_seq);
+                let delivered = receipt.delivered_seq;
+                Some(format!(
+                    "{clock} {name} has {delivered} and has read {read} of conversation {conversation}"
+                ))
+            }
+            ServerFrame::Typing(typing) => {
+                let name = self.name(typing.user_id).await;
+                Some(format!("{clock} {name} is typing in conversation {}", typing.conversation_id))
+            }
+            ServerFrame::Resync(_) => Some(format!("{clock} the cursor can't be served; going on from now")),
+            ServerFrame::Conversation(told) => {
+                let conversation = &told.conversation;
+                let name = conversation.name.as_deref().map(clean).unwrap_or_default();
+                Some(
+                    format!("{clock} conversation {} has changed {name}", conversation.id)
+                        .trim_end()
+                        .to_owned(),
+                )
+            }
+            ServerFrame::Hello(_)
+            | ServerFrame::Live(_)
+            | ServerFrame::Hidden(_)
+            | ServerFrame::Saved(_)
+            | ServerFrame::Presence(_)
+            | ServerFrame::Ack(_)
+            | ServerFrame::Error(_)
+            | ServerFrame::Pong(_) => None,
+        }
+    }
+
+    /// `tom → jerry` or `tom @ group 1`.
+    async fn place(&mut self, message: &Message) -> String {
+        let sender = self.name(message.sender_id).await;
+        match message.group_id {
+            0 => {
+                let recipient = self.name(message.recipient_id).await;
+                format!("{sender} → {recipient}")
+            }
+            group => format!("{sender} @ group {group}"),
+        }
+    }
+
+    async fn name(&mut self, id: i64) -> String {
+        if let Some(name) = self.users.get(&id) {
+            return clean(name);
+        }
+        match within(self.client.user(id)).await {
+            Ok(user) => clean(self.users.entry(id).or_insert(user.username)),
+            Err(_) => format!("user {id}"),
+        }
+    }
+}
+
+fn words(event: &str, message: &Message) -> String {
+    let content = clean(&message.content);
+    match event {
+        "created" => content,
+        "deleted" => format!("(message {} was deleted)", message.id),
+        "reaction" => {
+            let each = message.reactions.iter().map(|it| format!("{} {}", clean(&it.emoji), it.count));
+            format!("(message {} has {})", message.id, each.collect::<Vec<_>>().join(" "))
+        }
+        event => format!("{content} ({} of message {})", clean(event), message.id),
+    }
+}

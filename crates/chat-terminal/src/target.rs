@@ -1,0 +1,40 @@
+//! To whom something goes, as it is said on a command line.
+
+use anyhow::{Result, bail};
+use chat_client::Client;
+
+use crate::within;
+
+/// To whom a message goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// A user, by number.
+    User(i64),
+    /// A group, by number.
+    Group(i64),
+}
+
+/// `jerry` is a user or else a group, `#cheese` and `#7` are groups.
+pub(crate) async fn find(client: &Client, name: &str) -> Result<Target> {
+    let group = name.strip_prefix('#');
+    if group.is_none()
+        && let Some(user) = within(client.user_named(name)).await?
+    {
+        return Ok(Target::User(user.id));
+    }
+    let wanted = group.unwrap_or(name);
+    let groups = within(client.groups()).await?;
+    let folded = wanted.to_lowercase();
+    let mut fitting = groups
+        .iter()
+        .filter(|group| wanted.parse() == Ok(group.id))
+        .chain(groups.iter().filter(|group| group.name.to_lowercase() == folded));
+    match (fitting.next(), fitting.next()) {
+        (None, _) if group.is_some() => bail!("you are in no group {wanted}"),
+        (None, _) => bail!("there is no user {name}, and you are in no group of that name"),
+        (Some(first), Some(second)) if first.id != second.id && wanted.parse() != Ok(first.id) => {
+            bail!("several groups are called {wanted}; say which by its number, like #{}", first.id)
+        }
+        (Some(first), _) => Ok(Target::Group(first.id)),
+    }
+}

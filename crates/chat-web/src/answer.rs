@@ -1,0 +1,117 @@
+//! A file as an answer: its type, how long it may be kept, whether the browser has it already, and what its page may do.
+
+use axum::body::Body;
+use axum::http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    IF_NONE_MATCH, VARY,
+};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::response::{AppendHeaders, IntoResponse, Response};
+
+use crate::files::find;
+
+/// Scripts and styles are files of ours alone, and text becomes markup nowhere. Messages show pictures and videos of anywhere
+/// that comes encrypted.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+     img-src 'self' https: data: blob:; media-src 'self' https: data: blob:; connect-src 'self'; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+     require-trusted-types-for 'script'; trusted-types svelte-trusted-html";
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+/// Files in here are named by what is in them, so what has such a name never changes.
+const HASHED: &str = "assets/";
+/// What a compressed file's name ends in; it is not there by itself.
+const COMPRESSED: &str = ".gz";
+
+/// The file of that path, or a bare 404.
+pub(crate) fn answer(path: &str, asked: &HeaderMap) -> Response {
+    let plain = if path.ends_with(COMPRESSED) { None } else { find(path) };
+    let Some(plain) = plain else { return StatusCode::NOT_FOUND.into_response() };
+    let compressed = if takes_gzip(asked) { find(&format!("{path}{COMPRESSED}")) } else { None };
+    let encoding = compressed.as_ref().map(|_| [(CONTENT_ENCODING, "gzip")]);
+    let file = compressed.unwrap_or(plain);
+    let keeping = if path.starts_with(HASHED) { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let always = [
+        (CACHE_CONTROL, keeping),
+        (VARY, "Accept-Encoding"),
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (OPENER_POLICY, "same-origin"),
+    ];
+    let etag = [(ETAG, file.etag.clone())];
+    if knows(asked, &file.etag) {
+        return (StatusCode::NOT_MODIFIED, always, etag).into_response();
+    }
+    let body = Body::from(file.bytes);
+    (always, etag, encoding.map(AppendHeaders), [(CONTENT_TYPE, type_of(path))], body).into_response()
+}
+
+/// Whether the browser has this very file.
+fn knows(asked: &HeaderMap, etag: &str) -> bool {
+    let lists = asked.get_all(IF_NONE_MATCH).into_iter().filter_map(|list| list.to_str().ok());
+    let mut known = lists.flat_map(|list| list.split(',')).map(str::trim);
+    known.any(|known| known == "*" || known.trim_start_matches("W/") == etag)
+}
+
+fn takes_gzip(asked: &HeaderMap) -> bool {
+    let lists = asked.get_all(ACCEPT_ENCODING).into_iter().filter_map(|list| list.to_str().ok());
+    let mut takes_any = false;
+    for entry in lists.flat_map(|list| list.split(',')) {
+        let (name, weight) = entry.split_once(';').unwrap_or((entry, ""));
+        let weight = weight.trim().strip_prefix("q=").map_or(Ok(1.0), str::parse::<f32>);
+        let is_welcome = weight.is_ok_and(|weight| weight > 0.0);
+        match name.trim() {
+            name if name.eq_ignore_ascii_case("gzip") => return is_welcome,
+            "*" => takes_any = is_welcome,
+            _ => {}
+        }
+    }
+    takes_any
+}
+
+fn type_of(path: &str) -> &'static str {
+    match path.rsplit('.').next().unwrap_or_default() {
+        "html" => "text/html; charset=utf-8",
+        "js" => "text/javascript; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "json" => "application/json",
+        "webmanifest" => "application/manifest+json",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "woff2" => "font/woff2",
+        "txt" => "text/plain; charset=utf-8",
+        _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn headers(name: HeaderName, value: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(name, HeaderValue::from_static(value))])
+    }
+
+    #[test]
+    fn gzip_is_sent_to_whoever_takes_it() {
+        for yes in
+            ["gzip", "deflate, gzip;q=1.0, *;q=0.5", "br, GZIP", "*", "gzip;q=0.1,*;q=0", "*;q=0, gzip"]
+        {
+            assert!(takes_gzip(&headers(ACCEPT_ENCODING, yes)), "{yes}");
+        }
+        for no in ["", "br", "gzip;q=0", "identity", "*;q=0", "*, gzip;q=0", "gzip;q=0.000", "gzip;q=x"] {
+            assert!(!takes_gzip(&headers(ACCEPT_ENCODING, no)), "{no}");
+        }
+        assert!(!takes_gzip(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn a_browser_names_what_it_has() {
+        for yes in ["\"a\"", "W/\"a\"", "\"b\", \"a\"", "*"] {
+            assert!(knows(&headers(IF_NONE_MATCH, yes), "\"a\""), "{yes}");
+        }
+        for no in ["", "\"b\"", "a", "\"aa\""] {
+            assert!(!knows(&headers(IF_NONE_MATCH, no), "\"a\""), "{no}");
+        }
+    }
+}

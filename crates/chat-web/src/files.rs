@@ -1,0 +1,81 @@
+//! The files themselves: those of the built client, or where it was not built or was left out, those of the built-in page.
+//! Release builds hold them; debug builds read them from disk each time, so that a new build of the client needs no other.
+
+use std::borrow::Cow;
+
+use rust_embed::{Embed, EmbeddedFile};
+
+#[cfg(all(feature = "embed", not(debug_assertions)))]
+#[derive(Embed)]
+#[folder = "../../web/dist"]
+#[allow_missing = true]
+struct Client;
+
+#[derive(Embed)]
+#[folder = "builtin"]
+struct BuiltIn;
+
+/// A file as it is sent.
+pub(crate) struct File {
+    pub(crate) bytes: Cow<'static, [u8]>,
+    /// Strong: another one whenever the bytes are others.
+    pub(crate) etag: String,
+}
+
+/// The file of that path below the root.
+pub(crate) fn find(path: &str) -> Option<File> {
+    if !is_plain(path) {
+        return None;
+    }
+    let found = if has_client() { client(path) } else { BuiltIn::get(path) }?;
+    let hash: String = found.metadata.sha256_hash().iter().map(|byte| format!("{byte:02x}")).collect();
+    Some(File { bytes: found.data, etag: format!("\"{hash}\"") })
+}
+
+fn has_client() -> bool {
+    client("index.html").is_some()
+}
+
+#[cfg(all(feature = "embed", not(debug_assertions)))]
+fn client(path: &str) -> Option<EmbeddedFile> {
+    Client::get(path)
+}
+
+/// By our own hand: a folder that is made only after this was compiled is none to the library.
+#[cfg(all(feature = "embed", debug_assertions))]
+fn client(path: &str) -> Option<EmbeddedFile> {
+    let dist = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../web/dist"));
+    rust_embed::utils::read_file_from_fs(&dist.join(path)).ok()
+}
+
+#[cfg(not(feature = "embed"))]
+fn client(_: &str) -> Option<EmbeddedFile> {
+    None
+}
+
+/// Whether it can be the path of one of our files: nothing that a file system would understand otherwise than as names.
+fn is_plain(path: &str) -> bool {
+    let is_name = |part: &str| {
+        !part.is_empty()
+            && !part.starts_with('.')
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
+    };
+    path.split('/').all(is_name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_are_paths() {
+        for path in ["index.html", "assets/index-B_x-1.js", "a/b/c.css"] {
+            assert!(is_plain(path), "{path}");
+        }
+        for path in
+            ["", "/", "/etc/passwd", "..", "../x", "a/../b", "a//b", "a/", ".env", "a\\b", "c:x", "%2e"]
+        {
+            assert!(!is_plain(path), "{path}");
+        }
+    }
+}

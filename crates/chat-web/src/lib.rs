@@ -1,0 +1,93 @@
+//! What a browser gets: the web client out of the binary, or a built-in page that says how it is made.
+//!
+//! Files and their headers, and nothing that knows what a chat is: the client comes to that by the API, as any other does.
+
+mod answer;
+mod files;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::json;
+
+/// The page at `/`, the client's files, and `/client.json`, where the server tells its own client which version it is and who
+/// can be tried without an account. What is none of these gets a bare 404.
+pub fn router<Ask, Users>(version: &'static str, demo_users: Ask) -> Router
+where
+    Ask: Fn() -> Users + Clone + Send + Sync + 'static,
+    Users: Future<Output = Vec<&'static str>> + Send,
+{
+    let told = move || async move {
+        let told = json!({"version": version, "demo_users": demo_users().await});
+        ([(CONTENT_TYPE, "application/json")], told.to_string()).into_response()
+    };
+    Router::new().route("/", get(page)).route("/client.json", get(told)).fallback(file)
+}
+
+async fn page(headers: HeaderMap) -> Response {
+    answer::answer("index.html", &headers)
+}
+
+async fn file(request: Request) -> Response {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let path = request.uri().path().trim_start_matches('/');
+    answer::answer(path, request.headers())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::header::CONTENT_SECURITY_POLICY;
+    use http_body_util::BodyExt;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn asked(method: &str, path: &str) -> (StatusCode, HeaderMap, String) {
+        let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+        let (head, body) =
+            router("1.2.3", || async { vec!["tom"] }).oneshot(request).await.unwrap().into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        (head.status, head.headers, String::from_utf8_lossy(&body).into_owned())
+    }
+
+    #[tokio::test]
+    async fn there_is_a_page_whether_the_client_was_built_or_not() {
+        let (status, headers, page) = asked("GET", "/").await;
+        assert_eq!(
+            (status, &headers[CONTENT_TYPE]),
+            (StatusCode::OK, &"text/html; charset=utf-8".parse().unwrap())
+        );
+        assert!(headers[CONTENT_SECURITY_POLICY].to_str().unwrap().contains("script-src 'self'"));
+        assert!(page.contains("<title>ChatServer</title>"), "{page}");
+        for named in page.split(['"', '\'']).filter(|word| word.starts_with("/assets/")) {
+            assert_eq!(asked("GET", named).await.0, StatusCode::OK, "{named}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_client_is_told_who_can_be_tried() {
+        let (status, _, told) = asked("GET", "/client.json").await;
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        assert_eq!((status, told), (StatusCode::OK, json!({"version": "1.2.3", "demo_users": ["tom"]})));
+    }
+
+    #[tokio::test]
+    async fn what_is_no_file_is_not_found() {
+        for (method, path) in [
+            ("GET", "/nothing"),
+            ("GET", "/assets/"),
+            ("GET", "/index.html.gz"),
+            ("GET", "/../Cargo.toml"),
+            ("GET", "//etc/mtab"),
+            ("POST", "/index.html"),
+        ] {
+            assert_eq!(asked(method, path).await.0, StatusCode::NOT_FOUND, "{method} {path}");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Who a client is and which server it speaks to: what all commands of the terminal client share.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use chat_client::ServerUrl;
+use chat_terminal::Who;
+
+use crate::demo;
+
+/// Where a server is, and whom to trust.
+#[derive(clap::Args)]
+pub(crate) struct Address {
+    /// The server's address
+    #[arg(long, env = "CHATSERVER_URL", default_value = "http://127.0.0.1:8080")]
+    url: String,
+    /// Trust the authorities in this PEM file, and no others, with the certificate of a server at https://
+    #[arg(long, env = "CHATSERVER_CA", value_name = "FILE")]
+    ca: Option<PathBuf>,
+}
+
+impl Address {
+    pub(crate) fn url(&self) -> Result<ServerUrl> {
+        server(&self.url, self.ca.as_deref())
+    }
+}
+
+/// The server at this address, recognised by the authorities in this file if one is named.
+pub(crate) fn server(url: &str, ca: Option<&Path>) -> Result<ServerUrl> {
+    let Some(file) = ca else { return Ok(ServerUrl::parse(url)?) };
+    let text = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    ServerUrl::parse_trusting(url, &text).with_context(|| format!("--ca {}", file.display()))
+}
+
+/// Who, and where.
+#[derive(clap::Args)]
+pub(crate) struct Caller {
+    /// The user; the demo users tom and jerry need no password
+    #[arg(long = "as", value_name = "USERNAME")]
+    username: Option<String>,
+    /// The user's password; asked for on a terminal where it is not given
+    #[arg(long, env = "CHATSERVER_PASSWORD", hide_env_values = true)]
+    password: Option<String>,
+    /// A token from an earlier login, in place of name and password
+    #[arg(long, env = "CHATSERVER_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    #[command(flatten)]
+    address: Address,
+}
+
+impl Caller {
+    pub(crate) fn who(&self) -> Result<Who> {
+        Ok(Who {
+            url: self.address.url()?,
+            username: self.username.clone(),
+            password: self.password.clone(),
+            token: self.token.clone(),
+            known_password,
+        })
+    }
+}
+
+fn known_password(username: &str) -> Option<&'static str> {
+    demo::USERS.contains(&username.to_lowercase().as_str()).then_some(demo::PASSWORD)
+}

@@ -1,0 +1,188 @@
+//! `send`, `tail`, `login` and `logout`, as scripts call them.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Output, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+use super::tmux::Desk;
+use crate::support::people::PASSWORD;
+use crate::support::{Server, eventually};
+
+/// The binary for somebody who lives in this folder.
+fn client(home: &std::path::Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chatserver"));
+    command.env_clear().env("HOME", home).current_dir(home).args(args);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).trim_end().to_owned()
+}
+
+fn run(home: &std::path::Path, args: &[&str]) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = client(home, args).output().unwrap();
+    (status.code(), text(&stdout), text(&stderr))
+}
+
+#[tokio::test]
+async fn send_prints_the_number_of_the_message_and_makes_one() {
+    let (server, home) = (Server::start(), tempfile::tempdir().unwrap());
+    let (tom, jerry) = server.tom_and_jerry().await;
+    let group = tom.group("Cheese lovers", &[&jerry]).await;
+    let url = server.url();
+    let send = |to: &str, rest: &[&str]| {
+        let args: Vec<_> =
+            ["send", "--url", &url, "--as", "tom", "--to", to].iter().chain(rest).copied().collect();
+        run(home.path(), &args)
+    };
+    let (status, id, _) = send("jerry", &["Is there cheese?"]);
+    assert_eq!(status, Some(0));
+    assert_eq!(tom.message(&json!(id.parse::<i64>().unwrap())).await["content"], "Is there cheese?");
+    for to in ["#cheese lovers", "Cheese Lovers", &format!("#{group}")] {
+        let (status, id, errors) = send(to, &["to all"]);
+        assert_eq!(status, Some(0), "{errors}");
+        assert_eq!(tom.message(&json!(id.parse::<i64>().unwrap())).await["group_id"], group);
+    }
+    let (first, again) = (send("jerry", &["once", "--key", "k"]), send("jerry", &["once", "--key", "k"]));
+    assert_eq!(first, again);
+}
+
+#[tokio::test]
+async fn send_reads_standard_input_as_it_is() {
+    let (server, home) = (Server::start(), tempfile::tempdir().unwrap());
+    let url = server.url();
+    let mut child = client(home.path(), &["send", "--url", &url, "--as", "tom", "--to", "jerry", "-"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all("two\nlines 漢\n".as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let id = text(&output.stdout).parse::<i64>().unwrap();
+    let tom = server.login("tom").await;
+    assert_eq!(tom.message(&json!(id)).await["content"], "two\nlines 漢");
+}
+
+#[test]
+fn the_exit_status_says_what_went_wrong() {
+    let (server, home) = (Server::start(), tempfile::tempdir().unwrap());
+    let url = server.url();
+    let status = |args: &[&str]| run(home.path(), args).0;
+    assert_eq!(status(&["send", "--url", &url, "--as", "tom", "--to", "nobody", "hi"]), Some(1));
+    assert_eq!(status(&["send", "--url", &url, "--as", "tom", "--to", "jerry", ""]), Some(1));
+    assert_eq!(status(&["send", "--url", &url, "--as", "tom", "hi"]), Some(2));
+    assert_eq!(status(&["send", "--url", &url, "--to", "jerry", "hi"]), Some(2));
+    assert_eq!(
+        status(&["send", "--url", "http://127.0.0.1:1", "--as", "tom", "--to", "jerry", "hi"]),
+        Some(69)
+    );
+    let wrong = ["send", "--url", &url, "--as", "tom", "--password", "wrong", "--to", "jerry", "hi"];
+    assert_eq!(status(&wrong), Some(77));
+}
+
+struct Tail(Child);
+
+impl Tail {
+    fn start(home: &std::path::Path, args: &[&str]) -> Self {
+        Self(client(home, args).spawn().unwrap())
+    }
+
+    /// Interrupts it; gives what it printed.
+    fn end(mut self) -> (Option<i32>, String) {
+        kill_process(Pid::from_child(&self.0), Signal::INT).unwrap();
+        let mut printed = String::new();
+        std::io::Read::read_to_string(&mut self.0.stdout.take().unwrap(), &mut printed).unwrap();
+        (self.0.wait().unwrap().code(), printed)
+    }
+
+    fn until(&mut self, mut is_so: impl FnMut(&str) -> bool) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut output = BufReader::new(self.0.stdout.as_mut().unwrap());
+        loop {
+            let mut line = String::new();
+            assert_ne!(output.read_line(&mut line).unwrap(), 0, "it ended after {lines:?}");
+            lines.push(line.trim_end().to_owned());
+            if is_so(&line) {
+                return lines;
+            }
+        }
+    }
+}
+
+impl Drop for Tail {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test]
+async fn tail_prints_each_event_and_resumes_where_one_was() {
+    let (server, home) = (Server::start(), tempfile::tempdir().unwrap());
+    let (tom, jerry) = server.tom_and_jerry().await;
+    let url = server.url();
+    let tail = ["tail", "--json", "--url", &url, "--as", "jerry"];
+    let mut first = Tail::start(home.path(), &tail);
+    let lines = first.until(|line| line.contains("\"live\""));
+    let live: Value = serde_json::from_str(lines.last().unwrap()).unwrap();
+    tom.write(&jerry, "one \u{1b}[2J").await;
+    let lines = first.until(|line| line.contains("\"message\""));
+    assert!(!lines.iter().any(|line| line.chars().any(char::is_control)), "{lines:?}");
+    let told: Value = serde_json::from_str(lines.last().unwrap()).unwrap();
+    assert_eq!(told["message"]["content"], "one \u{1b}[2J");
+    assert_eq!(first.end().0, Some(0));
+    tom.write(&jerry, "two").await;
+    let cursor = live["cursor"].as_str().unwrap();
+    let mut second = Tail::start(home.path(), &[&tail[..], &["--from", cursor]].concat());
+    let lines = second.until(|line| line.contains("\"live\""));
+    let contents: Vec<_> = lines
+        .iter()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|event| event["type"] == "message")
+        .map(|event| event["message"]["content"].clone())
+        .collect();
+    assert_eq!(contents, ["one \u{1b}[2J", "two"]);
+    // It only listens.
+    assert_eq!(tom.status_of(&jerry, &told["message"]["id"]).await, "PENDING");
+    let mut plain = Tail::start(home.path(), &["tail", "--url", &url, "--as", "jerry", "--from", cursor]);
+    let lines = plain.until(|line| line.contains("two"));
+    assert!(lines.last().unwrap().ends_with("tom → jerry: two"), "{lines:?}");
+}
+
+#[tokio::test]
+async fn a_login_is_kept_for_its_owner_alone_until_it_is_ended() {
+    use std::os::unix::fs::PermissionsExt;
+    let (server, desk) = (Server::start(), Desk::new());
+    server.register("spike").await;
+    let url = server.url();
+    let binary = env!("CARGO_BIN_EXE_chatserver");
+    let screen = desk.run("spike", (80, 24), &format!("{binary} login --url {url}"));
+    screen.shows("User name:");
+    screen.says("spike");
+    screen.shows("Password of spike:");
+    screen.says(PASSWORD);
+    let shown = screen.shows("status=0");
+    assert!(!shown.contains(PASSWORD), "{shown}");
+    let file = desk.home().join(".config/chatserver/credentials.json");
+    let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let kept = std::fs::read_to_string(&file).unwrap();
+    assert!(!kept.contains(PASSWORD));
+    let token = serde_json::from_str::<Value>(&kept).unwrap()[0]["token"].as_str().unwrap().to_owned();
+    // From now on nobody is asked.
+    let send = ["send", "--url", &url, "--to", "tom", "hi"];
+    assert_eq!(run(desk.home(), &send).0, Some(0));
+    // A file that others can read is not trusted.
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let (status, _, errors) = run(desk.home(), &send);
+    assert!(status == Some(2) && errors.contains("chmod 600"), "{errors}");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(run(desk.home(), &["logout", "--url", &url]).0, Some(0));
+    assert!(!file.exists());
+    let spike = crate::support::User::with_token(&server, 3, &token);
+    eventually(10, "the token is worth nothing", async || spike.get("/v1/test-auth").await.status == 401)
+        .await;
+    assert_eq!(run(desk.home(), &send).0, Some(2));
+}

@@ -1,0 +1,85 @@
+/** What is offered while somebody types a name after `@` or a word after `:`. Pure. */
+
+import { mentionsOf } from "../text/mentions.js";
+import type { Emoji } from "./emoji.js";
+
+export interface Member {
+  id: number;
+  username: string;
+}
+
+/** The word before the caret that asks for completion. */
+export interface Trigger {
+  kind: "mention" | "emoji";
+  query: string;
+  /** Where its sign stands. */
+  from: number;
+  to: number;
+}
+
+export interface Option {
+  /** What it is known by. */
+  key: string;
+  /** What takes the place of the word. */
+  text: string;
+  label: string;
+  emoji?: string;
+  /** Whose name it is; 0 for all. */
+  user?: number;
+}
+
+const MAX_OPTIONS = 8;
+/** As many as the server takes. */
+const MAX_MENTIONS = 100;
+const MENTION = /(?:^|[^\p{L}\p{N}_@])@([^\s@]{0,32})$/u;
+const EMOJI = /(?:^|[\s(])(?::)([\p{L}\p{N}_+-]{2,32})$/u;
+/** The sign of a mention, but not within an address or a word. */
+const SIGN = /(?<![\p{L}\p{N}_@])@/gu;
+const ALL = "all";
+
+export function triggerAt(text: string, caret: number): Trigger | undefined {
+  const before = text.slice(Math.max(0, caret - 64), caret);
+  for (const [kind, pattern] of [
+    ["mention", MENTION],
+    ["emoji", EMOJI],
+  ] as const) {
+    const query = pattern.exec(before)?.[1];
+    if (query !== undefined) return { kind, query, from: caret - query.length - 1, to: caret };
+  }
+  return undefined;
+}
+
+/** Members whose names, or words of them, begin so; those whose name itself does come first. */
+export function mentionOptions(query: string, members: readonly Member[], allLabel: string): Option[] {
+  const wanted = query.toLowerCase();
+  const rank = ({ username }: Member): number => {
+    const name = username.toLowerCase();
+    if (name.startsWith(wanted)) return 0;
+    return name.split(/[\s._-]+/).some((word) => word.startsWith(wanted)) ? 1 : 2;
+  };
+  const found = members
+    .map((member) => ({ member, rank: rank(member) }))
+    .filter(({ rank }) => rank < 2)
+    .sort((a, b) => a.rank - b.rank || a.member.username.localeCompare(b.member.username))
+    .map(({ member: { id, username } }) => ({ key: `u${id}`, text: `@${username} `, label: username, user: id }));
+  const all = { key: ALL, text: `@${ALL} `, label: allLabel, user: 0 };
+  return ALL.startsWith(wanted) && members.length > 0
+    ? [...found.slice(0, MAX_OPTIONS - 1), all]
+    : found.slice(0, MAX_OPTIONS);
+}
+
+export function emojiOptions(found: readonly Emoji[]): Option[] {
+  return found.slice(0, MAX_OPTIONS).map(({ emoji, label }) => ({ key: emoji, text: `${emoji} `, label, emoji }));
+}
+
+/** Whom a text names, found as it will be when the message is shown. */
+export function mentionsIn(text: string, members: readonly Member[]): { mentions: number[]; mention_all: boolean } {
+  if (members.length === 0) return { mentions: [], mention_all: false };
+  const named = members.map(({ id, username }) => ({ id, name: username }));
+  const mentionAt = mentionsOf(named, true);
+  const users = [...text.matchAll(SIGN)].map(({ index }) => mentionAt(text, index)?.user);
+  return {
+    mentions: [...new Set(users.filter((user) => typeof user === "number"))].slice(0, MAX_MENTIONS),
+    mention_all: users.includes("all"),
+  };
+}

@@ -1,0 +1,11 @@
+/** Loads the emoji when they are first wanted. They are of the page, not of a user. */
+
+import { parsed, type EmojiGroups } from "./emoji.js";
+
+let loading: Promise<EmojiGroups> | undefined;
+
+export function loadEmoji(): Promise<EmojiGroups> {
+  loading ??= import("virtual:emoji").then(({ default: groups }) => groups.map(parsed));
+  loading.catch(() => (loading = undefined));
+  return loading;
+}

@@ -1,0 +1,80 @@
+/** Sends what is being written. It stays in its field until it is in the outbox, and comes back if the server refuses it. */
+
+import { ChatError, type Conversation, type Draft, type Message, type Target as Recipient } from "chatserver-client";
+import type { Target } from "../place/place.svelte.js";
+import type { Session } from "../session/session.svelte.js";
+import { mentionsIn, type Member } from "./completion.js";
+import { isTooLong } from "./length.js";
+import type { Writing } from "./writing.svelte.js";
+
+export interface Destination {
+  target: Target;
+  /** Absent as long as there is none with the user. */
+  conversation: Conversation | undefined;
+  thread: number | undefined;
+}
+
+/** The person has ended it, or it waits in the outbox all the same. */
+const NO_REFUSAL = ["closed", "discarded", "another_user", "unauthorized"];
+
+/** What is sent of a text: not the empty lines around it. */
+export function trimmed(text: string): string {
+  return text.replace(/^(?:[^\S\n]*\n)+/, "").trimEnd();
+}
+
+export function canPost(writing: Writing): boolean {
+  const { text, attached, editing } = writing;
+  if (isTooLong(text)) return false;
+  return trimmed(text) !== "" || (editing === undefined ? attached.length > 0 : editing.media.length > 0);
+}
+
+/** Every message to a user goes by the same way, so that none overtakes another. */
+function recipient({ target, conversation }: Destination): Recipient {
+  if ("user" in target) return { to_user: target.user };
+  const user = conversation?.kind === "direct" ? conversation.user_id : null;
+  return user === null ? { conversation_id: target.conversation } : { to_user: user };
+}
+
+export function post(session: Session, writing: Writing, to: Destination, members: readonly Member[]): void {
+  const { replyTo, attached, text } = writing;
+  const content = trimmed(text);
+  const { mentions, mention_all } = mentionsIn(content, members);
+  const draft: Draft = {
+    content,
+    ...(attached.length > 0 ? { media: [...attached] } : {}),
+    ...(replyTo === undefined ? {} : { reply_to: replyTo.id }),
+    ...(to.thread === undefined ? {} : { thread_id: to.thread }),
+    ...(mentions.length > 0 ? { mentions } : {}),
+    ...(mention_all ? { mention_all } : {}),
+  };
+  const before = session.client.outbox.length;
+  const sent = session.client.send({ ...recipient(to), ...draft });
+  if (session.client.outbox.length > before) writing.clear();
+  sent.catch((error: unknown) => {
+    if (!isRefusal(error)) return;
+    session.notices.error(error);
+    if (!writing.isIdle) return;
+    writing.text = text;
+    writing.replyTo = replyTo;
+    writing.attached = attached;
+  });
+}
+
+/** Changes a message to what is in the field; the draft comes back there. */
+export function change(session: Session, writing: Writing, message: Message): void {
+  const { text } = writing;
+  const content = trimmed(text);
+  writing.cancel();
+  if (content === message.content) return;
+  session.client.edit(message.id, content).catch((error: unknown) => {
+    if (!isRefusal(error)) return;
+    session.notices.error(error);
+    if (writing.editing !== undefined) return;
+    writing.edit(message);
+    writing.text = text;
+  });
+}
+
+function isRefusal(error: unknown): boolean {
+  return !(error instanceof ChatError && NO_REFUSAL.includes(error.code));
+}

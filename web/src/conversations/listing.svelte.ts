@@ -1,0 +1,95 @@
+/** What the list of conversations shows at the moment, to its rows and to whoever moves through it by keys. */
+
+import type { Conversation } from "chatserver-client";
+import type { Chat } from "../model/chat.svelte.js";
+import type { People, User } from "../model/people.svelte.js";
+import { say } from "../strings.js";
+import { arrange, matching } from "./order.js";
+
+/** One row. */
+export type Entry =
+  | { kind: "conversation"; key: string; conversation: Conversation }
+  | { kind: "person"; key: string; user: User }
+  | { kind: "heading"; key: string; text: string }
+  /** Leads to what is archived, or back. */
+  | { kind: "archive"; key: string; isBack: boolean; count: number; unread: number }
+  | { kind: "search"; key: string; text: string };
+
+export class Listing {
+  /** What is looked for; all are shown while it is empty. */
+  filter = $state("");
+  showsArchived = $state(false);
+  /** Moves when the field of the filter is to have the focus. */
+  wanted = $state(0);
+  /** Users whose names begin with the filter. */
+  found = $state.raw<readonly User[]>([]);
+
+  readonly #chat: Chat;
+  readonly #people: People;
+  readonly #arranged = $derived.by(() => arrange(this.#chat.conversations));
+
+  constructor(chat: Chat, people: People) {
+    this.#chat = chat;
+    this.#people = people;
+  }
+
+  /** The rows, from the top. */
+  readonly entries = $derived.by<Entry[]>(() => {
+    const text = this.filter.trim();
+    if (text !== "") return this.#filtered(text);
+    const { present, archived } = this.#arranged;
+    if (archived.length === 0) return present.map(row);
+    const unread = archived.reduce((sum, { unread = 0 }) => sum + unread, 0);
+    const archive: Entry = {
+      kind: "archive",
+      key: "archive",
+      isBack: this.showsArchived,
+      count: archived.length,
+      unread,
+    };
+    return this.showsArchived ? [archive, ...archived.map(row)] : [...present.map(row), archive];
+  });
+
+  /** The conversations in the order in which one steps through them. */
+  get inOrder(): Conversation[] {
+    return this.entries.flatMap((entry) => (entry.kind === "conversation" ? [entry.conversation] : []));
+  }
+
+  /** How many conversations have something that waits for us; muted and archived ones don't call. */
+  unreadMessages(isMuted: (conversation: Conversation) => boolean): number {
+    const calling = this.#arranged.present.filter((conversation) => !isMuted(conversation));
+    return calling.reduce((sum, { unread = 0, marked_unread = false }) => sum + (unread || Number(marked_unread)), 0);
+  }
+
+  nameOf({ name, user_id }: Conversation): string {
+    return name ?? this.#people.name(user_id ?? 0);
+  }
+
+  /** Looks for users whose names begin with the filter. */
+  async search(): Promise<void> {
+    const text = this.filter.trim();
+    if (text === "") {
+      this.found = [];
+      return;
+    }
+    const found = await this.#people.search(text.replace(/^@/, ""), 8);
+    if (this.filter.trim() === text) this.found = found;
+  }
+
+  #filtered(text: string): Entry[] {
+    const { present, archived } = this.#arranged;
+    // By the names that are known: a thousand users are not asked for because of one key.
+    const known = ({ name, user_id }: Conversation): string => name ?? this.#people.known(user_id ?? 0)?.username ?? "";
+    const matched = matching([...present, ...archived], text.replace(/^@/, ""), known);
+    const partners = new Set(matched.map(({ user_id }) => user_id));
+    const people = this.found.filter(({ id }) => id !== this.#chat.me && !partners.has(id));
+    return [
+      ...matched.map(row),
+      ...(people.length === 0 ? [] : [{ kind: "heading" as const, key: "people", text: say.conversations.people }]),
+      ...people.map((user): Entry => ({ kind: "person", key: `u${user.id}`, user })),
+      { kind: "search", key: "search", text },
+    ];
+  }
+}
+
+const row = (conversation: Conversation): Entry => ({ kind: "conversation", key: `c${conversation.id}`, conversation });

@@ -1,0 +1,74 @@
+/** Which conversations the list shows, and in which order. Pure. */
+
+import type { Conversation } from "chatserver-client";
+
+export interface Arranged {
+  /** Pinned ones first, then the newest. */
+  present: Conversation[];
+  /** What was put away, the newest first. */
+  archived: Conversation[];
+}
+
+export function arrange(conversations: readonly Conversation[]): Arranged {
+  const dated = conversations.map((conversation) => ({ conversation, at: newestAt(conversation) }));
+  dated.sort((a, b) => Number(isPinned(b.conversation)) - Number(isPinned(a.conversation)) || b.at - a.at);
+  const ordered = dated.map(({ conversation }) => conversation);
+  return {
+    present: ordered.filter(({ archived }) => archived !== true),
+    archived: ordered.filter(({ archived }) => archived === true),
+  };
+}
+
+/** When something last happened there: a message, or that it came into being. */
+export function newestAt({ last_message, created_at }: Conversation): number {
+  return Date.parse(last_message?.timestamp ?? created_at);
+}
+
+/** Those whose name has the text, without regard to case and accents; names that begin with it first. */
+export function matching(
+  conversations: readonly Conversation[],
+  text: string,
+  nameOf: (conversation: Conversation) => string,
+): Conversation[] {
+  const wanted = folded(text);
+  const named = conversations.map((conversation) => ({ conversation, name: folded(nameOf(conversation)) }));
+  const begins = named.filter(({ name }) => name.startsWith(wanted));
+  const has = named.filter(({ name }) => !name.startsWith(wanted) && name.includes(wanted));
+  return [...begins, ...has].map(({ conversation }) => conversation);
+}
+
+/** The one before or after another; with `wants`, the next of those that are wanted, around the end. */
+export function neighbour(
+  list: readonly Conversation[],
+  from: number | undefined,
+  step: 1 | -1,
+  wants?: (conversation: Conversation) => boolean,
+): Conversation | undefined {
+  const at = list.findIndex(({ id }) => id === from);
+  if (wants === undefined) {
+    if (at < 0) return step > 0 ? list[0] : list.at(-1);
+    return list[at + step];
+  }
+  const start = at < 0 ? (step > 0 ? -1 : list.length) : at;
+  for (let moved = 1; moved <= list.length; moved += 1) {
+    const found = list[(start + step * moved + 2 * list.length) % list.length];
+    if (found !== undefined && found.id !== from && wants(found)) return found;
+  }
+  return undefined;
+}
+
+export function isUnread({ unread = 0, marked_unread = false }: Conversation): boolean {
+  return unread > 0 || marked_unread;
+}
+
+export function isMuted({ muted_until }: Conversation, now = Date.now()): boolean {
+  return muted_until !== undefined && muted_until !== null && Date.parse(muted_until) > now;
+}
+
+function isPinned({ pinned, archived }: Conversation): boolean {
+  return pinned === true && archived !== true;
+}
+
+function folded(text: string): string {
+  return text.normalize("NFKD").replace(/\p{M}/gu, "").toLocaleLowerCase();
+}

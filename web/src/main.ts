@@ -1,0 +1,10 @@
+/** Puts the client into its page. */
+
+import { mount } from "svelte";
+import App from "./App.svelte";
+import "./design/tokens.css";
+import "./design/base.css";
+import { look } from "./settings/look.svelte.js";
+
+look.apply();
+mount(App, { target: document.getElementById("app")! });

@@ -1,0 +1,96 @@
+/** The rows of a list of messages: what comes from the server, and what waits to be sent. Pure. */
+
+import type { Message, Op } from "chatserver-client";
+import { dayOf } from "../text/time.js";
+
+/** Messages of one sender that are no further apart stand together. */
+const GROUP_MS = 5 * 60_000;
+
+/** A message that waits has no number yet; it is behind all others. */
+export const isWaiting = (message: Message): boolean => message.id <= 0;
+
+/** Stays the same when a message that waited becomes one of the server's, so that its bubble does, too. */
+export function keyOf(message: Message, me: number): string {
+  const isOwn = message.sender_id === me && message.client_msg_id !== null;
+  return isOwn ? `own ${message.client_msg_id}` : `${message.id}`;
+}
+
+/** Messages that stand in the conversation itself, without those in its threads. */
+export function outsideThreads(messages: readonly Message[]): readonly Message[] {
+  return messages.filter((message) => message.thread_id === null);
+}
+
+/** What waits, as messages to come. */
+export class Waiting {
+  readonly #made = new WeakMap<Op, Message>();
+
+  /** `of` gives a message that is to be forwarded. */
+  messages(ops: readonly Op[], me: number, of: (id: number) => Message | undefined): Message[] {
+    return ops.map((op, index) => {
+      const have = this.#made.get(op) ?? messageOf(op, me, -1 - index, of(Number(op["message_id"])));
+      this.#made.set(op, have);
+      return have;
+    });
+  }
+}
+
+function messageOf(op: Op, me: number, id: number, original: Message | undefined): Message {
+  const { content = original?.content ?? "", media = original?.media ?? [] } = op as Partial<Message>;
+  const {
+    mentions = [],
+    mention_all = false,
+    reply_to = null,
+    thread_id = null,
+    client_msg_id = null,
+  } = op as Partial<Message>;
+  const { conversation_id = 0 } = op as Partial<Message>;
+  return {
+    id,
+    conversation_id,
+    seq: Number.MAX_SAFE_INTEGER,
+    rev: 0,
+    sender_id: me,
+    recipient_id: Number(op["to_user"] ?? 0),
+    group_id: Number(op["to_group"] ?? 0),
+    type: "text",
+    content,
+    media,
+    media_url: "",
+    reply_to,
+    quote: null,
+    thread_id,
+    thread: null,
+    forwarded_from: original === undefined ? null : { message_id: original.id, sender_id: original.sender_id },
+    reactions: [],
+    mentions,
+    mention_all,
+    custom: null,
+    client_msg_id,
+    timestamp: new Date().toISOString(),
+    edited_at: null,
+    deleted_at: null,
+    pinned_at: null,
+    pinned_by: null,
+    streaming: null,
+    status: "WAITING",
+  };
+}
+
+/** Whether two messages that follow each other stand together. */
+export function areTogether(before: Message | undefined, after: Message | undefined): boolean {
+  if (before === undefined || after === undefined || before.sender_id !== after.sender_id) return false;
+  const between = Date.parse(after.timestamp) - Date.parse(before.timestamp);
+  return between <= GROUP_MS && dayOf(before.timestamp) === dayOf(after.timestamp);
+}
+
+/** Where a place in the conversation is or belongs among the rows. */
+export function indexOf(rows: readonly Message[], seq: number): number {
+  let low = 0;
+  let high = rows.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (rows[middle]!.seq < seq) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

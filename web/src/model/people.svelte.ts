@@ -1,0 +1,56 @@
+/** The users of the server, by id: asked for once, when somebody's name is first wanted. */
+
+import type { Answer, Rest } from "chatserver-client";
+import { SvelteMap } from "svelte/reactivity";
+
+export type User = Answer<"get", "/v1/users/{id}">;
+
+export class People {
+  readonly #known = new SvelteMap<number, User>();
+  readonly #asked = new Set<number>();
+
+  constructor(readonly rest: Rest) {}
+
+  /** The user, as soon as the server has answered. */
+  user(id: number): User | undefined {
+    this.#ask(id);
+    return this.#known.get(id);
+  }
+
+  /** The user, if the server has answered already; does not ask. */
+  known(id: number): User | undefined {
+    return this.#known.get(id);
+  }
+
+  /** The user's name, or a stand-in until it is known. */
+  name(id: number): string {
+    return this.user(id)?.username ?? `#${id}`;
+  }
+
+  /** The user's name, asked for if it is not known. */
+  async nameOf(id: number): Promise<string> {
+    const known =
+      this.#known.get(id) ?? (await this.rest.get("/v1/users/{id}", { path: { id } }).catch(() => undefined));
+    if (known !== undefined) this.learn([known]);
+    return this.name(id);
+  }
+
+  /** Users whose names begin so. */
+  async search(prefix: string, limit = 20): Promise<User[]> {
+    const query = prefix === "" ? { limit } : { q: prefix, limit };
+    return this.learn(await this.rest.get("/v1/users", { query }));
+  }
+
+  /** Takes what another answer told of users. */
+  learn(users: User[]): User[] {
+    for (const user of users) this.#known.set(user.id, user);
+    return users;
+  }
+
+  #ask(id: number): void {
+    if (id <= 0 || this.#asked.has(id)) return;
+    this.#asked.add(id);
+    const forget = (): void => void setTimeout(() => this.#asked.delete(id), 5_000);
+    this.rest.get("/v1/users/{id}", { path: { id } }).then((user) => this.learn([user]), forget);
+  }
+}

@@ -1,0 +1,113 @@
+/** One user who is signed in, with a connection of their own; two can stand side by side in one page. */
+
+import { ChatClient, Rest, type OutboxStorage } from "chatserver-client";
+import { getContext, setContext } from "svelte";
+import { Listing } from "../conversations/listing.svelte.js";
+import { Chat } from "../model/chat.svelte.js";
+import { Looking } from "../model/looking.js";
+import { Notices } from "../model/notices.svelte.js";
+import { People } from "../model/people.svelte.js";
+import type { Writing } from "../composer/writing.svelte.js";
+import { Writings } from "../composer/writings.js";
+import { About } from "../messages/about.svelte.js";
+import { Saved } from "../messages/saved.svelte.js";
+import { Place, type Target } from "../place/place.svelte.js";
+import { OwnPresence } from "../settings/own_presence.svelte.js";
+import { Shelf } from "./shelf.js";
+
+export interface SessionOptions {
+  url: string;
+  token: string;
+  username: string;
+  /** Where unsent messages outlive the page; nowhere, if it is left out. */
+  storage?: OutboxStorage;
+  /** What ends the session for good. */
+  signOut: () => void;
+  /** Hears of a new token in place of the one that has ended; without it the account's password stays. */
+  renewed?: (token: string) => void;
+}
+
+export class Session {
+  readonly client: ChatClient;
+  readonly chat: Chat;
+  readonly people: People;
+  readonly notices = new Notices();
+  readonly place = new Place();
+  readonly looking: Looking;
+  readonly listing: Listing;
+  readonly presence: OwnPresence;
+  readonly about = new About();
+  readonly saved: Saved;
+  readonly username: string;
+  readonly signOut: () => void;
+  /** What is kept on this device; in a session without storage, until the page is left. */
+  readonly shelf: Shelf;
+  readonly writings: Writings;
+  readonly #url: string;
+  readonly #renewed: ((token: string) => void) | undefined;
+  #token: string | Promise<string>;
+
+  constructor({ url, token, username, storage, signOut, renewed }: SessionOptions) {
+    const kept = storage === undefined ? {} : { storage, storageKey: "outbox" };
+    this.#url = url;
+    this.#token = token;
+    this.#renewed = renewed;
+    this.client = new ChatClient({ url, getToken: () => this.#token, ...kept });
+    this.chat = new Chat(this.client);
+    this.people = new People(this.client.rest);
+    this.looking = new Looking(this.client);
+    this.listing = new Listing(this.chat, this.people);
+    this.presence = new OwnPresence(this.client, storage !== undefined);
+    this.saved = new Saved(this.client);
+    this.username = username;
+    this.signOut = signOut;
+    this.shelf = new Shelf(storage === undefined ? undefined : username);
+    this.writings = new Writings(this.client, this.shelf);
+  }
+
+  /** Whether the password may be changed here. */
+  get isRenewable(): boolean {
+    return this.#renewed !== undefined;
+  }
+
+  /** Changes the password, which ends all tokens; this session goes on with the one that takes their place. */
+  async changePassword(old_password: string, new_password: string): Promise<void> {
+    const present = await this.#token;
+    const rest = new Rest({ url: this.#url, token: () => present });
+    const answer = rest.post("/v1/users/password", { body: { old_password, new_password } });
+    // The connection may end before the answer is here: it waits for the new token then.
+    this.#token = answer.then(
+      ({ token }) => token,
+      () => present,
+    );
+    this.#renewed?.((await answer).token);
+  }
+
+  /** Connects, and stays connected until `close`. */
+  open(): void {
+    const loaded = (): void => void (this.chat.isLoaded = true);
+    // Why it was refused stands in the connection's status.
+    this.client.connect().then(loaded, () => undefined);
+  }
+
+  close(): void {
+    this.writings.close();
+    this.client.close();
+  }
+
+  /** What is being written there, in the conversation itself or in one of its threads. */
+  writing(target: Target, thread?: number): Writing {
+    return this.writings.of(target, thread);
+  }
+}
+
+const KEY = Symbol("session");
+
+export function provideSession(session: Session): void {
+  setContext(KEY, session);
+}
+
+/** The session that the component belongs to. */
+export function theSession(): Session {
+  return getContext<Session>(KEY);
+}

@@ -1,0 +1,117 @@
+/** One search: what is asked, what was found so far, and whether there is more. */
+
+import type { Message } from "chatserver-client";
+import type { Session } from "../session/session.svelte.js";
+import { say } from "../strings.js";
+import { isSearchable, parseQuery, type Mark, type Query } from "./query.js";
+
+/** How long the hands have to rest until the server is asked. */
+const REST_MS = 250;
+/** From then on it is said that it takes long. */
+const SLOW_MS = 1500;
+const PAGE = 30;
+/** What is ordered by fitness has one page. */
+const MOST = 100;
+
+export type SearchState = "empty" | "busy" | "slow" | "done" | "failed";
+
+export class Search {
+  text = $state("");
+  order = $state<"newest" | "best">("newest");
+  state = $state<SearchState>("empty");
+  found = $state.raw<readonly Message[]>([]);
+  /** Why it failed. */
+  error = $state("");
+  hasMore = $state(false);
+  isLoadingMore = $state(false);
+  marks = $state.raw<readonly Mark[]>([]);
+
+  #asks = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** `conversation` is where to search; everywhere, where it gives none. */
+  constructor(
+    readonly session: Session,
+    readonly conversation: () => number | undefined,
+  ) {}
+
+  /** Searches as soon as nothing more is typed. */
+  typed(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.search(), REST_MS);
+  }
+
+  async search(): Promise<void> {
+    clearTimeout(this.#timer);
+    const ask = (this.#asks += 1);
+    const query = parseQuery(this.text);
+    if (!isSearchable(query, this.conversation() !== undefined)) {
+      this.state = "empty";
+      this.found = [];
+      return;
+    }
+    this.state = "busy";
+    const slow = setTimeout(() => ask === this.#asks && (this.state = "slow"), SLOW_MS);
+    try {
+      const page = await this.#page(query);
+      if (ask !== this.#asks) return;
+      this.marks = query.marks;
+      this.#take([], page);
+      this.state = "done";
+    } catch (error) {
+      if (ask !== this.#asks) return;
+      this.error = error instanceof Error ? error.message : String(error);
+      this.state = "failed";
+    } finally {
+      clearTimeout(slow);
+    }
+  }
+
+  async more(): Promise<void> {
+    const last = this.found.at(-1);
+    if (last === undefined || this.isLoadingMore || !this.hasMore) return;
+    const ask = this.#asks;
+    this.isLoadingMore = true;
+    const page = await this.session.notices.try(this.#page(parseQuery(this.text), last.id));
+    this.isLoadingMore = false;
+    if (ask !== this.#asks) return;
+    this.#take(this.found, page ?? []);
+  }
+
+  close(): void {
+    this.#asks += 1;
+    clearTimeout(this.#timer);
+  }
+
+  #take(before: readonly Message[], page: readonly Message[]): void {
+    this.found = [...before, ...page];
+    this.hasMore = this.order === "newest" && page.length === PAGE;
+  }
+
+  async #page({ q, from, since, until, hasMedia }: Query, before?: number): Promise<readonly Message[]> {
+    const { session, order } = this;
+    const conversation = this.conversation();
+    const sender = from === undefined ? undefined : await this.#idOf(from);
+    const query = {
+      ...(q === "" ? {} : { q }),
+      ...(sender === undefined ? {} : { sender_id: sender }),
+      ...(conversation === undefined ? {} : { conversation_id: conversation }),
+      ...(since === undefined ? {} : { since }),
+      ...(until === undefined ? {} : { until }),
+      ...(hasMedia === undefined ? {} : { has_media: hasMedia }),
+      ...(before === undefined ? {} : { before_id: before }),
+      order,
+      limit: order === "best" ? MOST : PAGE,
+    };
+    const { messages } = await session.client.rest.get("/v1/search", { query });
+    return messages;
+  }
+
+  async #idOf(name: string): Promise<number> {
+    if (name.toLowerCase() === "me") return this.session.chat.me;
+    const users = await this.session.people.search(name);
+    const found = users.find(({ username }) => username.toLowerCase() === name.toLowerCase());
+    if (found === undefined) throw new Error(say.panel.nobodyNamed(name));
+    return found.id;
+  }
+}

@@ -1,0 +1,78 @@
+/** What the list of conversations says, and the ways to new ones. */
+
+const list = new Intl.ListFormat("en", { type: "conjunction" });
+const plural = new Intl.PluralRules("en");
+const number = new Intl.NumberFormat("en");
+
+export const counted = (count: number, one: string, many: string): string =>
+  `${number.format(count)} ${plural.select(count) === "one" ? one : many}`;
+
+export const conversations = {
+  title: "Conversations",
+  titleOf: (name: string) => `Conversations of ${name}`,
+  you: "You",
+  draft: "Draft",
+  deleted: "Message deleted",
+  nothingYet: "No messages yet",
+  isTyping: "typing…",
+  typing: (names: string[]) =>
+    names.length > 2
+      ? `${names.length} people are typing…`
+      : `${list.format(names)} ${names.length > 1 ? "are" : "is"} typing…`,
+  media: { image: "Photo", video: "Video", audio: "Audio", file: "File" } as Record<string, string>,
+
+  ownMenu: "Your account",
+  states: { online: "Online", away: "Away", invisible: "Invisible", offline: "Offline", connecting: "Connecting…" },
+  settings: "Settings",
+  saved: "Saved messages",
+  searchEverywhere: "Search all messages",
+  shortcuts: "Keyboard shortcuts",
+  signOut: "Sign out",
+  leaveDemo: "Leave the demo",
+
+  start: "New conversation",
+  newDirect: "Message somebody",
+  newGroup: "New group",
+
+  filter: "Find conversations and people",
+  clearFilter: "Clear",
+  people: "People",
+  searchMessages: (text: string) => `Search messages for “${text}”`,
+  writeTo: "Start a conversation",
+  archived: (count: number) => `Archived (${number.format(count)})`,
+  backFromArchive: "Back to all conversations",
+  noConversation: "No conversation yet",
+  noConversationHint: "Look for somebody by name, or gather a few people in a group.",
+  loading: "Loading conversations",
+
+  unread: (count: number) => counted(count, "unread message", "unread messages"),
+  mentions: (count: number) => counted(count, "mention", "mentions"),
+  isMarkedUnread: "Marked as unread",
+  isMuted: "Muted",
+  isPinned: "Pinned",
+  waits: "Waits to be sent",
+  actions: (name: string) => `Actions for ${name}`,
+  pin: "Pin",
+  unpin: "Unpin",
+  muteHours: (hours: number) => `Mute for ${counted(hours, "hour", "hours")}`,
+  muteForEver: "Mute until I turn it on",
+  unmute: "Unmute",
+  archive: "Archive",
+  unarchive: "Move out of the archive",
+  markUnread: "Mark as unread",
+  markRead: "Mark as read",
+  details: "Details",
+
+  personName: "Name",
+  personHint: "The beginning of a username",
+  noPerson: (text: string) => `Nobody's name begins with “${text}”.`,
+  noOtherPerson: "Nobody else has an account yet.",
+  found: "People found",
+  groupName: "Name of the group",
+  members: "Members",
+  chosen: "Chosen members",
+  addMember: (name: string) => `Add ${name}`,
+  dropMember: (name: string) => `Take ${name} out`,
+  createGroup: "Create group",
+  groupLater: "The group is made. It stands in the list as soon as this page is connected again.",
+};

@@ -1,0 +1,7 @@
+/** What the parts of every screen say. */
+
+export const design = {
+  close: "Close",
+  dismiss: "Dismiss",
+  cancel: "Cancel",
+};

@@ -1,0 +1,27 @@
+/** What the front door says. */
+
+export const front = {
+  title: "ChatServer",
+  tagline: "Your own chat backend, running on this machine.",
+  signIn: "Sign in",
+  register: "Create an account",
+  username: "Username",
+  usernameOrEmail: "Username or email",
+  email: "Email",
+  password: "Password",
+  passwordHint: "At least 8 characters",
+  noAccount: "No account yet?",
+  haveAccount: "Already have an account?",
+  signedOut: "Your session has ended. Sign in again; what you have not sent yet is kept.",
+  demo: "Try it",
+  demoHint: "Two people are here already. Open both and let them talk.",
+  demoScene: ["Is there cheese?", "Come and see."],
+  demoAs: (name: string) => `As ${name}`,
+  demoBoth: "Both side by side",
+  demoTitle: "Two people, one server",
+  demoText: "Each has a connection of their own. Write on one side, and see what happens on the other.",
+  demoPane: (name: string) => `What ${name} sees`,
+  backFromDemo: "Leave the demo",
+  api: "API reference",
+  unreachable: "The server does not answer. Is it running?",
+};

@@ -1,0 +1,232 @@
+/**
+ * Reads the form of one paragraph: bold, italic, struck out, code, links, mentions. Looks at each character a bounded
+ * number of times, whatever the text: it may come from somebody who wants it to take long.
+ */
+
+import { addressAt, safeHref, targetAt } from "./links.js";
+import { nobody, type MentionAt } from "./mentions.js";
+import type { Inline } from "./tree.js";
+
+type Sign = "*" | "_" | "~" | "[";
+
+/** A sign that waits for its counterpart. */
+interface Opener {
+  sign: Sign;
+  size: number;
+  /** Where it stands among the parts; it is text until its counterpart comes. */
+  at: number;
+}
+
+/** Longer runs are lines that somebody drew. */
+const LONGEST_RUN = 3;
+const WORD = /[A-Za-z0-9_]/;
+const PUNCTUATION = /[!-/:-@[-`{-~]/;
+const isWord = (sign: string | undefined): boolean => sign !== undefined && WORD.test(sign);
+const isSpace = (sign: string | undefined): boolean => sign === undefined || /\s/.test(sign);
+
+export function parseInline(text: string, mentionAt: MentionAt = nobody): Inline[] {
+  return new Reader(text, mentionAt).read();
+}
+
+class Reader {
+  readonly #parts: Inline[] = [];
+  /** At most one of each sign and size, so that nothing nests without end. */
+  #open: Opener[] = [];
+  #at = 0;
+  /** Where the plain text that is not among the parts yet begins. */
+  #from = 0;
+  #ticks: Map<number, number[]> | undefined;
+
+  constructor(
+    readonly text: string,
+    readonly mentionAt: MentionAt,
+  ) {}
+
+  read(): Inline[] {
+    while (this.#at < this.text.length) this.#step(this.text[this.#at]!);
+    this.#flush();
+    return joined(this.#parts);
+  }
+
+  #step(sign: string): void {
+    const isRead =
+      sign === "\\"
+        ? this.#escape()
+        : sign === "`"
+          ? this.#code()
+          : sign === "*" || sign === "_" || sign === "~"
+            ? this.#run(sign)
+            : sign === "["
+              ? this.#opens("[", 1)
+              : sign === "]"
+                ? this.#link()
+                : sign === "@"
+                  ? this.#mention()
+                  : (sign === "h" || sign === "H") && this.#address();
+    if (!isRead) this.#at += 1;
+  }
+
+  /** Puts the plain text so far among the parts. */
+  #flush(): void {
+    if (this.#from < this.#at) this.#parts.push({ kind: "text", text: this.text.slice(this.#from, this.#at) });
+    this.#from = this.#at;
+  }
+
+  /** Takes the next `length` characters for `part`. */
+  #take(length: number, part: Inline): true {
+    this.#flush();
+    this.#parts.push(part);
+    this.#at += length;
+    this.#from = this.#at;
+    return true;
+  }
+
+  #escape(): boolean {
+    const next = this.text[this.#at + 1];
+    if (next === undefined || !PUNCTUATION.test(next)) return false;
+    return this.#take(2, { kind: "text", text: next });
+  }
+
+  #code(): boolean {
+    const size = this.#runLength("`");
+    const from = this.#at + size;
+    const end = this.#nextTicks(size, from);
+    if (end === undefined) return this.#take(size, { kind: "text", text: "`".repeat(size) });
+    const inner = this.text.slice(from, end);
+    // A space on either side makes room for ticks within.
+    const text = /^ .*\S.* $/s.test(inner) ? inner.slice(1, -1) : inner;
+    return this.#take(end + size - this.#at, { kind: "code", text });
+  }
+
+  /** Where the next run of exactly so many ticks begins. */
+  #nextTicks(size: number, from: number): number | undefined {
+    this.#ticks ??= ticksIn(this.text);
+    const runs = this.#ticks.get(size) ?? [];
+    // Those behind us are never asked for again.
+    while (runs.length > 0 && runs.at(-1)! < from) runs.pop();
+    return runs.at(-1);
+  }
+
+  #runLength(sign: string): number {
+    let length = 1;
+    while (this.text[this.#at + length] === sign) length += 1;
+    return length;
+  }
+
+  #run(sign: "*" | "_" | "~"): boolean {
+    const length = this.#runLength(sign);
+    if (length > LONGEST_RUN || (sign === "~" && length !== 2)) {
+      return this.#take(length, { kind: "text", text: sign.repeat(length) });
+    }
+    const [before, after] = [this.text[this.#at - 1], this.text[this.#at + length]];
+    const canClose = !isSpace(before) && !(sign === "_" && isWord(after));
+    const canOpen = !isSpace(after) && !isWord(before);
+    let left = length;
+    while (left > 0) left -= this.#oneOf(sign, left, canClose, canOpen);
+    return true;
+  }
+
+  /** Closes or opens with a part of a run, and says how long that was. */
+  #oneOf(sign: Sign, left: number, canClose: boolean, canOpen: boolean): number {
+    const opener = canClose && this.#open.findLast((open) => open.sign === sign && open.size <= left);
+    if (opener) {
+      const kind = sign === "~" ? "strike" : opener.size === 2 ? "bold" : "italic";
+      const inner = this.#close(opener);
+      if (inner.length === 0) this.#parts.push({ kind: "text", text: sign.repeat(2 * opener.size) });
+      else this.#parts.push({ kind, parts: inner });
+      this.#skip(opener.size);
+      return opener.size;
+    }
+    const size = Math.min(left, 2);
+    if (canOpen) this.#opens(sign, size);
+    else this.#take(size, { kind: "text", text: sign.repeat(size) });
+    return size;
+  }
+
+  #opens(sign: Sign, size: number): true {
+    this.#flush();
+    this.#open = this.#open.filter((open) => open.sign !== sign || open.size !== size);
+    this.#open.push({ sign, size, at: this.#parts.length });
+    return this.#take(size, { kind: "text", text: sign.repeat(size) });
+  }
+
+  /** What has come since the opener, which stands among the parts no longer. Those opened in between stay text. */
+  #close(opener: Opener): Inline[] {
+    this.#flush();
+    this.#open = this.#open.filter((open) => open.at < opener.at);
+    const [, ...inner] = this.#parts.splice(opener.at);
+    return joined(inner);
+  }
+
+  #skip(length: number): void {
+    this.#at += length;
+    this.#from = this.#at;
+  }
+
+  #link(): boolean {
+    const opener = this.#open.find((open) => open.sign === "[");
+    const target = opener && targetAt(this.text, this.#at + 1);
+    const href = target && safeHref(target.address);
+    if (opener === undefined || target === undefined || href === undefined) return false;
+    const parts = joined(withoutLinks(this.#close(opener)));
+    const isBare = parts.length === 0;
+    this.#parts.push({ kind: "link", href, parts: isBare ? [{ kind: "text", text: target.address }] : parts, isBare });
+    this.#skip(1 + target.length);
+    return true;
+  }
+
+  #address(): boolean {
+    if (isWord(this.text[this.#at - 1])) return false;
+    const address = addressAt(this.text, this.#at);
+    const href = address && safeHref(address);
+    if (!address || !href) return false;
+    const parts: Inline[] = [{ kind: "text", text: address }];
+    return this.#take(address.length, { kind: "link", href, parts, isBare: true });
+  }
+
+  #mention(): boolean {
+    if (isWord(this.text[this.#at - 1])) return false;
+    const found = this.mentionAt(this.text, this.#at);
+    if (found === undefined) return false;
+    const text = this.text.slice(this.#at, this.#at + found.length);
+    return this.#take(found.length, { kind: "mention", user: found.user, text });
+  }
+}
+
+/** Where runs of ticks begin, by their length, the last one first. */
+function ticksIn(text: string): Map<number, number[]> {
+  const found = new Map<number, number[]>();
+  for (const { 0: run, index } of text.matchAll(/`+/g)) {
+    const runs = found.get(run.length);
+    if (runs === undefined) found.set(run.length, [index]);
+    else runs.push(index);
+  }
+  for (const runs of found.values()) runs.reverse();
+  return found;
+}
+
+function joined(parts: readonly Inline[]): Inline[] {
+  const all: Inline[] = [];
+  let texts: string[] = [];
+  const flush = (): void => {
+    if (texts.length > 0) all.push({ kind: "text", text: texts.join("") });
+    texts = [];
+  };
+  for (const part of parts) {
+    if (part.kind === "text") texts.push(part.text);
+    else {
+      flush();
+      all.push(part);
+    }
+  }
+  flush();
+  return all;
+}
+
+/** A link has no links in it. */
+function withoutLinks(parts: readonly Inline[]): Inline[] {
+  return parts.flatMap((part): Inline[] => {
+    if (part.kind === "link") return withoutLinks(part.parts);
+    return "parts" in part ? [{ ...part, parts: withoutLinks(part.parts) }] : [part];
+  });
+}

@@ -1,0 +1,109 @@
+/**
+ * Reads a message's text into a tree: a small part of Markdown, as people write it in chats. Whatever it does not know
+ * stays as it was written. Takes time in proportion to the text's length.
+ */
+
+import { parseInline } from "./inline.js";
+import { nobody, type MentionAt } from "./mentions.js";
+import type { Block } from "./tree.js";
+
+/** Quotes and lists within each other; what is deeper stays text. */
+const DEEPEST = 4;
+const FENCE = /^ {0,3}(`{3,})([^`]*)$/;
+const HEADING = /^#{1,6} +(\S.*)$/;
+const QUOTE = /^> ?/;
+const BULLET = /^[-*+•] +(?=\S)/;
+const NUMBER = /^(\d{1,3})[.)] +(?=\S)/;
+const INDENT = /^(?: {2,4}|\t)/;
+
+export function parse(text: string, mentionAt: MentionAt = nobody): Block[] {
+  return new Reader(text.split(/\r\n|\r|\n/), mentionAt, 0).read();
+}
+
+class Reader {
+  readonly #blocks: Block[] = [];
+  #paragraph: string[] = [];
+  #at = 0;
+
+  constructor(
+    readonly lines: readonly string[],
+    readonly mentionAt: MentionAt,
+    readonly depth: number,
+  ) {}
+
+  read(): Block[] {
+    while (this.#at < this.lines.length) {
+      const line = this.lines[this.#at]!;
+      if (line.trim() === "") this.#end();
+      else if (!this.#fence(line) && !this.#heading(line) && !this.#quote(line) && !this.#list(line)) {
+        this.#paragraph.push(line);
+      } else continue;
+      this.#at += 1;
+    }
+    this.#end();
+    return this.#blocks;
+  }
+
+  /** A paragraph is over. */
+  #end(): void {
+    if (this.#paragraph.length === 0) return;
+    const parts = parseInline(this.#paragraph.join("\n"), this.mentionAt);
+    this.#paragraph = [];
+    this.#blocks.push({ kind: "paragraph", parts });
+  }
+
+  #add(block: Block): true {
+    this.#end();
+    this.#blocks.push(block);
+    return true;
+  }
+
+  /** The lines from here on that `isIn` takes. */
+  #while(isIn: (line: string) => boolean): string[] {
+    const from = this.#at;
+    while (this.#at < this.lines.length && isIn(this.lines[this.#at]!)) this.#at += 1;
+    return this.lines.slice(from, this.#at);
+  }
+
+  #within(lines: readonly string[]): Block[] {
+    return new Reader(lines, this.mentionAt, this.depth + 1).read();
+  }
+
+  #fence(line: string): boolean {
+    const [, ticks, info] = FENCE.exec(line) ?? [];
+    if (ticks === undefined) return false;
+    this.#at += 1;
+    const isEnd = (end: string): boolean => end.trim().length >= ticks.length && /^ {0,3}`+\s*$/.test(end);
+    // One that is not closed goes to the end: its text may still be growing.
+    const lines = this.#while((inner) => !isEnd(inner));
+    this.#at += 1;
+    return this.#add({ kind: "code", language: info?.trim() ?? "", text: lines.join("\n") });
+  }
+
+  #heading(line: string): boolean {
+    const [, words] = HEADING.exec(line) ?? [];
+    if (words === undefined) return false;
+    this.#at += 1;
+    return this.#add({ kind: "heading", parts: parseInline(words, this.mentionAt) });
+  }
+
+  #quote(line: string): boolean {
+    if (this.depth >= DEEPEST || !QUOTE.test(line)) return false;
+    const lines = this.#while((inner) => QUOTE.test(inner)).map((inner) => inner.replace(QUOTE, ""));
+    return this.#add({ kind: "quote", blocks: this.#within(lines) });
+  }
+
+  #list(line: string): boolean {
+    const mark = BULLET.test(line) ? BULLET : NUMBER.test(line) ? NUMBER : undefined;
+    if (mark === undefined || this.depth >= DEEPEST) return false;
+    const number = NUMBER.exec(line)?.[1];
+    const items: Block[][] = [];
+    while (this.#at < this.lines.length && mark.test(this.lines[this.#at]!)) {
+      const first = this.lines[this.#at]!.replace(mark, "");
+      this.#at += 1;
+      const rest = this.#while((inner) => INDENT.test(inner)).map((inner) => inner.replace(INDENT, ""));
+      items.push(this.#within([first, ...rest]));
+    }
+    return this.#add({ kind: "list", start: number === undefined ? undefined : Number(number), items });
+  }
+}

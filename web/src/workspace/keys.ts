@@ -1,0 +1,80 @@
+/**
+ * The keys that work wherever the focus is: in the whole page, or inside the workspace where two share one. What the
+ * focused part does with a key itself, it keeps from coming here.
+ */
+
+import { tick } from "svelte";
+import type { Attachment } from "svelte/attachments";
+import { isUnread, neighbour } from "../conversations/order.js";
+import type { Session } from "../session/session.svelte.js";
+
+export function shortcuts(session: Session, isEmbedded: boolean): Attachment<HTMLElement> {
+  return (workspace) => {
+    const ground: HTMLElement | Window = isEmbedded ? workspace : window;
+    const keyed = (event: Event): void => {
+      // What stands over everything has keys of its own.
+      if (event.defaultPrevented || session.place.sheet !== undefined) return;
+      if (isDone(session, workspace, event as KeyboardEvent)) event.preventDefault();
+    };
+    ground.addEventListener("keydown", keyed);
+    return () => ground.removeEventListener("keydown", keyed);
+  };
+}
+
+function isDone(session: Session, workspace: HTMLElement, event: KeyboardEvent): boolean {
+  const { key, altKey, ctrlKey, metaKey, shiftKey, isComposing } = event;
+  if (isComposing) return false;
+  const isPlain = !altKey && !ctrlKey && !metaKey;
+  if ((ctrlKey || metaKey) && !altKey && !shiftKey && key.toLowerCase() === "k") return find(session, workspace);
+  if (altKey && !ctrlKey && !metaKey && key === "ArrowUp") return step(session, -1, shiftKey);
+  if (altKey && !ctrlKey && !metaKey && key === "ArrowDown") return step(session, 1, shiftKey);
+  if (isPlain && key === "Escape") return leave(session);
+  if (isPlain && key === "?" && !isWriting(event.target)) {
+    session.place.sheet = "shortcuts";
+    return true;
+  }
+  return false;
+}
+
+/** To the field of the list, which is out of sight where there is room for one column and a conversation has it. */
+function find({ listing, place }: Session, workspace: HTMLElement): boolean {
+  if (workspace.querySelector("nav")?.checkVisibility() === false) {
+    place.panel = undefined;
+    place.open(undefined);
+  }
+  void tick().then(() => (listing.wanted += 1));
+  return true;
+}
+
+function step({ chat, listing, place }: Session, by: 1 | -1, isToUnread: boolean): boolean {
+  const { target } = place;
+  const from =
+    target === undefined
+      ? undefined
+      : "conversation" in target
+        ? target.conversation
+        : chat.directWith(target.user)?.id;
+  const to = neighbour(listing.inOrder, from, by, isToUnread ? isUnread : undefined);
+  if (to !== undefined) place.open({ conversation: to.id });
+  return true;
+}
+
+/** Takes back the last thing first: what stands beside, then what is answered or changed. */
+function leave(session: Session): boolean {
+  const { place } = session;
+  if (place.panel !== undefined) {
+    place.panel = undefined;
+    return true;
+  }
+  if (place.target === undefined) return false;
+  const writing = session.writing(place.target);
+  if (writing.replyTo === undefined && writing.editing === undefined) return false;
+  writing.cancel();
+  return true;
+}
+
+function isWriting(target: EventTarget | null): boolean {
+  return (
+    target instanceof HTMLElement && (target.isContentEditable || /^(?:INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
+  );
+}

@@ -1,0 +1,114 @@
+/** The page as it comes from the server: what it may do, and what the browser may keep of it. */
+
+import assert from "node:assert/strict";
+import { get, type IncomingMessage } from "node:http";
+import { gunzipSync } from "node:zlib";
+import { scene } from "./support/scene.js";
+
+interface Got {
+  status: number;
+  headers: IncomingMessage["headers"];
+  body: Buffer;
+}
+
+/** As it goes over the wire: `fetch` would unpack it. */
+function fetched(url: string, headers: Record<string, string> = {}): Promise<Got> {
+  return new Promise((resolve, reject) => {
+    const request = get(url, { headers }, (response) => {
+      const parts: Buffer[] = [];
+      response.on("data", (part: Buffer) => parts.push(part));
+      response.on("end", () =>
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(parts) }),
+      );
+    });
+    request.once("error", reject);
+  });
+}
+
+scene("files are kept for good, the page is asked for again, and both are sent packed and once", async ({ server }) => {
+  const page = (await fetched(server.url)).body.toString();
+  const named = [...page.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)].map(([, path]) => path!);
+  assert.ok(named.length >= 2, page);
+  for (const path of ["/", ...named]) {
+    const url = server.url + path;
+    const [plain, packed] = [await fetched(url), await fetched(url, { "accept-encoding": "br, gzip" })];
+    assert.deepEqual([plain.status, packed.status], [200, 200], path);
+    assert.equal(plain.headers["content-encoding"], undefined);
+    assert.equal(packed.headers["content-encoding"], "gzip");
+    assert.ok(packed.body.length < plain.body.length);
+    assert.deepEqual(gunzipSync(packed.body), plain.body);
+    assert.equal(packed.headers["content-type"], plain.headers["content-type"]);
+    assert.notEqual(packed.headers.etag, plain.headers.etag);
+    for (const { headers } of [plain, packed]) {
+      assert.equal(headers["cache-control"], path === "/" ? "no-cache" : "public, max-age=31536000, immutable");
+      assert.equal(headers.vary, "Accept-Encoding");
+    }
+    const known = { "if-none-match": packed.headers.etag!, "accept-encoding": "gzip" };
+    const again = await fetched(url, known);
+    assert.deepEqual([again.status, again.body.length], [304, 0]);
+  }
+  for (const path of ["/index.html.gz", `${named[0]}.gz`, "/assets/index.js", "/src/main.ts", "/..%2fpackage.json"]) {
+    const { status, headers } = await fetched(server.url + path);
+    assert.deepEqual([status, headers["content-type"]], [404, "application/problem+json"], path);
+  }
+});
+
+scene("the page runs nothing but its own scripts", async ({ visit }) => {
+  const screen = await visit();
+  await screen.frontDoor.waitFor();
+  // Each of these is what the policy is there to stop; that the canary is not heard of is what counts.
+  screen.expects(/^policy violated/, /^console error: .*(Content Security Policy|TrustedHTML|TrustedScript|document)/);
+  const stopped = await screen.page.evaluate(async () => {
+    const call = "injected('past the policy')";
+    const add = (name: string, change: (element: HTMLElement) => void): void => {
+      const element = document.createElement(name);
+      change(element);
+      document.body.append(element);
+    };
+    const tries: Record<string, () => void> = {
+      "inline script": () => add("script", (script) => (script.textContent = call)),
+      "text node in a script": () => add("script", (script) => script.append(call)),
+      "script by markup": () => add("div", (div) => (div.innerHTML = `<img src="" onerror="${call}">`)),
+      "script of data": () => add("script", (script) => script.setAttribute("src", `data:text/javascript,${call}`)),
+      handler: () => add("img", (image) => (image.setAttribute("onerror", call), image.setAttribute("src", "data:,"))),
+      frame: () => add("iframe", (frame) => frame.setAttribute("src", `javascript:parent.${call}`)),
+      "frame of markup": () =>
+        add("iframe", (frame) => frame.setAttribute("srcdoc", `<script>parent.${call}</script>`)),
+      eval: () => window.eval(call),
+      "eval later": () => void setTimeout(call as unknown as () => void),
+      address: () => void (location.href = `javascript:${call}`),
+      base: () => add("base", (base) => base.setAttribute("href", "https://evil.example/")),
+    };
+    const violations = new Set<string>();
+    addEventListener("securitypolicyviolation", ({ effectiveDirective }) => violations.add(effectiveDirective));
+    // Later: the debugger, which calls this, may do more than a page.
+    await new Promise((resolve) => setTimeout(resolve));
+    for (const attempt of Object.values(tries)) {
+      try {
+        attempt();
+      } catch {
+        // Trusted Types refuse some at once.
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    return { base: document.baseURI, violations: [...violations] };
+  });
+  assert.equal(stopped.base, screen.page.url());
+  for (const directive of ["require-trusted-types-for", "base-uri"]) {
+    assert.ok(stopped.violations.includes(directive), stopped.violations.join());
+  }
+  assert.ok(
+    stopped.violations.some((directive) => directive.startsWith("script-src")),
+    stopped.violations.join(),
+  );
+});
+
+scene("something is there to see and to use within a second", async ({ visit }) => {
+  const screen = await visit();
+  await screen.frontDoor.waitFor();
+  const paints = await screen.page.evaluate(() =>
+    performance.getEntriesByType("paint").map(({ startTime }) => startTime),
+  );
+  console.log(`First picture after ${Math.round(Math.max(...paints))} ms`);
+  assert.ok(paints.length > 0);
+});

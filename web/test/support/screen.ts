@@ -1,0 +1,134 @@
+/**
+ * The client on somebody's screen: what a person does there and sees there. All that the tests know of its markup is here,
+ * by role and by the client's own words.
+ */
+
+import assert from "node:assert/strict";
+import type { Locator, Page } from "playwright-core";
+import { say } from "../../src/strings.js";
+import { BREAKS, type Complaints } from "./complaints.js";
+import { eventually } from "./eventually.js";
+
+/** What the client leaves when somebody signs out: how it is to look on this device. */
+const LOOK = "chatserver.look";
+
+export class Screen {
+  readonly page: Page;
+  readonly #complaints: Complaints;
+
+  constructor(page: Page, complaints: Complaints) {
+    this.page = page;
+    this.#complaints = complaints;
+  }
+
+  /** What may be found wrong on this screen, since the test is about it: see `complaints.ts`. */
+  expects(...patterns: RegExp[]): void {
+    this.#complaints.expect(...patterns);
+  }
+
+  /** The server goes away in this test, and the browser says so. */
+  expectsBreaks(): void {
+    this.expects(...BREAKS);
+  }
+
+  // ---- the front door
+
+  get frontDoor(): Locator {
+    return this.page.getByRole("main").getByRole("heading", { level: 1, name: say.front.title });
+  }
+
+  /** Beside the field that has its label, a button that shows what is written may bear the word. */
+  field(label: string): Locator {
+    return this.page.getByRole("main").getByLabel(label, { exact: true });
+  }
+
+  button(name: string): Locator {
+    return this.page.getByRole("button", { name, exact: true });
+  }
+
+  async signIn(name: string, password: string): Promise<void> {
+    await this.field(say.front.usernameOrEmail).fill(name);
+    await this.field(say.front.password).fill(password);
+    await this.page.keyboard.press("Enter");
+  }
+
+  /** Says what was wrong. */
+  get alert(): Locator {
+    return this.page.getByRole("alert");
+  }
+
+  // ---- inside
+
+  /** The client of somebody who is signed in. */
+  get inside(): Locator {
+    return this.page.getByRole("navigation");
+  }
+
+  /** The conversation that is open. */
+  get conversation(): Locator {
+    return this.page.getByRole("main");
+  }
+
+  /** Where one writes. */
+  get composer(): Locator {
+    return this.conversation.getByRole("textbox").last();
+  }
+
+  /** Opens the conversation with a user by its address. */
+  async openUser(user: number): Promise<void> {
+    await this.#goTo(`#/u/${user}`);
+    await this.composer.waitFor();
+  }
+
+  /** Opens a conversation by its address. */
+  async openConversation(conversation: number): Promise<void> {
+    await this.#goTo(`#/c/${conversation}`);
+    await this.composer.waitFor();
+  }
+
+  async #goTo(address: string): Promise<void> {
+    await this.inside.waitFor({ state: "attached" });
+    await this.page.evaluate((hash) => (location.hash = hash), address);
+  }
+
+  async send(text: string): Promise<void> {
+    await this.composer.fill(text);
+    await this.composer.press("Enter");
+  }
+
+  /** A message with this text, in the conversation that is open: its name ends in what it says. */
+  message(text: string, where: Locator = this.conversation): Locator {
+    return where.getByRole("article", { name: new RegExp(`: ${text.replace(/[^\w\s]/g, "\\$&")}$`) });
+  }
+
+  /** Waits until there is one such message, and no more than one. */
+  async sees(text: string): Promise<void> {
+    await this.message(text).first().waitFor();
+    await eventually(async () => assert.equal(await this.message(text).count(), 1, `“${text}” is there once`));
+  }
+
+  /** Goes from the newest message to the first one, and has a look wherever it stops. */
+  async lookBack(look: () => Promise<void>): Promise<void> {
+    const list = this.conversation.getByRole("log");
+    const up = (): Promise<boolean> => list.evaluate((log) => (log.scrollBy(0, -log.clientHeight), log.scrollTop > 0));
+    for (let hasMore = true; hasMore;) {
+      await look();
+      hasMore = await up();
+    }
+    await look();
+  }
+
+  /** Ends the session by the menu of one's own account. */
+  async signOut(): Promise<void> {
+    await this.inside.getByRole("button", { name: say.conversations.ownMenu }).click();
+    await this.page.getByRole("menuitem", { name: say.conversations.signOut }).click();
+  }
+
+  // ---- what the browser keeps
+
+  /** The names of all that is kept, how it is to look aside. */
+  async kept(): Promise<string[]> {
+    const names = await this.page.evaluate(() => [...Object.keys(localStorage), ...Object.keys(sessionStorage)]);
+    return names.filter((name) => name !== LOOK);
+  }
+}

@@ -1,0 +1,98 @@
+/** The real server as a child process, in a folder of its own. It can be killed, and comes back on the same port. */
+
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+/** A server that takes longer to start is broken. */
+const START_MS = 30_000;
+
+export class Server {
+  /** Such as `http://127.0.0.1:34567`; the same after every start. */
+  url = "";
+  readonly #folder: string;
+  #child: ChildProcess | undefined;
+  #printed: string[] = [];
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** A new one, which knows Tom and Jerry. */
+  static async start(): Promise<Server> {
+    const server = new Server(await mkdtemp(join(tmpdir(), "chatserver-web-")));
+    await server.start();
+    return server;
+  }
+
+  /** Starts, or starts again with what it has. */
+  async start(): Promise<void> {
+    const port = this.url === "" ? "0" : new URL(this.url).port;
+    const places = ["--database", join(this.#folder, "chat.db"), "--log-file", join(this.#folder, "app.log")];
+    const child = spawn(program(), ["serve", "--demo", "--port", port, ...places], {
+      cwd: this.#folder,
+      env: { PATH: process.env["PATH"] },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.#child = child;
+    this.url = await this.#ready(child);
+  }
+
+  #ready(child: ChildProcess): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const fail = (why: string): void => reject(new Error(`${program()}: ${why}\n${this.#printed.join("\n")}`));
+      const timer = setTimeout(() => fail("not ready in time"), START_MS);
+      child.once("error", (error) => fail(error.message));
+      child.once("exit", (code, signal) => {
+        clearTimeout(timer);
+        fail(`ended with ${code ?? signal}`);
+      });
+      createInterface({ input: child.stderr! }).on("line", (line) => this.#printed.push(line));
+      createInterface({ input: child.stdout! }).on("line", (line) => {
+        this.#printed.push(line);
+        const url = readyUrl(line);
+        if (url === undefined) return;
+        clearTimeout(timer);
+        resolve(url);
+      });
+    });
+  }
+
+  /** Ends it at once, as a crash would. */
+  async kill(): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (child === undefined) return;
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGKILL");
+    await ended;
+  }
+
+  async restart(): Promise<void> {
+    await this.kill();
+    await this.start();
+  }
+
+  /** Ends it and takes its folder away. */
+  async remove(): Promise<void> {
+    await this.kill();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+function program(): string {
+  const named = process.env["CHATSERVER_BIN"];
+  if (named === undefined) throw new Error("scripts/test.mjs runs the tests, and says which server");
+  return named;
+}
+
+function readyUrl(line: string): string | undefined {
+  try {
+    const { fields } = JSON.parse(line) as { fields?: { message?: string; url?: string } };
+    return fields?.message === "ready" ? fields.url : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,76 @@
+/** What is offered while one types, and whom a text names. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { mentionOptions, mentionsIn, triggerAt, type Member } from "../../src/composer/completion.js";
+import { findEmoji, parsed } from "../../src/composer/emoji.js";
+
+const members: Member[] = ["jerry", "tom", "Tom Cat", "anna-lena", "مريم"].map((username, at) => ({
+  id: at + 1,
+  username,
+}));
+const ALL = "Everyone";
+const at = (text: string) => triggerAt(text, text.length);
+const names = (query: string) => mentionOptions(query, members, ALL).map(({ label }) => label);
+
+test("a sign at the beginning of a word asks for completion", () => {
+  assert.deepEqual(at("@je"), { kind: "mention", query: "je", from: 0, to: 3 });
+  assert.deepEqual(at("hello (@"), { kind: "mention", query: "", from: 7, to: 8 });
+  assert.deepEqual(at("well :smi"), { kind: "emoji", query: "smi", from: 5, to: 9 });
+  assert.deepEqual(triggerAt("@je and more", 3), { kind: "mention", query: "je", from: 0, to: 3 });
+  assert.deepEqual(at("@مر")?.query, "مر");
+});
+
+test("what is no such word does not", () => {
+  for (const text of ["", "tom@example.com", "@tom ", "at 10:30", ":s", "http://x", "a:smile", "@@tom"]) {
+    assert.equal(at(text), undefined, text);
+  }
+});
+
+test("names that begin so come first, then those with a word that does", () => {
+  assert.deepEqual(names("to"), ["tom", "Tom Cat"]);
+  assert.deepEqual(names("C"), ["Tom Cat"]);
+  assert.deepEqual(names("lena"), ["anna-lena"]);
+  assert.deepEqual(names("a"), ["anna-lena", ALL]);
+  assert.deepEqual(names("x"), []);
+  assert.deepEqual(mentionOptions("", [], ALL), [], "nobody to name");
+});
+
+test("a list stays short", () => {
+  const many = Array.from({ length: 500 }, (_, id) => ({ id: id + 1, username: `user${id}` }));
+  assert.equal(mentionOptions("user", many, ALL).length, 8);
+  assert.equal(mentionOptions("", many, ALL).at(-1)?.label, ALL);
+});
+
+test("a text names members, the longest name first, in any case and once", () => {
+  const named = (text: string) => mentionsIn(text, members);
+  assert.deepEqual(named("@Jerry, look: @tom cat! @JERRY"), { mentions: [1, 3], mention_all: false });
+  assert.deepEqual(named("@tom and @all"), { mentions: [2], mention_all: true });
+  assert.deepEqual(named("(@مريم)"), { mentions: [5], mention_all: false });
+  for (const nobody of ["tom@jerry", "@tommy", "@allow", "@ tom", "@"]) {
+    assert.deepEqual(named(nobody), { mentions: [], mention_all: false }, nobody);
+  }
+});
+
+test("a member called all is that member", () => {
+  assert.deepEqual(mentionsIn("@all", [{ id: 7, username: "All" }]), { mentions: [7], mention_all: false });
+});
+
+test("in a conversation of two nobody is named", () => {
+  assert.deepEqual(mentionsIn("@all @tom", []), { mentions: [], mention_all: false });
+});
+
+const groups = [
+  parsed("😀\tgrinning face\thappy smile\n😼\tcat with wry smile\tironic"),
+  parsed("🐈\tcat\tpet\n🙂‍↔️\thead shaking\tno"),
+];
+const found = (query: string) => findEmoji(groups, query).map(({ emoji }) => emoji);
+
+test("emoji are found by the beginnings of their names' words and of others", () => {
+  assert.deepEqual(found("smi"), ["😀", "😼"]);
+  assert.deepEqual(found("cat"), ["😼", "🐈"]);
+  assert.deepEqual(found("wry cat"), ["😼"]);
+  assert.deepEqual(found("head_sh"), ["🙂‍↔️"]);
+  assert.deepEqual(found("zzz"), []);
+  assert.deepEqual(found("  "), []);
+});

@@ -1,0 +1,61 @@
+/** Marks, lengths and attachments of what is written. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { isTooLong, roomLeft } from "../../src/composer/length.js";
+import { link, toggleMark, type Change } from "../../src/composer/marks.js";
+import { kindOf, mediaOf, shortName } from "../../src/composer/media.js";
+
+/** The text after a change, with what is chosen in brackets. */
+function after(text: string, change: Change): string {
+  const whole = text.slice(0, change.from) + change.text + text.slice(change.to);
+  return `${whole.slice(0, change.start)}[${whole.slice(change.start, change.end)}]${whole.slice(change.end)}`;
+}
+
+test("marks are put around what is chosen, and taken away again", () => {
+  assert.equal(after("a word", toggleMark("a word", 2, 6, "**")), "a **[word]**");
+  assert.equal(after("a **word**", toggleMark("a **word**", 4, 8, "**")), "a [word]");
+  assert.equal(after("", toggleMark("", 0, 0, "`")), "`[]`");
+});
+
+test("two stars are no two times one star", () => {
+  assert.equal(after("**word**", toggleMark("**word**", 2, 6, "*")), "***[word]***");
+});
+
+test("of what is chosen a link is made, whose address comes next", () => {
+  assert.equal(after("see this", link("see this", 4, 8)), "see [this]([https://])");
+});
+
+test("room is counted in bytes, and only told when it becomes short", () => {
+  assert.equal(roomLeft("a".repeat(15_000)), undefined);
+  assert.equal(roomLeft("a".repeat(16_000)), 384);
+  assert.equal(roomLeft("é".repeat(8_192)), 0);
+  assert.equal(roomLeft("🙂".repeat(4_097)), -4);
+  assert.ok(!isTooLong("a".repeat(16_384)));
+  assert.ok(isTooLong("a".repeat(16_385)));
+});
+
+test("what is attached is known by the ending of its address", () => {
+  assert.equal(kindOf("https://example.com/a/Cat.JPG?size=2"), "image");
+  assert.equal(kindOf("https://example.com/a.mp4#t=1"), "video");
+  assert.equal(kindOf("https://example.com/jpg"), "file");
+  assert.equal(kindOf("cat.jpg"), "file");
+});
+
+test("only what others can open is attached", () => {
+  for (const address of ["", "cat.jpg", "javascript:alert(1)", "file:///etc/passwd", "data:text/plain,x"]) {
+    assert.equal(mediaOf(address, "x"), undefined, address);
+  }
+  assert.deepEqual(mediaOf(" https://example.com/cat.png ", " "), {
+    url: "https://example.com/cat.png",
+    type: "image",
+  });
+  const named = mediaOf("http://example.com/x", "A song", "audio");
+  assert.deepEqual(named, { url: "http://example.com/x", type: "audio", name: "A song" });
+});
+
+test("without a name the end of the address is shown", () => {
+  assert.equal(shortName({ url: "https://example.com/a/cat.png?x=1" }), "cat.png");
+  assert.equal(shortName({ url: "https://example.com/" }), "example.com");
+  assert.equal(shortName({ url: "https://example.com/a", name: "Cat" }), "Cat");
+});

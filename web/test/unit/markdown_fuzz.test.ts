@@ -1,0 +1,158 @@
+/** Whatever somebody sends is read quickly, loses no word, and leads nowhere that runs. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parse } from "../../src/text/markdown.js";
+import { mentionsOf } from "../../src/text/mentions.js";
+import type { Block, Inline } from "../../src/text/tree.js";
+
+/** The longest that the server takes. */
+const LONGEST = 16 * 1024;
+const PATIENCE_MS = 250;
+const at = mentionsOf(
+  Array.from({ length: 100 }, (_, id) => ({ id, name: `user ${"x".repeat(id % 28)}` })),
+  true,
+);
+
+const PIECES = [
+  "*",
+  "**",
+  "***",
+  "_",
+  "__",
+  "~~",
+  "`",
+  "``",
+  "```",
+  "\n",
+  "\n\n",
+  "\r\n",
+  " ",
+  "  ",
+  "\t",
+  "> ",
+  ">",
+  "- ",
+  "+ ",
+  "1. ",
+  "# ",
+  "[",
+  "]",
+  "(",
+  ")",
+  "](",
+  "](https://a.example)",
+  "](javascript:alert(1))",
+  "](data:x)",
+  "https://",
+  "http://a.example/",
+  "javascript:x",
+  "\\",
+  "@",
+  "@all",
+  "@user x",
+  "<script>",
+  "&amp;",
+  "a",
+  "bc",
+  "é",
+  "日本",
+  "שלום",
+  "😀",
+  "\u202e",
+  "\u0000",
+  ".",
+  "!",
+  "|",
+  "{",
+  "}",
+];
+
+/** Numbers that follow from a seed, so that a failure can be had again. */
+function numbers(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+function textOf(blocks: readonly Block[]): string {
+  const inline = (part: Inline): string => {
+    if (part.kind === "link") return part.parts.map(inline).join("") + (part.isBare ? "" : decodeURI(part.href));
+    return "parts" in part ? part.parts.map(inline).join("") : part.text;
+  };
+  return blocks
+    .map((block) => {
+      if ("parts" in block) return block.parts.map(inline).join("");
+      if ("text" in block) return block.language + block.text;
+      return "items" in block ? block.items.map(textOf).join("") : textOf(block.blocks);
+    })
+    .join("");
+}
+
+/** Words are what is left without signs, numbers and spaces. */
+const wordsOf = (text: string): string => text.replace(/[^\p{L}\p{So}]/gu, "").toLowerCase();
+
+function hrefsOf(tree: unknown): string[] {
+  const found: string[] = [];
+  JSON.stringify(tree, (key, value: unknown) => {
+    if (key === "href") found.push(String(value));
+    return value;
+  });
+  return found;
+}
+
+function check(source: string): void {
+  const began = performance.now();
+  const tree = parse(source, at);
+  const took = performance.now() - began;
+  assert.ok(took < PATIENCE_MS, `${took} ms for ${JSON.stringify(source.slice(0, 80))}`);
+  for (const href of hrefsOf(tree)) assert.match(href, /^(https?|mailto):/);
+  assert.equal(wordsOf(textOf(tree)), wordsOf(source), JSON.stringify(source));
+}
+
+test("random texts", () => {
+  const next = numbers(5);
+  for (let round = 0; round < 5000; round += 1) {
+    const length = Math.floor(next() * 40);
+    check(Array.from({ length }, () => PIECES[Math.floor(next() * PIECES.length)]).join(""));
+  }
+});
+
+test("texts that repeat what is costly, as long as they may be", () => {
+  const costly = [
+    ...PIECES,
+    "*a ",
+    "*a* ",
+    "**a",
+    "a**",
+    "[a",
+    "[](",
+    "[](http://",
+    "[a](http://b ",
+    "`a``b```c",
+    "> > ",
+    "- - ",
+    "  - a\n",
+    "\\`",
+    "@user ",
+    "_a__b_",
+    "***a",
+    "~~a",
+    "https://(((",
+    "https://a.example)))",
+    ">".repeat(9),
+    "\t- ",
+  ];
+  for (const piece of costly) check(piece.repeat(Math.floor(LONGEST / piece.length)));
+});
+
+test("nothing nests so deeply that it could not be shown", () => {
+  const depthOf = (tree: unknown): number =>
+    typeof tree === "object" && tree !== null ? 1 + Math.max(0, ...Object.values(tree).map(depthOf)) : 0;
+  for (const piece of ["*a ", "**a *b ", "> ", "- ", "_a **b ~~c [d *e __f "]) {
+    const source = piece.repeat(1000);
+    assert.ok(depthOf(parse(source + [...source].reverse().join(""))) < 60, piece);
+  }
+});

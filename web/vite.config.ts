@@ -1,0 +1,27 @@
+/** How the client is built: one page, whose files are named by their contents. The widget has a file of its own. */
+
+import { svelte } from "@sveltejs/vite-plugin-svelte";
+import { defineConfig } from "vite";
+import { emoji } from "./scripts/emoji.ts";
+
+const server = process.env["CHATSERVER_URL"] ?? "http://127.0.0.1:8080";
+
+export default defineConfig({
+  plugins: [svelte(), emoji()],
+  build: {
+    target: "es2022",
+    // Everything comes from files of our own: the page's policy allows nothing inline.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+  server: {
+    proxy: {
+      "/v1": server,
+      "/ping": server,
+      "/client.json": server,
+      "/docs": server,
+      "/openapi.json": server,
+      "/ws": { target: server, ws: true },
+    },
+  },
+});
