@@ -272,11 +272,15 @@ impl Connection {
 
     /// Replaces all that waits by a closing frame and ends the connection once that is written.
     pub(crate) fn close(&self, code: u16, reason: &str) {
-        if !self.is_closing.swap(true, Ordering::AcqRel) {
-            self.surroundings.metrics.closed(code);
-            self.state().outbox.replace_all(encode_close(code, reason));
-            self.wake.notify_one();
+        let mut state = self.state();
+        if self.is_closing.swap(true, Ordering::AcqRel) {
+            return;
         }
+        // Under the same lock: whoever sees that it closes writes what is in the outbox, and nobody does so again.
+        state.outbox.replace_all(encode_close(code, reason));
+        drop(state);
+        self.surroundings.metrics.closed(code);
+        self.wake.notify_one();
     }
 
     /// Ends the connection without a word: its socket is broken or its client gone.
@@ -413,5 +417,37 @@ mod tests {
         let (valid, _client) = connection(UPTIME_MS + 3_600_000).await;
         valid.tick();
         assert!(!valid.is_closing());
+    }
+
+    /// Else the session would write nothing, and the client wait for a word that nobody writes any more.
+    #[tokio::test]
+    async fn whoever_sees_that_it_closes_finds_the_last_word() {
+        let (closing, mut clients) = (Arc::new(Mutex::new(None::<Arc<Connection>>)), Vec::new());
+        let seen = closing.clone();
+        let watcher = std::thread::spawn(move || {
+            for _ in 0..1000 {
+                let connection = loop {
+                    if let Some(connection) = seen.lock().unwrap().take() {
+                        break connection;
+                    }
+                };
+                while !connection.is_closing() {
+                    std::hint::spin_loop();
+                }
+                assert!(!connection.state().outbox.is_empty());
+            }
+        });
+        while !watcher.is_finished() {
+            let (connection, client) = connection(UPTIME_MS + 3_600_000).await;
+            let connection = Arc::new(connection);
+            *closing.lock().unwrap() = Some(connection.clone());
+            while closing.lock().unwrap().is_some() && !watcher.is_finished() {
+                std::thread::yield_now();
+            }
+            connection.close(close_codes::TOKEN_EXPIRED, "");
+            clients.push(client);
+            clients.truncate(10);
+        }
+        watcher.join().unwrap();
     }
 }
