@@ -65,7 +65,10 @@ scene("Tom makes a group, fills it, gives it another name, and others come and g
   await jerry.row("Mice and more").waitFor({ state: "detached" });
   await tom.conversation.getByText(say.messages.members(2)).first().waitFor();
 
-  await tom.panel("details").getByRole("button", { name: words.memberActions("latecomer") }).click();
+  await tom
+    .panel("details")
+    .getByRole("button", { name: words.memberActions("latecomer") })
+    .click();
   await tom.choose(words.remove);
   await tom.dialog(words.removeTitle("latecomer")).getByRole("button", { name: words.removeNow }).click();
   await spike.row("Mice and more").waitFor({ state: "detached" });

@@ -69,7 +69,8 @@ async function everything(screen: Screen): Promise<string[]> {
   return [...seen].toSorted(([a], [b]) => a - b).map(([, text]) => text);
 }
 
-scene("what waits outlives a reload without a server, and is sent once", async ({ enter, newPerson }) => {
+scene("what waits outlives a reload without a server, and is sent once", async (at) => {
+  const { enter, newPerson } = at;
   const [sender, receiver] = [await newPerson("pigeon"), await newPerson("tower")];
   const screen = await enter(sender);
   screen.expectsBreaks();
@@ -81,18 +82,19 @@ scene("what waits outlives a reload without a server, and is sent once", async (
   const context = screen.page.context();
   let isCut = true;
   await context.route(/\/(?:v1|ws)\b/, (route) => (isCut ? route.abort("connectionrefused") : route.fallback()));
-  const sockets = new Set<() => void>();
   await context.routeWebSocket(/\/ws\b/, (socket) => {
-    if (isCut) return void socket.close();
-    socket.connectToServer();
-    sockets.add(() => void socket.close());
+    if (isCut) void socket.close();
+    else socket.connectToServer();
   });
+  await at.server.kill();
+  await banner(screen).waitFor();
+  await screen.send("Second");
+  await screen.isMarked("Second", say.messages.waiting);
+  await at.server.start();
   await screen.page.reload();
-  await screen.composer.waitFor();
-  for (const text of ["Second", "Third"]) {
-    await screen.send(text);
-    await screen.isMarked(text, say.messages.waiting);
-  }
+  await screen.isMarked("Second", say.messages.waiting);
+  await screen.send("Third");
+  await screen.isMarked("Third", say.messages.waiting);
   await screen.page.reload();
   for (const text of ["Second", "Third"]) await screen.isMarked(text, say.messages.waiting);
   await banner(screen).waitFor();

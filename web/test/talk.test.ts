@@ -36,7 +36,10 @@ scene("Tom writes, and sees how far it has come; Jerry types and answers", async
 
   await jerry.composer.pressSequentially("Yes");
   await tom.row("jerry").getByText(say.conversations.isTyping).waitFor();
-  await tom.conversation.getByText(words.typing(["jerry"])).first().waitFor();
+  await tom.conversation
+    .getByText(words.typing(["jerry"]))
+    .first()
+    .waitFor();
   await jerry.composer.fill("");
   await jerry.chooseOf("Is there cheese?", words.reply);
   await jerry.conversation.getByText(say.composer.replyingTo("tom")).waitFor();
@@ -137,7 +140,10 @@ scene("what was said long ago is found, and one click leads there and back", asy
     await screen.panel("search").getByText(say.panel.foundCount(1, false)).waitFor({ timeout: 2000 });
   });
   assert.equal(await screen.panel("search").locator("mark").count(), 2);
-  await screen.panel("search").getByRole("button", { name: say.panel.jump("droopy", "") }).click();
+  await screen
+    .panel("search")
+    .getByRole("button", { name: say.panel.jump("droopy", "") })
+    .click();
   await screen.isInSight("The treasure lies below the oak.");
   await screen.conversation.getByRole("button", { name: new RegExp(`${words.toNewest}|new messages?$`) }).click();
   await screen.isInSight("Line 299");
@@ -183,7 +189,11 @@ scene("a text that is being written grows before the reader's eyes", async ({ en
   for (let offset = 0; offset < whole.length; offset += 10) {
     const body = { offset, content: whole.slice(offset, offset + 10) };
     await writer.rest.post("/v1/messages/{id}/append", { path: { id }, body });
-    if (offset < 20) await screen.list.getByText(whole.slice(0, offset + 10).trim()).first().waitFor();
+    if (offset < 20)
+      await screen.list
+        .getByText(whole.slice(0, offset + 10).trim())
+        .first()
+        .waitFor();
   }
   await screen.sees(whole.replaceAll("**", ""));
   const caret = screen.list.getByRole("img", { name: words.growing });

@@ -69,14 +69,14 @@ export class Screen {
     return this.page.getByRole("main");
   }
 
-  /** Where one writes. */
+  /** Where one writes: of the fields of several lines the first one. */
   get composer(): Locator {
-    return this.page.getByRole("form", { name: say.composer.form, exact: true }).getByRole("textbox");
+    return this.page.getByRole("textbox").and(this.page.locator("textarea")).first();
   }
 
   /** Where one writes in the thread that is open. */
   get threadComposer(): Locator {
-    return this.page.getByRole("form", { name: say.composer.formInThread, exact: true }).getByRole("textbox");
+    return this.panel("thread").getByRole("textbox");
   }
 
   /** The messages of the conversation that is open. */
@@ -143,6 +143,13 @@ export class Screen {
     await this.choose(what);
   }
 
+  /** Does something by the head of the conversation, where a narrow screen has a menu in place of buttons. */
+  async chooseOfHead(what: string): Promise<void> {
+    if (await this.button(what).isVisible()) return this.button(what).click();
+    await this.button(say.messages.more).click();
+    await this.choose(what);
+  }
+
   /** Does something by the menu of a message. */
   async chooseOf(text: string, what: string): Promise<void> {
     await this.message(text, this.list).hover();
@@ -174,7 +181,7 @@ export class Screen {
 
   /** How far one's own message has come. */
   async isMarked(text: string, how: string): Promise<void> {
-    await this.message(text, this.list).getByLabel(how, { exact: true }).waitFor();
+    await this.message(text).first().getByLabel(how, { exact: true }).waitFor();
   }
 
   /** Waits until a message is where one sees it. */
