@@ -1,6 +1,7 @@
 /** The server goes away while people write: nothing is lost, nothing is doubled. */
 
 import assert from "node:assert/strict";
+import type { WebSocketRoute } from "playwright-core";
 import { say } from "../src/strings.js";
 import { eventually } from "./support/eventually.js";
 import { scene } from "./support/scene.js";
@@ -69,8 +70,7 @@ async function everything(screen: Screen): Promise<string[]> {
   return [...seen].toSorted(([a], [b]) => a - b).map(([, text]) => text);
 }
 
-scene("what waits outlives a reload without a server, and is sent once", async (at) => {
-  const { enter, newPerson } = at;
+scene("what waits outlives a reload without a server, and is sent once", async ({ enter, newPerson }) => {
   const [sender, receiver] = [await newPerson("pigeon"), await newPerson("tower")];
   const screen = await enter(sender);
   screen.expectsBreaks();
@@ -80,17 +80,21 @@ scene("what waits outlives a reload without a server, and is sent once", async (
 
   // The page itself can still be loaded, the server behind it is not heard.
   const context = screen.page.context();
-  let isCut = true;
+  let isCut = false;
+  const sockets = new Set<WebSocketRoute>();
   await context.route(/\/(?:v1|ws)\b/, (route) => (isCut ? route.abort("connectionrefused") : route.fallback()));
   await context.routeWebSocket(/\/ws\b/, (socket) => {
-    if (isCut) void socket.close();
-    else socket.connectToServer();
+    if (isCut) return void socket.close();
+    socket.connectToServer();
+    sockets.add(socket);
   });
-  await at.server.kill();
+  await screen.page.reload();
+  await screen.sees("First");
+  isCut = true;
+  for (const socket of sockets) await socket.close();
   await banner(screen).waitFor();
   await screen.send("Second");
   await screen.isMarked("Second", say.messages.waiting);
-  await at.server.start();
   await screen.page.reload();
   await screen.isMarked("Second", say.messages.waiting);
   await screen.send("Third");
