@@ -3,7 +3,9 @@
 import assert from "node:assert/strict";
 import { get, type IncomingMessage } from "node:http";
 import { gunzipSync } from "node:zlib";
+import { say } from "../src/strings.js";
 import { scene } from "./support/scene.js";
+import type { Screen } from "./support/screen.js";
 
 interface Got {
   status: number;
@@ -103,12 +105,28 @@ scene("the page runs nothing but its own scripts", async ({ visit }) => {
   );
 });
 
-scene("something is there to see and to use within a second", async ({ visit }) => {
-  const screen = await visit();
-  await screen.frontDoor.waitFor();
-  const paints = await screen.page.evaluate(() =>
+/** Since the page was asked for. */
+const sinceStart = (screen: Screen): Promise<number> => screen.page.evaluate(() => Math.round(performance.now()));
+
+/** Figures to look at, since a busy machine may take longer; wanted is a second. */
+scene("something is there to see and to use at once", async ({ visit, enter, newPerson }) => {
+  const door = await visit();
+  await door.field(say.front.usernameOrEmail).fill("tom");
+  const toDoor = await sinceStart(door);
+  const paints = await door.page.evaluate(() =>
     performance.getEntriesByType("paint").map(({ startTime }) => startTime),
   );
-  console.log(`First picture after ${Math.round(Math.max(...paints))} ms`);
   assert.ok(paints.length > 0);
+
+  const [reader, writer] = [await newPerson("hasty"), await newPerson("early")];
+  const body = { content: "Here already" };
+  const sent = await writer.rest.post("/v1/messages/p2p/{userID}", { path: { userID: reader.id }, body });
+  const screen = await enter(reader, { path: `/#/c/${sent.conversation_id}` });
+  await screen.message("Here already").waitFor();
+  await screen.composer.fill("At once");
+  const toComposer = await sinceStart(screen);
+  console.log(
+    `First picture after ${Math.round(Math.min(...paints))} ms, front door usable after ${toDoor} ms, ` +
+      `conversation read and composer usable after ${toComposer} ms (wanted: 1000)`,
+  );
 });

@@ -50,6 +50,8 @@ export class Receiver {
   readonly #delivery: Delivery;
   /** Pieces of text that came while their message is being fetched. */
   readonly #fetching = new Map<number, AppendFrame[]>();
+  /** Conversations whose own part is being fetched. */
+  readonly #completing = new Set<number>();
   /** Changes when what is being loaded is no longer wanted. */
   #generation = 0;
   #loading: number | undefined;
@@ -97,6 +99,7 @@ export class Receiver {
         if (applied === "applied") events.emit("append", frame);
         return;
       case "conversation":
+        this.#complete(frame.conversation.id);
         return this.#told(frame.conversation);
       case "receipt":
         if (applied === "applied") events.emit("receipt", frame);
@@ -154,6 +157,7 @@ export class Receiver {
     this.#generation += 1;
     this.#loading = undefined;
     this.#fetching.clear();
+    this.#completing.clear();
   }
 
   #acknowledged(frame: AckFrame): void {
@@ -212,6 +216,26 @@ export class Receiver {
       this.#needsLoad = false;
       this.#loading = undefined;
       this.#with.loaded();
+      for (const { id } of this.#with.state.conversations()) this.#complete(id);
+    });
+  }
+
+  /**
+   * What concerns all members is told to all in the same words, which leave everyone's own part out: of a conversation
+   * that has just begun it is fetched.
+   */
+  #complete(id: number): void {
+    const { state, rest, autoload } = this.#with;
+    const lacks = state.conversation(id)?.capabilities === undefined;
+    if (!autoload || this.#needsLoad || !lacks || this.#completing.has(id)) return;
+    this.#completing.add(id);
+    void this.#persist(async (isWanted) => {
+      const conversation = await rest.get("/v1/conversations/{id}", { path: { id } }).catch(absent);
+      if (!isWanted()) return;
+      this.#completing.delete(id);
+      if (conversation === undefined) return;
+      state.applyConversation(conversation);
+      this.#told(conversation);
     });
   }
 

@@ -146,10 +146,20 @@ export class ChatState {
   }
 
   #put(message: Message): boolean {
+    if (this.#isHidden(message) || !this.#timeline(message.conversation_id).put(message)) return false;
+    this.#taken(message);
+    return true;
+  }
+
+  #isHidden(message: Message): boolean {
     const isHidden = this.#hidden.has(message.id);
     // Others' answers quote it all the same.
     if (isHidden) this.#quoted(message);
-    if (isHidden || !this.#timeline(message.conversation_id).put(message)) return false;
+    return isHidden;
+  }
+
+  /** It is in its timeline; what else depends on it follows. */
+  #taken(message: Message): void {
     this.#messages.set(message.id, message);
     this.#lengths.delete(message.id);
     const { id, reply_to } = message;
@@ -158,7 +168,6 @@ export class ChatState {
       this.#quote(id, this.#messages.get(reply_to));
     }
     this.#quoted(message);
-    return true;
   }
 
   /** A quote moves no `rev` of the message that has it: it follows from the message quoted, where that is known. */
@@ -203,7 +212,8 @@ export class ChatState {
         ? [Math.min(...seqs, before_seq), before_seq]
         : [after_seq + 1, Math.max(...seqs, after_seq) + 1];
     this.#timeline(conversationId).complete(from, to);
-    for (const message of messages) this.#put(message);
+    const shown = messages.filter((message) => !this.#isHidden(message));
+    for (const message of this.#timeline(conversationId).putAll(shown)) this.#taken(message);
   }
 
   /** Forgets everything but whose it is. */

@@ -69,6 +69,24 @@ export class Timeline {
     return true;
   }
 
+  /** Takes those of a page that are new or newer, and tells which. Put one by one, each would move all behind it. */
+  putAll(messages: readonly Message[]): Message[] {
+    const taken = messages.filter((message) => message.rev > (this.find(message.seq)?.rev ?? -1));
+    if (taken.length === 0) return [];
+    const seqs = taken.map(({ seq }) => seq);
+    const from = position(this.#list, Math.min(...seqs));
+    const to = position(this.#list, Math.max(...seqs) + 1);
+    const between = new Map(this.#list.slice(from, to).map((message) => [message.seq, message]));
+    for (const message of taken) {
+      if (message.rev > (between.get(message.seq)?.rev ?? -1)) between.set(message.seq, message);
+      if (this.#complete.around(message.seq) === undefined) this.#complete.add(message.seq, message.seq + 1);
+      this.rev = Math.max(this.rev, message.rev);
+    }
+    this.#list.splice(from, to - from, ...[...between.values()].sort((a, b) => a.seq - b.seq));
+    this.#windows.clear();
+    return taken.filter((message) => between.get(message.seq) === message);
+  }
+
   /** Puts a message in the place of what is known of it, however new that is. */
   replace(message: Message): void {
     const at = position(this.#list, message.seq);

@@ -23,6 +23,12 @@ export function hrefOf({ url }: Media): string | undefined {
   return URL.canParse(url, location.href) ? safeHref(new URL(url, location.href).href) : undefined;
 }
 
+/** Whether the page's policy lets it be shown here: pictures of anywhere else come encrypted. */
+export function isShown(media: Media): boolean {
+  const href = hrefOf(media);
+  return href !== undefined && (href.startsWith("https:") || new URL(href).origin === location.origin);
+}
+
 /** Its name, else the last part of where it is, else what it is. */
 export function nameOf(media: Media): string {
   const last = /([^/?#]+)(?:[?#].*)?$/.exec(media.url)?.[1];

@@ -11,6 +11,7 @@ const AT_END_PX = 40;
 /** More is loaded before the end of what is there comes into sight. */
 const AHEAD_PX = 2000;
 const MARKED_MS = 2000;
+const RESTED_MS = 900;
 const FEWEST_FRAMES = 3;
 export const MOST_FRAMES = 30;
 
@@ -33,6 +34,11 @@ export class Scroll {
   markedSeq = $state<number | undefined>();
   /** The first row that is in sight. */
   firstSeq: number | undefined;
+  /** When the message at the top was written. */
+  topAt = $state<string | undefined>();
+  /** Whether somebody scrolls, or has a moment ago. */
+  isMoving = $state(false);
+  #rest: ReturnType<typeof setTimeout> | undefined;
   #offset = 0;
   #keys: { part: number; first: string | undefined; length: number } = { part: 0, first: undefined, length: 0 };
 
@@ -94,15 +100,24 @@ export class Scroll {
     if (below <= AT_END_PX) this.isAtEnd = true;
     // What grows below leaves the offset as it is: only who goes up leaves the end.
     else if (offset < this.#offset) this.isAtEnd = false;
+    if (!this.isAtEnd && offset !== this.#offset) this.#moved();
     this.#offset = offset;
     this.#look(list, offset);
     if (offset < AHEAD_PX) void this.timeline.loadOlder();
     if (below < AHEAD_PX) void this.timeline.loadNewer();
   }
 
+  #moved(): void {
+    this.isMoving = true;
+    clearTimeout(this.#rest);
+    this.#rest = setTimeout(() => (this.isMoving = false), RESTED_MS);
+  }
+
   #look(list: VirtualizerHandle, offset: number): void {
     const { rows } = this.view;
-    this.firstSeq = rows[list.findItemIndex(offset)]?.seq;
+    const first = rows[list.findItemIndex(offset)];
+    this.firstSeq = first?.seq;
+    this.topAt = first?.timestamp;
     const { messages, isNewest } = this.timeline;
     // What is in threads only is read along with what stands around it.
     if (this.isAtEnd && isNewest) this.seenSeq = messages.at(-1)?.seq ?? 0;

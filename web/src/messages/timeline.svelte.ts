@@ -6,7 +6,7 @@
 import { ChatError, type Message, type PageOf } from "chatserver-client";
 import { untrack } from "svelte";
 import type { Session } from "../session/session.svelte.js";
-import { outsideThreads, Waiting } from "./rows.js";
+import { indexOf, outsideThreads, Waiting } from "./rows.js";
 
 /** Of one request. */
 const PAGE = 80;
@@ -99,11 +99,18 @@ export class Timeline {
     await this.#show(async () => {
       const isEnough = this.messages.length >= ENOUGH + unread || this.messages[0]?.seq === 1;
       if (!isEnough) await this.#page({ limit: PAGE + unread });
-      return {
-        around: undefined,
-        goal: { seq: unread > 0 ? read_seq + 1 : Infinity, align: unread > 0 ? "start" : "end" },
-      };
+      if (unread === 0) return { around: undefined, goal: { seq: Infinity, align: "end" } };
+      const seq = this.#firstOfOthers(read_seq + 1);
+      this.readUpTo = seq - 1;
+      return { around: undefined, goal: { seq, align: "start" } };
     });
+  }
+
+  /** The first from there on that is news to us, which our own messages are not. */
+  #firstOfOthers(from: number): number {
+    const { messages, session } = this;
+    const after = messages.slice(indexOf(messages, from));
+    return after.find(({ sender_id, thread_id }) => sender_id !== session.chat.me && thread_id === null)?.seq ?? from;
   }
 
   /** Goes to the newest messages. */

@@ -14,6 +14,8 @@ const EXPECTED = new Set(["closed", "discarded"]);
 
 export class Notices {
   list = $state.raw<readonly Notice[]>([]);
+  /** Those who can show them, the topmost last: a dialog makes all that is outside of it unreachable. */
+  holders = $state.raw<readonly symbol[]>([]);
   #next = 1;
 
   info(text: string): void {
@@ -33,6 +35,12 @@ export class Notices {
       if (!(error instanceof ChatError && EXPECTED.has(error.code))) this.error(error);
       return undefined;
     }
+  }
+
+  /** From now on they are shown there, until the function that comes back is called. */
+  hold(holder: symbol): () => void {
+    this.holders = [...this.holders, holder];
+    return () => (this.holders = this.holders.filter((one) => one !== holder));
   }
 
   dismiss(id: number): void {

@@ -21,6 +21,8 @@ export class Place {
   sheet = $state<Sheet>();
   /** A message to be shown and marked. A new object each time, so that the same one can be jumped to twice. */
   jump = $state.raw<{ conversation: number; message: number } | undefined>();
+  /** What was looked for when something that was found was gone to, for whoever comes back to the search. */
+  searched = "";
   /** Whether the last step led to the same place by another name: then the way back does not stop at the former one. */
   isRenamed = false;
 

@@ -6,8 +6,6 @@ const count = (n: number, one: string, other: string): string =>
   `${numbers.format(n)} ${plural.select(n) === "one" ? one : other}`;
 
 export const composer = {
-  form: "Write a message",
-  formInThread: "Write in the thread",
   message: "Message",
   messageTo: (name: string) => `Message ${name}`,
   reply: "Reply in the thread",

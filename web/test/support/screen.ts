@@ -69,9 +69,29 @@ export class Screen {
     return this.page.getByRole("main");
   }
 
-  /** Where one writes. */
+  /** Where one writes: of the fields of several lines the first one. */
   get composer(): Locator {
-    return this.conversation.getByRole("textbox").last();
+    return this.page.getByRole("textbox").and(this.page.locator("textarea")).first();
+  }
+
+  /** Where one writes in the thread that is open. */
+  get threadComposer(): Locator {
+    return this.panel("thread").getByRole("textbox");
+  }
+
+  /** The messages of the conversation that is open. */
+  get list(): Locator {
+    return this.conversation.getByRole("log", { name: say.messages.list("") });
+  }
+
+  /** What stands beside the conversation. */
+  panel(kind: keyof typeof say.panel.titles): Locator {
+    return this.conversation.getByRole("region", { name: say.panel.titles[kind], exact: true });
+  }
+
+  /** What stands over everything. */
+  dialog(title: string): Locator {
+    return this.page.getByRole("dialog", { name: title, exact: true });
   }
 
   /** Opens the conversation with a user by its address. */
@@ -91,9 +111,50 @@ export class Screen {
     await this.page.evaluate((hash) => (location.hash = hash), address);
   }
 
-  async send(text: string): Promise<void> {
-    await this.composer.fill(text);
-    await this.composer.press("Enter");
+  async send(text: string, composer: Locator = this.composer): Promise<void> {
+    await composer.fill(text);
+    await composer.press("Enter");
+  }
+
+  /** A conversation in the list of them, by its name. */
+  row(name: string): Locator {
+    return this.inside.getByRole("listitem").filter({ has: this.page.getByText(name, { exact: true }) });
+  }
+
+  async openRow(name: string): Promise<void> {
+    await this.row(name).getByRole("button").first().click();
+    await this.composer.waitFor();
+  }
+
+  /** Does something by the menu of a conversation in the list. */
+  async chooseOfRow(name: string, what: string): Promise<void> {
+    await this.row(name).click({ button: "right" });
+    await this.choose(what);
+  }
+
+  /** Does something by the menu that is open. */
+  async choose(what: string): Promise<void> {
+    await this.page.getByRole("menuitem", { name: what, exact: true }).click();
+  }
+
+  /** Does something by the menu of one's own account. */
+  async chooseOfAccount(what: string): Promise<void> {
+    await this.inside.getByRole("button", { name: say.conversations.ownMenu }).click();
+    await this.choose(what);
+  }
+
+  /** Does something by the head of the conversation, where a narrow screen has a menu in place of buttons. */
+  async chooseOfHead(what: string): Promise<void> {
+    if (await this.button(what).isVisible()) return this.button(what).click();
+    await this.button(say.messages.more).click();
+    await this.choose(what);
+  }
+
+  /** Does something by the menu of a message. */
+  async chooseOf(text: string, what: string): Promise<void> {
+    await this.message(text, this.list).hover();
+    await this.message(text, this.list).getByRole("button", { name: say.messages.actions, exact: true }).click();
+    await this.choose(what);
   }
 
   /** A message with this text, in the conversation that is open: its name ends in what it says. */
@@ -118,10 +179,36 @@ export class Screen {
     await look();
   }
 
+  /** How far one's own message has come. */
+  async isMarked(text: string, how: string): Promise<void> {
+    await this.message(text).first().getByLabel(how, { exact: true }).waitFor();
+  }
+
+  /** Waits until a message is where one sees it. */
+  async isInSight(text: string): Promise<void> {
+    const message = this.message(text, this.list);
+    await message.waitFor();
+    await eventually(async () => {
+      const [box, list] = [await message.boundingBox(), await this.list.boundingBox()];
+      assert.ok(box !== null && list !== null && box.y >= list.y && box.y < list.y + list.height, `“${text}” is seen`);
+    });
+  }
+
+  /** What the client says by itself, for a moment. */
+  async isTold(notice: string): Promise<void> {
+    await this.page.getByRole("status").getByText(notice, { exact: true }).first().waitFor();
+  }
+
   /** Ends the session by the menu of one's own account. */
   async signOut(): Promise<void> {
-    await this.inside.getByRole("button", { name: say.conversations.ownMenu }).click();
-    await this.page.getByRole("menuitem", { name: say.conversations.signOut }).click();
+    await this.chooseOfAccount(say.conversations.signOut);
+  }
+
+  /** Another tab of the same browser. */
+  async anotherTab(address = ""): Promise<Screen> {
+    const page = await this.page.context().newPage();
+    await page.goto(new URL(address, this.page.url()).href);
+    return new Screen(page, this.#complaints);
   }
 
   // ---- what the browser keeps

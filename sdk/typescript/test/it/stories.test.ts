@@ -34,6 +34,7 @@ test("Tom writes, Jerry has it, reads it, and Tom knows", async () => {
   await jerry.read(id, sent.seq);
   await until(() => tom.state.status(sent) === "READ");
   await until(() => jerry.state.pointers(id, JERRY).read_seq === sent.seq);
+  await until(() => [tom, jerry].every((client) => client.state.conversation(id)?.capabilities?.includes("react") === true));
 });
 
 test("reactions, edits, pins and deletions reach the other side", async () => {
@@ -86,6 +87,16 @@ test("the same key makes one message", async () => {
   const draft = { to_user: JERRY, content: "once", client_msg_id: "the same" };
   const [first, second] = [await tom.send(draft), await tom.send(draft)];
   assert.equal(first.id, second.id);
+});
+
+test("of a conversation that has just begun each knows what they may do", async () => {
+  const { group_id } = await tom.rest.post("/v1/groups", { body: { name: "Mice" } });
+  await tom.rest.post("/v1/groups/{id}/members", { path: { id: group_id }, body: { user_id: JERRY } });
+  const ofGroup = (client: ChatClient) => client.state.conversations().find((one) => one.group_id === group_id);
+  await until(() => ofGroup(tom)?.capabilities?.includes("rename") === true);
+  await until(() => ofGroup(jerry)?.capabilities?.includes("react") === true);
+  assert.equal(ofGroup(jerry)?.capabilities?.includes("rename"), false);
+  assert.equal(ofGroup(jerry)?.role, "member");
 });
 
 test("a group: made by REST, told by the stream, written to, left", async () => {

@@ -1,0 +1,112 @@
+/** One person in front of several screens, and what is theirs alone: unread, drafts, muted, archived, the password. */
+
+import assert from "node:assert/strict";
+import { say } from "../src/strings.js";
+import { eventually } from "./support/eventually.js";
+import { PASSWORD } from "./support/people.js";
+import { scene } from "./support/scene.js";
+
+const { conversations: words, settings } = say;
+
+scene("what waits is counted, separated from what was read, and read once for all screens", async (at) => {
+  const [reader, writer] = [await at.newPerson("reader"), await at.newPerson("writer")];
+  const path = { userID: reader.id };
+  const write = (content: string) => writer.rest.post("/v1/messages/p2p/{userID}", { path, body: { content } });
+  const first = await write("Seen before");
+  const body = { seq: first.seq };
+  await reader.rest.post("/v1/conversations/{id}/read", { path: { id: first.conversation_id }, body });
+  for (const text of ["One", "Two", "Three"]) await write(text);
+
+  const [desk, phone] = [await at.enter(reader), await at.enter(reader, { width: 360 })];
+  for (const screen of [desk, phone]) await screen.row("writer").getByText(words.unread(3)).waitFor();
+  await eventually(async () => assert.match(await desk.page.title(), /^\(3\) /));
+  await desk.openRow("writer");
+  const separator = desk.list.getByRole("separator", { name: say.messages.unread, exact: true });
+  await separator.waitFor();
+  const order = await desk.list
+    .locator("[role=separator], [role=article]")
+    .evaluateAll((all) => all.map(({ ariaLabel }) => ariaLabel!.split(": ").at(-1)));
+  assert.deepEqual(order.slice(-5), ["Seen before", say.messages.unread, "One", "Two", "Three"]);
+  for (const screen of [desk, phone]) {
+    await screen.row("writer").getByText(words.unread(3)).waitFor({ state: "detached" });
+  }
+  assert.equal(await separator.count(), 1, "it stays while one is there");
+
+  await desk.chooseOfRow("writer", words.markUnread);
+  for (const screen of [desk, phone]) await screen.row("writer").getByText(words.isMarkedUnread).waitFor();
+});
+
+scene("what is begun on one screen is finished on another", async ({ enter, newPerson }) => {
+  const [author, friend] = [await newPerson("author"), await newPerson("friend")];
+  await author.rest.post("/v1/messages/p2p/{userID}", { path: { userID: friend.id }, body: { content: "Hello" } });
+  const one = await enter(author);
+  await one.openRow("friend");
+  const other = await one.anotherTab();
+  await other.openRow("friend");
+  await one.composer.fill("Dear friend, ");
+  await eventually(async () => assert.equal(await other.composer.inputValue(), "Dear friend, "));
+  await other.composer.pressSequentially("how are you?");
+  await eventually(async () => assert.equal(await one.composer.inputValue(), "Dear friend, how are you?"));
+  await other.composer.press("Enter");
+  for (const screen of [one, other]) {
+    await screen.sees("Dear friend, how are you?");
+    await eventually(async () => assert.equal(await screen.composer.inputValue(), ""));
+  }
+});
+
+scene("what is muted, pinned or archived is so on all screens", async ({ enter, newPerson }) => {
+  const [keeper, noise] = [await newPerson("keeper"), await newPerson("noise")];
+  const path = { userID: keeper.id };
+  await noise.rest.post("/v1/messages/p2p/{userID}", { path, body: { content: "Hello" } });
+  const [one, other] = [await enter(keeper), await enter(keeper)];
+  await one.chooseOfRow("noise", words.muteHours(1));
+  await other.row("noise").getByText(words.isMuted).waitFor();
+  await one.chooseOfRow("noise", words.pin);
+  await other.row("noise").getByText(words.isPinned).waitFor();
+  await other.chooseOfRow("noise", words.archive);
+  await one.inside.getByText(words.archived(1)).click();
+  await one.row("noise").waitFor();
+  await one.chooseOfRow("noise", words.unarchive);
+  await other.row("noise").waitFor();
+  await one.row("noise").waitFor();
+});
+
+scene("another password ends all other sessions, and this one goes on", async ({ enter, visit, newPerson }) => {
+  const changer = await newPerson("changer");
+  const [here, there] = [await enter(changer), await enter(changer)];
+  there.expects(/401 \(Unauthorized\)/, /WebSocket connection/);
+  here.expects(/401 \(Unauthorized\)/, /WebSocket connection/);
+  await there.inside.waitFor();
+  await here.chooseOfAccount(words.settings);
+  const dialog = here.dialog(settings.title);
+  const fill = async (old: string): Promise<void> => {
+    await dialog.getByLabel(settings.oldPassword, { exact: true }).fill(old);
+    await dialog.getByLabel(settings.newPassword, { exact: true }).fill("a better password");
+    await dialog.getByRole("button", { name: settings.changePassword }).click();
+  };
+  await fill("not the password");
+  await dialog.getByText(settings.wrongPassword).waitFor();
+  await fill(PASSWORD);
+  await dialog.getByText(settings.passwordChanged).waitFor();
+  await there.page.getByText(say.front.signedOut).waitFor();
+  await here.page.reload();
+  await here.inside.waitFor();
+  const again = await visit();
+  await again.signIn("changer", "a better password");
+  await again.inside.waitFor();
+});
+
+scene("whoever signs out in one tab is signed out in the others, and nothing is left", async ({ enter, newPerson }) => {
+  const leaver = await newPerson("leaver");
+  const one = await enter(leaver);
+  one.expects(/401 \(Unauthorized\)/, /WebSocket connection/);
+  await one.inside.waitFor();
+  const other = await one.anotherTab();
+  await other.inside.waitFor();
+  await one.signOut();
+  await one.frontDoor.waitFor();
+  await other.frontDoor.waitFor();
+  await other.page.reload();
+  await other.frontDoor.waitFor();
+  await eventually(async () => assert.deepEqual(await one.kept(), []));
+});

@@ -1,0 +1,78 @@
+/** A group: made, filled, renamed, written to, and left. */
+
+import assert from "node:assert/strict";
+import { say } from "../src/strings.js";
+import { eventually } from "./support/eventually.js";
+import { scene } from "./support/scene.js";
+import type { Screen } from "./support/screen.js";
+
+const { conversations: list, details: words } = say;
+
+/** Chooses somebody in a field where people are looked for. */
+async function choose({ page }: Screen, dialog: string, field: string, name: string): Promise<void> {
+  const within = page.getByRole("dialog", { name: dialog, exact: true });
+  await within.getByLabel(field, { exact: true }).fill(name);
+  await within.getByRole("button", { name: list.addMember(name) }).click();
+}
+
+scene("Tom makes a group, fills it, gives it another name, and others come and go", async ({ enter, newPerson }) => {
+  const [founder, guest, latecomer] = [
+    await newPerson("founder"),
+    await newPerson("guest"),
+    await newPerson("latecomer"),
+  ];
+  const [tom, jerry, spike] = [await enter(founder), await enter(guest), await enter(latecomer)];
+  await tom.button(list.start).click();
+  await tom.choose(list.newGroup);
+  await tom.dialog(list.newGroup).getByLabel(list.groupName).fill("Mice");
+  await choose(tom, list.newGroup, list.members, "guest");
+  await tom.button(list.createGroup).click();
+  await tom.composer.waitFor();
+  await tom.send("Welcome!");
+
+  await jerry.openRow("Mice");
+  await jerry.sees("Welcome!");
+  await jerry.conversation.getByText(say.messages.members(2)).first().waitFor();
+
+  await tom.button(say.messages.details).click();
+  await tom.panel("details").getByRole("button", { name: words.addMembers, exact: true }).click();
+  await choose(tom, words.addMembers, list.personName, "latecomer");
+  await tom.dialog(words.addMembers).getByRole("button", { name: words.add, exact: true }).click();
+  await tom.panel("details").getByText("latecomer", { exact: true }).waitFor();
+  await spike.openRow("Mice");
+  await spike.sees("Welcome!");
+
+  await tom.panel("details").getByRole("button", { name: words.rename, exact: true }).click();
+  await tom.panel("details").getByLabel(words.groupName).fill("Mice and more");
+  await tom.page.keyboard.press("Enter");
+  for (const screen of [tom, jerry, spike]) await screen.row("Mice and more").waitFor();
+
+  // Whoever is called by name is told, though the group is muted.
+  await spike.page.evaluate(() => (location.hash = "#/"));
+  await spike.chooseOfRow("Mice and more", list.muteHours(8));
+  await tom.composer.pressSequentially("Look, @late");
+  await tom.page.getByRole("option", { name: "latecomer" }).waitFor();
+  await tom.composer.press("Enter");
+  await tom.composer.press("Enter");
+  await tom.sees("Look, @latecomer");
+  await spike.row("Mice and more").getByText(list.mentions(1)).waitFor();
+  await jerry.sees("Look, @latecomer");
+  assert.equal(await jerry.row("Mice and more").getByText(list.mentions(1)).count(), 0);
+
+  await jerry.button(say.messages.details).click();
+  await jerry.panel("details").getByRole("button", { name: words.leave, exact: true }).click();
+  await jerry.dialog(words.leaveTitle("Mice and more")).getByRole("button", { name: words.leave }).click();
+  await jerry.row("Mice and more").waitFor({ state: "detached" });
+  await tom.conversation.getByText(say.messages.members(2)).first().waitFor();
+
+  await tom
+    .panel("details")
+    .getByRole("button", { name: words.memberActions("latecomer") })
+    .click();
+  await tom.choose(words.remove);
+  await tom.dialog(words.removeTitle("latecomer")).getByRole("button", { name: words.removeNow }).click();
+  await spike.row("Mice and more").waitFor({ state: "detached" });
+  await eventually(async () =>
+    assert.equal(await tom.panel("details").getByText("latecomer", { exact: true }).count(), 0),
+  );
+});

@@ -1,0 +1,113 @@
+/** The server goes away while people write: nothing is lost, nothing is doubled. */
+
+import assert from "node:assert/strict";
+import type { WebSocketRoute } from "playwright-core";
+import { say } from "../src/strings.js";
+import { eventually } from "./support/eventually.js";
+import { scene } from "./support/scene.js";
+import type { Screen } from "./support/screen.js";
+
+const KILLS = 5;
+
+const banner = ({ page }: Screen) => page.getByText(say.workspace.offline).locator("visible=true").last();
+
+scene("a server is killed five times while both write, and both screens end the same", async (at) => {
+  const [one, two] = [await at.newPerson("castor"), await at.newPerson("pollux")];
+  const [left, right] = [await at.enter(one), await at.enter(two)];
+  for (const screen of [left, right]) screen.expectsBreaks();
+  await left.openUser(two.id);
+  await right.openUser(one.id);
+  await left.send("Begin");
+  await right.sees("Begin");
+  const sent = ["Begin"];
+  const write = async (screen: Screen, text: string): Promise<void> => {
+    await screen.send(text);
+    sent.push(text);
+  };
+  for (let kill = 1; kill <= KILLS; kill += 1) {
+    await write(left, `Left before ${kill}`);
+    await write(right, `Right before ${kill}`);
+    await at.server.kill();
+    for (const screen of [left, right]) await banner(screen).waitFor();
+    await write(left, `Left without ${kill}`);
+    await left.isMarked(`Left without ${kill}`, say.messages.waiting);
+    await write(right, `Right without ${kill}`);
+    await right.isMarked(`Right without ${kill}`, say.messages.waiting);
+    await at.server.start();
+    await write(left, `Left after ${kill}`);
+    await write(right, `Right after ${kill}`);
+    for (const screen of [left, right]) await banner(screen).waitFor({ state: "detached" });
+    for (const [screen, from] of [
+      [left, "Right"],
+      [right, "Left"],
+    ] as const) {
+      await screen.sees(`${from} after ${kill}`);
+    }
+  }
+  const conversation = Number(/\d+$/.exec(left.page.url())?.[0]);
+  const path = { id: conversation };
+  const { messages } = await one.rest.get("/v1/conversations/{id}/messages", { path, query: { limit: 100 } });
+  const stored = messages.toSorted((a, b) => a.seq - b.seq).map(({ content }) => content);
+  assert.deepEqual(stored.toSorted(), sent.toSorted());
+  for (const screen of [left, right]) {
+    await eventually(async () => assert.equal(await screen.list.getByLabel(say.messages.waiting).count(), 0));
+    assert.deepEqual(await everything(screen), stored);
+  }
+});
+
+/** The texts of all messages as they stand in the list, from the first to the last. */
+async function everything(screen: Screen): Promise<string[]> {
+  const seen = new Map<number, string>();
+  await screen.lookBack(async () => {
+    const rows = await screen.list
+      .getByRole("article")
+      .evaluateAll((all) =>
+        all.map(({ ariaLabel, dataset }) => [Number(dataset["message"]), ariaLabel!.split(": ").at(-1)!] as const),
+      );
+    assert.equal(new Set(rows.map(([, text]) => text)).size, rows.length, "nothing stands there twice");
+    for (const [id, text] of rows) seen.set(id, text);
+  });
+  return [...seen].toSorted(([a], [b]) => a - b).map(([, text]) => text);
+}
+
+scene("what waits outlives a reload without a server, and is sent once", async ({ enter, newPerson }) => {
+  const [sender, receiver] = [await newPerson("pigeon"), await newPerson("tower")];
+  const screen = await enter(sender);
+  screen.expectsBreaks();
+  await screen.openUser(receiver.id);
+  await screen.send("First");
+  await screen.isMarked("First", say.messages.sent);
+
+  // The page itself can still be loaded, the server behind it is not heard.
+  const context = screen.page.context();
+  let isCut = false;
+  const sockets = new Set<WebSocketRoute>();
+  await context.route(/\/(?:v1|ws)\b/, (route) => (isCut ? route.abort("connectionrefused") : route.fallback()));
+  await context.routeWebSocket(/\/ws\b/, (socket) => {
+    if (isCut) return void socket.close();
+    socket.connectToServer();
+    sockets.add(socket);
+  });
+  await screen.page.reload();
+  await screen.sees("First");
+  isCut = true;
+  for (const socket of sockets) await socket.close();
+  await banner(screen).waitFor();
+  await screen.send("Second");
+  await screen.isMarked("Second", say.messages.waiting);
+  await screen.page.reload();
+  await screen.composer.waitFor();
+  await screen.send("Third");
+  await screen.isMarked("Third", say.messages.waiting);
+  await screen.page.reload();
+  await banner(screen).waitFor();
+
+  isCut = false;
+  for (const text of ["Second", "Third"]) {
+    await screen.isMarked(text, say.messages.sent);
+    await screen.sees(text);
+  }
+  const other = await enter(receiver);
+  await other.openRow("pigeon");
+  for (const text of ["First", "Second", "Third"]) await other.sees(text);
+});

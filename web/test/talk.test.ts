@@ -1,0 +1,204 @@
+/** Two people talk: all that can be done with messages, seen from both sides. */
+
+import assert from "node:assert/strict";
+import { say } from "../src/strings.js";
+import { eventually } from "./support/eventually.js";
+import { JERRY, TOM, type Person } from "./support/people.js";
+import { scene, type Scene } from "./support/scene.js";
+import type { Screen } from "./support/screen.js";
+
+const { messages: words } = say;
+
+/** Two who have not met, in front of each other. */
+async function pair({ enter, newPerson }: Scene, names: [string, string]): Promise<[Screen, Screen, Person, Person]> {
+  const [one, other] = [await newPerson(names[0]), await newPerson(names[1])];
+  const [left, right] = [await enter(one), await enter(other)];
+  await left.openUser(other.id);
+  await right.openUser(one.id);
+  return [left, right, one, other];
+}
+
+scene("Tom writes, and sees how far it has come; Jerry types and answers", async ({ enter }) => {
+  const tom = await enter("tom");
+  await tom.openUser(JERRY);
+  await tom.send("Is there cheese?");
+  await tom.isMarked("Is there cheese?", words.sent);
+
+  const jerry = await enter("jerry");
+  await jerry.row("tom").getByText(say.conversations.unread(1)).waitFor();
+  await tom.isMarked("Is there cheese?", words.delivered);
+  await jerry.openUser(TOM);
+  await jerry.sees("Is there cheese?");
+  await tom.isMarked("Is there cheese?", words.read);
+  await eventually(async () =>
+    assert.equal(await jerry.row("tom").getByText(say.conversations.unread(1)).count(), 0, "nothing is unread"),
+  );
+
+  await jerry.composer.pressSequentially("Yes");
+  await tom.row("jerry").getByText(say.conversations.isTyping).waitFor();
+  await tom.conversation
+    .getByText(words.typing(["jerry"]))
+    .first()
+    .waitFor();
+  await jerry.composer.fill("");
+  await jerry.chooseOf("Is there cheese?", words.reply);
+  await jerry.conversation.getByText(say.composer.replyingTo("tom")).waitFor();
+  await jerry.send("Come and see.");
+  await tom.sees("Come and see.");
+  await tom.message("Come and see.").getByTitle(words.showQuoted(words.you)).getByText("Is there cheese?").waitFor();
+});
+
+scene("what is changed, taken back and reacted to changes for both", async (at) => {
+  const [left, right] = await pair(at, ["muscles", "cuckoo"]);
+  await left.send("Chese");
+  await right.sees("Chese");
+
+  await left.composer.press("ArrowUp");
+  await left.conversation.getByText(say.composer.editing).waitFor();
+  await left.send("Cheese");
+  for (const screen of [left, right]) {
+    await screen.sees("Cheese");
+    await screen.message("Cheese").getByRole("button", { name: words.edited, exact: true }).waitFor();
+    assert.equal(await screen.message("Chese").count(), 0);
+  }
+  await right.message("Cheese").getByRole("button", { name: words.edited, exact: true }).click();
+  await right.dialog(words.versionsTitle).getByText("Chese", { exact: true }).waitFor();
+  await right.button(say.design.close).click();
+
+  await right.message("Cheese").hover();
+  await right.message("Cheese").getByRole("button", { name: words.react, exact: true }).click();
+  await right.button(words.reactWith("🎉")).click();
+  const reaction = (screen: Screen, isMine: boolean) =>
+    screen.button(words.reaction("🎉", 1, isMine)).and(screen.page.locator("[aria-pressed]"));
+  await reaction(right, true).waitFor();
+  await reaction(left, false).click();
+  await right.button(words.reaction("🎉", 2, true)).click();
+  await reaction(left, true).waitFor();
+
+  await left.chooseOf("Cheese", words.delete);
+  await left.dialog(words.deleteTitle).getByRole("button", { name: words.deleteForEveryone }).click();
+  for (const screen of [left, right]) {
+    await screen.sees(words.deleted);
+    assert.equal(await screen.message("Cheese").count(), 0);
+  }
+});
+
+scene("a thread goes on beside the conversation", async (at) => {
+  const [left, right] = await pair(at, ["toodles", "topsy"]);
+  await left.send("Where shall we meet?");
+  await left.isMarked("Where shall we meet?", words.read);
+  await left.chooseOf("Where shall we meet?", words.thread);
+  await left.send("In the kitchen?", left.threadComposer);
+  await left.message("In the kitchen?", left.panel("thread")).waitFor();
+
+  await right.list.getByRole("button", { name: words.replies(1) }).click();
+  await right.message("In the kitchen?", right.panel("thread")).waitFor();
+  await right.send("At midnight.", right.threadComposer);
+  await left.message("At midnight.", left.panel("thread")).waitFor();
+  await left.list.getByRole("button", { name: words.replies(2) }).waitFor();
+  assert.equal(await left.message("At midnight.", left.list).count(), 0, "replies stay in the thread");
+  await left.page.keyboard.press("Escape");
+  await left.panel("thread").waitFor({ state: "detached" });
+});
+
+scene("what is pinned is pinned for both, what is saved for oneself", async (at) => {
+  const [left, right] = await pair(at, ["lightning", "meathead"]);
+  await left.send("The key is under the mat.");
+  await right.sees("The key is under the mat.");
+
+  await right.chooseOf("The key is under the mat.", words.pin);
+  await left.isMarked("The key is under the mat.", words.pinned);
+  await left.button(words.pins).click();
+  await left.panel("pins").getByText("The key is under the mat.").waitFor();
+  await left.panel("pins").getByRole("button", { name: say.panel.unpin, exact: true }).click();
+  await left.panel("pins").getByText(say.panel.pinsNone).waitFor();
+
+  await right.chooseOf("The key is under the mat.", words.save);
+  await right.isMarked("The key is under the mat.", words.saved);
+  await right.chooseOfAccount(say.conversations.saved);
+  await right.panel("saved").getByText("The key is under the mat.").waitFor();
+  await right.panel("saved").getByRole("button", { name: say.panel.unsave, exact: true }).click();
+  await right.panel("saved").getByText(say.panel.savedNone).waitFor();
+  assert.equal(await left.list.getByLabel(words.saved, { exact: true }).count(), 0);
+});
+
+scene("what was said long ago is found, and one click leads there and back", async (at) => {
+  const { enter, newPerson } = at;
+  const [writer, reader] = [await newPerson("droopy"), await newPerson("barney")];
+  const path = { userID: reader.id };
+  for (let number = 0; number < 300; number += 1) {
+    const content = number === 20 ? "The treasure lies below the oak." : `Line ${number}`;
+    await writer.rest.post("/v1/messages/p2p/{userID}", { path, body: { content } });
+  }
+  const screen = await enter(reader);
+  await screen.openRow("droopy");
+  await screen.conversation.getByRole("separator", { name: words.unread }).waitFor();
+  await screen.button(words.search).click();
+  const field = screen.panel("search").getByRole("textbox", { name: say.panel.searchField });
+  await eventually(async () => {
+    await field.fill("treasure oak");
+    await screen.panel("search").getByText(say.panel.foundCount(1, false)).waitFor({ timeout: 2000 });
+  });
+  assert.equal(await screen.panel("search").locator("mark").count(), 2);
+  await screen
+    .panel("search")
+    .getByRole("button", { name: say.panel.jump("droopy", "") })
+    .click();
+  await screen.isInSight("The treasure lies below the oak.");
+  await screen.conversation.getByRole("button", { name: new RegExp(`${words.toNewest}|new messages?$`) }).click();
+  await screen.isInSight("Line 299");
+});
+
+scene("a message is handed on, and its link leads others to it", async (at) => {
+  const { enter, newPerson } = at;
+  const [left, right, , other] = await pair(at, ["dripple", "red"]);
+  const third = await newPerson("slick");
+  await left.send("Come at noon.");
+  await right.sees("Come at noon.");
+
+  await left.chooseOf("Come at noon.", words.forward);
+  const dialog = left.dialog(words.forwardTitle);
+  await dialog.getByLabel(words.forwardSearch).fill("slick");
+  await dialog.getByRole("button", { name: "slick" }).click();
+  await left.isTold(words.forwardedTo("slick"));
+  const screen = await enter(third);
+  await screen.openRow("dripple");
+  await screen.sees("Come at noon.");
+  await screen.message("Come at noon.").getByText(words.forwarded).waitFor();
+
+  await left.page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  await left.chooseOf("Come at noon.", words.copyLink);
+  await left.isTold(words.copied);
+  const link = await left.page.evaluate(() => navigator.clipboard.readText());
+  for (let number = 0; number < 60; number += 1) {
+    const path = { userID: (await at.person("dripple")).id };
+    await other.rest.post("/v1/messages/p2p/{userID}", { path, body: { content: `Later ${number}` } });
+  }
+  const opened = await enter(other, { path: link.slice(at.server.url.length) });
+  await opened.isInSight("Come at noon.");
+});
+
+scene("a text that is being written grows before the reader's eyes", async ({ enter, newPerson }) => {
+  const [writer, reader] = [await newPerson("narrator"), await newPerson("listener")];
+  const screen = await enter(reader);
+  await screen.openUser(writer.id);
+  const whole = "Once upon a time there was **a mouse**, and nobody knew where it lived.";
+  const path = { userID: reader.id };
+  const sent = await writer.rest.post("/v1/messages/p2p/{userID}", { path, body: { content: "", streaming: true } });
+  const { id } = sent;
+  for (let offset = 0; offset < whole.length; offset += 10) {
+    const body = { offset, content: whole.slice(offset, offset + 10) };
+    await writer.rest.post("/v1/messages/{id}/append", { path: { id }, body });
+    if (offset < 20)
+      await screen.list
+        .getByText(whole.slice(0, offset + 10).trim())
+        .first()
+        .waitFor();
+  }
+  await screen.sees(whole.replaceAll("**", ""));
+  const caret = screen.list.getByRole("img", { name: words.growing });
+  await caret.waitFor();
+  await writer.rest.post("/v1/messages/{id}/finish", { path: { id }, body: {} });
+  await caret.waitFor({ state: "detached" });
+  await screen.list.getByText("a mouse", { exact: true }).waitFor();
+});
