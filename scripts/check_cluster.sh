@@ -22,6 +22,7 @@ demo::beyond_loopback_a_database_with_demo_users_is_refused  compares the SQLite
 shutdown::the_log_of_the_database_is_put_away                looks at the SQLite file
 cluster::              starts nodes of its own
 migrate::              begins with a SQLite file
+terminal::             looks at the terminal client, whatever the server stands on
 torture::              starts a server of its own
 '
 

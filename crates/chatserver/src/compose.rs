@@ -89,7 +89,7 @@ pub(crate) async fn compose(plan: Plan) -> Result<Server> {
         is_new: storage.is_new,
     };
     let demo_users = demo::prepare(&chat, circumstances).await?;
-    let offer = Arc::new(demo::Offer::new(chat.clone(), demo_users.clone()));
+    let offer = Arc::new(demo::Offer::new(chat.clone()));
     let watched =
         metrics_listener.map(|listener| (listener, metrics::registry(&hub, &storage, tls.as_ref())));
     let metrics_address = watched.as_ref().and_then(|(listener, _)| listener.local_addr().ok());
