@@ -1,4 +1,7 @@
-/** How the client is built: one page, whose files are named by their contents. The widget has a file of its own. */
+/**
+ * How the client is built, and the widget's window: two pages, whose files are named by their contents. The widget's script
+ * has a file of its own.
+ */
 
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vite";
@@ -13,6 +16,8 @@ export default defineConfig({
     // Everything comes from files of our own: the page's policy allows nothing inline.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // The client, and the widget's window.
+    rollupOptions: { input: ["index.html", "embed.html"] },
   },
   server: {
     proxy: {

@@ -1,4 +1,4 @@
-// Builds the client into dist: the SDK first, then the page, and a compressed twin of every file that gains by it.
+// Builds the client into dist: the SDK first, then the pages and the widget's script, and a compressed twin of every file that gains by it.
 
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
@@ -21,6 +21,7 @@ function run(folder, ...words) {
 
 run(join(web, "../sdk/typescript"), "scripts/build.mjs");
 run(web, vite, "build", "--logLevel", "warn");
+run(web, vite, "build", "--config", "vite.widget.config.ts", "--logLevel", "warn");
 
 const dist = join(web, "dist");
 for (const name of readdirSync(dist, { recursive: true })) {

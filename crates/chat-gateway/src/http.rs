@@ -3,6 +3,7 @@
 mod access;
 mod accounts;
 mod conversations;
+mod cors;
 mod edits;
 pub(crate) mod extract;
 mod groups;
@@ -35,7 +36,7 @@ use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::metrics::Requests;
-use crate::{App, asyncapi, ws};
+use crate::{App, Origins, asyncapi, ws};
 use problem::Problem;
 
 /// The reference styles itself inline, and its icons are in its style sheet.
@@ -137,18 +138,23 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 }
 
 /// All routes, ready to be served. The pages are what a browser is shown; what is none of these either, and gets a bare 404 of
-/// them, is refused in the API's words.
-pub fn router(app: App, pages: Router) -> Router {
+/// them, is refused in the API's words. Pages of the named origins may ask, too.
+pub fn router(app: App, pages: Router, origins: Origins) -> Router {
     let (api, document) = routes().split_for_parts();
     let requests = app.hub.metrics().requests.get_or_init(|| Arc::new(Requests::of(&document))).clone();
-    api.route("/ws", get(ws::upgrade))
+    let router = api
+        .route("/ws", get(ws::upgrade))
         .route("/v1/ws", get(ws::upgrade))
         .route("/asyncapi.json", get(stream_reference))
         .merge(reference(document))
         .with_state(app)
         .merge(pages)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(axum::middleware::from_fn_with_state(requests, middleware::surround))
+        .layer(axum::middleware::from_fn_with_state(requests, middleware::surround));
+    if origins.is_empty() {
+        return router;
+    }
+    router.layer(axum::middleware::from_fn_with_state(Arc::new(origins), cors::share))
 }
 
 /// The browsable reference. By default it would ask a host of its makers' to validate the document.

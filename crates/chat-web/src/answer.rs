@@ -5,7 +5,7 @@ use axum::http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
     IF_NONE_MATCH, VARY,
 };
-use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 
 use crate::files::find;
@@ -16,14 +16,39 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
      img-src 'self' https: data: blob:; media-src 'self' https: data: blob:; connect-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
      require-trusted-types-for 'script'; trusted-types svelte-trusted-html";
+/// The rule of it by which pages stand in no other.
+const NO_FRAMES: &str = "frame-ancestors 'none'";
+/// The one page that may: the widget's window.
+const FRAMED: &str = "embed.html";
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 /// Files in here are named by what is in them, so what has such a name never changes.
 const HASHED: &str = "assets/";
 /// What a compressed file's name ends in; it is not there by itself.
 const COMPRESSED: &str = ".gz";
 
+/// What each page may do.
+#[derive(Clone)]
+pub(crate) struct Policies {
+    usual: HeaderValue,
+    framed: HeaderValue,
+}
+
+impl Policies {
+    /// `embedders`: the origins whose pages may show the widget, with spaces between.
+    pub(crate) fn new(embedders: &str) -> Self {
+        let usual = HeaderValue::from_static(POLICY);
+        let framed = POLICY.replace(NO_FRAMES, format!("frame-ancestors 'self' {embedders}").trim_end());
+        let framed = HeaderValue::try_from(framed).unwrap_or_else(|_| usual.clone());
+        Self { usual, framed }
+    }
+
+    fn of(&self, path: &str) -> HeaderValue {
+        if path == FRAMED { self.framed.clone() } else { self.usual.clone() }
+    }
+}
+
 /// The file of that path, or a bare 404.
-pub(crate) fn answer(path: &str, asked: &HeaderMap) -> Response {
+pub(crate) fn answer(path: &str, asked: &HeaderMap, policies: &Policies) -> Response {
     let plain = if path.ends_with(COMPRESSED) { None } else { find(path) };
     let Some(plain) = plain else { return StatusCode::NOT_FOUND.into_response() };
     let compressed = if takes_gzip(asked) { find(&format!("{path}{COMPRESSED}")) } else { None };
@@ -31,10 +56,10 @@ pub(crate) fn answer(path: &str, asked: &HeaderMap) -> Response {
     let file = compressed.unwrap_or(plain);
     let keeping = if path.starts_with(HASHED) { "public, max-age=31536000, immutable" } else { "no-cache" };
     let always = [
-        (CACHE_CONTROL, keeping),
-        (VARY, "Accept-Encoding"),
-        (CONTENT_SECURITY_POLICY, POLICY),
-        (OPENER_POLICY, "same-origin"),
+        (CACHE_CONTROL, HeaderValue::from_static(keeping)),
+        (VARY, HeaderValue::from_static("Accept-Encoding")),
+        (CONTENT_SECURITY_POLICY, policies.of(path)),
+        (OPENER_POLICY, HeaderValue::from_static("same-origin")),
     ];
     let etag = [(ETAG, file.etag.clone())];
     if knows(asked, &file.etag) {
@@ -90,6 +115,19 @@ mod tests {
 
     fn headers(name: HeaderName, value: &'static str) -> HeaderMap {
         HeaderMap::from_iter([(name, HeaderValue::from_static(value))])
+    }
+
+    #[test]
+    fn the_widget_alone_may_stand_in_other_pages() {
+        let policies = Policies::new("https://a.example https://b.example");
+        assert_eq!(policies.of("index.html"), POLICY);
+        let framed = policies.of(FRAMED);
+        let framed = framed.to_str().unwrap();
+        assert!(framed.contains("frame-ancestors 'self' https://a.example https://b.example; "), "{framed}");
+        assert!(framed.contains("script-src 'self';") && !framed.contains(NO_FRAMES), "{framed}");
+        let alone = Policies::new("");
+        assert!(alone.of(FRAMED).to_str().unwrap().contains("frame-ancestors 'self'; "));
+        assert_eq!(Policies::new("a\nb").of(FRAMED), POLICY);
     }
 
     #[test]

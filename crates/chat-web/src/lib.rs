@@ -5,8 +5,9 @@
 mod answer;
 mod files;
 
+use answer::Policies;
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -14,8 +15,9 @@ use axum::routing::get;
 use serde_json::json;
 
 /// The page at `/`, the client's files, and `/client.json`, where the server tells its own client which version it is and who
-/// can be tried without an account. What is none of these gets a bare 404.
-pub fn router<Ask, Users>(version: &'static str, demo_users: Ask) -> Router
+/// can be tried without an account. What is none of these gets a bare 404. `embedders` are the origins whose pages may show the
+/// widget, with spaces between.
+pub fn router<Ask, Users>(version: &'static str, embedders: &str, demo_users: Ask) -> Router
 where
     Ask: Fn() -> Users + Clone + Send + Sync + 'static,
     Users: Future<Output = Vec<&'static str>> + Send,
@@ -24,19 +26,20 @@ where
         let told = json!({"version": version, "demo_users": demo_users().await});
         ([(CONTENT_TYPE, "application/json")], told.to_string()).into_response()
     };
-    Router::new().route("/", get(page)).route("/client.json", get(told)).fallback(file)
+    let policies = Policies::new(embedders);
+    Router::new().route("/", get(page)).route("/client.json", get(told)).fallback(file).with_state(policies)
 }
 
-async fn page(headers: HeaderMap) -> Response {
-    answer::answer("index.html", &headers)
+async fn page(State(policies): State<Policies>, headers: HeaderMap) -> Response {
+    answer::answer("index.html", &headers, &policies)
 }
 
-async fn file(request: Request) -> Response {
+async fn file(State(policies): State<Policies>, request: Request) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return StatusCode::NOT_FOUND.into_response();
     }
     let path = request.uri().path().trim_start_matches('/');
-    answer::answer(path, request.headers())
+    answer::answer(path, request.headers(), &policies)
 }
 
 #[cfg(test)]
@@ -51,7 +54,7 @@ mod tests {
     async fn asked(method: &str, path: &str) -> (StatusCode, HeaderMap, String) {
         let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
         let (head, body) =
-            router("1.2.3", || async { vec!["tom"] }).oneshot(request).await.unwrap().into_parts();
+            router("1.2.3", "", || async { vec!["tom"] }).oneshot(request).await.unwrap().into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         (head.status, head.headers, String::from_utf8_lossy(&body).into_owned())
     }

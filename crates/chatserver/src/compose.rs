@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use chat_core::{Adapters, Chat, Limits};
-use chat_gateway::{App, GatewayOptions, Hub, ServeOptions, Tls, TlsFiles, TokenOptions, Tokens};
+use chat_gateway::{App, GatewayOptions, Hub, Origins, ServeOptions, Tls, TlsFiles, TokenOptions, Tokens};
 use prometheus_client::registry::Registry;
 use storage::{Database, Storage};
 use tokio::net::{TcpListener, TcpSocket};
@@ -32,6 +32,8 @@ pub(crate) struct Plan {
     pub(crate) token_lifetime: Duration,
     pub(crate) demo: bool,
     pub(crate) search: bool,
+    /// Whose pages may use the server from a browser.
+    pub(crate) origins: Origins,
     pub(crate) gateway: GatewayOptions,
 }
 
@@ -51,6 +53,7 @@ pub(crate) struct Server {
     /// The demo users there are.
     pub(crate) demo_users: Vec<&'static str>,
     offer: Arc<demo::Offer>,
+    origins: Origins,
 }
 
 /// Connections that may wait to be accepted. All clients of a server come back at once when it has been restarted, and
@@ -98,7 +101,19 @@ pub(crate) async fn compose(plan: Plan) -> Result<Server> {
         .await
         .context("the store cannot be read")?;
     let backup = storage.backup.clone();
-    Ok(Server { listener, app, storage, tls, watched, address, metrics_address, backup, demo_users, offer })
+    Ok(Server {
+        listener,
+        app,
+        storage,
+        tls,
+        watched,
+        address,
+        metrics_address,
+        backup,
+        demo_users,
+        offer,
+        origins: plan.origins,
+    })
 }
 
 async fn bind(host: &str, port: u16) -> Result<TcpListener> {
@@ -146,7 +161,7 @@ impl Server {
 
     /// Serves until `shutdown` resolves, then lets go in order: streams, requests, confirmations, the database.
     pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, app, storage, tls, watched, offer, .. } = self;
+        let Self { listener, app, storage, tls, watched, offer, origins, .. } = self;
         if let Some(tls) = &tls {
             tokio::spawn(certificate::keep(tls.clone()));
         }
@@ -159,11 +174,11 @@ impl Server {
             tracing::info!("shutting down: asking {} clients to reconnect", draining.n_connections());
             draining.drain().await;
         };
-        let pages = chat_web::router(env!("CARGO_PKG_VERSION"), move || {
+        let pages = chat_web::router(env!("CARGO_PKG_VERSION"), &origins.listed(), move || {
             let offer = offer.clone();
             async move { offer.users().await }
         });
-        let router = chat_gateway::router(app.clone(), pages);
+        let router = chat_gateway::router(app.clone(), pages, origins);
         let options = ServeOptions { tls, ..ServeOptions::default() };
         chat_gateway::serve(listener, router, options, shutdown).await;
         let _ = tokio::time::timeout(FAREWELL, app.all_closed()).await;

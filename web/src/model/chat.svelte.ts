@@ -30,6 +30,9 @@ export class Chat {
   readonly #views = new Map<number, Conversation>();
 
   constructor(readonly client: ChatClient) {
+    // It may have been at work before.
+    this.status = client.status;
+    this.outbox = [...client.outbox];
     this.#listen();
   }
 

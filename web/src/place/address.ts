@@ -5,9 +5,9 @@ import type { Place } from "./place.svelte.js";
 const CONVERSATION = /^#\/c\/(\d+)(?:\/m\/(\d+))?$/;
 const USER = /^#\/u\/(\d+)$/;
 
-/** The address of a message, for others to open. */
+/** The address of a message, for others to open in the client. */
 export function linkTo(conversation: number, message: number): string {
-  return `${location.origin}${location.pathname}#/c/${conversation}/m/${message}`;
+  return `${location.origin}/#/c/${conversation}/m/${message}`;
 }
 
 /** What the address of a place is, after the `#`. */

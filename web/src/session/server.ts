@@ -1,8 +1,9 @@
 /** What the server says of itself to its own client, and the accounts that everybody may try. */
 
 import { login, Rest } from "chatserver-client";
+import { SERVER } from "./here.js";
 
-export const SERVER = location.origin;
+export { SERVER };
 
 /** Of the demo users; contract of the first run. */
 const DEMO_PASSWORD = "password123";

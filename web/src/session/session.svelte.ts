@@ -17,8 +17,11 @@ import { Shelf } from "./shelf.js";
 
 export interface SessionOptions {
   url: string;
-  token: string;
+  /** Or what gives one, asked before every connection and request. */
+  token: string | (() => Promise<string>);
   username: string;
+  /** One that is there already. */
+  client?: ChatClient;
   /** Where unsent messages outlive the page; nowhere, if it is left out. */
   storage?: OutboxStorage;
   /** What ends the session for good. */
@@ -45,14 +48,14 @@ export class Session {
   readonly writings: Writings;
   readonly #url: string;
   readonly #renewed: ((token: string) => void) | undefined;
-  #token: string | Promise<string>;
+  #token: string | Promise<string> | (() => Promise<string>);
 
-  constructor({ url, token, username, storage, signOut, renewed }: SessionOptions) {
+  constructor({ url, token, username, client, storage, signOut, renewed }: SessionOptions) {
     const kept = storage === undefined ? {} : { storage, storageKey: "outbox" };
     this.#url = url;
     this.#token = token;
     this.#renewed = renewed;
-    this.client = new ChatClient({ url, getToken: () => this.#token, ...kept });
+    this.client = client ?? new ChatClient({ url, getToken: () => this.#givenToken(), ...kept });
     this.chat = new Chat(this.client);
     this.people = new People(this.client.rest);
     this.looking = new Looking(this.client);
@@ -72,7 +75,7 @@ export class Session {
 
   /** Changes the password, which ends all tokens; this session goes on with the one that takes their place. */
   async changePassword(old_password: string, new_password: string): Promise<void> {
-    const present = await this.#token;
+    const present = await this.#givenToken();
     const rest = new Rest({ url: this.#url, token: () => present });
     const answer = rest.post("/v1/users/password", { body: { old_password, new_password } });
     // The connection may end before the answer is here: it waits for the new token then.
@@ -93,6 +96,10 @@ export class Session {
   close(): void {
     this.writings.close();
     this.client.close();
+  }
+
+  #givenToken(): string | Promise<string> {
+    return typeof this.#token === "function" ? this.#token() : this.#token;
   }
 
   /** What is being written there, in the conversation itself or in one of its threads. */

@@ -13,8 +13,8 @@ export class Complaints {
   readonly #found: string[] = [];
   readonly #expected: RegExp[] = [];
 
-  /** Watches all pages of a context, which are to ask nobody but the server. */
-  async watch(context: BrowserContext, server: string): Promise<void> {
+  /** Watches all pages of a context, which are to ask nobody but these. */
+  async watch(context: BrowserContext, origins: string[]): Promise<void> {
     await context.exposeFunction(CANARY, (what: unknown) => this.#found.push(`injected script ran: ${String(what)}`));
     await context.exposeFunction(VIOLATED, (what: string) => this.#found.push(`policy violated: ${what}`));
     await context.addInitScript((report) => {
@@ -24,7 +24,7 @@ export class Complaints {
       });
     }, VIOLATED);
     await context.route(
-      (url) => url.protocol.startsWith("http") && url.origin !== server,
+      (url) => url.protocol.startsWith("http") && !origins.includes(url.origin),
       (route) => {
         this.#found.push(`asked another host: ${route.request().url()}`);
         return route.abort();

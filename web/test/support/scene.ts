@@ -21,7 +21,7 @@ import assert from "node:assert/strict";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, test } from "node:test";
 import { chromium, type Browser, type Page } from "playwright-core";
 import { Complaints } from "./complaints.js";
 import { PATIENCE_MS } from "./eventually.js";
@@ -35,6 +35,8 @@ export interface ScreenOptions {
   theme?: "light" | "dark";
   /** What stands behind the server's address. */
   path?: string;
+  /** Where the page comes from, if not from the server: an origin that shows something of the server's. */
+  origin?: string;
 }
 
 /** What a scene has at hand. */
@@ -61,13 +63,26 @@ const FLAGS = [
   "--disable-sync",
 ];
 
+let prepare = async (): Promise<Record<string, string>> => ({});
+
+/** What the file's server is to be told, found out before it starts. */
+export function settings(found: () => Promise<Record<string, string>>): void {
+  prepare = found;
+}
+
 let server: Server;
 let browser: Browser;
 
-before(async () => {
+let starting: Promise<void> | undefined;
+
+/** With the first scene, when all that the file says of settings has been said. */
+async function start(): Promise<void> {
   const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
-  [server, browser] = await Promise.all([Server.start(), chromium.launch({ executablePath, args: FLAGS })]);
-});
+  [server, browser] = await Promise.all([
+    prepare().then((settings) => Server.start(settings)),
+    chromium.launch({ executablePath, args: FLAGS }),
+  ]);
+}
 
 after(async () => {
   await browser?.close();
@@ -76,6 +91,7 @@ after(async () => {
 
 export function scene(name: string, play: (scene: Scene) => Promise<void>): void {
   test(name, async () => {
+    await (starting ??= start());
     const screens: Screen[] = [];
     const plain = await browser.newContext();
     const complaints = new Complaints();
@@ -104,7 +120,7 @@ export function scene(name: string, play: (scene: Scene) => Promise<void>): void
 }
 
 async function newScreen(complaints: Complaints, who: Person | undefined, options: ScreenOptions): Promise<Screen> {
-  const { width = 1280, height = 800, theme = "light", path = "/" } = options;
+  const { width = 1280, height = 800, theme = "light", path = "/", origin = server.url } = options;
   const context = await browser.newContext({
     viewport: { width, height },
     colorScheme: theme,
@@ -113,9 +129,9 @@ async function newScreen(complaints: Complaints, who: Person | undefined, option
     ...(who === undefined ? {} : { storageState: signedIn(who) }),
   });
   context.setDefaultTimeout(PATIENCE_MS);
-  await complaints.watch(context, server.url);
+  await complaints.watch(context, [server.url, origin]);
   const page = await context.newPage();
-  await page.goto(server.url + path);
+  await page.goto(origin + path);
   return new Screen(page, complaints);
 }
 

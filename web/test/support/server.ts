@@ -13,16 +13,18 @@ export class Server {
   /** Such as `http://127.0.0.1:34567`; the same after every start. */
   url = "";
   readonly #folder: string;
+  readonly #settings: Record<string, string>;
   #child: ChildProcess | undefined;
   #printed: string[] = [];
 
-  private constructor(folder: string) {
+  private constructor(folder: string, settings: Record<string, string>) {
     this.#folder = folder;
+    this.#settings = settings;
   }
 
   /** A new one, which knows Tom and Jerry. */
-  static async start(): Promise<Server> {
-    const server = new Server(await mkdtemp(join(tmpdir(), "chatserver-web-")));
+  static async start(settings: Record<string, string> = {}): Promise<Server> {
+    const server = new Server(await mkdtemp(join(tmpdir(), "chatserver-web-")), settings);
     await server.start();
     return server;
   }
@@ -33,7 +35,7 @@ export class Server {
     const places = ["--database", join(this.#folder, "chat.db"), "--log-file", join(this.#folder, "app.log")];
     const child = spawn(program(), ["serve", "--demo", "--port", port, ...places], {
       cwd: this.#folder,
-      env: { PATH: process.env["PATH"] },
+      env: { PATH: process.env["PATH"], ...this.#settings },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#child = child;

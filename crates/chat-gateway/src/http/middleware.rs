@@ -24,6 +24,8 @@ use crate::metrics::Requests;
 
 /// Answers of the API are no pages. Pages bring a policy of their own.
 const API_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+/// The rule by which a page may stand in no other.
+const NO_FRAMES: &str = "frame-ancestors 'none'";
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 pub(crate) async fn surround(
@@ -84,12 +86,16 @@ fn span(request_id: &str, trace_id: Option<&str>) -> Span {
 
 fn set_headers(response: &mut Response, request_id: &str) {
     let headers = response.headers_mut();
-    headers.entry(CONTENT_SECURITY_POLICY).or_insert(API_POLICY);
+    let policy = headers.entry(CONTENT_SECURITY_POLICY).or_insert(API_POLICY);
+    let is_framed = !policy.to_str().is_ok_and(|policy| policy.contains(NO_FRAMES));
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert(X_REQUEST_ID, id);
     }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    // Says the same to browsers that do not know that rule, and has no words for anything between.
+    if !is_framed {
+        headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    }
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
 }

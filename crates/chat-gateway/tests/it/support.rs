@@ -198,7 +198,7 @@ async fn start(chat: Chat, hub: Hub, cluster: Option<Cluster>) -> ServerUrl {
     let url = ServerUrl::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
     tokio::spawn(serve(
         listener,
-        router(app, chat_gateway::Router::new()),
+        router(app, chat_gateway::Router::new(), chat_gateway::Origins::default()),
         ServeOptions::default(),
         std::future::pending(),
     ));

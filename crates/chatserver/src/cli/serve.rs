@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use chat_gateway::{GatewayOptions, OutboxLimits};
+use chat_gateway::{GatewayOptions, Origins, OutboxLimits};
 use tracing::level_filters::LevelFilter;
 
 use super::print_line;
@@ -80,6 +80,9 @@ pub(crate) struct Args {
     /// Whether messages can be searched, which takes a file beside the database and up to a quarter of a core
     #[arg(long, env = "SEARCH", default_value_t = true, action = clap::ArgAction::Set)]
     search: bool,
+    /// Origins whose pages may show the widget and use the API, such as https://app.example.com, with commas or spaces between
+    #[arg(long, env = "ALLOWED_ORIGINS", default_value = "", hide_default_value = true, value_parser = Origins::parse)]
+    allowed_origins: Origins,
 }
 
 /// Serves until told to stop.
@@ -137,6 +140,7 @@ fn plan(args: Args, database: Database) -> Result<Plan> {
         tls: certificate::files(args.tls_cert, args.tls_key)?,
         demo: args.demo,
         search: args.search,
+        origins: args.allowed_origins,
         gateway: GatewayOptions {
             connections_per_user: args.max_connections_per_user,
             connections: args.max_connections,

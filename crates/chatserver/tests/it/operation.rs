@@ -4,6 +4,7 @@ mod demo;
 mod files;
 mod logs;
 mod metrics;
+mod origins;
 mod settings;
 mod shutdown;
 mod sockets;

@@ -56,6 +56,8 @@ fn a_setting_that_makes_no_sense_is_refused() {
         ("JWT_EXPIRY_MINUTES", "a day"),
         ("LOG_LEVEL", "loud"),
         ("MAX_CONNECTIONS", "-1"),
+        ("ALLOWED_ORIGINS", "*"),
+        ("ALLOWED_ORIGINS", "https://app.example.com localhost:3000"),
     ] {
         let refusal = Setup::new().env(name, value).refuse();
         assert!(refusal.status.code().is_some_and(|code| code != 0), "{refusal:?}");
@@ -97,7 +99,8 @@ async fn the_environment_comes_before_dotenv_and_flags_before_both() {
 
 #[tokio::test]
 async fn an_empty_variable_is_as_good_as_none() {
-    let server = Setup::new().env("JWT_SECRET", "").env("DATABASE_URL", "").start();
+    let server =
+        Setup::new().env("JWT_SECRET", "").env("DATABASE_URL", "").env("ALLOWED_ORIGINS", "").start();
     assert!(server.setup.path("chatserver.db.jwt-secret").exists());
 }
 

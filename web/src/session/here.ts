@@ -1,0 +1,3 @@
+/** Where the server is: it serves its own client. */
+
+export const SERVER = location.origin;

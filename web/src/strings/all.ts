@@ -1,0 +1,13 @@
+/** The parts by name. As exports, so that a page gets only those that it uses. */
+
+export { composer } from "./composer.js";
+export { conversations } from "./conversations.js";
+export { design } from "./design.js";
+export { details } from "./details.js";
+export { front } from "./front.js";
+export { messages } from "./messages.js";
+export { panel } from "./panel.js";
+export { settings } from "./settings.js";
+export { text } from "./text.js";
+export { widget } from "./widget.js";
+export { workspace } from "./workspace.js";

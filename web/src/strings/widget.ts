@@ -1,0 +1,30 @@
+/** What the widget says in the page that it stands in, and in its own window. */
+
+const number = new Intl.NumberFormat("en");
+
+export const widget = {
+  // The button, in the page of others
+  open: "Open chat",
+  openWith: (unread: number) => `Open chat, ${number.format(unread)} unread`,
+  close: "Close chat",
+  title: "Chat",
+  loading: "Loading the chat…",
+  failed: "The chat cannot be shown here.",
+  badge: (unread: number) => (unread > 99 ? "99+" : String(unread)),
+
+  // The window
+  closeWindow: "Close",
+  notEmbedded: "This page is the window of the chat widget, and is shown inside other pages.",
+  unauthorized: "You are no longer signed in to the chat.",
+  unauthorizedHint: "Sign in again on this page, then try once more.",
+  again: "Try again",
+  notMember: "You are not a member of this group.",
+
+  // For those who put it into their page
+  refused: (server: string, origin: string) =>
+    `The chat of ${server} did not load. Is ${origin} one of its ALLOWED_ORIGINS, and does this page's policy allow frame-src ${server}?`,
+  needsToken: "The chat widget needs a token, or a function getToken that gives one",
+  needsTo: "The chat widget needs to know whom to talk to: one user, group or conversation, by its id",
+  needsUrl: "The chat widget needs the address of the chat server as its url",
+  noToken: "getToken gave no token",
+};
