@@ -2,18 +2,14 @@
 // Usage: npm run screenshots -w web. Wants what the end-to-end tests want (test.mjs), and fonts with emoji.
 
 import { login, Rest } from "chatserver-client";
-import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
+import { started } from "./server.mjs";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
-const target = process.env["CARGO_TARGET_DIR"] ?? join(root, "target");
-const program = process.env["CHATSERVER_BIN"] ?? join(target, "debug/chatserver");
-const images = join(root, "docs/images");
+const images = fileURLToPath(new URL("../../docs/images", import.meta.url));
 const PASSWORD = "password123";
 
 const GROUP = "Cheese club";
@@ -54,28 +50,6 @@ const ELSEWHERE = [
   ["toodles", "Are you coming to the concert tonight? 🎻"],
   ["butch", "Found your hat."],
 ];
-
-async function started(folder) {
-  const words = [
-    "serve",
-    "--demo",
-    "--port",
-    "0",
-    "--database",
-    join(folder, "chat.db"),
-    "--log-file",
-    join(folder, "log"),
-  ];
-  const child = spawn(program, words, { cwd: folder, stdio: ["ignore", "pipe", "inherit"] });
-  for await (const line of createInterface({ input: child.stdout })) {
-    const { fields } = JSON.parse(line);
-    if (fields?.message === "ready") {
-      child.stdout.resume();
-      return { child, url: fields.url };
-    }
-  }
-  throw new Error(`${program} does not start`);
-}
 
 /** Everybody by name, with what they do the server by. */
 async function gathered(url) {

@@ -1,0 +1,27 @@
+// The real server as a child process, for scripts that need one.
+
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+const target = process.env["CARGO_TARGET_DIR"] ?? fileURLToPath(new URL("../../target", import.meta.url));
+const program = process.env["CHATSERVER_BIN"] ?? join(target, "debug/chatserver");
+
+/** Starts a server with the demo users, whose files are in the folder. */
+export async function started(folder, settings = {}) {
+  const places = ["--database", join(folder, "chat.db"), "--log-file", join(folder, "log")];
+  const child = spawn(program, ["serve", "--demo", "--port", "0", ...places], {
+    cwd: folder,
+    env: { ...process.env, ...settings },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  for await (const line of createInterface({ input: child.stdout })) {
+    const { fields } = JSON.parse(line);
+    if (fields?.message === "ready") {
+      child.stdout.resume();
+      return { child, url: fields.url };
+    }
+  }
+  throw new Error(`${program} does not start`);
+}
