@@ -14,8 +14,9 @@ import type {
   ReceiptFrame,
   ServerFrame,
 } from "./protocol.js";
+import { Roster } from "./roster.js";
 import { Timeline } from "./timeline.js";
-import { countUnread, type Counted } from "./unread.js";
+import { Tally, type Counted } from "./unread.js";
 
 /** In characters. */
 const QUOTE_LENGTH = 200;
@@ -48,10 +49,13 @@ function quoteOf({ id, sender_id, content, deleted_at }: Message): Quote {
   return { message_id: id, sender_id, content: brief, deleted: deleted_at !== null };
 }
 
-export class ChatState {
-  /** Whose state it is; 0 until the server has said so. */
-  userId = 0;
+/** By the newest message; where there is none yet, the younger conversation comes first. */
+function byNewest(a: Conversation, b: Conversation): number {
+  return (b.last_message?.id ?? 0) - (a.last_message?.id ?? 0) || b.id - a.id;
+}
 
+export class ChatState {
+  #userId = 0;
   readonly #timelines = new Map<number, Timeline>();
   readonly #messages = new Map<number, Message>();
   readonly #lengths = new Map<number, number>();
@@ -59,9 +63,23 @@ export class ChatState {
   readonly #replies = new Map<number, Set<number>>();
   readonly #conversations = new Map<number, Conversation>();
   readonly #counted = new Map<number, Counted>();
+  /** How much of a conversation is unread; absent where it has to be counted anew. */
+  readonly #tallies = new Map<number, Tally>();
+  readonly #roster = new Roster((id) => this.#now(id), byNewest);
   readonly #receipts = new Map<number, Map<number, Pointers>>();
   readonly #presence = new Map<number, PresenceFrame>();
   readonly #hidden = new Set<number>();
+
+  /** Whose state it is; 0 until the server has said so. */
+  get userId(): number {
+    return this.#userId;
+  }
+
+  set userId(id: number) {
+    if (id === this.#userId) return;
+    this.#userId = id;
+    for (const conversation of this.#conversations.keys()) this.#recount(conversation);
+  }
 
   /** The newest messages of a conversation, ordered by seq and without a hole; the same array until one changes. */
   messages(conversationId: number): readonly Message[] {
@@ -77,26 +95,37 @@ export class ChatState {
     return this.#messages.get(id);
   }
 
-  /** A conversation as of now: the server's last word on it, and what has come since. */
+  /** A conversation as of now: the server's last word on it, and what has come since. The same object until it changes. */
   conversation(id: number): Conversation | undefined {
+    return this.#roster.get(id);
+  }
+
+  /** All conversations, the one with the newest message first. */
+  conversations(): Conversation[] {
+    return this.#roster.all();
+  }
+
+  #now(id: number): Conversation | undefined {
     const stored = this.#conversations.get(id);
     if (stored === undefined) return undefined;
     const known = this.#timelines.get(id)?.known ?? [];
     const newest = known.at(-1);
     const pointers = this.pointers(id, this.userId);
+    const tally = this.#tallies.get(id) ?? new Tally(this.#counted.get(id), known, pointers.read_seq, this.userId);
+    this.#tallies.set(id, tally);
     return {
       ...stored,
       ...(newest === undefined ? {} : { last_message: newest }),
       ...pointers,
-      ...countUnread(this.#counted.get(id), known, pointers.read_seq, this.userId),
+      ...tally.sum,
       last_seq: Math.max(stored.last_seq, newest?.seq ?? 0),
     };
   }
 
-  /** All conversations, the one with the newest message first. */
-  conversations(): Conversation[] {
-    const all = [...this.#conversations.keys()].map((id) => this.conversation(id)!);
-    return all.sort((a, b) => (b.last_message?.id ?? 0) - (a.last_message?.id ?? 0));
+  /** What is unread there no longer follows from what was counted before. */
+  #recount(id: number): void {
+    this.#tallies.delete(id);
+    this.#roster.changed(id);
   }
 
   /** How far a member is; nowhere, if nothing is known. */
@@ -160,9 +189,11 @@ export class ChatState {
 
   /** It is in its timeline; what else depends on it follows. */
   #taken(message: Message): void {
-    this.#messages.set(message.id, message);
-    this.#lengths.delete(message.id);
-    const { id, reply_to } = message;
+    const { id, conversation_id, reply_to } = message;
+    this.#tallies.get(conversation_id)?.replace(this.#messages.get(id), message);
+    this.#roster.changed(conversation_id);
+    this.#messages.set(id, message);
+    this.#lengths.delete(id);
     if (reply_to !== null) {
       this.#replies.set(reply_to, (this.#replies.get(reply_to) ?? new Set()).add(id));
       this.#quote(id, this.#messages.get(reply_to));
@@ -177,6 +208,7 @@ export class ChatState {
     const changed = { ...reply, quote: quoteOf(original) };
     this.#messages.set(replyId, changed);
     this.#timeline(reply.conversation_id).replace(changed);
+    this.#roster.changed(reply.conversation_id);
   }
 
   #quoted(original: Message): void {
@@ -197,8 +229,10 @@ export class ChatState {
     const { unread, mentions = 0, delivered_seq = 0, read_seq = 0, rev, last_seq } = told;
     if (unread !== undefined && (isNewer || have.unread === undefined)) {
       this.#counted.set(got.id, { rev, last_seq, read_seq, unread, mentions });
+      this.#tallies.delete(got.id);
     }
     this.#forward(got.id, this.userId, { delivered_seq, read_seq });
+    this.#roster.changed(got.id);
     this.#conversations.set(got.id, isNewer ? { ...have, ...told } : { ...told, ...have });
     if (last_message) this.applyMessage(last_message);
   }
@@ -220,7 +254,7 @@ export class ChatState {
   clear(): void {
     const parts = [
       this.#timelines, this.#messages, this.#lengths, this.#replies, this.#conversations,
-      this.#counted, this.#receipts, this.#presence, this.#hidden,
+      this.#counted, this.#tallies, this.#roster, this.#receipts, this.#presence, this.#hidden,
     ];
     for (const part of parts) part.clear();
   }
@@ -252,6 +286,7 @@ export class ChatState {
       const have = this.#conversations.get(id);
       const last_seq = Math.max(have?.last_seq ?? 0, timeline.known.at(-1)?.seq ?? 0);
       this.#counted.set(id, { rev: Math.max(have?.rev ?? 0, timeline.rev), last_seq, read_seq, unread, mentions });
+      this.#tallies.delete(id);
     }
     return true;
   }
@@ -266,6 +301,7 @@ export class ChatState {
       read_seq: Math.max(have.read_seq, to.read_seq),
     });
     this.#receipts.set(conversationId, members);
+    if (userId === this.userId) this.#recount(conversationId);
     return true;
   }
 
@@ -278,6 +314,8 @@ export class ChatState {
     this.#messages.delete(have.id);
     this.#lengths.delete(have.id);
     this.#timelines.get(have.conversation_id)?.remove(have.seq);
+    this.#tallies.get(have.conversation_id)?.replace(have, undefined);
+    this.#roster.changed(have.conversation_id);
     return true;
   }
 }

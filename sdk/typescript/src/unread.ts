@@ -31,21 +31,48 @@ export function countUnread(
   read: number,
   user: number,
 ): Unread {
-  const base = counted !== undefined && read <= counted.read_seq ? counted : undefined;
-  const sum = { unread: base?.unread ?? 0, mentions: base?.mentions ?? 0 };
-  for (let at = known.length - 1; at >= 0; at -= 1) {
-    const message = known[at]!;
-    if (message.seq <= Math.max(read, base?.read_seq ?? 0)) break;
-    if (message.sender_id === user) continue;
-    const step = stepOf(message, base);
-    sum.unread += step;
-    if (mentionsUser(message, user)) sum.mentions += step;
-  }
-  return { unread: Math.max(0, sum.unread), mentions: Math.max(0, sum.mentions) };
+  return new Tally(counted, known, read, user).sum;
 }
 
-function stepOf(message: Message, base: Counted | undefined): number {
-  const isDeleted = message.deleted_at !== null;
-  if (base === undefined || message.seq > base.last_seq) return isDeleted ? 0 : 1;
-  return isDeleted && message.rev > base.rev ? -1 : 0;
+/** The same count, kept while messages come and change: the pointer, the server's count and the user stay as they are. */
+export class Tally {
+  readonly #base: Counted | undefined;
+  /** What is behind it counts. */
+  readonly #from: number;
+  readonly #user: number;
+  #unread: number;
+  #mentions: number;
+
+  constructor(counted: Counted | undefined, known: readonly Message[], read: number, user: number) {
+    this.#base = counted !== undefined && read <= counted.read_seq ? counted : undefined;
+    this.#from = Math.max(read, this.#base?.read_seq ?? 0);
+    this.#user = user;
+    this.#unread = this.#base?.unread ?? 0;
+    this.#mentions = this.#base?.mentions ?? 0;
+    for (let at = known.length - 1; at >= 0 && known[at]!.seq > this.#from; at -= 1) this.#add(known[at], 1);
+  }
+
+  get sum(): Unread {
+    return { unread: Math.max(0, this.#unread), mentions: Math.max(0, this.#mentions) };
+  }
+
+  /** A message has come, is another than before, or is gone. */
+  replace(had: Message | undefined, has: Message | undefined): void {
+    this.#add(had, -1);
+    this.#add(has, 1);
+  }
+
+  #add(message: Message | undefined, times: 1 | -1): void {
+    if (message === undefined || message.seq <= this.#from || message.sender_id === this.#user) return;
+    const step = times * this.#stepOf(message);
+    this.#unread += step;
+    if (mentionsUser(message, this.#user)) this.#mentions += step;
+  }
+
+  #stepOf(message: Message): number {
+    const base = this.#base;
+    const isDeleted = message.deleted_at !== null;
+    if (base === undefined || message.seq > base.last_seq) return isDeleted ? 0 : 1;
+    return isDeleted && message.rev > base.rev ? -1 : 0;
+  }
 }

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { countUnread } from "../../src/unread.js";
+import { countUnread, Tally } from "../../src/unread.js";
 import { message } from "../support/objects.js";
+import { chance } from "../support/random.js";
 
 const ME = 2;
 const counted = { rev: 10, last_seq: 10, read_seq: 4, unread: 5, mentions: 1 };
@@ -49,4 +50,26 @@ test("behind a pointer that has moved, what is known is counted", () => {
 test("without a count of the server everything known behind the pointer counts", () => {
   const known = [message({ seq: 1 }), message({ seq: 2, sender_id: ME }), message({ seq: 3, mentions: [ME] })];
   assert.deepEqual(countUnread(undefined, known, 0, ME), { unread: 2, mentions: 1 });
+});
+
+test("a count that is kept while messages come, change and go is that of a recount", () => {
+  const random = chance();
+  for (let round = 0; round < 200; round += 1) {
+    const read = random.between(0, 8);
+    const base = random.next() < 0.7 ? counted : undefined;
+    const known = [6, 7, 8].map((seq) => message({ seq }));
+    const tally = new Tally(base, known, read, ME);
+    for (let step = 0; step < 30; step += 1) {
+      const at = random.next() < 0.5 ? known.length : random.between(0, known.length);
+      const had = known[at];
+      const isGone = had !== undefined && known.length > 1 && random.next() < 0.2;
+      const deleted_at = random.next() < 0.3 ? later : null;
+      const seq = had?.seq ?? known.at(-1)!.seq + 1;
+      const part = { seq, deleted_at, rev: 20 + step, sender_id: random.between(1, 4), mention_all: random.next() < 0.3 };
+      const has = isGone ? undefined : message(part);
+      known.splice(at, 1, ...(has === undefined ? [] : [has]));
+      tally.replace(had, has);
+      assert.deepEqual(tally.sum, countUnread(base, known, read, ME));
+    }
+  }
 });
