@@ -15,6 +15,9 @@ import type { Rest } from "./rest.js";
 import type { Answer } from "./rest-shape.js";
 import { lengthOf, type ChatState, type PageOf } from "./state.js";
 
+/** Conversations at a time; the most that the server gives. */
+const PAGE = 200;
+
 /** What an acknowledged op did to its message. */
 const EVENT_OF: Record<string, ChatEvents["message"]["event"]> = {
   send: "created",
@@ -204,7 +207,7 @@ export class Receiver {
     void this.#persist(async (isWanted) => {
       let cursor: string | null = null;
       do {
-        const query: { cursor?: string } = cursor === null ? {} : { cursor };
+        const query: { limit: number; cursor?: string } = { limit: PAGE, ...(cursor === null ? {} : { cursor }) };
         const page: Answer<"get", "/v1/conversations"> = await this.#with.rest.get("/v1/conversations", { query });
         if (!isWanted()) return;
         for (const conversation of page.conversations) {

@@ -92,4 +92,11 @@ export class Listing {
   }
 }
 
-const row = (conversation: Conversation): Entry => ({ kind: "conversation", key: `c${conversation.id}`, conversation });
+/** A row is the same until its conversation changes: a list of thousands is not made anew with every message. */
+const rows = new WeakMap<Conversation, Entry>();
+
+function row(conversation: Conversation): Entry {
+  const have = rows.get(conversation) ?? { kind: "conversation", key: `c${conversation.id}`, conversation };
+  rows.set(conversation, have);
+  return have;
+}

@@ -19,9 +19,17 @@ export function arrange(conversations: readonly Conversation[]): Arranged {
   };
 }
 
+/** A conversation is another object when it has changed. */
+const dates = new WeakMap<Conversation, number>();
+
 /** When something last happened there: a message, or that it came into being. */
-export function newestAt({ last_message, created_at }: Conversation): number {
-  return Date.parse(last_message?.timestamp ?? created_at);
+export function newestAt(conversation: Conversation): number {
+  const known = dates.get(conversation);
+  if (known !== undefined) return known;
+  const { last_message, created_at } = conversation;
+  const at = Date.parse(last_message?.timestamp ?? created_at);
+  dates.set(conversation, at);
+  return at;
 }
 
 /** Those whose name has the text, without regard to case and accents; names that begin with it first. */

@@ -26,8 +26,6 @@ export class Chat {
   readonly #receipts = new Ticks<number>();
   readonly #presence = new Ticks<number>();
   readonly #saved = new Ticks<number>();
-  /** Conversations as they were last put together, until they change. */
-  readonly #views = new Map<number, Conversation>();
 
   constructor(readonly client: ChatClient) {
     // It may have been at work before.
@@ -49,15 +47,12 @@ export class Chat {
   /** All conversations, the one with the newest message first. */
   get conversations(): Conversation[] {
     this.#conversations.follow(ALL);
-    return this.client.state
-      .conversations()
-      .map((found) => this.#view(found.id) ?? found)
-      .filter((conversation) => conversation.role !== null);
+    return this.client.state.conversations().filter((conversation) => conversation.role !== null);
   }
 
   conversation(id: number): Conversation | undefined {
     this.#conversations.follow(id);
-    return this.#view(id);
+    return this.client.state.conversation(id);
   }
 
   /** The conversation with a user, if there is one. */
@@ -150,21 +145,11 @@ export class Chat {
   }
 
   #touchConversation(id: number): void {
-    this.#views.delete(id);
     this.#conversations.touch(id);
     this.#conversations.touch(ALL);
   }
 
   #everything(): void {
-    this.#views.clear();
     for (const ticks of [this.#conversations, this.#messages, this.#receipts, this.#presence]) ticks.touchAll();
-  }
-
-  #view(id: number): Conversation | undefined {
-    const have = this.#views.get(id);
-    if (have !== undefined) return have;
-    const found = this.client.state.conversation(id);
-    if (found !== undefined) this.#views.set(id, found);
-    return found;
   }
 }
