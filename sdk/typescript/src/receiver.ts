@@ -210,10 +210,9 @@ export class Receiver {
         const query: { limit: number; cursor?: string } = { limit: PAGE, ...(cursor === null ? {} : { cursor }) };
         const page: Answer<"get", "/v1/conversations"> = await this.#with.rest.get("/v1/conversations", { query });
         if (!isWanted()) return;
-        for (const conversation of page.conversations) {
-          this.#with.state.applyConversation(conversation);
-          this.#told(conversation);
-        }
+        for (const conversation of page.conversations) this.#with.state.applyConversation(conversation);
+        // Told when all are in: who asks for the list each time has it put in order once.
+        for (const conversation of page.conversations) this.#told(conversation);
         cursor = page.next_cursor;
       } while (cursor !== null);
       this.#needsLoad = false;

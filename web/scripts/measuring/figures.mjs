@@ -161,6 +161,8 @@ export async function list(ground) {
   return closing(await newPage(browser, url, busy, ["list"]), async (page) => {
     await page.goto(url);
     await shown(page);
+    // The list shows itself with its first page.
+    await page.waitForLoadState("networkidle");
     await pause(REST_MS);
     const come = async () => {
       for (const { group_id } of groups) {

@@ -9,7 +9,7 @@ import type { Session } from "../session/session.svelte.js";
 import { indexOf, outsideThreads, Waiting } from "./rows.js";
 
 /** Of one request. */
-const PAGE = 80;
+export const PAGE = 80;
 /** So many known messages are enough to begin with. */
 const ENOUGH = 40;
 /** Where more than these wait to be read, one begins at the first of them. */
@@ -97,6 +97,7 @@ export class Timeline {
     this.readUpTo = unread > 0 ? read_seq : undefined;
     if (unread > UNREAD_AT_ONCE) return this.showAround(read_seq + 1, "start");
     await this.#show(async () => {
+      await this.session.ahead(this.id);
       const isEnough = this.messages.length >= ENOUGH + unread || this.messages[0]?.seq === 1;
       if (!isEnough) await this.#page({ limit: PAGE + unread });
       if (unread === 0) return { around: undefined, goal: { seq: Infinity, align: "end" } };

@@ -11,6 +11,7 @@ import type { Writing } from "../composer/writing.svelte.js";
 import { Writings } from "../composer/writings.js";
 import { About } from "../messages/about.svelte.js";
 import { Saved } from "../messages/saved.svelte.js";
+import { PAGE } from "../messages/timeline.svelte.js";
 import { Place, type Target } from "../place/place.svelte.js";
 import { OwnPresence } from "../settings/own_presence.svelte.js";
 import { Shelf } from "./shelf.js";
@@ -47,6 +48,8 @@ export class Session {
   readonly shelf: Shelf;
   readonly writings: Writings;
   readonly #url: string;
+  /** The newest messages of the conversation that was open when the connection came about. */
+  #ahead: { conversation: number; messages: Promise<unknown> } | undefined;
   readonly #renewed: ((token: string) => void) | undefined;
   #token: string | Promise<string> | (() => Promise<string>);
 
@@ -89,8 +92,26 @@ export class Session {
   /** Connects, and stays connected until `close`. */
   open(): void {
     const loaded = (): void => void (this.chat.isLoaded = true);
+    const leave = this.client.on("live", () => {
+      leave();
+      this.#askAhead();
+    });
     // Why it was refused stands in the connection's status.
     this.client.connect().then(loaded, () => undefined);
+  }
+
+  /** What is open is asked for beside the list of conversations, not after it. */
+  #askAhead(): void {
+    const { conversation, jump } = this.place;
+    if (conversation === undefined || jump !== undefined) return;
+    const messages = this.client.history(conversation, { limit: PAGE });
+    // Whoever opens the conversation asks once more, and hears why.
+    this.#ahead = { conversation, messages: messages.catch(() => undefined) };
+  }
+
+  /** Resolves when the messages of a conversation have come, if they were asked for ahead. */
+  async ahead(conversation: number): Promise<void> {
+    if (this.#ahead?.conversation === conversation) await this.#ahead.messages;
   }
 
   close(): void {
