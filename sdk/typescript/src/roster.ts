@@ -9,9 +9,11 @@ export class Roster<Item extends { id: number }> {
   readonly #made = new Map<number, Item>();
   /** Those that have changed since they were put in order. */
   readonly #moved = new Set<number>();
+  /** What stands in the order for an id, until the id is put in its new place. */
+  readonly #placed = new Map<number, Item>();
   #ordered: Item[] = [];
 
-  /** `make` gives what there is of an id, if anything. */
+  /** `make` gives what there is of an id, if anything; `compare` tells any two apart. */
   constructor(make: (id: number) => Item | undefined, compare: (a: Item, b: Item) => number) {
     this.#make = make;
     this.#compare = compare;
@@ -34,19 +36,36 @@ export class Roster<Item extends { id: number }> {
 
   /** All, in order. */
   all(): Item[] {
-    if (this.#moved.size > 0) {
-      const stayed = this.#ordered.filter(({ id }) => !this.#moved.has(id));
-      const moved = [...this.#moved].map((id) => this.get(id)).filter((item) => item !== undefined);
-      // Two runs in order are merged by the sort, without comparing all with each other.
-      this.#ordered = [...stayed, ...moved.sort(this.#compare)].sort(this.#compare);
-      this.#moved.clear();
-    }
+    for (const id of this.#moved) this.#place(id);
+    this.#moved.clear();
     return [...this.#ordered];
+  }
+
+  #place(id: number): void {
+    const had = this.#placed.get(id);
+    if (had !== undefined) this.#ordered.splice(this.#position(had), 1);
+    const has = this.get(id);
+    if (has === undefined) return void this.#placed.delete(id);
+    this.#ordered.splice(this.#position(has), 0, has);
+    this.#placed.set(id, has);
+  }
+
+  /** Where an item is or belongs. */
+  #position(item: Item): number {
+    let low = 0;
+    let high = this.#ordered.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#compare(this.#ordered[middle]!, item) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   clear(): void {
     this.#made.clear();
     this.#moved.clear();
+    this.#placed.clear();
     this.#ordered = [];
   }
 }

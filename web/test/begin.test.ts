@@ -1,0 +1,42 @@
+/** How the client begins: nothing waits for what it does not need. */
+
+import { JERRY } from "./support/people.js";
+import { scene } from "./support/scene.js";
+
+/** More than the server gives at once. */
+const GROUPS = 200;
+
+scene("what is open is asked for beside the list of conversations, not after it", async ({ enter }) => {
+  const tom = await enter("tom");
+  await tom.openUser(JERRY);
+  await tom.send("Is there cheese?");
+  await tom.page.waitForURL(/#\/c\/\d+$/);
+
+  const asked = tom.page.waitForRequest(/\/v1\/conversations\/\d+\/messages/);
+  await tom.page.route(/\/v1\/conversations\?/, async (route) => {
+    await asked;
+    await route.continue();
+  });
+  await tom.page.reload();
+  await tom.sees("Is there cheese?");
+});
+
+scene("the newest of very many conversations are there before the oldest have come", async ({ enter, newPerson }) => {
+  const busy = await newPerson("busy");
+  const names = ["Oldest", ...Array.from({ length: GROUPS }, (_, number) => `Group ${number}`), "Newest"];
+  for (const name of names) await busy.rest.post("/v1/groups", { body: { name } });
+  const screen = await enter(busy, { path: "/#/" });
+  await screen.row("Newest").waitFor();
+
+  let isSeen: () => void = () => undefined;
+  const seen = new Promise<void>((resolve) => (isSeen = resolve));
+  await screen.page.route(/\/v1\/conversations\?.*cursor=/, async (route) => {
+    await seen;
+    await route.continue();
+  });
+  await screen.page.reload();
+  await screen.row("Newest").waitFor();
+  isSeen();
+  await screen.inside.getByRole("textbox").fill("Oldest");
+  await screen.row("Oldest").waitFor();
+});
