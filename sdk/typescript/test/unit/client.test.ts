@@ -68,7 +68,7 @@ test("a resync empties the state, says so, and loads the conversations anew", as
   set.socket().says({ type: "resync", cursor: "new" });
   assert.deepEqual(set.client.state.messages(1), []);
   await turns();
-  assert.deepEqual(set.asked, ["/v1/conversations"]);
+  assert.deepEqual(set.asked, ["/v1/conversations?limit=200"]);
   assert.deepEqual(set.heard, ["status catching_up", "resync", "status live", "conversation 5"]);
   assert.equal(set.client.cursor, "new");
   set.client.close();
@@ -88,7 +88,7 @@ test("loading is tried until it succeeds", async () => {
   assert.equal(isReady, false);
   await set.pass(1);
   await connected;
-  assert.deepEqual(set.asked, ["/v1/conversations", "/v1/conversations"]);
+  assert.deepEqual(set.asked, ["/v1/conversations?limit=200", "/v1/conversations?limit=200"]);
   set.client.close();
 });
 

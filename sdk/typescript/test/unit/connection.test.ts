@@ -23,7 +23,7 @@ test("the first connection says who it is, loads the conversations, and is ready
   assert.equal(isReady, false);
   set.socket().says({ type: "live", cursor: "c1" });
   await connected;
-  assert.deepEqual(set.asked, ["/v1/conversations"]);
+  assert.deepEqual(set.asked, ["/v1/conversations?limit=200"]);
   assert.equal(set.client.state.conversation(1)?.last_message?.seq, 3);
   assert.deepEqual(set.heard, ["status connecting", "status catching_up", "live", "status live", "conversation 1"]);
   set.client.close();
