@@ -2,6 +2,9 @@
 
 import { chromium } from "playwright-core";
 
+/** What takes longer on a busy machine is measured all the same. */
+const PATIENCE_MS = 120_000;
+
 const FLAGS = [
   "--no-sandbox",
   "--disable-gpu",
@@ -53,6 +56,7 @@ export async function newPage(browser, url, person, notes) {
     locale: "en-GB",
     storageState: { cookies: [], origins: session === undefined ? [] : [{ origin: url, localStorage: [session] }] },
   });
+  context.setDefaultTimeout(PATIENCE_MS);
   await context.addInitScript(note, notes);
   return context.newPage();
 }
