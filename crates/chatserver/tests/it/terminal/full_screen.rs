@@ -11,7 +11,7 @@ use crate::support::{Server, Setup, eventually};
 const BINARY: &str = env!("CARGO_BIN_EXE_chatserver");
 const USUAL: (u16, u16) = (80, 24);
 
-fn chat<'a>(desk: &'a Desk, server: &Server, name: &str, to: &str) -> Screen<'a> {
+pub(super) fn chat<'a>(desk: &'a Desk, server: &Server, name: &str, to: &str) -> Screen<'a> {
     let url = server.url();
     let screen = desk.run(name, USUAL, &format!("{BINARY} chat --as {name} --to {to} --url {url}"));
     screen.shows("online");
