@@ -11,11 +11,14 @@ use crate::screen::{style, wrap};
 /// From this width on, keys and commands stand side by side.
 const WIDE: u16 = 104;
 
+/// Below this width, what a key does stands under it.
+const NARROW: u16 = 76;
+
 pub(super) fn draw(prompt: &Prompt, frame: &mut Frame<'_>) {
     let screen = frame.area();
     let is_wide = screen.width >= WIDE;
-    let keys = section("Keys", &KEYS, 20);
-    let commands = section("Commands", &COMMANDS, 16);
+    let keys = section("Keys", &KEYS, 20, screen.width);
+    let commands = section("Commands", &COMMANDS, 16, screen.width);
     let mut lines = keys.clone();
     if is_wide {
         let rows = keys.len().max(commands.len());
@@ -40,13 +43,15 @@ fn section(
     title: &'static str,
     entries: &[(&'static str, &'static str)],
     cells: usize,
+    width: u16,
 ) -> Vec<Line<'static>> {
-    let entries = entries.iter().map(|(key, what)| {
-        Line::from(vec![
-            Span::styled(wrap::fit(key, cells), style::accent()),
-            Span::raw(" "),
-            Span::raw(*what),
-        ])
+    let entries = entries.iter().flat_map(|(key, what)| {
+        if width < NARROW {
+            let below = Line::from(format!("    {what}"));
+            return vec![Line::styled(*key, style::accent()), below];
+        }
+        let key = Span::styled(wrap::fit(key, cells), style::accent());
+        vec![Line::from(vec![key, Span::raw(" "), Span::raw(*what)])]
     });
     std::iter::once(Line::styled(title, style::strong())).chain(entries).collect()
 }

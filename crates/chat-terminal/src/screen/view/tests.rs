@@ -167,6 +167,10 @@ fn a_narrow_screen_shows_one_thing_at_a_time() {
     assert!(!screen(&bench.model).iter().any(|row| row.contains("16:00 jerry Is")));
     bench.key(KeyCode::F(1));
     shows(&bench.model, "Keys");
+    for _ in 0..5 {
+        bench.key(KeyCode::Down);
+    }
+    shows(&bench.model, "    give up an answer or edit;");
 }
 
 #[test]

@@ -229,3 +229,35 @@ fn a_suspended_client_goes_on_where_it_was() {
     tom.says(" sentence");
     tom.waits_until("ticks", |shown| shown.contains("half a sentence") && shown.contains('✓'));
 }
+
+/// Terminals do not agree how many cells these take, so the client cannot know what it has to draw over.
+#[tokio::test]
+async fn nothing_is_left_of_letters_whose_width_is_in_doubt() {
+    let (server, desk) = (Server::start(), Desk::new());
+    let (tom, jerry) = server.tom_and_jerry().await;
+    let letters = "क्षि नमस्ते 🏳️‍🌈 ⚠️";
+    tom.post(&p2p(jerry.id), &json!({ "content": letters })).await.expect(201);
+    tom.post(&p2p(jerry.id), &json!({ "content": "plain" })).await.expect(201);
+    let screen = chat(&desk, &server, "jerry", "tom");
+    screen.shows("नमस्ते");
+    screen.resize(40, 12);
+    screen.shows_no_more("│");
+    screen.shows("नमस्ते");
+    screen.presses("Tab");
+    screen.waits_until("the list and nothing of what was there", |shown| {
+        let rows: Vec<_> = shown.lines().filter(|row| !row.trim().is_empty()).collect();
+        rows.len() == 2 && rows[0].contains("tom")
+    });
+}
+
+#[test]
+fn a_terminal_that_cannot_be_drawn_on_gets_lines() {
+    let (server, desk) = (Server::start(), Desk::new());
+    let command = format!("{BINARY} chat --as tom --to jerry --url {}", server.url());
+    for (name, term) in [("dumb", "TERM=dumb"), ("unset", "env -u TERM")] {
+        let screen = desk.run(name, USUAL, &format!("{term} {command}"));
+        screen.shows("* writing to jerry");
+        screen.shows("as with --plain");
+        assert_eq!(screen.ask("#{alternate_on}"), "0");
+    }
+}
