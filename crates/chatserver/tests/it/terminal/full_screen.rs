@@ -19,7 +19,7 @@ pub(super) fn chat<'a>(desk: &'a Desk, server: &Server, name: &str, to: &str) ->
 }
 
 /// A server that comes back where it was.
-fn at_a_fixed_port() -> Setup {
+pub(super) fn at_a_fixed_port() -> Setup {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     Setup::new()
         .on_one_node("it has to come back at the same address")
