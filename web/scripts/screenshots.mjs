@@ -1,5 +1,6 @@
 // Makes the pictures of the README anew: starts a server, lets a few people talk, and takes pictures of their screens.
-// Usage: npm run screenshots -w web. Wants what the end-to-end tests want (test.mjs), and fonts with emoji.
+// Usage: npm run screenshots -w web [-- terminal], which makes that of the terminal client alone. Wants what the
+// end-to-end tests want (test.mjs), tmux, and fonts with emoji.
 
 import { login, Rest } from "chatserver-client";
 import { spawn } from "node:child_process";
@@ -9,6 +10,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
+import { terminal } from "./terminal.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const target = process.env["CARGO_TARGET_DIR"] ?? join(root, "target");
@@ -215,7 +217,8 @@ const browser = await chromium.launch({
 try {
   const people = await gathered(url);
   await talked(people);
-  await pictured(browser, url, people);
+  await terminal(browser, { program, url, group: GROUP, file: join(images, "terminal.png") });
+  if (process.argv[2] !== "terminal") await pictured(browser, url, people);
 } finally {
   await browser.close();
   child.kill("SIGKILL");
