@@ -7,7 +7,7 @@ use crate::screen::editor::{Editor, Move};
 use crate::screen::layout;
 
 /// Each key with what it does, for the help.
-pub(crate) const KEYS: [(&str, &str); 20] = [
+pub(crate) const KEYS: [(&str, &str); 22] = [
     ("Enter", "send"),
     ("Alt-Enter, Ctrl-J", "a new line"),
     ("Ctrl-E", "edit your last message"),
@@ -27,7 +27,9 @@ pub(crate) const KEYS: [(&str, &str); 20] = [
     ("  r, u", "mark as read, as unread"),
     ("  a, A", "put away; see what was put away"),
     ("  n, /", "go to a conversation; search"),
-    ("Ctrl-C", "leave; Ctrl-Z suspends, Ctrl-L draws anew"),
+    ("in both: j, k, g, G", "as Down, Up, Home, End"),
+    ("F1, or ? in both", "this page"),
+    ("Ctrl-C, Ctrl-Z, Ctrl-L", "leave; suspend; draw anew"),
 ];
 
 impl Model {

@@ -17,7 +17,7 @@ const NARROW: u16 = 76;
 pub(super) fn draw(prompt: &Prompt, frame: &mut Frame<'_>) {
     let screen = frame.area();
     let is_wide = screen.width >= WIDE;
-    let keys = section("Keys", &KEYS, 20, screen.width);
+    let keys = section("Keys", &KEYS, 23, screen.width);
     let commands = section("Commands", &COMMANDS, 16, screen.width);
     let mut lines = keys.clone();
     if is_wide {
@@ -61,5 +61,26 @@ fn show(frame: &mut Frame<'_>, area: Rect, lines: &[Line<'static>], scrolled: us
     let first = scrolled.min(lines.len().saturating_sub(fitting));
     for (line, y) in lines.iter().skip(first).take(fitting).zip(area.y..) {
         row(frame, Rect { y, height: 1, ..area }, line.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_knows_all_keys_and_commands() {
+        let document = include_str!("../../../../../docs/terminal.md");
+        let keys = KEYS.iter().flat_map(|(keys, _)| keys.rsplit(": ").next().unwrap_or_default().split(", "));
+        let commands = COMMANDS.iter().flat_map(|(commands, _)| commands.split(", "));
+        for key in keys.chain(commands).map(|key| key.split_whitespace().next().unwrap_or_default()) {
+            // One letter stands in many words; a command may be followed by what it takes.
+            let quoted = [format!("`{key}`"), format!("`{key} ")];
+            let is_known = match key.chars().count() > 1 && !key.starts_with('/') {
+                true => document.contains(key),
+                false => quoted.iter().any(|key| document.contains(key)),
+            };
+            assert!(is_known || key == "//TEXT" || key == "or", "docs/terminal.md says nothing of {key}");
+        }
     }
 }
