@@ -55,6 +55,11 @@ impl Model {
 
     pub(super) fn begin_edit(&mut self, is_last: bool) {
         let me = self.me();
+        if is_last && self.waiting().next().is_some() {
+            // Otherwise an earlier message would get the text.
+            self.tell("your last message is not at the server yet");
+            return;
+        }
         let found = if is_last { self.own_last() } else { self.selected() };
         let Some(message) = found else {
             self.tell("there is nothing to edit here");

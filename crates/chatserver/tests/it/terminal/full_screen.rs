@@ -51,6 +51,10 @@ fn two_people_see_each_other_write_answer_and_react() {
     tom.types("r");
     tom.says("Let me see it");
     jerry.shows("┃ jerry: There is.");
+    // Only what the server has can be edited.
+    tom.waits_until("a tick", |shown| {
+        shown.lines().any(|row| row.contains("Let me see it") && row.contains('✓'))
+    });
     // An edit of the last own message, and its deletion.
     tom.presses("C-e");
     tom.says(" now");
