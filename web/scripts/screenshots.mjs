@@ -1,5 +1,6 @@
 // Makes the pictures of the README anew: starts a server, lets a few people talk, and takes pictures of their screens.
-// Usage: npm run screenshots -w web. Wants what the end-to-end tests want (test.mjs), and fonts with emoji.
+// Usage: npm run screenshots -w web [-- terminal], which makes that of the terminal client alone. Wants what the
+// end-to-end tests want (test.mjs), tmux, and fonts with emoji.
 
 import { login, Rest } from "chatserver-client";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
@@ -7,7 +8,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
-import { started } from "./server.mjs";
+import { program, started } from "./server.mjs";
+import { terminal } from "./terminal.mjs";
 
 const images = fileURLToPath(new URL("../../docs/images", import.meta.url));
 const PASSWORD = "password123";
@@ -189,7 +191,8 @@ const browser = await chromium.launch({
 try {
   const people = await gathered(url);
   await talked(people);
-  await pictured(browser, url, people);
+  await terminal(browser, { program, url, group: GROUP, file: join(images, "terminal.png") });
+  if (process.argv[2] !== "terminal") await pictured(browser, url, people);
 } finally {
   await browser.close();
   child.kill("SIGKILL");

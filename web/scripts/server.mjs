@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 const target = process.env["CARGO_TARGET_DIR"] ?? fileURLToPath(new URL("../../target", import.meta.url));
-const program = process.env["CHATSERVER_BIN"] ?? join(target, "debug/chatserver");
+export const program = process.env["CHATSERVER_BIN"] ?? join(target, "debug/chatserver");
 
 /** Starts a server with the demo users, whose files are in the folder. */
 export async function started(folder, settings = {}) {

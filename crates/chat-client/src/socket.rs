@@ -42,6 +42,9 @@ fn untrusted(url: &ServerUrl, error: io::Error) -> Error {
         Some(rustls::Error::InvalidCertificate(reason)) => {
             Error::Untrusted { server: url.authority().to_owned(), reason: format!("{reason:?}") }
         }
+        Some(rustls::Error::InvalidMessage(_)) => {
+            io::Error::other("it answers, but without TLS; its address may be one of http://").into()
+        }
         _ => error.into(),
     }
 }

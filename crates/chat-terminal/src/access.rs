@@ -154,7 +154,8 @@ fn password(who: &Who, username: &str) -> Result<String> {
         return rpassword::prompt_password(format!("Password of {username}: "))
             .context("the password cannot be read");
     }
-    bail!("the password of {username} is missing: set CHATSERVER_PASSWORD")
+    let what_to_do = "set CHATSERVER_PASSWORD, or log in first: chatserver login";
+    Err(Usage(format!("the password of {username} is missing: {what_to_do}")).into())
 }
 
 fn now() -> Time {

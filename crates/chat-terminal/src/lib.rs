@@ -53,7 +53,10 @@ impl std::error::Error for Usage {}
 /// Chats: on the whole screen before a person, in lines everywhere else.
 pub fn chat(who: &Who, options: &ChatOptions) -> Result<ExitCode> {
     let is_plain = options.plain || options.follow || options.json;
-    if !is_plain && stdin().is_terminal() && stdout().is_terminal() {
+    let is_screen = stdin().is_terminal() && stdout().is_terminal();
+    if is_screen && !is_plain && !can_be_drawn_on(std::env::var("TERM").ok().as_deref()) {
+        eprintln!("* this terminal cannot be drawn on (see TERM): lines, as with --plain");
+    } else if is_screen && !is_plain {
         return block_on(async {
             let (client, me) = access::enter(who).await?;
             screen::run(client, me, options).await
@@ -65,6 +68,14 @@ pub fn chat(who: &Who, options: &ChatOptions) -> Result<ExitCode> {
     })?;
     // A person has seen what went wrong; a script has only this.
     Ok(if went_well || stdin().is_terminal() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Where there is a terminal's name to go by, that of one that does more than to print.
+fn can_be_drawn_on(term: Option<&str>) -> bool {
+    match term {
+        None | Some("") => !cfg!(unix),
+        Some(name) => name != "dumb",
+    }
 }
 
 /// Sends one message and prints its number.

@@ -181,14 +181,20 @@ impl Screen {
         Ok(None)
     }
 
-    /// What was typed just before leaving is on its way and is waited for a little.
+    /// What was typed just before leaving is on its way, sent or as a draft, and is waited for a little.
     async fn say_goodbye(&mut self) {
         let settled = async {
-            while self.model.is_online() && self.session.n_waiting() > 0 {
-                let Ok(event) = self.session.next().await else { return };
-                self.model.update(Timestamp::now(), Input::Stream(Box::new(event)));
+            self.take(Input::Leave)?;
+            while self.model.is_online() && (self.session.n_waiting() > 0 || self.model.is_saving()) {
+                let input = tokio::select! {
+                    Some(answer) = self.answers.1.recv() => Input::Answer(answer),
+                    event = self.session.next() => Input::Stream(Box::new(event?)),
+                };
+                self.take(input)?;
             }
+            anyhow::Ok(())
         };
+        // Whatever kept it from reaching the server, nobody waits for it any longer.
         let _ = timeout(GOODBYE, settled).await;
     }
 }

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Read, stdin};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use chat_client::{Client, Error};
 use chat_protocol::message::{SendRequest, Sent};
 use tokio::time::sleep;
@@ -60,6 +60,9 @@ fn status(error: &anyhow::Error) -> u8 {
 
 async fn send(who: &Who, options: &SendOptions) -> Result<Sent> {
     let content = text(&options.text)?;
+    if content.is_empty() {
+        bail!("there is nothing to send: the message is empty");
+    }
     let key = options.key.clone().map_or_else(random_key, Ok)?;
     let (client, _) = access::enter(who).await?;
     let to = target::find(&client, &options.to).await?;

@@ -21,6 +21,10 @@ use crate::{Who, access, print_line, within};
 const FIRST_DELAY: Duration = Duration::from_millis(500);
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
 
+/// How often it is looked whether anybody still reads.
+#[cfg(unix)]
+const GLANCE: Duration = Duration::from_millis(500);
+
 /// What to print.
 #[derive(Debug, Clone, Default)]
 pub struct TailOptions {
@@ -59,6 +63,7 @@ pub(crate) async fn run(who: &Who, options: &TailOptions) -> Result<ExitCode> {
                 interrupted.context("signals cannot be waited for")?;
                 return Ok(ExitCode::SUCCESS);
             }
+            () = nobody_reads() => return Ok(ExitCode::SUCCESS),
         };
         match tail.show(&event).await {
             Err(error) if is_broken_pipe(&error) => return Ok(ExitCode::SUCCESS),
@@ -80,6 +85,27 @@ async fn interrupted() -> io::Result<()> {
 #[cfg(not(unix))]
 async fn interrupted() -> io::Result<()> {
     tokio::signal::ctrl_c().await
+}
+
+/// Waits until the pipe that is printed to has lost its reader, which the next line would find out only when it comes.
+#[cfg(unix)]
+async fn nobody_reads() {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let output = io::stdout();
+    loop {
+        let mut polled = [PollFd::new(&output, PollFlags::empty())];
+        let at_once = Timespec::default();
+        let asked = poll(&mut polled, Some(&at_once));
+        if asked.is_ok() && polled.iter().any(|output| output.revents().contains(PollFlags::ERR)) {
+            return;
+        }
+        tokio::time::sleep(GLANCE).await;
+    }
+}
+
+#[cfg(not(unix))]
+async fn nobody_reads() {
+    std::future::pending().await
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -1,7 +1,7 @@
 //! The calls about conversations and the messages in them.
 
 use chat_protocol::conversation::{Conversation, Conversations, MemberReceipt, StateRequest};
-use chat_protocol::message::{History, Message, SendRequest, Sent};
+use chat_protocol::message::{History, Message, SendRequest, Sent, Thread};
 use hyper::Method;
 
 use super::{Client, percent_encoded};
@@ -36,6 +36,24 @@ impl Client {
     ) -> Result<History, Error> {
         let before = seq.map(|seq| format!("&before_seq={seq}")).unwrap_or_default();
         self.get(&format!("/v1/conversations/{conversation}/messages?limit={limit}{before}")).await
+    }
+
+    /// The last replies in the thread of a message, or the last before a `seq`; oldest first, at most `limit`.
+    pub async fn replies_before(
+        &self,
+        (conversation, root): (i64, i64),
+        seq: Option<i64>,
+        limit: u16,
+    ) -> Result<History, Error> {
+        let before = seq.map(|seq| format!("&before_seq={seq}")).unwrap_or_default();
+        let path =
+            format!("/v1/conversations/{conversation}/messages?thread_id={root}&limit={limit}{before}");
+        self.get(&path).await
+    }
+
+    /// The thread below a message, and how far the caller has come in it.
+    pub async fn thread(&self, root: i64) -> Result<Thread, Error> {
+        self.get(&format!("/v1/messages/{root}/thread")).await
     }
 
     /// The pinned messages of a conversation, the last pinned first.

@@ -208,6 +208,11 @@ impl State {
             own.read_seq = own.read_seq.max(after.1);
             own.unread = receipt.unread.unwrap_or(own.unread);
             own.mentions = receipt.mentions.unwrap_or(own.mentions);
+            // Only what was read comes with counts, and reading takes the mark away; no other frame tells of that.
+            if receipt.unread.is_some() && own.marked_unread {
+                own.marked_unread = false;
+                room.own_told = self.clock;
+            }
         }
         if before == after { Applied::Known } else { Applied::New }
     }

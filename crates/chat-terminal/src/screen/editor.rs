@@ -49,11 +49,8 @@ impl Editor {
         let text = text.replace("\r\n", "\n").replace('\r', "\n").replace('\t', "    ");
         let text: String = text.chars().filter(|c| *c == '\n' || !c.is_control()).collect();
         self.text.insert_str(self.cursor, &text);
-        self.cursor += text.len();
         // What was put in may have joined with what stands behind it.
-        while !self.is_between(self.cursor) {
-            self.cursor += 1;
-        }
+        self.cursor = self.after_character(self.cursor + text.len());
     }
 
     pub(crate) fn go(&mut self, to: Move) {
@@ -65,10 +62,7 @@ impl Editor {
         let place = self.place(to);
         let (from, to) = (place.min(self.cursor), place.max(self.cursor));
         self.text.replace_range(from..to, "");
-        self.cursor = from;
-        while !self.is_between(self.cursor) {
-            self.cursor += 1;
-        }
+        self.cursor = self.after_character(from);
     }
 
     /// Moves by lines as they are shown in this width; `false`: there is none in that direction.
@@ -110,16 +104,24 @@ impl Editor {
         match to {
             Move::Left => before.graphemes(true).next_back().map_or(0, |cluster| self.cursor - cluster.len()),
             Move::Right => self.cursor + after.graphemes(true).next().map_or(0, str::len),
-            Move::WordLeft => before.unicode_word_indices().next_back().map_or(0, |(at, _)| at),
+            // A word may begin or end inside what is seen as one character.
+            Move::WordLeft => {
+                before.unicode_word_indices().map(|(at, _)| at).rfind(|at| self.is_between(*at)).unwrap_or(0)
+            }
             Move::WordRight => after
                 .unicode_word_indices()
                 .next()
-                .map_or(self.text.len(), |(at, word)| self.cursor + at + word.len()),
+                .map_or(self.text.len(), |(at, word)| self.after_character(self.cursor + at + word.len())),
             Move::LineStart => before.rfind('\n').map_or(0, |at| at + 1),
             Move::LineEnd => after.find('\n').map_or(self.text.len(), |at| self.cursor + at),
             Move::Start => 0,
             Move::End => self.text.len(),
         }
+    }
+
+    /// The end of the character that this place is in; the place itself between two of them.
+    fn after_character(&self, at: usize) -> usize {
+        (at..self.text.len()).find(|at| self.is_between(*at)).unwrap_or(self.text.len())
     }
 
     fn is_between(&self, at: usize) -> bool {
@@ -163,6 +165,19 @@ mod tests {
         editor.go(Move::WordRight);
         editor.delete(Move::LineEnd);
         assert_eq!(editor.text(), "one\nxthree ");
+    }
+
+    /// U+0EB3 belongs to the character before it, and begins a word.
+    #[test]
+    fn a_word_that_begins_inside_a_character_is_passed_with_it() {
+        let mut editor = Editor::with("a \u{200d}\u{eb3}b");
+        editor.go(Move::WordLeft);
+        assert!(editor.is_between(editor.cursor), "{}", editor.cursor);
+        editor.go(Move::Start);
+        for _ in 0..3 {
+            editor.go(Move::WordRight);
+            assert!(editor.is_between(editor.cursor), "{}", editor.cursor);
+        }
     }
 
     #[test]

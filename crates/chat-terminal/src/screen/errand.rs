@@ -4,7 +4,7 @@
 use chat_client::v2::Moment;
 use chat_client::{Client, Error};
 use chat_protocol::conversation::{Conversation, Conversations, MemberReceipt, StateRequest};
-use chat_protocol::message::Message;
+use chat_protocol::message::{Message, Thread};
 use chat_protocol::rest::{Member, User};
 
 use crate::within;
@@ -23,8 +23,10 @@ pub(crate) enum Errand {
     Conversations { asked: Moment, cursor: Option<String> },
     /// One conversation.
     Conversation { asked: Moment, id: i64 },
-    /// The last messages, or those before a `seq`.
-    Older { conversation: i64, before: Option<i64> },
+    /// The last messages of a conversation or of the thread of a root in it, or those before a `seq`.
+    Older { conversation: i64, thread: Option<i64>, before: Option<i64> },
+    /// A thread's root, and how far the user has come.
+    Thread(i64),
     /// The messages after a `seq`.
     Newer { conversation: i64, after: i64 },
     /// The messages around a `seq`.
@@ -47,6 +49,8 @@ pub(crate) enum Errand {
     RemoveMember { conversation: i64, group: i64, user: i64 },
     /// Changes of the user's own part.
     SetState { asked: Moment, id: i64, state: StateRequest },
+    /// What the user has begun to write.
+    SaveDraft { asked: Moment, id: i64, text: String },
     /// Messages with these words.
     Search { words: String, conversation: Option<i64> },
     /// The pinned messages.
@@ -59,6 +63,7 @@ pub(crate) enum Fruit {
     Conversations(Conversations),
     Conversation(Box<Conversation>),
     Messages(Vec<Message>),
+    Thread(Box<Thread>),
     User(User),
     Nobody,
     Users(Vec<User>),
@@ -118,9 +123,13 @@ async fn fetch(client: &Client, errand: &Errand) -> Result<Fruit, Error> {
             Fruit::Conversations(client.conversations(cursor.as_deref()).await?)
         }
         Errand::Conversation { id, .. } => Fruit::Conversation(Box::new(client.conversation(*id).await?)),
-        Errand::Older { conversation, before } => {
+        Errand::Older { conversation, thread: None, before } => {
             Fruit::Messages(client.messages_before(*conversation, *before, PAGE).await?.messages)
         }
+        Errand::Older { conversation, thread: Some(root), before } => {
+            Fruit::Messages(client.replies_before((*conversation, *root), *before, PAGE).await?.messages)
+        }
+        Errand::Thread(root) => Fruit::Thread(Box::new(client.thread(*root).await?)),
         Errand::Newer { conversation, after } => {
             Fruit::Messages(client.messages_after(*conversation, *after).await?.messages)
         }
@@ -147,6 +156,11 @@ async fn fetch(client: &Client, errand: &Errand) -> Result<Fruit, Error> {
         }
         Errand::SetState { id, state, .. } => {
             Fruit::Conversation(Box::new(client.set_state(*id, state).await?))
+        }
+        Errand::SaveDraft { id, text, .. } => {
+            let draft = Some(text.clone()).filter(|text| !text.is_empty());
+            let state = StateRequest { draft: Some(draft), ..StateRequest::default() };
+            Fruit::Conversation(Box::new(client.set_state(*id, &state).await?))
         }
         Errand::Search { words, conversation } => {
             Fruit::Messages(client.search(words, *conversation, FOUND).await?)

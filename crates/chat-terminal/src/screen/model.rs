@@ -5,6 +5,7 @@ mod answers;
 mod commands;
 mod deeds;
 mod desk;
+mod draft;
 mod keys;
 mod opening;
 mod outgoing;
@@ -13,6 +14,7 @@ mod rooms;
 mod selecting;
 mod settle;
 mod stream;
+mod threads;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,6 +53,8 @@ pub(crate) enum Input {
     NotTaken(Op),
     /// Time has gone by.
     Tick,
+    /// This is the end: what is to be kept goes to the server now.
+    Leave,
 }
 
 /// What is to be done.
@@ -64,11 +68,31 @@ pub(crate) enum Effect {
     Quit,
 }
 
-/// What is open: a conversation, or a user with whom there is none yet.
+/// What is open: a conversation, a user with whom there is none yet, or a thread, by its conversation and the id of its
+/// root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Place {
     Room(i64),
     User(i64),
+    Thread(i64, i64),
+}
+
+impl Place {
+    /// The conversation, if it is one already.
+    pub(crate) fn room(self) -> Option<i64> {
+        match self {
+            Self::Room(id) | Self::Thread(id, _) => Some(id),
+            Self::User(_) => None,
+        }
+    }
+
+    /// The entry of the list that it belongs to.
+    pub(crate) fn entry(self) -> Self {
+        match self {
+            Self::Thread(id, _) => Self::Room(id),
+            place => place,
+        }
+    }
 }
 
 /// What keys go to.
@@ -140,6 +164,7 @@ pub(crate) struct Model {
     pub(crate) shows_archived: bool,
     is_looked_at: bool,
     is_loaded: bool,
+    is_leaving: bool,
     generation: u64,
     /// When the list is to be loaded, if it is.
     list_again_at: Option<i64>,
@@ -172,6 +197,7 @@ impl Model {
             shows_archived: false,
             is_looked_at: true,
             is_loaded: false,
+            is_leaving: false,
             generation: 0,
             list_again_at: None,
             told: settle::Told::default(),
@@ -191,6 +217,7 @@ impl Model {
             Input::Answer(answer) => self.answered(answer),
             Input::NotTaken(op) => self.not_taken(op),
             Input::Tick => {}
+            Input::Leave => self.is_leaving = true,
         }
         self.forget_what_is_over();
         self.settle();
@@ -225,10 +252,7 @@ impl Model {
 
     /// The open conversation, if it is one already.
     pub(crate) fn room_id(&self) -> Option<i64> {
-        match self.place? {
-            Place::Room(id) => Some(id),
-            Place::User(_) => None,
-        }
+        self.place?.room()
     }
 
     pub(crate) fn presence(&self, user: i64) -> &str {

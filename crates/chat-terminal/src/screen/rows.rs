@@ -43,9 +43,8 @@ impl Columns {
             32..50 => (CLOCK, 8),
             _ => (CLOCK, 12),
         };
-        let members = model.desk().map(|desk| desk.members.as_slice()).unwrap_or_default();
         let other = model.place.and_then(|place| model.other_side(place));
-        let users = other.into_iter().chain(members.iter().take(MANY).map(|member| member.id));
+        let users = other.into_iter().chain(model.members().iter().take(MANY).map(|member| member.id));
         let names = users.chain([model.me()]).map(|user| wrap::width(&model.name(user)));
         let name = names.max().unwrap_or(most).clamp(3, most);
         Self {
@@ -238,9 +237,8 @@ fn what_it_answers(model: &Model, message: &Message, columns: Columns, body: &mu
         let content = if quote.deleted { "(deleted)".into() } else { clean_name(&quote.content) };
         mark(format!("┃ {}: {content}", model.name(quote.sender_id)));
     }
-    if let Some(root) = message.thread_id {
-        let room = model.room(message.conversation_id);
-        let root = room.and_then(|room| room.messages().values().find(|it| it.id == root));
+    if let Some(root) = message.thread_id.filter(|_| model.thread_root().is_none()) {
+        let root = model.message_of(message.conversation_id, root);
         let of = root.map(|root| format!(" {}: {}", model.name(root.sender_id), clean_name(&root.content)));
         mark(format!("└ in the thread of{}", of.unwrap_or_else(|| " an earlier message".into())));
     }
@@ -298,7 +296,7 @@ fn below(model: &Model, message: &Message, columns: Columns, body: &mut Body) {
     if !row.is_empty() {
         body.rows.push(row);
     }
-    if let Some(thread) = &message.thread {
+    if let Some(thread) = message.thread.as_ref().filter(|_| model.thread_root().is_none()) {
         let replies = if thread.replies == 1 { "reply" } else { "replies" };
         let last = clock(model, thread.last_reply_at);
         let text = format!("└ {} {replies}, the last at {last}", thread.replies);

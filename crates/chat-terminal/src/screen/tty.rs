@@ -1,20 +1,24 @@
 //! The terminal itself: taken over at the start, and given back as it was however the program ends.
 
-use std::io::{Stdout, Write, stdout};
+use std::io::{self, Stdout, Write, stdout};
 use std::panic;
 
 use anyhow::{Context, Result};
 use crossterm::event::{DisableBracketedPaste, DisableFocusChange, EnableBracketedPaste, EnableFocusChange};
 use crossterm::terminal::{
-    EnterAlternateScreen, LeaveAlternateScreen, SetTitle, disable_raw_mode, enable_raw_mode,
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, SetTitle,
+    disable_raw_mode, enable_raw_mode,
 };
 use crossterm::{cursor, execute};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::buffer::{Buffer, Cell};
 
 /// The terminal while it is taken over. Dropping it gives it back.
 pub(crate) struct Tty {
     terminal: Terminal<CrosstermBackend<Stdout>>,
+    /// The rows of the screen whose width is in doubt.
+    doubtful: Vec<(usize, String)>,
 }
 
 impl Tty {
@@ -30,17 +34,35 @@ impl Tty {
         let terminal = Terminal::new(CrosstermBackend::new(stdout()))
             .inspect_err(|_| give_back())
             .context("the terminal cannot be used")?;
-        Ok(Self { terminal })
+        Ok(Self { terminal, doubtful: Vec::new() })
     }
 
     /// Draws what has changed.
-    pub(crate) fn draw(&mut self, view: impl FnOnce(&mut ratatui::Frame<'_>)) -> Result<()> {
-        self.terminal.draw(view).context("the terminal cannot be drawn on").map(drop)
+    pub(crate) fn draw(&mut self, view: impl Fn(&mut ratatui::Frame<'_>)) -> Result<()> {
+        self.draw_at_once(view).context("the terminal cannot be drawn on")
+    }
+
+    fn draw_at_once(&mut self, view: impl Fn(&mut ratatui::Frame<'_>)) -> io::Result<()> {
+        execute!(stdout(), BeginSynchronizedUpdate)?;
+        let doubtful = doubtful_rows(self.terminal.draw(&view)?.buffer);
+        if doubtful != self.doubtful {
+            // Where the terminal took more cells than was reckoned, something would be left of what stood there.
+            self.doubtful = doubtful;
+            self.empty()?;
+            self.terminal.draw(&view)?;
+        }
+        execute!(stdout(), EndSynchronizedUpdate)
     }
 
     /// Forgets what is on the screen, so that the next drawing draws all of it.
     pub(crate) fn clear(&mut self) -> Result<()> {
-        self.terminal.clear().context("the terminal cannot be drawn on")
+        self.empty().context("the terminal cannot be drawn on")
+    }
+
+    fn empty(&mut self) -> io::Result<()> {
+        // `Terminal::clear` asks the terminal where the cursor is, and not every one answers.
+        let size = self.terminal.size()?;
+        self.terminal.resize(size.into())
     }
 
     /// Rings, as the terminal understands it.
@@ -67,13 +89,22 @@ impl Tty {
     }
 }
 
+/// Rows with characters that are made of several; terminals do not agree how many cells those take.
+fn doubtful_rows(screen: &Buffer) -> Vec<(usize, String)> {
+    let rows = screen.content().chunks(usize::from(screen.area.width.max(1))).enumerate();
+    let is_doubtful = |row: &&[Cell]| row.iter().any(|cell| cell.symbol().chars().nth(1).is_some());
+    rows.filter(|(_, row)| is_doubtful(row))
+        .map(|(number, row)| (number, row.iter().map(Cell::symbol).collect()))
+        .collect()
+}
+
 impl Drop for Tty {
     fn drop(&mut self) {
         give_back();
     }
 }
 
-fn begin(title: &str) -> std::io::Result<()> {
+fn begin(title: &str) -> io::Result<()> {
     enable_raw_mode()?;
     execute!(
         stdout(),

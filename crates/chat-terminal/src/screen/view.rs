@@ -5,14 +5,15 @@ mod list;
 mod prompt;
 
 use chat_client::v2::Room;
+use chat_protocol::message::Message;
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
-use ratatui::style::Modifier;
+use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span, Text};
 use ratatui::widgets::{Clear, Paragraph};
 
 use super::layout::{self, Layout, MARGIN};
-use super::model::{Asking, Focus, Link, Model, Writing};
+use super::model::{Asking, Focus, Link, Model, Place, Writing};
 use super::{rows, style, walk, wrap};
 use crate::clean::clean_name;
 
@@ -66,6 +67,11 @@ fn ends(left: Vec<Span<'static>>, right: Vec<Span<'static>>, width: u16) -> Line
 
 fn header(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let Some(place) = model.place else { return };
+    if let Place::Thread(conversation, root) = place {
+        let line = thread_header(model, model.message_of(conversation, root), area.width);
+        row(frame, area, line.patch_style(Style::new().underlined()));
+        return;
+    }
     let mut left = vec![Span::raw(" ")];
     let mut right = Vec::new();
     match model.other_side(place) {
@@ -95,7 +101,20 @@ fn header(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         }
     }
     right.push(Span::raw(" "));
-    row(frame, area, ends(left, right, area.width).patch_style(ratatui::style::Style::new().underlined()));
+    row(frame, area, ends(left, right, area.width).patch_style(Style::new().underlined()));
+}
+
+/// Which message the open thread is below, and how many replies there are.
+fn thread_header(model: &Model, root: Option<&Message>, width: u16) -> Line<'static> {
+    let mut left = vec![Span::styled(" └ thread ", style::faint())];
+    let mut n_replies = 0;
+    if let Some(root) = root {
+        n_replies = root.thread.as_ref().map_or(0, |thread| thread.replies);
+        left.push(Span::styled(format!("{}: ", model.name(root.sender_id)), style::name(root.sender_id)));
+        left.push(Span::styled(clean_name(&root.content), style::strong()));
+    }
+    let replies = if n_replies == 1 { "reply" } else { "replies" };
+    ends(left, vec![Span::styled(format!("{n_replies} {replies} "), style::faint())], width)
 }
 
 /// A dot: full for somebody who is there, half for somebody who is away.
@@ -144,10 +163,11 @@ fn nothing(model: &Model) -> String {
     match (model.place, model.desk()) {
         (None, _) if model.is_online() => "Nobody has written yet. Ctrl-K finds somebody to write to.".into(),
         (None, _) => "Loading …".into(),
+        (Some(Place::Thread(..)), _) => "Loading …".into(),
         (Some(place), Some(desk)) if desk.window.is_some_and(|window| window.is_whole) => {
             format!("Nothing has been written to {} yet.", model.title(place))
         }
-        (Some(super::model::Place::User(user)), _) => {
+        (Some(Place::User(user)), _) => {
             format!("Say something to {}.", model.name(user))
         }
         _ => "Loading …".into(),
@@ -210,7 +230,6 @@ fn writing(model: &Model, writing: Writing) -> Option<String> {
     match writing {
         Writing::New => None,
         Writing::Reply(_, seq) => Some(format!("  ┃ {}", brief(seq))),
-        Writing::Thread(_, seq) => Some(format!("  └ in the thread of {}", brief(seq))),
         Writing::Edit(..) => Some("  another text for your message; Esc leaves it as it is".into()),
     }
 }
@@ -251,8 +270,11 @@ fn status(model: &Model, frame: &mut Frame<'_>, layout: &Layout) {
 fn hints(model: &Model, width: u16) -> Vec<Span<'static>> {
     let text = match (model.focus, width) {
         (_, 0..50) => "F1 help ",
+        (Focus::Composer, _) if model.thread_root().is_some() => {
+            "Esc back to the conversation · Up messages · F1 help "
+        }
         (Focus::Composer, _) => "Tab list · Up messages · Ctrl-K go to · F1 help ",
-        (Focus::List, _) => "Enter open · m mute · p pin · a put away · F1 help ",
+        (Focus::List, _) => "Enter open · m mute · p pin · u unread · a away · F1 help ",
         (Focus::Messages, 0..90) => "r answer · + react · e edit · d delete · F1 help ",
         (Focus::Messages, _) => {
             "r answer · t thread · + react · e edit · d delete · p pin · Esc back · F1 help "

@@ -235,5 +235,5 @@ fn messages(model: &Model, from: i64, to: i64) -> impl DoubleEndedIterator<Item 
         let to = to.min(window.last.map_or(i64::MAX, |last| last.saturating_add(1))).max(from);
         room.messages().range(from..to).map(|(_, message)| message)
     });
-    shown.into_iter().flatten()
+    shown.into_iter().flatten().filter(|message| model.belongs_here(message))
 }

@@ -41,8 +41,8 @@ pub(crate) struct SendArgs {
     /// A key of your own: sending again under the same key makes no second message
     #[arg(long)]
     key: Option<String>,
-    /// The text; - reads it from standard input
-    text: String,
+    /// The text; without it, or where it is -, standard input is read
+    text: Option<String>,
 }
 
 /// What to print.
@@ -67,28 +67,27 @@ pub(crate) struct LoginArgs {
 
 pub(crate) fn run(args: Args) -> Result<ExitCode> {
     let Args { who, to, group, plain, follow, json } = args;
-    let who = who.who()?;
-    with_usage(chat_terminal::chat(&who, &ChatOptions { to, group, plain, follow, json }))
+    let options = ChatOptions { to, group, plain, follow, json };
+    with_usage(who.who().and_then(|who| chat_terminal::chat(&who, &options)))
 }
 
 pub(crate) fn send(args: SendArgs) -> Result<ExitCode> {
     let SendArgs { who, to, key, text } = args;
-    let who = who.who()?;
-    with_usage(chat_terminal::send(&who, &SendOptions { to, text, key }))
+    let options = SendOptions { to, text: text.unwrap_or_else(|| "-".into()), key };
+    with_usage(who.who().and_then(|who| chat_terminal::send(&who, &options)))
 }
 
 pub(crate) fn tail(args: TailArgs) -> Result<ExitCode> {
     let TailArgs { who, json, from } = args;
-    let who = who.who()?;
-    with_usage(chat_terminal::tail(&who, &TailOptions { json, from }))
+    with_usage(who.who().and_then(|who| chat_terminal::tail(&who, &TailOptions { json, from })))
 }
 
 pub(crate) fn login(args: &LoginArgs) -> Result<ExitCode> {
-    with_usage(chat_terminal::login(&args.who.who()?))
+    with_usage(args.who.who().and_then(|who| chat_terminal::login(&who)))
 }
 
 pub(crate) fn logout(args: &LoginArgs) -> Result<ExitCode> {
-    with_usage(chat_terminal::logout(&args.who.who()?))
+    with_usage(args.who.who().and_then(|who| chat_terminal::logout(&who)))
 }
 
 /// What is missing on the command line ends with the status of any other such mistake.

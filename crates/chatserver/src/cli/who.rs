@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use chat_client::ServerUrl;
-use chat_terminal::Who;
+use chat_terminal::{Usage, Who};
 
 use crate::demo;
 
@@ -50,8 +50,9 @@ pub(crate) struct Caller {
 
 impl Caller {
     pub(crate) fn who(&self) -> Result<Who> {
+        let url = self.address.url().map_err(|error| Usage(format!("{error:#}")))?;
         Ok(Who {
-            url: self.address.url()?,
+            url,
             username: self.username.clone(),
             password: self.password.clone(),
             token: self.token.clone(),

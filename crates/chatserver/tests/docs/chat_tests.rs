@@ -71,8 +71,11 @@ fn a_pipe_is_told_by_the_exit_status_what_became_of_it() {
             "text",
             "chatserver: cannot log in as tom at http://127.0.0.1:8080: Invalid email or password (wrong_credentials)",
         ),
-        ("sh status=1", "chatserver chat --as nobody </dev/null"),
-        ("text", "chatserver: the password of nobody is missing: set CHATSERVER_PASSWORD"),
+        ("sh status=2", "chatserver chat --as nobody </dev/null"),
+        (
+            "text",
+            "chatserver: the password of nobody is missing: set CHATSERVER_PASSWORD, or log in first: chatserver login",
+        ),
         ("sh status=1", "chatserver chat --as tom --url http://127.0.0.1:1 </dev/null"),
         ("sh status=2", "chatserver chat </dev/null"),
         ("sh", "seq 300 | chatserver chat --as tom --to jerry 2>/dev/null | tail -n 1"),

@@ -202,3 +202,32 @@ fn a_room_that_was_left_stays_empty() {
     assert!(room.messages().is_empty());
     assert_eq!(room.own().map(|own| own.role.clone()), Some(None));
 }
+
+#[test]
+fn reading_takes_the_mark_of_being_unread_away() {
+    let mut server = Server::new();
+    server.perform(Op::Send);
+    let mut state = told(&server);
+    let (mut marked, _) = server.rest();
+    let mut marked = marked.remove(0);
+    marked.own.as_mut().unwrap().marked_unread = true;
+    let asked = state.now();
+    state.load_conversation(asked, &marked);
+    let mut receipt = chat_protocol::v2::Receipt {
+        conversation_id: marked.id,
+        user_id: state.user.unwrap(),
+        delivered_seq: marked.last_seq,
+        read_seq: 0,
+        unread: None,
+        mentions: None,
+        cursor: "9".into(),
+    };
+    let is_marked = |state: &State| state.rooms()[&marked.id].own().unwrap().marked_unread;
+    state.apply(&ServerFrame::Receipt(receipt.clone()));
+    assert!(is_marked(&state), "it was delivered, not read");
+    (receipt.read_seq, receipt.unread) = (marked.last_seq, Some(0));
+    state.apply(&ServerFrame::Receipt(receipt));
+    assert!(!is_marked(&state));
+    state.load_conversation(asked, &marked);
+    assert!(!is_marked(&state), "an answer from before comes late");
+}

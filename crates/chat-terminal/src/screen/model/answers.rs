@@ -34,9 +34,14 @@ impl Model {
                 Errand::Conversation { asked, .. } | Errand::SetState { asked, .. },
                 Fruit::Conversation(told),
             ) => self.conversation(asked, &told),
-            (Errand::Older { conversation, before }, Fruit::Messages(messages)) => {
-                self.older(conversation, before, &messages);
+            (Errand::SaveDraft { asked, id, text }, Fruit::Conversation(told)) => {
+                self.draft_saved(id, &text);
+                self.conversation(asked, &told);
             }
+            (Errand::Older { conversation, thread, before }, Fruit::Messages(messages)) => {
+                self.older(place_of(conversation, thread), before, &messages);
+            }
+            (Errand::Thread(_), Fruit::Thread(thread)) => self.thread_told(&thread),
             (Errand::Newer { conversation, .. }, Fruit::Messages(messages)) => {
                 self.newer(conversation, &messages);
             }
@@ -105,22 +110,31 @@ impl Model {
         match errand {
             // They are asked for again with the next connection.
             Errand::User(_) | Errand::Users(_) => return,
-            Errand::Conversations { .. } if is_current => self.list_again_at = Some(self.millis() + PAUSE),
-            Errand::Older { conversation, .. }
-            | Errand::Newer { conversation, .. }
-            | Errand::Around { conversation, .. }
-                if is_current =>
-            {
-                let again_at = self.millis() + PAUSE;
-                if let Some(desk) = self.desks.get_mut(&Place::Room(*conversation)) {
-                    desk.is_loading = false;
-                    desk.loads_again_at = again_at;
+            Errand::SaveDraft { id, text, .. } => {
+                self.draft_failed(*id, text, failure.is_passing);
+                if failure.is_passing {
+                    return;
                 }
+            }
+            Errand::Conversations { .. } if is_current => self.list_again_at = Some(self.millis() + PAUSE),
+            Errand::Older { conversation, thread, .. } if is_current => {
+                self.load_later(place_of(*conversation, *thread));
+            }
+            Errand::Newer { conversation, .. } | Errand::Around { conversation, .. } if is_current => {
+                self.load_later(Place::Room(*conversation));
             }
             _ => {}
         }
         if !failure.is_passing || self.is_online() {
             self.complain(failure.why.clone());
+        }
+    }
+
+    fn load_later(&mut self, place: Place) {
+        let again_at = self.millis() + PAUSE;
+        if let Some(desk) = self.desks.get_mut(&place) {
+            desk.is_loading = false;
+            desk.loads_again_at = again_at;
         }
     }
 
@@ -157,12 +171,16 @@ impl Model {
         self.place_became_room(told.user_id, told.id);
     }
 
-    fn older(&mut self, conversation: i64, before: Option<i64>, messages: &[Message]) {
+    fn older(&mut self, place: Place, before: Option<i64>, messages: &[Message]) {
         self.state.load_messages(messages);
-        let Some(desk) = self.desks.get_mut(&Place::Room(conversation)) else { return };
+        let Some(desk) = self.desks.get_mut(&place) else { return };
         desk.is_loading = false;
         let is_whole = messages.len() < usize::from(PAGE);
-        let first = messages.first().map(|message| message.seq);
+        let first = match place {
+            // Above the first reply there is the root, wherever it is in the conversation.
+            Place::Thread(..) if is_whole => Some(1),
+            _ => messages.first().map(|message| message.seq),
+        };
         match (before, &mut desk.window) {
             (None, window) => {
                 *window = Some(Window { first: first.unwrap_or(1), is_whole, last: None });
@@ -196,8 +214,11 @@ impl Model {
         desk.window = Some(Window { first: first.seq, is_whole: first.seq == 1, last });
         desk.selected = Some(seq);
         desk.scroll = Scroll::At(Key::Seq(seq), 0);
-        self.focus = super::Focus::Messages;
-        self.center();
+        // Whoever has gone on to another place meanwhile is left there.
+        if self.place == Some(Place::Room(conversation)) {
+            self.focus = super::Focus::Messages;
+            self.center();
+        }
     }
 
     /// Opens what was asked for on the command line, or was made just now, once it is known.
@@ -234,4 +255,8 @@ impl Model {
             deed: Deed::Jump { conversation: message.conversation_id, seq: message.seq },
         }
     }
+}
+
+fn place_of(conversation: i64, thread: Option<i64>) -> Place {
+    thread.map_or(Place::Room(conversation), |root| Place::Thread(conversation, root))
 }

@@ -18,7 +18,7 @@ pub(crate) const COMMANDS: [(&str, &str); 18] = [
     ("/mute [HOURS]", "or no longer"),
     ("/pin", "keep at the top, or not"),
     ("/archive", "put away, or back"),
-    ("/read", "mark as read"),
+    ("/read, /unread", "mark as read, or not"),
     ("/retry, /drop", "what was refused"),
     ("/help", "this page"),
     ("/quit", "leave"),
@@ -55,11 +55,8 @@ impl Model {
             ("mute", hours) => self.toggle_muted(self.place, hours.parse().ok()),
             ("pin", _) => self.toggle_conversation_pin(self.place),
             ("archive", _) => self.toggle_archived(self.place),
-            ("read", _) => {
-                if let Some(id) = self.room_id() {
-                    self.mark_read(id);
-                }
-            }
+            ("read", _) => self.mark_read(self.place),
+            ("unread", _) => self.mark_unread(self.place),
             ("retry", _) => self.retry(),
             ("drop", _) => self.drop_refused(),
             ("help", _) => self.ask_for(Asking::Help),
@@ -77,8 +74,7 @@ impl Model {
     fn remove_member(&mut self, name: &str) {
         let Some((conversation, group)) = self.group() else { return };
         let folded = name.to_lowercase();
-        let members = self.desk().map(|desk| desk.members.as_slice()).unwrap_or_default();
-        match members.iter().find(|member| member.username.to_lowercase() == folded) {
+        match self.members().iter().find(|member| member.username.to_lowercase() == folded) {
             Some(member) => {
                 let user = member.id;
                 self.run(Errand::RemoveMember { conversation, group, user });

@@ -6,12 +6,13 @@ use chat_protocol::message::{EditRequest, Message};
 use chat_protocol::time::Time;
 use chat_protocol::v2;
 
+use super::draft::is_command;
 use super::{Focus, Model, Place, Writing};
 use crate::screen::editor::Editor;
 use crate::screen::errand::Errand;
 
 /// Longest text of a message, in bytes.
-const MAX_TEXT: usize = 16 * 1024;
+pub(super) const MAX_TEXT: usize = 16 * 1024;
 /// How often it is told that the user types, in milliseconds.
 const TYPING_EVERY: i64 = 3_000;
 /// A conversation that is muted without a time stays so for ten years.
@@ -27,7 +28,8 @@ impl Model {
     pub(super) fn addressed(&self) -> Option<&Message> {
         self.selected().or_else(|| {
             let room = self.room(self.room_id()?)?;
-            room.messages().values().next_back().filter(|message| message.deleted_at.is_none())
+            let last = room.messages().values().rfind(|message| self.belongs_here(message));
+            last.filter(|message| message.deleted_at.is_none())
         })
     }
 
@@ -37,7 +39,10 @@ impl Model {
         let me = self.me();
         let mut latest = room.messages().values().rev();
         latest.find(|message| {
-            message.sender_id == me && message.deleted_at.is_none() && message.streaming.is_none()
+            message.sender_id == me
+                && message.deleted_at.is_none()
+                && message.streaming.is_none()
+                && self.belongs_here(message)
         })
     }
 
@@ -50,6 +55,11 @@ impl Model {
 
     pub(super) fn begin_edit(&mut self, is_last: bool) {
         let me = self.me();
+        if is_last && self.waiting().next().is_some() {
+            // Otherwise an earlier message would get the text.
+            self.tell("your last message is not at the server yet");
+            return;
+        }
         let found = if is_last { self.own_last() } else { self.selected() };
         let Some(message) = found else {
             self.tell("there is nothing to edit here");
@@ -124,7 +134,7 @@ impl Model {
         let now = self.millis();
         let Some(conversation_id) = self.room_id().filter(|_| self.is_online()) else { return };
         let Some(desk) = self.desk_mut() else { return };
-        let is_message = !desk.editor.is_empty() && !desk.editor.text().starts_with('/');
+        let is_message = !desk.editor.is_empty() && !is_command(desk.editor.text());
         if is_message && now - desk.typing_told >= TYPING_EVERY {
             desk.typing_told = now;
             self.ask(Op::Typing(v2::TypingIn { conversation_id }));
@@ -153,7 +163,7 @@ impl Model {
 
     /// Changes the user's own part of a conversation.
     pub(super) fn set_state(&mut self, place: Option<Place>, state: StateRequest) {
-        let Some(Place::Room(id)) = place else { return };
+        let Some(id) = place.and_then(Place::room) else { return };
         if !self.is_online() {
             self.complain("this needs the server, which is not there");
             return;
@@ -163,7 +173,7 @@ impl Model {
     }
 
     pub(super) fn toggle_muted(&mut self, place: Option<Place>, hours: Option<i64>) {
-        let Some(Place::Room(id)) = place else { return };
+        let Some(id) = place.and_then(Place::room) else { return };
         let is_muted = self.is_muted(id);
         let until = self.now.as_microsecond() + hours.unwrap_or(LONG) * 3_600_000_000;
         let muted_until = if is_muted && hours.is_none() { None } else { Some(Time(until)) };
@@ -172,13 +182,13 @@ impl Model {
     }
 
     pub(super) fn toggle_conversation_pin(&mut self, place: Option<Place>) {
-        let Some(Place::Room(id)) = place else { return };
+        let Some(id) = place.and_then(Place::room) else { return };
         let pinned = self.room(id).and_then(Room::own).is_none_or(|own| !own.pinned);
         self.set_state(place, StateRequest { pinned: Some(pinned), ..StateRequest::default() });
     }
 
     pub(super) fn toggle_archived(&mut self, place: Option<Place>) {
-        let Some(Place::Room(id)) = place else { return };
+        let Some(id) = place.and_then(Place::room) else { return };
         let archived = self.room(id).and_then(Room::own).is_none_or(|own| !own.archived);
         self.tell(if archived { "put away; A in the list shows what was" } else { "back in the list" });
         self.set_state(place, StateRequest { archived: Some(archived), ..StateRequest::default() });

@@ -3,6 +3,7 @@
 
 use chat_protocol::rest::Member;
 
+use super::draft::Draft;
 use crate::screen::editor::Editor;
 use crate::screen::walk::Key;
 
@@ -14,8 +15,6 @@ pub(crate) enum Writing {
     New,
     /// An answer to a message, by id and `seq`.
     Reply(i64, i64),
-    /// A reply in the thread of a root, by id and `seq`.
-    Thread(i64, i64),
     /// Another text for a message, by id and `seq`.
     Edit(i64, i64),
 }
@@ -48,6 +47,7 @@ pub(crate) struct Desk {
     pub(crate) writing: Writing,
     /// The text that was there before an edit began.
     pub(crate) put_aside: String,
+    pub(super) draft: Draft,
     pub(crate) window: Option<Window>,
     pub(crate) is_loading: bool,
     /// After a failure, nothing is loaded before then.
@@ -58,6 +58,8 @@ pub(crate) struct Desk {
     /// The first message that was unread when this was opened.
     pub(crate) new_from: Option<i64>,
     pub(crate) members: Vec<Member>,
+    /// Looking at it takes the mark away that it was unread: it was opened since the mark was made.
+    pub(super) takes_mark: bool,
     /// When it was last told that the user types.
     pub(super) typing_told: i64,
 }

@@ -7,11 +7,11 @@ use crate::screen::editor::{Editor, Move};
 use crate::screen::layout;
 
 /// Each key with what it does, for the help.
-pub(crate) const KEYS: [(&str, &str); 18] = [
+pub(crate) const KEYS: [(&str, &str); 22] = [
     ("Enter", "send"),
     ("Alt-Enter, Ctrl-J", "a new line"),
     ("Ctrl-E", "edit your last message"),
-    ("Esc", "give up an answer or edit; go back"),
+    ("Esc", "give up an answer or edit; leave the thread"),
     ("Ctrl-K", "go to a conversation or user"),
     ("Ctrl-N, Ctrl-P", "the next conversation, the one before"),
     ("Ctrl-F", "search"),
@@ -19,13 +19,17 @@ pub(crate) const KEYS: [(&str, &str); 18] = [
     ("PgUp, PgDn", "scroll"),
     ("Tab", "the list"),
     ("Up", "choose a message; then:"),
-    ("  r, t", "answer; reply in a thread"),
+    ("  r, t", "answer; open its thread"),
     ("  e, d", "edit; delete"),
     ("  +, p", "react; pin"),
-    ("  Enter", "go to what it answers"),
-    ("in the list: m, p, r", "mute; pin; mark as read"),
+    ("  Enter", "go to what it answers, or to its thread"),
+    ("in the list: m, p", "mute; pin"),
+    ("  r, u", "mark as read, as unread"),
     ("  a, A", "put away; see what was put away"),
-    ("Ctrl-C", "leave; Ctrl-Z suspends, Ctrl-L draws anew"),
+    ("  n, /", "go to a conversation; search"),
+    ("in both: j, k, g, G", "as Down, Up, Home, End"),
+    ("F1, or ? in both", "this page"),
+    ("Ctrl-C, Ctrl-Z, Ctrl-L", "leave; suspend; draw anew"),
 ];
 
 impl Model {
@@ -100,7 +104,7 @@ impl Model {
             KeyCode::Enter => self.submit(),
             KeyCode::Char('e') if is_control && desk.editor.is_empty() => self.begin_edit(true),
             KeyCode::Esc => {
-                if !self.cancel_writing() {
+                if !self.cancel_writing() && !self.leave_thread() {
                     self.go_to_end();
                 }
             }
@@ -122,7 +126,7 @@ impl Model {
 
     fn go_to_list(&mut self) {
         self.focus = Focus::List;
-        self.listed = self.place.or_else(|| self.listing().first().copied());
+        self.listed = self.place.map(super::Place::entry).or_else(|| self.listing().first().copied());
     }
 
     fn press_in_list(&mut self, key: KeyEvent) {
@@ -142,11 +146,8 @@ impl Model {
             KeyCode::Char('p') => self.toggle_conversation_pin(listed),
             KeyCode::Char('a') => self.toggle_archived(listed),
             KeyCode::Char('A') => self.toggle_shows_archived(),
-            KeyCode::Char('r') => {
-                if let Some(super::Place::Room(id)) = listed {
-                    self.mark_read(id);
-                }
-            }
+            KeyCode::Char('r') => self.mark_read(listed),
+            KeyCode::Char('u') => self.mark_unread(listed),
             KeyCode::Char('n') => self.ask_for(Asking::GoTo),
             KeyCode::Char('/') => self.ask_for(Asking::Search),
             KeyCode::Char('?') => self.ask_for(Asking::Help),
@@ -165,12 +166,12 @@ impl Model {
                 self.go_to_end();
             }
             KeyCode::Char('r') => self.answer(),
-            KeyCode::Char('t') => self.reply_in_thread(),
+            KeyCode::Char('t') => self.open_thread(),
             KeyCode::Char('e') => self.begin_edit(false),
             KeyCode::Char('d') | KeyCode::Delete => self.ask_for_deletion(),
             KeyCode::Char('+' | 'x') if self.selected().is_some() => self.ask_for_reaction(),
             KeyCode::Char('p') => self.toggle_pin(),
-            KeyCode::Enter => self.follow_quote(),
+            KeyCode::Enter => self.follow(),
             KeyCode::Char('/') => self.ask_for(Asking::Search),
             KeyCode::Char('?') => self.ask_for(Asking::Help),
             _ => {}
@@ -183,26 +184,18 @@ impl Model {
         }
     }
 
-    /// In the thread that the message is in, or below it.
-    fn reply_in_thread(&mut self) {
-        if let Some(message) = self.selected() {
-            let (id, seq) = (message.thread_id.unwrap_or(message.id), message.seq);
-            self.write(Writing::Thread(id, seq));
-        }
-    }
-
-    fn follow_quote(&mut self) {
+    /// Goes to what the selected message answers, or else to its thread.
+    fn follow(&mut self) {
         let Some(message) = self.selected() else { return };
-        let wanted = message.reply_to.or(message.thread_id);
-        let conversation = message.conversation_id;
-        let room = self.room(conversation);
-        let found = room.and_then(|room| {
-            room.messages().values().find(|message| Some(message.id) == wanted).map(|message| message.seq)
-        });
-        match (wanted, found) {
-            (Some(_), Some(seq)) => self.jump(conversation, seq),
-            (Some(_), None) => self.tell("it is further up: load it with PgUp"),
-            (None, _) => {}
+        let (conversation, has_thread) = (message.conversation_id, message.thread.is_some());
+        match (message.reply_to, message.thread_id) {
+            (Some(id), _) => match self.message_of(conversation, id).map(|message| message.seq) {
+                Some(seq) => self.jump(conversation, seq),
+                None => self.tell("it is further up: load it with PgUp"),
+            },
+            (None, Some(_)) => self.open_thread(),
+            (None, None) if has_thread => self.open_thread(),
+            (None, None) => {}
         }
     }
 

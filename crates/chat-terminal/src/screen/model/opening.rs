@@ -9,12 +9,13 @@ impl Model {
     /// Shows a place, where one left it.
     pub(super) fn open(&mut self, place: Place) {
         self.place = Some(place);
-        self.listed = Some(place);
+        self.listed = Some(place.entry());
         self.focus = Focus::Composer;
         let new_from = self.first_unread(place);
         let desk = self.desks.entry(place).or_default();
         desk.selected = None;
         desk.new_from = new_from;
+        desk.takes_mark = true;
         let Place::Room(conversation) = place else { return };
         let group = self.about(conversation).and_then(|about| about.group_id);
         if let Some(group) = group {
@@ -34,14 +35,18 @@ impl Model {
 
     /// Where the line between read and unread goes, if something waits.
     fn first_unread(&self, place: Place) -> Option<i64> {
-        let Place::Room(id) = place else { return None };
+        let id = match place {
+            Place::Room(id) => id,
+            Place::User(_) => return None,
+            Place::Thread(_, root) => return self.first_unread_reply(root),
+        };
         let own = self.room(id).and_then(Room::own)?;
         (self.count(id).unread > 0).then_some(own.read_seq + 1)
     }
 
     /// Opens the next conversation of the list, or the one before.
     pub(super) fn step(&mut self, is_down: bool) {
-        if let Some(place) = self.beside(self.place, is_down) {
+        if let Some(place) = self.beside(self.place.map(Place::entry), is_down) {
             self.open(place);
         }
     }
@@ -64,8 +69,11 @@ impl Model {
 
     /// Shows a message of a conversation, wherever it is.
     pub(super) fn jump(&mut self, conversation: i64, seq: i64) {
-        if self.room_id() != Some(conversation) {
-            self.open(Place::Room(conversation));
+        let place = Place::Room(conversation);
+        let is_in_thread = self.room_id() == Some(conversation)
+            && self.message_at(seq).is_some_and(|message| self.belongs_here(message));
+        if self.place != Some(place) && !is_in_thread {
+            self.open(place);
         }
         let is_here = self.message_at(seq).is_some();
         let Some(desk) = self.desk_mut() else { return };

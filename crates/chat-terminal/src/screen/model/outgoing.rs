@@ -62,15 +62,16 @@ impl Model {
         match outgoing.place {
             Place::Room(id) => send.conversation_id = Some(id),
             Place::User(id) => send.to_user = Some(id),
-        }
-        match outgoing.writing {
-            Writing::Reply(id, seq) => {
-                send.body.reply_to = Some(id);
-                // What is in a thread is answered there.
-                send.body.thread_id = self.message_at(seq).and_then(|message| message.thread_id);
+            Place::Thread(id, root) => {
+                send.conversation_id = Some(id);
+                send.body.thread_id = Some(root);
             }
-            Writing::Thread(root, _) => send.body.thread_id = Some(root),
-            Writing::New | Writing::Edit(..) => {}
+        }
+        if let Writing::Reply(id, seq) = outgoing.writing {
+            send.body.reply_to = Some(id);
+            // What is in a thread is answered there.
+            let thread = self.message_at(seq).and_then(|message| message.thread_id);
+            send.body.thread_id = send.body.thread_id.or(thread);
         }
         self.ask(Op::Send(send));
     }
@@ -82,10 +83,10 @@ impl Model {
             .filter_map(|word| word.strip_prefix('@'))
             .map(str::to_lowercase)
             .collect();
-        let Some(desk) = self.desk().filter(|_| !words.is_empty()) else { return Default::default() };
         let is_called = |name: &str| words.contains(&name.to_lowercase());
-        let members = desk.members.iter().filter(|member| is_called(&member.username));
-        (members.map(|member| member.id).collect(), !desk.members.is_empty() && is_called("all"))
+        let members = self.members();
+        let called = members.iter().filter(|member| is_called(&member.username));
+        (called.map(|member| member.id).collect(), !members.is_empty() && is_called("all"))
     }
 
     /// The server has stored a message of the user's own.

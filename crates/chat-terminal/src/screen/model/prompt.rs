@@ -150,7 +150,7 @@ impl Model {
         let choices = match prompt.asking {
             Asking::GoTo => self.destinations(&text, &prompt.users),
             Asking::React(seq) => self.reactions(seq),
-            Asking::Members => self.members(),
+            Asking::Members => self.people(),
             Asking::Delete(id) => self.deletions(id),
             Asking::Quit => {
                 vec![choice("stay", "", Deed::Stay), choice("leave all the same", "and lose it", Deed::Quit)]
@@ -206,9 +206,8 @@ impl Model {
             .collect()
     }
 
-    fn members(&self) -> Vec<Choice> {
-        let members = self.desk().map(|desk| desk.members.as_slice()).unwrap_or_default();
-        members
+    fn people(&self) -> Vec<Choice> {
+        self.members()
             .iter()
             .map(|member| {
                 let name = crate::clean::clean_name(&member.username);

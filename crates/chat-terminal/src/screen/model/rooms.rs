@@ -3,6 +3,7 @@
 use chat_client::v2::Room;
 use chat_protocol::conversation::Conversation;
 use chat_protocol::message::Message;
+use chat_protocol::rest::Member;
 use chat_protocol::time::Time;
 
 use super::{Model, Place};
@@ -43,7 +44,7 @@ impl Model {
     pub(crate) fn title(&self, place: Place) -> String {
         match place {
             Place::User(user) => self.name(user).into_owned(),
-            Place::Room(id) => match self.about(id) {
+            Place::Room(id) | Place::Thread(id, _) => match self.about(id) {
                 Some(Conversation { user_id: Some(user), .. }) => self.name(*user).into_owned(),
                 Some(Conversation { name: Some(name), .. }) => clean_name(name),
                 _ => format!("conversation {id}"),
@@ -55,7 +56,7 @@ impl Model {
     pub(crate) fn other_side(&self, place: Place) -> Option<i64> {
         match place {
             Place::User(user) => Some(user),
-            Place::Room(id) => self.about(id)?.user_id,
+            Place::Room(id) | Place::Thread(id, _) => self.about(id)?.user_id,
         }
     }
 
@@ -75,6 +76,12 @@ impl Model {
     /// What waits there.
     pub(crate) fn count(&self, id: i64) -> Count {
         self.counts.get(&id).copied().unwrap_or_default()
+    }
+
+    /// The members of the open group, once they are known.
+    pub(crate) fn members(&self) -> &[Member] {
+        let desk = self.place.and_then(|place| self.desks.get(&place.entry()));
+        desk.map(|desk| desk.members.as_slice()).unwrap_or_default()
     }
 
     /// The message of this `seq` in the open conversation.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use chat_client::v2::{Op, Room};
+use chat_protocol::conversation::StateRequest;
 use chat_protocol::v2::{Pointer, View};
 
 use super::{Link, Model, Place};
@@ -18,6 +19,8 @@ const MAX_VIEW: usize = 20;
 pub(super) struct Told {
     delivered: BTreeMap<i64, i64>,
     read: BTreeMap<i64, i64>,
+    /// How far threads have been read, by root.
+    pub(super) threads: BTreeMap<i64, i64>,
     view: Vec<i64>,
 }
 
@@ -59,6 +62,7 @@ impl Model {
         self.read();
         self.look();
         self.load_history();
+        self.keep_drafts();
     }
 
     /// Whoever is no member any more has nothing to see there.
@@ -118,16 +122,36 @@ impl Model {
         let is_seen = self.is_looked_at && self.prompt.is_none() && walk::is_shown(self);
         let Some(id) = self.room_id().filter(|_| is_seen) else { return };
         if self.desk().is_some_and(super::Desk::is_at_end) {
-            self.mark_read(id);
+            match self.thread_root() {
+                Some(root) => self.mark_thread_read(id, root),
+                None => {
+                    let takes_mark = self.desk_mut().is_some_and(|desk| std::mem::take(&mut desk.takes_mark));
+                    self.read_to_end(id, takes_mark);
+                }
+            }
         }
     }
 
+    pub(super) fn mark_read(&mut self, place: Option<Place>) {
+        if let Some(id) = place.and_then(Place::room) {
+            self.read_to_end(id, true);
+        }
+    }
+
+    /// Marks a conversation as unread, which lasts until it is opened or marked as read.
+    pub(super) fn mark_unread(&mut self, place: Option<Place>) {
+        if let Some(desk) = place.and_then(|place| self.desks.get_mut(&place.entry())) {
+            desk.takes_mark = false;
+        }
+        self.set_state(place, StateRequest { marked_unread: Some(true), ..StateRequest::default() });
+    }
+
     /// Tells that all of a conversation has been read, unless the server knows.
-    pub(super) fn mark_read(&mut self, id: i64) {
+    fn read_to_end(&mut self, id: i64, takes_mark: bool) {
         let Some(own) = self.room(id).and_then(Room::own) else { return };
         let seq = self.top(id);
         let told = self.told.read.get(&id).copied().unwrap_or_default();
-        if seq == 0 || (seq <= own.read_seq.max(told) && !own.marked_unread) {
+        if seq == 0 || (seq <= own.read_seq.max(told) && !(takes_mark && own.marked_unread)) {
             return;
         }
         self.told.read.insert(id, seq);
@@ -139,7 +163,7 @@ impl Model {
     fn look(&mut self) {
         let listed = self.listing().into_iter().filter_map(|place| match place {
             Place::Room(id) => Some(id),
-            Place::User(_) => None,
+            Place::User(_) | Place::Thread(..) => None,
         });
         let mut view: Vec<i64> = self.room_id().into_iter().chain(listed).collect();
         let mut seen = std::collections::BTreeSet::new();
@@ -158,12 +182,13 @@ impl Model {
         let now = self.millis();
         let may_load = |desk: &&super::Desk| !desk.is_loading && desk.loads_again_at <= now;
         let Some(desk) = self.desk().filter(may_load) else { return };
+        let thread = self.thread_root();
         let errand = match desk.window {
-            None => Errand::Older { conversation, before: None },
+            None => Errand::Older { conversation, thread, before: None },
             Some(window) => {
                 let (is_at_top, is_at_end) = walk::edges(self);
                 if is_at_top && !window.is_whole {
-                    Errand::Older { conversation, before: Some(window.first) }
+                    Errand::Older { conversation, thread, before: Some(window.first) }
                 } else if is_at_end && let Some(after) = window.last {
                     Errand::Newer { conversation, after }
                 } else {
@@ -171,6 +196,9 @@ impl Model {
                 }
             }
         };
+        if let (Errand::Older { before: None, .. }, Some(root)) = (&errand, thread) {
+            self.run(Errand::Thread(root));
+        }
         if let Some(desk) = self.desk_mut() {
             desk.is_loading = true;
         }

@@ -71,6 +71,7 @@ impl Model {
             for desk in self.desks.values_mut() {
                 desk.window = None;
                 desk.is_loading = false;
+                desk.draft.is_saving = false;
             }
         }
         self.state.apply(frame);

@@ -1,5 +1,7 @@
 //! The model without a terminal or a server: what is told to it, and what it wants done.
 
+mod conversations;
+
 use std::borrow::Cow;
 
 use chat_client::v2::{Event, Op};
@@ -100,8 +102,10 @@ impl Bench {
         bench.live();
         bench.load(conversations);
         if let Some(conversation) = bench.model.room_id() {
-            bench
-                .answer(Errand::Older { conversation, before: None }, Ok(Fruit::Messages(messages.to_vec())));
+            bench.answer(
+                Errand::Older { conversation, thread: None, before: None },
+                Ok(Fruit::Messages(messages.to_vec())),
+            );
         }
         bench.answer(Errand::User(2), Ok(Fruit::User(user(2, "jerry"))));
         bench.wanted.clear();
@@ -361,15 +365,17 @@ fn history_is_loaded_page_by_page_until_it_is_whole() {
     }
     assert_eq!(older(&bench), [151], "once, and before the top is reached");
     bench.answer(
-        Errand::Older { conversation: 1, before: Some(151) },
+        Errand::Older { conversation: 1, thread: None, before: Some(151) },
         Ok(Fruit::Messages(all[50..150].to_vec())),
     );
     for _ in 0..8 {
         bench.key(KeyCode::PageUp);
     }
     assert_eq!(older(&bench), [151, 51]);
-    bench
-        .answer(Errand::Older { conversation: 1, before: Some(51) }, Ok(Fruit::Messages(all[..50].to_vec())));
+    bench.answer(
+        Errand::Older { conversation: 1, thread: None, before: Some(51) },
+        Ok(Fruit::Messages(all[..50].to_vec())),
+    );
     for _ in 0..8 {
         bench.key(KeyCode::PageUp);
     }
@@ -434,6 +440,17 @@ fn the_own_last_message_is_edited_and_the_text_that_was_there_comes_back() {
     bench.key(KeyCode::Char('e'));
     bench.key(KeyCode::Esc);
     assert_eq!(bench.model.desk().unwrap().editor.text(), "a draft");
+}
+
+#[test]
+fn a_message_on_its_way_is_not_edited_and_neither_is_the_one_before_it() {
+    let mut bench = with_jerry(4);
+    bench.say("on its way");
+    bench.control('e');
+    assert_eq!(bench.model.desk().unwrap().editor.text(), "");
+    ack(&mut bench, 0, 5);
+    bench.control('e');
+    assert_eq!(bench.model.desk().unwrap().editor.text(), "on its way");
 }
 
 #[test]

@@ -11,11 +11,14 @@ use crate::screen::{style, wrap};
 /// From this width on, keys and commands stand side by side.
 const WIDE: u16 = 104;
 
+/// Below this width, what a key does stands under it.
+const NARROW: u16 = 76;
+
 pub(super) fn draw(prompt: &Prompt, frame: &mut Frame<'_>) {
     let screen = frame.area();
     let is_wide = screen.width >= WIDE;
-    let keys = section("Keys", &KEYS, 20);
-    let commands = section("Commands", &COMMANDS, 16);
+    let keys = section("Keys", &KEYS, 23, screen.width);
+    let commands = section("Commands", &COMMANDS, 16, screen.width);
     let mut lines = keys.clone();
     if is_wide {
         let rows = keys.len().max(commands.len());
@@ -40,13 +43,15 @@ fn section(
     title: &'static str,
     entries: &[(&'static str, &'static str)],
     cells: usize,
+    width: u16,
 ) -> Vec<Line<'static>> {
-    let entries = entries.iter().map(|(key, what)| {
-        Line::from(vec![
-            Span::styled(wrap::fit(key, cells), style::accent()),
-            Span::raw(" "),
-            Span::raw(*what),
-        ])
+    let entries = entries.iter().flat_map(|(key, what)| {
+        if width < NARROW {
+            let below = Line::from(format!("    {what}"));
+            return vec![Line::styled(*key, style::accent()), below];
+        }
+        let key = Span::styled(wrap::fit(key, cells), style::accent());
+        vec![Line::from(vec![key, Span::raw(" "), Span::raw(*what)])]
     });
     std::iter::once(Line::styled(title, style::strong())).chain(entries).collect()
 }
@@ -56,5 +61,26 @@ fn show(frame: &mut Frame<'_>, area: Rect, lines: &[Line<'static>], scrolled: us
     let first = scrolled.min(lines.len().saturating_sub(fitting));
     for (line, y) in lines.iter().skip(first).take(fitting).zip(area.y..) {
         row(frame, Rect { y, height: 1, ..area }, line.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_knows_all_keys_and_commands() {
+        let document = include_str!("../../../../../docs/terminal.md");
+        let keys = KEYS.iter().flat_map(|(keys, _)| keys.rsplit(": ").next().unwrap_or_default().split(", "));
+        let commands = COMMANDS.iter().flat_map(|(commands, _)| commands.split(", "));
+        for key in keys.chain(commands).map(|key| key.split_whitespace().next().unwrap_or_default()) {
+            // One letter stands in many words; a command may be followed by what it takes.
+            let quoted = [format!("`{key}`"), format!("`{key} ")];
+            let is_known = match key.chars().count() > 1 && !key.starts_with('/') {
+                true => document.contains(key),
+                false => quoted.iter().any(|key| document.contains(key)),
+            };
+            assert!(is_known || key == "//TEXT" || key == "or", "docs/terminal.md says nothing of {key}");
+        }
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, layout: &Layout) {
     let places = model.listing();
     let each = if area.height < LOW { 1 } else { 2 };
     let fitting = usize::from((area.height / each).max(1));
-    let cursor = if model.focus == Focus::List { model.listed } else { model.place };
+    let cursor = if model.focus == Focus::List { model.listed } else { model.place.map(Place::entry) };
     let at = places.iter().position(|place| Some(*place) == cursor).unwrap_or(0);
     // The cursor stays in the middle once the list is longer than the screen.
     let first = at.saturating_sub(fitting / 2).min(places.len().saturating_sub(fitting));
@@ -41,9 +41,9 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, layout: &Layout) {
 
 fn entry(model: &Model, frame: &mut Frame<'_>, area: Rect, place: Place) {
     let is_cursor = model.focus == Focus::List && model.listed == Some(place);
-    let is_open = model.place == Some(place);
+    let is_open = model.place.map(Place::entry) == Some(place);
     let base = if is_cursor { style::reversed() } else { Style::new() };
-    let lines = [first_row(model, area.width, place, is_open), second_row(model, area.width, place)];
+    let lines = [first_row(model, area.width, place, is_open), second_row(model, area.width, place, is_open)];
     for (line, y) in lines.into_iter().zip(area.y..area.bottom()) {
         row(frame, Rect::new(area.x, y, area.width, 1), line.patch_style(base));
     }
@@ -55,19 +55,19 @@ fn first_row(model: &Model, width: u16, place: Place, is_open: bool) -> Line<'st
         Some(user) => presence(model, user),
         None => Span::styled("#", style::faint()),
     };
-    let count = room_id(place).map(|id| model.count(id)).unwrap_or_default();
+    let count = place.room().map(|id| model.count(id)).unwrap_or_default();
     let mut name = Style::new();
     if count.unread > 0 || is_open {
         name = name.add_modifier(Modifier::BOLD);
     }
-    let own = room_id(place).and_then(|id| model.room(id)?.own());
+    let own = place.room().and_then(|id| model.room(id)?.own());
     let mut left = vec![Span::styled(mark, style::accent()), sign, Span::raw(" ")];
     left.push(Span::styled(model.title(place), name));
     let mut right = Vec::new();
     if own.is_some_and(|own| own.pinned) {
         right.push(Span::styled("⚑ ", style::faint()));
     }
-    if let Some(message) = room_id(place).and_then(|id| model.last_message(id)) {
+    if let Some(message) = place.room().and_then(|id| model.last_message(id)) {
         right.push(Span::styled(when(model, message.timestamp), style::faint()));
     }
     if area_is_low(model) {
@@ -81,14 +81,20 @@ fn area_is_low(model: &Model) -> bool {
     model.size.1.saturating_sub(1) < LOW
 }
 
-fn second_row(model: &Model, width: u16, place: Place) -> Line<'static> {
+fn second_row(model: &Model, width: u16, place: Place, is_open: bool) -> Line<'static> {
     let mut left = vec![Span::raw("   ")];
-    if let Some(id) = room_id(place) {
+    if let Some(id) = place.room() {
         let typist = model.typists(id).next();
+        // Where one writes at this moment one sees it anyway.
+        let draft = if is_open { "" } else { model.draft(id).trim() };
         match (typist, model.last_message(id)) {
             (Some(_), _) => {
                 let style = style::accent().add_modifier(Modifier::ITALIC);
                 left.push(Span::styled("typing …", style));
+            }
+            (None, _) if !draft.is_empty() => {
+                left.push(Span::styled("draft: ", style::warning()));
+                left.push(Span::styled(clean_name(draft), style::faint()));
             }
             (None, Some(message)) => {
                 let is_direct = model.other_side(place).is_some();
@@ -114,7 +120,7 @@ fn second_row(model: &Model, width: u16, place: Place) -> Line<'static> {
 
 /// How much waits, and what of it is for the user.
 fn badge(model: &Model, place: Place) -> Vec<Span<'static>> {
-    let Some(id) = room_id(place) else { return Vec::new() };
+    let Some(id) = place.room() else { return Vec::new() };
     let count = model.count(id);
     let is_muted = model.is_muted(id);
     let mut spans = Vec::new();
@@ -133,11 +139,4 @@ fn badge(model: &Model, place: Place) -> Vec<Span<'static>> {
         spans.push(Span::styled(" muted", style::faint()));
     }
     spans
-}
-
-fn room_id(place: Place) -> Option<i64> {
-    match place {
-        Place::Room(id) => Some(id),
-        Place::User(_) => None,
-    }
 }

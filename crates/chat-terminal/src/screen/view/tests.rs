@@ -9,6 +9,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 use super::view;
+use crate::screen::errand::{Errand, Fruit};
 use crate::screen::model::tests::{Bench, conversation, message, own};
 use crate::screen::model::{Input, Model};
 
@@ -55,6 +56,29 @@ fn a_message_is_shown_with_all_that_belongs_to_it() {
     ] {
         shows(&bench.model, text);
     }
+}
+
+#[test]
+fn a_thread_says_below_which_message_it_is() {
+    let mut root = message(1, 1, 2, "Is there cheese?");
+    root.thread = Some(ThreadSummary { replies: 1, last_reply_at: Time(1_761_408_300_000_000) });
+    let reply = Message { thread_id: Some(root.id), ..message(1, 2, 1, "There is.") };
+    let mut bench = chatting((80, 24), &[root.clone(), reply.clone(), message(1, 3, 2, "aside")]);
+    shows(&bench.model, "└ in the thread of jerry: Is there cheese?");
+    for key in [KeyCode::Up, KeyCode::Up, KeyCode::Char('t')] {
+        bench.key(key);
+    }
+    let older = Errand::Older { conversation: 1, thread: Some(root.id), before: None };
+    bench.answer(older, Ok(Fruit::Messages(vec![reply])));
+    for text in
+        ["└ thread jerry: Is there cheese?", "1 reply", "16:00 jerry Is there", "There is.", "Esc back to"]
+    {
+        shows(&bench.model, text);
+    }
+    let screen = screen(&bench.model).join("\n");
+    assert!(!screen.contains("in the thread of"), "{screen}");
+    // The list shows the last message of the conversation.
+    assert_eq!(screen.matches("aside").count(), 1, "{screen}");
 }
 
 #[test]
@@ -120,6 +144,21 @@ fn the_list_tells_what_waits_and_who_types() {
 }
 
 #[test]
+fn the_list_tells_what_was_begun() {
+    let mut begun = own(0);
+    begun.draft = Some("half a \u{1b}[2Jsentence".into());
+    let group = conversation(7, Some(message(7, 4, 2, "four")), begun);
+    let direct = conversation(1, Some(message(1, 9, 2, "hi")), own(0));
+    let mut bench = Bench::chatting((100, 24), &[direct, group], &[message(1, 9, 2, "hi")]);
+    shows(&bench.model, "draft: half a sente");
+    bench.control('n');
+    shows(&bench.model, "› half a");
+    assert!(!screen(&bench.model).iter().any(|row| row.contains("draft:")), "it stands where it is written");
+    bench.control('p');
+    shows(&bench.model, "draft: half a");
+}
+
+#[test]
 fn a_narrow_screen_shows_one_thing_at_a_time() {
     let mut bench = chatting((40, 10), &[message(1, 1, 2, "Is there cheese?")]);
     shows(&bench.model, "Is there cheese?");
@@ -128,6 +167,10 @@ fn a_narrow_screen_shows_one_thing_at_a_time() {
     assert!(!screen(&bench.model).iter().any(|row| row.contains("16:00 jerry Is")));
     bench.key(KeyCode::F(1));
     shows(&bench.model, "Keys");
+    for _ in 0..5 {
+        bench.key(KeyCode::Down);
+    }
+    shows(&bench.model, "    give up an answer or edit;");
 }
 
 #[test]
@@ -166,8 +209,8 @@ proptest! {
         room.name = Some(group.clone());
         let mut bench = Bench::chatting(size, &[room], &[told]);
         bench.answer(
-            crate::screen::errand::Errand::User(2),
-            Ok(crate::screen::errand::Fruit::User(crate::screen::model::tests::user(2, name))),
+            Errand::User(2),
+            Ok(Fruit::User(crate::screen::model::tests::user(2, name))),
         );
         bench.take(Input::Paste(content.clone()));
         let codes = [KeyCode::Up, KeyCode::Down, KeyCode::Tab, KeyCode::PageUp, KeyCode::F(1), KeyCode::Esc, KeyCode::Char('+'), KeyCode::Enter];

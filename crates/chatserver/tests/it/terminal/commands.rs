@@ -6,6 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
+use super::full_screen::at_a_fixed_port;
 use super::tmux::Desk;
 use crate::support::people::PASSWORD;
 use crate::support::{Server, eventually};
@@ -54,15 +55,15 @@ async fn send_prints_the_number_of_the_message_and_makes_one() {
 async fn send_reads_standard_input_as_it_is() {
     let (server, home) = (Server::start(), tempfile::tempdir().unwrap());
     let url = server.url();
-    let mut child = client(home.path(), &["send", "--url", &url, "--as", "tom", "--to", "jerry", "-"])
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all("two\nlines 漢\n".as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    let id = text(&output.stdout).parse::<i64>().unwrap();
     let tom = server.login("tom").await;
-    assert_eq!(tom.message(&json!(id)).await["content"], "two\nlines 漢");
+    for dash in [&["-"][..], &[]] {
+        let args = [&["send", "--url", &url, "--as", "tom", "--to", "jerry"], dash].concat();
+        let mut child = client(home.path(), &args).stdin(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all("two\nlines 漢\n".as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let id = text(&output.stdout).parse::<i64>().unwrap();
+        assert_eq!(tom.message(&json!(id)).await["content"], "two\nlines 漢");
+    }
 }
 
 #[test]
@@ -74,6 +75,14 @@ fn the_exit_status_says_what_went_wrong() {
     assert_eq!(status(&["send", "--url", &url, "--as", "tom", "--to", "jerry", ""]), Some(1));
     assert_eq!(status(&["send", "--url", &url, "--as", "tom", "hi"]), Some(2));
     assert_eq!(status(&["send", "--url", &url, "--to", "jerry", "hi"]), Some(2));
+    assert_eq!(status(&["send", "--url", "ftp://x", "--as", "tom", "--to", "jerry", "hi"]), Some(2));
+    let errors = |args: &[&str]| run(home.path(), args).2;
+    let nobody = ["send", "--url", &url, "--as", "spike", "--to", "jerry", "hi"];
+    assert_eq!(status(&nobody), Some(2));
+    assert!(errors(&nobody).contains("CHATSERVER_PASSWORD"));
+    assert!(errors(&["send", "--url", &url, "--as", "tom", "--to", "jerry"]).contains("empty"));
+    let encrypted = url.replace("http:", "https:");
+    assert!(errors(&["send", "--url", &encrypted, "--as", "tom", "--to", "jerry", "hi"]).contains("http://"));
     assert_eq!(
         status(&["send", "--url", "http://127.0.0.1:1", "--as", "tom", "--to", "jerry", "hi"]),
         Some(69)
@@ -149,6 +158,44 @@ async fn tail_prints_each_event_and_resumes_where_one_was() {
     let mut plain = Tail::start(home.path(), &["tail", "--url", &url, "--as", "jerry", "--from", cursor]);
     let lines = plain.until(|line| line.contains("two"));
     assert!(lines.last().unwrap().ends_with("tom → jerry: two"), "{lines:?}");
+}
+
+/// A reader who has gone is noticed while nothing happens, too.
+#[tokio::test]
+async fn tail_ends_when_nobody_reads_it() {
+    let (server, home) = (Server::start(), tempfile::tempdir().unwrap());
+    let url = server.url();
+    let mut tail = Tail::start(home.path(), &["tail", "--json", "--url", &url, "--as", "jerry"]);
+    tail.until(|line| line.contains("\"live\""));
+    drop(tail.0.stdout.take());
+    eventually(20, "it ends", async || tail.0.try_wait().unwrap().is_some()).await;
+    let status = tail.0.wait().unwrap().code();
+    let mut errors = String::new();
+    std::io::Read::read_to_string(&mut tail.0.stderr.take().unwrap(), &mut errors).unwrap();
+    assert_eq!((status, errors.as_str()), (Some(0), ""));
+}
+
+#[tokio::test]
+async fn tail_goes_on_after_a_break_and_prints_nothing_twice() {
+    let home = tempfile::tempdir().unwrap();
+    let mut server = at_a_fixed_port().start();
+    let url = server.url();
+    let mut tail = Tail::start(home.path(), &["tail", "--json", "--url", &url, "--as", "jerry"]);
+    let mut lines = tail.until(|line| line.contains("\"live\""));
+    let send = |text: &str| run(home.path(), &["send", "--url", &url, "--as", "tom", "--to", "jerry", text]);
+    assert_eq!(send("before").0, Some(0));
+    lines.extend(tail.until(|line| line.contains("\"before\"")));
+    server.kill();
+    let server = server.setup.clone().start();
+    assert_eq!(send("meanwhile").0, Some(0));
+    lines.extend(tail.until(|line| line.contains("\"meanwhile\"")));
+    assert_eq!(send("after").0, Some(0));
+    lines.extend(tail.until(|line| line.contains("\"after\"")));
+    let events = lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let created = events.filter(|event| event["type"] == "message" && event["event"] == "created");
+    let contents: Vec<_> = created.map(|event| event["message"]["content"].clone()).collect();
+    assert_eq!(contents, ["before", "meanwhile", "after"]);
+    drop(server);
 }
 
 #[tokio::test]

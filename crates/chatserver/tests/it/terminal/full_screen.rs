@@ -11,7 +11,7 @@ use crate::support::{Server, Setup, eventually};
 const BINARY: &str = env!("CARGO_BIN_EXE_chatserver");
 const USUAL: (u16, u16) = (80, 24);
 
-fn chat<'a>(desk: &'a Desk, server: &Server, name: &str, to: &str) -> Screen<'a> {
+pub(super) fn chat<'a>(desk: &'a Desk, server: &Server, name: &str, to: &str) -> Screen<'a> {
     let url = server.url();
     let screen = desk.run(name, USUAL, &format!("{BINARY} chat --as {name} --to {to} --url {url}"));
     screen.shows("online");
@@ -19,7 +19,7 @@ fn chat<'a>(desk: &'a Desk, server: &Server, name: &str, to: &str) -> Screen<'a>
 }
 
 /// A server that comes back where it was.
-fn at_a_fixed_port() -> Setup {
+pub(super) fn at_a_fixed_port() -> Setup {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     Setup::new()
         .on_one_node("it has to come back at the same address")
@@ -51,6 +51,10 @@ fn two_people_see_each_other_write_answer_and_react() {
     tom.types("r");
     tom.says("Let me see it");
     jerry.shows("┃ jerry: There is.");
+    // Only what the server has can be edited.
+    tom.waits_until("a tick", |shown| {
+        shown.lines().any(|row| row.contains("Let me see it") && row.contains('✓'))
+    });
     // An edit of the last own message, and its deletion.
     tom.presses("C-e");
     tom.says(" now");
@@ -228,4 +232,36 @@ fn a_suspended_client_goes_on_where_it_was() {
     tom.shows("online");
     tom.says(" sentence");
     tom.waits_until("ticks", |shown| shown.contains("half a sentence") && shown.contains('✓'));
+}
+
+/// Terminals do not agree how many cells these take, so the client cannot know what it has to draw over.
+#[tokio::test]
+async fn nothing_is_left_of_letters_whose_width_is_in_doubt() {
+    let (server, desk) = (Server::start(), Desk::new());
+    let (tom, jerry) = server.tom_and_jerry().await;
+    let letters = "क्षि नमस्ते 🏳️‍🌈 ⚠️";
+    tom.post(&p2p(jerry.id), &json!({ "content": letters })).await.expect(201);
+    tom.post(&p2p(jerry.id), &json!({ "content": "plain" })).await.expect(201);
+    let screen = chat(&desk, &server, "jerry", "tom");
+    screen.shows("नमस्ते");
+    screen.resize(40, 12);
+    screen.shows_no_more("│");
+    screen.shows("नमस्ते");
+    screen.presses("Tab");
+    screen.waits_until("the list and nothing of what was there", |shown| {
+        let rows: Vec<_> = shown.lines().filter(|row| !row.trim().is_empty()).collect();
+        rows.len() == 2 && rows[0].contains("tom")
+    });
+}
+
+#[test]
+fn a_terminal_that_cannot_be_drawn_on_gets_lines() {
+    let (server, desk) = (Server::start(), Desk::new());
+    let command = format!("{BINARY} chat --as tom --to jerry --url {}", server.url());
+    for (name, term) in [("dumb", "TERM=dumb"), ("unset", "env -u TERM")] {
+        let screen = desk.run(name, USUAL, &format!("{term} {command}"));
+        screen.shows("* writing to jerry");
+        screen.shows("as with --plain");
+        assert_eq!(screen.ask("#{alternate_on}"), "0");
+    }
 }
