@@ -6,11 +6,12 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vite";
 import { emoji } from "./scripts/emoji.ts";
+import { icons } from "./scripts/icons.ts";
 
 const server = process.env["CHATSERVER_URL"] ?? "http://127.0.0.1:8080";
 
 export default defineConfig({
-  plugins: [svelte(), emoji()],
+  plugins: [svelte(), emoji(), icons()],
   build: {
     target: "es2022",
     // Everything comes from files of our own: the page's policy allows nothing inline.

@@ -2,7 +2,7 @@
 
 import type { Message } from "chatserver-client";
 import { tick, untrack } from "svelte";
-import type { VirtualizerHandle } from "virtua/svelte";
+import type { ListHandle } from "../design/virtual.js";
 import { indexOf, keyOf } from "./rows.js";
 import type { Goal, Timeline } from "./timeline.svelte.js";
 
@@ -24,7 +24,7 @@ export interface View {
 export const nextFrame = (): Promise<void> => new Promise((resolve) => requestAnimationFrame(() => resolve()));
 
 export class Scroll {
-  list = $state.raw<VirtualizerHandle | undefined>();
+  list = $state.raw<ListHandle | undefined>();
   /** Whether the newest message is to stay in sight. */
   isAtEnd = $state(true);
   /** Whether the list stands where it was to begin. */
@@ -93,8 +93,7 @@ export class Scroll {
   /** The list was scrolled, by somebody or by itself. */
   scrolled(): void {
     const { list } = this;
-    // A list that has gone from the page is `null`.
-    if (list == null || !this.isSettled) return;
+    if (list === undefined || !this.isSettled) return;
     const offset = list.getScrollOffset();
     const below = list.getScrollSize() - offset - list.getViewportSize();
     if (below <= AT_END_PX) this.isAtEnd = true;
@@ -113,7 +112,7 @@ export class Scroll {
     this.#rest = setTimeout(() => (this.isMoving = false), RESTED_MS);
   }
 
-  #look(list: VirtualizerHandle, offset: number): void {
+  #look(list: ListHandle, offset: number): void {
     const { rows } = this.view;
     const first = rows[list.findItemIndex(offset)];
     this.firstSeq = first?.seq;
