@@ -3,7 +3,7 @@
 import { ChatError, type Conversation, type Draft, type Message, type Target as Recipient } from "chatserver-client";
 import type { Target } from "../place/place.svelte.js";
 import type { Session } from "../session/session.svelte.js";
-import { mentionsIn, type Member } from "./completion.js";
+import { mentionsIn, type Member } from "./naming.js";
 import { isTooLong } from "./length.js";
 import type { Writing } from "./writing.svelte.js";
 

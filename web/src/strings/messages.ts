@@ -1,4 +1,4 @@
-/** What the messages and what can be done with them say. */
+/** What the messages say. What can be done with them is in actions.ts, which is loaded later. */
 
 const number = new Intl.NumberFormat("en");
 const plural = new Intl.PluralRules("en");
@@ -66,52 +66,8 @@ export const messages = {
   opensInNewTab: (name: string) => `${name} (opens in a new tab)`,
 
   // Reactions
-  react: "React",
-  reactWith: (emoji: string) => `React with ${emoji}`,
-  moreEmoji: "More emoji",
   reaction: (emoji: string, count: number, mine: boolean) =>
     `${emoji} ${counted(count, "reaction", "reactions")}${mine ? ", one of them yours" : ""}`,
   reactedBy: (names: string[], others: number) =>
     listed.format(others === 0 ? names : [...names, counted(others, "other", "others")]),
-
-  // What can be done
-  actions: "What to do with this message",
-  reply: "Reply",
-  thread: "Reply in a thread",
-  edit: "Edit",
-  forward: "Forward",
-  copyText: "Copy text",
-  copyLink: "Copy link",
-  copied: "Copied",
-  pin: "Pin",
-  unpin: "Unpin",
-  save: "Save",
-  unsave: "No longer save",
-  delete: "Delete",
-  info: "Message info",
-  discard: "Do not send",
-
-  // Deleting
-  deleteTitle: "Delete this message?",
-  deleteForMe: "Delete for me",
-  deleteForEveryone: "Delete for everyone",
-  deleteHint: "For everyone: nobody can read it any more. For you alone: the others keep it.",
-  deleteForMeHint: "It is deleted for you alone; the others keep it.",
-
-  // Forwarding
-  forwardTitle: "Forward to",
-  forwardSearch: "Conversation or person",
-  forwardNobody: "Nobody found",
-  forwardedTo: (name: string) => `Forwarded to ${name}`,
-
-  // Versions and receipts
-  versionsTitle: "Earlier texts",
-  now: "Now",
-  infoTitle: "Message info",
-  sentAt: "Sent",
-  editedAt: "Last edited",
-  readBy: "Read by",
-  deliveredTo: "Delivered to",
-  waitingFor: "Not delivered yet to",
-  nobodyYet: "Nobody yet",
 };

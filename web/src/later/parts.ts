@@ -1,0 +1,10 @@
+/** What is loaded once a conversation has been drawn: see later.svelte.ts. */
+
+export { default as AboutBar } from "../composer/AboutBar.svelte";
+export { default as Attached } from "../composer/Attached.svelte";
+export { default as AttachLink } from "../composer/AttachLink.svelte";
+export { Completing } from "../composer/completing.svelte.js";
+export { default as EmojiPopover } from "../composer/EmojiPopover.svelte";
+export { default as Suggestions } from "../composer/Suggestions.svelte";
+export { default as AboutMessage } from "../messages/AboutMessage.svelte";
+export { default as Toolbar } from "../messages/Toolbar.svelte";
