@@ -1,6 +1,6 @@
 /** What helps while one writes: whom one answers, suggestions, attachments, emoji. */
 
-import { count } from "./composer.js";
+import { counted } from "./counted.js";
 
 export const aids = {
   replyingTo: (name: string) => `Replying to ${name}`,
@@ -11,7 +11,7 @@ export const aids = {
   noText: "No text",
   deleted: "Deleted message",
   suggestions: "Suggestions",
-  suggestionsCount: (n: number) => count(n, "suggestion", "suggestions"),
+  suggestionsCount: (n: number) => counted(n, "suggestion", "suggestions"),
   attachTitle: "Attach a link",
   attachHint: "A picture, a video, a recording or a file that others can open by its address.",
   address: "Address",

@@ -1,9 +1,6 @@
 /** What is said where one writes. What helps with it is in aids.ts, which is loaded later. */
 
-const numbers = new Intl.NumberFormat("en");
-const plural = new Intl.PluralRules("en");
-export const count = (n: number, one: string, other: string): string =>
-  `${numbers.format(n)} ${plural.select(n) === "one" ? one : other}`;
+import { counted } from "./counted.js";
 
 export const composer = {
   message: "Message",
@@ -15,8 +12,8 @@ export const composer = {
   attach: "Attach a link",
   emoji: "Emoji",
   everyone: "Everyone in the group",
-  roomLeft: (n: number) => `${count(n, "byte", "bytes")} left`,
-  tooLong: (n: number) => `Too long by ${count(n, "byte", "bytes")}`,
+  roomLeft: (n: number) => `${counted(n, "byte", "bytes")} left`,
+  tooLong: (n: number) => `Too long by ${counted(n, "byte", "bytes")}`,
   notMember: "You are no longer a member. What was written stays readable.",
   mayNotPost: "You may read here, but not write.",
   attachFull: "A message carries at most 10 attachments.",

@@ -1,9 +1,7 @@
 /** What the messages say. What can be done with them is in actions.ts, which is loaded later. */
 
-const number = new Intl.NumberFormat("en");
-const plural = new Intl.PluralRules("en");
-const counted = (count: number, one: string, many: string): string =>
-  `${number.format(count)} ${plural.select(count) === "one" ? one : many}`;
+import { counted } from "./counted.js";
+
 const listed = new Intl.ListFormat("en");
 
 export const messages = {

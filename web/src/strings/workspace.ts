@@ -1,6 +1,6 @@
 /** What stands around the conversations says: the banner, what arrives elsewhere. */
 
-import { counted } from "./conversations.js";
+import { counted } from "./counted.js";
 
 export const workspace = {
   title: (unread: number, name: string) => `${unread > 0 ? `(${unread > 99 ? "99+" : unread}) ` : ""}${name}`,
