@@ -145,7 +145,7 @@ scene("what was said long ago is found, and one click leads there and back", asy
     .getByRole("button", { name: say.panel.jump("droopy", "") })
     .click();
   await screen.isInSight("The treasure lies below the oak.");
-  await screen.conversation.getByRole("button", { name: new RegExp(`${words.toNewest}|new messages?$`) }).click();
+  await screen.conversation.getByRole("button", { name: new RegExp(`${say.actions.toNewest}|new messages?$`) }).click();
   await screen.isInSight("Line 299");
 });
 

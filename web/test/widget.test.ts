@@ -166,9 +166,9 @@ scene("a token that is worth nothing is told in a sentence, with a way to go on"
   });`;
   const shown = await enter(scene, "", { script });
   shown.screen.expects(/401 \(Unauthorized\)/, /WebSocket connection/);
-  await shown.window.getByText(words.unauthorized).waitFor();
+  await shown.window.getByText(say.window.unauthorized).waitFor();
   shop.answer(path, buyer.token);
-  await shown.window.getByRole("button", { name: words.again }).click();
+  await shown.window.getByRole("button", { name: say.window.again }).click();
   await shown.composer.waitFor();
 });
 
@@ -180,7 +180,7 @@ scene("a group is shown to its members, and to nobody else", async (scene) => {
   await shown.composer.press("Enter");
   await shown.sees("Hello all");
   const outside = await enter(scene, `data-token="${buyer.token}" data-to-group="${group.id}" data-open`);
-  await outside.window.getByText(words.notMember).waitFor();
+  await outside.window.getByText(say.window.notMember).waitFor();
 });
 
 scene("on a phone the window has the whole screen; axe finds nothing, light and dark", async (scene) => {
@@ -200,7 +200,7 @@ scene("on a phone the window has the whole screen; axe finds nothing, light and 
       const { conversations } = await buyer.rest.get("/v1/conversations");
       assert.equal(conversations[0]?.unread, 0);
     });
-    await shown.window.getByRole("button", { name: words.closeWindow }).click();
+    await shown.window.getByRole("button", { name: say.window.close }).click();
     await shown.dialog.waitFor({ state: "hidden" });
   }
 });
@@ -251,7 +251,7 @@ scene("the example works as it stands", async ({ server, visit, person }) => {
   await shown.composer.press("Enter");
   await shown.sees("Is there cheese, as in the example?");
   const [tom, jerry] = [await person("tom"), await person("jerry")];
-  await shown.window.getByRole("button", { name: words.closeWindow }).click();
+  await shown.window.getByRole("button", { name: say.window.close }).click();
   await write(jerry, tom, "There is.");
   await eventually(async () => assert.match(await shown.screen.page.title(), /^\(\d+\) Cheese shop$/));
 });

@@ -3,7 +3,8 @@
 import type { Message } from "chatserver-client";
 import { tick, untrack } from "svelte";
 import type { ListHandle } from "../design/virtual.js";
-import { indexOf, keyOf } from "./rows.js";
+import { later } from "../later/later.svelte.js";
+import { indexOf, isMoreThanText, keyOf } from "./rows.js";
 import type { Goal, Timeline } from "./timeline.svelte.js";
 
 /** Nearer than that to the end is at the end. */
@@ -55,6 +56,8 @@ export class Scroll {
   /** Brings a message onto the screen. */
   async reach(goal: Goal): Promise<void> {
     this.isAtEnd = goal.align === "end";
+    // What is more than text is there before a place is looked for among it: nothing moves once it is seen.
+    if (this.view.rows.some(isMoreThanText)) await later.load();
     // Rows that have just been put into the list have to be there first.
     await tick();
     const { rows } = this.view;

@@ -1,4 +1,6 @@
-/** What can be done with a message. */
+/** What can be done with a message, and what else of the list is loaded later. */
+
+import { counted } from "./counted.js";
 
 export const actions = {
   all: "What to do with this message",
@@ -43,4 +45,11 @@ export const actions = {
   deliveredTo: "Delivered to",
   waitingFor: "Not delivered yet to",
   nobodyYet: "Nobody yet",
+
+  // The list
+  toNewest: "To the newest message",
+  newBelow: (count: number) => counted(count, "new message", "new messages"),
+  heard: (name: string, text: string) => `${name}: ${text}`,
+  media: { image: "Image", video: "Video", audio: "Audio", file: "File" } as Record<string, string>,
+  opensInNewTab: (name: string) => `${name} (opens in a new tab)`,
 };

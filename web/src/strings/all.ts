@@ -13,4 +13,5 @@ export { settings } from "./settings.js";
 export { shortcuts } from "./shortcuts.js";
 export { text } from "./text.js";
 export { widget } from "./widget.js";
+export { window } from "./window.js";
 export { workspace } from "./workspace.js";

@@ -30,12 +30,9 @@ export const messages = {
   list: (name: string) => `Messages with ${name}`,
   beginning: "The conversation begins here.",
   unread: "New",
-  toNewest: "To the newest message",
-  newBelow: (count: number) => counted(count, "new message", "new messages"),
   loading: "Loading messages",
   loadFailed: "The messages could not be loaded.",
   again: "Try again",
-  heard: (name: string, text: string) => `${name}: ${text}`,
 
   // A message
   you: "You",
@@ -44,7 +41,6 @@ export const messages = {
   edited: "edited",
   showVersions: "Edited: show earlier texts",
   forwardedFrom: (name: string) => `Forwarded from ${name}`,
-  forwarded: "Forwarded",
   showMore: "Show more",
   showLess: "Show less",
   growing: "Still being written",
@@ -59,9 +55,6 @@ export const messages = {
   sent: "Sent",
   delivered: "Delivered",
   read: "Read",
-  media: { image: "Image", video: "Video", audio: "Audio", file: "File" } as Record<string, string>,
-  imageFailed: "The image could not be loaded",
-  opensInNewTab: (name: string) => `${name} (opens in a new tab)`,
 
   // Reactions
   reaction: (emoji: string, count: number, mine: boolean) =>
