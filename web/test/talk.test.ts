@@ -164,7 +164,7 @@ scene("a message is handed on, and its link leads others to it", async (at) => {
   const screen = await enter(third);
   await screen.openRow("dripple");
   await screen.sees("Come at noon.");
-  await screen.message("Come at noon.").getByText(words.forwarded).waitFor();
+  await screen.message("Come at noon.").getByText(say.messages.forwardedFrom("").trim()).waitFor();
 
   await left.page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
   await left.chooseOf("Come at noon.", say.actions.copyLink);
