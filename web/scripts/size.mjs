@@ -1,5 +1,5 @@
-// Adds up what a browser loads before the client, or the widget, shows something, scripts and styles as they are sent, and fails if that is
-// more than the limit. What is loaded when it is wanted does not count.
+// Adds up what a browser loads before the client shows something, or the widget a conversation in which one can read and write:
+// scripts and styles as they are sent. Fails if that is more than the limit. What is loaded after that does not count.
 
 import { readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
