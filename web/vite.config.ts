@@ -1,23 +1,19 @@
-/**
- * How the client is built, and the widget's window: two pages, whose files are named by their contents. The widget's script
- * has a file of its own.
- */
+/** How the client is built. The widget's window and its script have builds of their own, beside this. */
 
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vite";
 import { emoji } from "./scripts/emoji.ts";
+import { icons } from "./scripts/icons.ts";
 
 const server = process.env["CHATSERVER_URL"] ?? "http://127.0.0.1:8080";
 
 export default defineConfig({
-  plugins: [svelte(), emoji()],
+  plugins: [svelte(), emoji(), icons()],
   build: {
     target: "es2022",
     // Everything comes from files of our own: the page's policy allows nothing inline.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    // The client, and the widget's window.
-    rollupOptions: { input: ["index.html", "embed.html"] },
   },
   server: {
     proxy: {

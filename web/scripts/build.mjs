@@ -1,4 +1,5 @@
-// Builds the client into dist: the SDK first, then the pages and the widget's script, and a compressed twin of every file that gains by it.
+// Builds into dist, the SDK first: the client, the widget's window and the widget's script; all scripts made smaller still, and a
+// compressed twin of every file that gains by it.
 
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
@@ -6,6 +7,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
+import { minify } from "terser";
 
 const web = fileURLToPath(new URL("..", import.meta.url));
 const require = createRequire(import.meta.url);
@@ -21,11 +23,21 @@ function run(folder, ...words) {
 
 run(join(web, "../sdk/typescript"), "scripts/build.mjs");
 run(web, vite, "build", "--logLevel", "warn");
+run(web, vite, "build", "--config", "vite.window.config.ts", "--logLevel", "warn");
 run(web, vite, "build", "--config", "vite.widget.config.ts", "--logLevel", "warn");
 
 const dist = join(web, "dist");
-for (const name of readdirSync(dist, { recursive: true })) {
-  const path = join(dist, name);
-  if (!statSync(path).isFile() || !/\.(html|js|css|svg|json)$/.test(name)) continue;
+const files = readdirSync(dist, { recursive: true })
+  .map((name) => join(dist, name))
+  .filter((path) => statSync(path).isFile());
+
+// After Vite's own minifier, not in its place: both together leave a twentieth less than either.
+for (const path of files.filter((path) => path.endsWith(".js"))) {
+  const isModule = path !== join(dist, "widget.js");
+  const compress = { passes: 2, unsafe_arrows: true };
+  const { code } = await minify(readFileSync(path, "utf8"), { ecma: 2020, module: isModule, compress });
+  writeFileSync(path, code);
+}
+for (const path of files.filter((path) => /\.(html|js|css|svg|json)$/.test(path))) {
   writeFileSync(`${path}.gz`, gzipSync(readFileSync(path), { level: 9 }));
 }

@@ -40,14 +40,14 @@ const SCREENS: Record<string, (screen: Screen) => Promise<void>> = {
   "a group": async (screen) => screen.openRow("Everybody"),
   "a message with what can be done": async (screen) => {
     await screen.message("A root").hover();
-    await screen.message("A root").getByRole("button", { name: say.messages.actions }).click();
+    await screen.message("A root").getByRole("button", { name: say.actions.all }).click();
     await screen.page.getByRole("menu").waitFor();
   },
   "the reactions": async (screen) => {
     await screen.page.keyboard.press("Escape");
-    await screen.message("A root").getByRole("button", { name: say.messages.react, exact: true }).click();
-    await screen.button(say.messages.moreEmoji).click();
-    await screen.page.getByLabel(say.composer.pickerSearch).waitFor();
+    await screen.message("A root").getByRole("button", { name: say.actions.react, exact: true }).click();
+    await screen.button(say.actions.moreEmoji).click();
+    await screen.page.getByLabel(say.aids.pickerSearch).waitFor();
   },
   "a thread": async (screen) => {
     await screen.page.keyboard.press("Escape");
@@ -82,7 +82,7 @@ const SCREENS: Record<string, (screen: Screen) => Promise<void>> = {
   "the shortcuts": async (screen) => {
     await screen.page.keyboard.press("Escape");
     await screen.chooseOfAccount(say.conversations.shortcuts);
-    await screen.dialog(say.workspace.shortcuts).waitFor();
+    await screen.dialog(say.shortcuts.title).waitFor();
   },
   "a new group": async (screen) => {
     await screen.page.keyboard.press("Escape");

@@ -81,7 +81,7 @@ scene("from the front door to signing out by keyboard alone", async ({ visit, ne
   await reach(screen, "ArrowUp", question, "to the question");
   await press("Enter");
   const item = (name: string): Locator => page.getByRole("menuitem", { name, exact: true });
-  await reach(screen, "ArrowDown", item(say.messages.reply), "to the answer");
+  await reach(screen, "ArrowDown", item(say.actions.reply), "to the answer");
   await press("Enter");
   await focused(screen, screen.composer, "where one answers");
   await type("I was asleep.");
@@ -89,9 +89,9 @@ scene("from the front door to signing out by keyboard alone", async ({ visit, ne
   await screen.message("I was asleep.").getByTitle(say.messages.showQuoted("friend")).waitFor();
   await reach(screen, "Shift+Tab", list, "to the messages");
   await reach(screen, "ArrowUp", question, "to the question");
-  await reach(screen, "Tab", question.getByRole("button", { name: say.messages.react }), "to the reactions");
+  await reach(screen, "Tab", question.getByRole("button", { name: say.actions.react }), "to the reactions");
   await press("Enter");
-  await reach(screen, "ArrowRight", screen.button(say.messages.reactWith("❤️")), "to the heart");
+  await reach(screen, "ArrowRight", screen.button(say.actions.reactWith("❤️")), "to the heart");
   await press("Enter");
   await screen.button(say.messages.reaction("❤️", 1, true)).waitFor();
   await eventually(async () => assert.ok(await isSeen(screen), `after a reaction: ${await focus(screen)}`));
@@ -99,7 +99,7 @@ scene("from the front door to signing out by keyboard alone", async ({ visit, ne
   // A thread
   await reach(screen, "Shift+Tab", question, "back to the question");
   await press("Enter");
-  await reach(screen, "ArrowDown", item(say.messages.thread), "to the thread");
+  await reach(screen, "ArrowDown", item(say.actions.thread), "to the thread");
   await press("Enter");
   await screen.threadComposer.waitFor();
   await reach(screen, "Tab", screen.threadComposer, "where one writes in the thread");

@@ -41,8 +41,8 @@ scene("Tom writes, and sees how far it has come; Jerry types and answers", async
     .first()
     .waitFor();
   await jerry.composer.fill("");
-  await jerry.chooseOf("Is there cheese?", words.reply);
-  await jerry.conversation.getByText(say.composer.replyingTo("tom")).waitFor();
+  await jerry.chooseOf("Is there cheese?", say.actions.reply);
+  await jerry.conversation.getByText(say.aids.replyingTo("tom")).waitFor();
   await jerry.send("Come and see.");
   await tom.sees("Come and see.");
   await tom.message("Come and see.").getByTitle(words.showQuoted(words.you)).getByText("Is there cheese?").waitFor();
@@ -54,7 +54,7 @@ scene("what is changed, taken back and reacted to changes for both", async (at) 
   await right.sees("Chese");
 
   await left.composer.press("ArrowUp");
-  await left.conversation.getByText(say.composer.editing).waitFor();
+  await left.conversation.getByText(say.aids.editing).waitFor();
   await left.send("Cheese");
   for (const screen of [left, right]) {
     await screen.sees("Cheese");
@@ -62,12 +62,12 @@ scene("what is changed, taken back and reacted to changes for both", async (at) 
     assert.equal(await screen.message("Chese").count(), 0);
   }
   await right.message("Cheese").getByRole("button", { name: words.edited, exact: true }).click();
-  await right.dialog(words.versionsTitle).getByText("Chese", { exact: true }).waitFor();
+  await right.dialog(say.actions.versionsTitle).getByText("Chese", { exact: true }).waitFor();
   await right.button(say.design.close).click();
 
   await right.message("Cheese").hover();
-  await right.message("Cheese").getByRole("button", { name: words.react, exact: true }).click();
-  await right.button(words.reactWith("🎉")).click();
+  await right.message("Cheese").getByRole("button", { name: say.actions.react, exact: true }).click();
+  await right.button(say.actions.reactWith("🎉")).click();
   const reaction = (screen: Screen, isMine: boolean) =>
     screen.button(words.reaction("🎉", 1, isMine)).and(screen.page.locator("[aria-pressed]"));
   await reaction(right, true).waitFor();
@@ -75,8 +75,8 @@ scene("what is changed, taken back and reacted to changes for both", async (at) 
   await right.button(words.reaction("🎉", 2, true)).click();
   await reaction(left, true).waitFor();
 
-  await left.chooseOf("Cheese", words.delete);
-  await left.dialog(words.deleteTitle).getByRole("button", { name: words.deleteForEveryone }).click();
+  await left.chooseOf("Cheese", say.actions.delete);
+  await left.dialog(say.actions.deleteTitle).getByRole("button", { name: say.actions.deleteForEveryone }).click();
   for (const screen of [left, right]) {
     await screen.sees(words.deleted);
     assert.equal(await screen.message("Cheese").count(), 0);
@@ -87,7 +87,7 @@ scene("a thread goes on beside the conversation", async (at) => {
   const [left, right] = await pair(at, ["toodles", "topsy"]);
   await left.send("Where shall we meet?");
   await left.isMarked("Where shall we meet?", words.read);
-  await left.chooseOf("Where shall we meet?", words.thread);
+  await left.chooseOf("Where shall we meet?", say.actions.thread);
   await left.send("In the kitchen?", left.threadComposer);
   await left.message("In the kitchen?", left.panel("thread")).waitFor();
 
@@ -106,14 +106,14 @@ scene("what is pinned is pinned for both, what is saved for oneself", async (at)
   await left.send("The key is under the mat.");
   await right.sees("The key is under the mat.");
 
-  await right.chooseOf("The key is under the mat.", words.pin);
+  await right.chooseOf("The key is under the mat.", say.actions.pin);
   await left.isMarked("The key is under the mat.", words.pinned);
   await left.button(words.pins).click();
   await left.panel("pins").getByText("The key is under the mat.").waitFor();
   await left.panel("pins").getByRole("button", { name: say.panel.unpin, exact: true }).click();
   await left.panel("pins").getByText(say.panel.pinsNone).waitFor();
 
-  await right.chooseOf("The key is under the mat.", words.save);
+  await right.chooseOf("The key is under the mat.", say.actions.save);
   await right.isMarked("The key is under the mat.", words.saved);
   await right.chooseOfAccount(say.conversations.saved);
   await right.panel("saved").getByText("The key is under the mat.").waitFor();
@@ -145,7 +145,7 @@ scene("what was said long ago is found, and one click leads there and back", asy
     .getByRole("button", { name: say.panel.jump("droopy", "") })
     .click();
   await screen.isInSight("The treasure lies below the oak.");
-  await screen.conversation.getByRole("button", { name: new RegExp(`${words.toNewest}|new messages?$`) }).click();
+  await screen.conversation.getByRole("button", { name: new RegExp(`${say.actions.toNewest}|new messages?$`) }).click();
   await screen.isInSight("Line 299");
 });
 
@@ -156,19 +156,19 @@ scene("a message is handed on, and its link leads others to it", async (at) => {
   await left.send("Come at noon.");
   await right.sees("Come at noon.");
 
-  await left.chooseOf("Come at noon.", words.forward);
-  const dialog = left.dialog(words.forwardTitle);
-  await dialog.getByLabel(words.forwardSearch).fill("slick");
+  await left.chooseOf("Come at noon.", say.actions.forward);
+  const dialog = left.dialog(say.actions.forwardTitle);
+  await dialog.getByLabel(say.actions.forwardSearch).fill("slick");
   await dialog.getByRole("button", { name: "slick" }).click();
-  await left.isTold(words.forwardedTo("slick"));
+  await left.isTold(say.actions.forwardedTo("slick"));
   const screen = await enter(third);
   await screen.openRow("dripple");
   await screen.sees("Come at noon.");
-  await screen.message("Come at noon.").getByText(words.forwarded).waitFor();
+  await screen.message("Come at noon.").getByText(say.messages.forwardedFrom("").trim()).waitFor();
 
   await left.page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
-  await left.chooseOf("Come at noon.", words.copyLink);
-  await left.isTold(words.copied);
+  await left.chooseOf("Come at noon.", say.actions.copyLink);
+  await left.isTold(say.actions.copied);
   const link = await left.page.evaluate(() => navigator.clipboard.readText());
   for (let number = 0; number < 60; number += 1) {
     const path = { userID: (await at.person("dripple")).id };

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import type { FrameLocator, Locator } from "playwright-core";
+import type { FrameLocator, Locator, Route } from "playwright-core";
 import { say } from "../src/strings.js";
 import { Embedder } from "./support/embedder.js";
 import { eventually } from "./support/eventually.js";
@@ -131,6 +131,43 @@ scene("the button counts what is unread, and the window that is opened has read 
   });
 });
 
+scene(
+  "a conversation is read and written in after less than 60,000 bytes, and the rest is loaded then",
+  async (scene) => {
+    const [buyer, seller] = await two(scene);
+    await write(seller, buyer, "The **best** of it");
+    const shown = await enter(scene, `data-token="${buyer.token}" data-to-user="${seller.id}"`);
+    const { page } = shown.screen;
+    // What is loaded later does not come: whatever works has come before.
+    const held: Route[] = [];
+    let isHeld = true;
+    await page.route(/\/assets\/parts-/, (route) => (isHeld ? void held.push(route) : route.continue()));
+    const loaded: Promise<number>[] = [];
+    page.on("requestfinished", (request) => {
+      const isCounted = ["script", "stylesheet"].includes(request.resourceType());
+      if (isCounted && request.url().startsWith(scene.server.url)) {
+        loaded.push(request.sizes().then(({ responseBodySize }) => responseBodySize));
+      }
+    });
+    await page.reload();
+    await shown.isNamed(words.openWith(1));
+    await shown.button.click();
+    await shown.sees("The best of it");
+    await shown.composer.fill("I take *all*");
+    await shown.composer.press("Enter");
+    await shown.sees("I take all");
+    await eventually(async () => assert.ok(held.length > 0, "the rest is asked for"));
+    const bytes = (await Promise.all(loaded)).reduce((sum, size) => sum + size, 0);
+    assert.ok(loaded.length >= 4, "the script, the window, the conversation and its styles");
+    assert.ok(bytes > 40_000 && bytes < 60_000, `${bytes} bytes`);
+
+    isHeld = false;
+    await Promise.all(held.map((route) => route.continue()));
+    await shown.screen.message("The best of it", shown.window.getByRole("main")).hover();
+    await shown.window.getByRole("button", { name: say.actions.react, exact: true }).waitFor();
+  },
+);
+
 scene("a token that has ended is asked for anew, and nothing is kept in the browser", async (scene) => {
   const [buyer, seller] = await two(scene);
   const other = await scene.person(buyer.username);
@@ -166,9 +203,9 @@ scene("a token that is worth nothing is told in a sentence, with a way to go on"
   });`;
   const shown = await enter(scene, "", { script });
   shown.screen.expects(/401 \(Unauthorized\)/, /WebSocket connection/);
-  await shown.window.getByText(words.unauthorized).waitFor();
+  await shown.window.getByText(say.window.unauthorized).waitFor();
   shop.answer(path, buyer.token);
-  await shown.window.getByRole("button", { name: words.again }).click();
+  await shown.window.getByRole("button", { name: say.window.again }).click();
   await shown.composer.waitFor();
 });
 
@@ -180,7 +217,7 @@ scene("a group is shown to its members, and to nobody else", async (scene) => {
   await shown.composer.press("Enter");
   await shown.sees("Hello all");
   const outside = await enter(scene, `data-token="${buyer.token}" data-to-group="${group.id}" data-open`);
-  await outside.window.getByText(words.notMember).waitFor();
+  await outside.window.getByText(say.window.notMember).waitFor();
 });
 
 scene("on a phone the window has the whole screen; axe finds nothing, light and dark", async (scene) => {
@@ -200,7 +237,7 @@ scene("on a phone the window has the whole screen; axe finds nothing, light and 
       const { conversations } = await buyer.rest.get("/v1/conversations");
       assert.equal(conversations[0]?.unread, 0);
     });
-    await shown.window.getByRole("button", { name: words.closeWindow }).click();
+    await shown.window.getByRole("button", { name: say.window.close }).click();
     await shown.dialog.waitFor({ state: "hidden" });
   }
 });
@@ -251,7 +288,7 @@ scene("the example works as it stands", async ({ server, visit, person }) => {
   await shown.composer.press("Enter");
   await shown.sees("Is there cheese, as in the example?");
   const [tom, jerry] = [await person("tom"), await person("jerry")];
-  await shown.window.getByRole("button", { name: words.closeWindow }).click();
+  await shown.window.getByRole("button", { name: say.window.close }).click();
   await write(jerry, tom, "There is.");
   await eventually(async () => assert.match(await shown.screen.page.title(), /^\(\d+\) Cheese shop$/));
 });

@@ -1,8 +1,9 @@
 /** What is offered at the caret now, and which of it is chosen by the next Enter. */
 
-import { emojiOptions, mentionOptions, triggerAt, type Member, type Option, type Trigger } from "./completion.js";
+import { emojiOptions, mentionOptions, triggerAt, type Option, type Trigger } from "./completion.js";
 import { loadEmoji } from "./emoji-load.js";
 import { findEmoji } from "./emoji.js";
+import type { Member } from "./naming.js";
 
 export interface Sources {
   members: () => Promise<readonly Member[]>;

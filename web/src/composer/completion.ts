@@ -1,12 +1,7 @@
 /** What is offered while somebody types a name after `@` or a word after `:`. Pure. */
 
-import { mentionsOf } from "../text/mentions.js";
 import type { Emoji } from "./emoji.js";
-
-export interface Member {
-  id: number;
-  username: string;
-}
+import type { Member } from "./naming.js";
 
 /** The word before the caret that asks for completion. */
 export interface Trigger {
@@ -29,12 +24,8 @@ export interface Option {
 }
 
 const MAX_OPTIONS = 8;
-/** As many as the server takes. */
-const MAX_MENTIONS = 100;
 const MENTION = /(?:^|[^\p{L}\p{N}_@])@([^\s@]{0,32})$/u;
 const EMOJI = /(?:^|[\s(])(?::)([\p{L}\p{N}_+-]{2,32})$/u;
-/** The sign of a mention, but not within an address or a word. */
-const SIGN = /(?<![\p{L}\p{N}_@])@/gu;
 const ALL = "all";
 
 export function triggerAt(text: string, caret: number): Trigger | undefined {
@@ -70,16 +61,4 @@ export function mentionOptions(query: string, members: readonly Member[], allLab
 
 export function emojiOptions(found: readonly Emoji[]): Option[] {
   return found.slice(0, MAX_OPTIONS).map(({ emoji, label }) => ({ key: emoji, text: `${emoji} `, label, emoji }));
-}
-
-/** Whom a text names, found as it will be when the message is shown. */
-export function mentionsIn(text: string, members: readonly Member[]): { mentions: number[]; mention_all: boolean } {
-  if (members.length === 0) return { mentions: [], mention_all: false };
-  const named = members.map(({ id, username }) => ({ id, name: username }));
-  const mentionAt = mentionsOf(named, true);
-  const users = [...text.matchAll(SIGN)].map(({ index }) => mentionAt(text, index)?.user);
-  return {
-    mentions: [...new Set(users.filter((user) => typeof user === "number"))].slice(0, MAX_MENTIONS),
-    mention_all: users.includes("all"),
-  };
 }

@@ -1,7 +1,7 @@
 /** Who can be mentioned where one writes: a group's members, asked for when somebody is first to be named. */
 
 import type { Conversation, Rest } from "chatserver-client";
-import type { Member } from "./completion.js";
+import type { Member } from "./naming.js";
 
 /** A message does not wait longer to learn whom it names. */
 const PATIENCE_MS = 2000;

@@ -3,7 +3,7 @@
 import { ChatError, type Conversation, type Draft, type Message, type Target as Recipient } from "chatserver-client";
 import type { Target } from "../place/place.svelte.js";
 import type { Session } from "../session/session.svelte.js";
-import { mentionsIn, type Member } from "./completion.js";
+import type { Named } from "./naming.js";
 import { isTooLong } from "./length.js";
 import type { Writing } from "./writing.svelte.js";
 
@@ -35,10 +35,10 @@ function recipient({ target, conversation }: Destination): Recipient {
   return user === null ? { conversation_id: target.conversation } : { to_user: user };
 }
 
-export function post(session: Session, writing: Writing, to: Destination, members: readonly Member[]): void {
+export function post(session: Session, writing: Writing, to: Destination, named: Named | undefined): void {
   const { replyTo, attached, text } = writing;
   const content = trimmed(text);
-  const { mentions, mention_all } = mentionsIn(content, members);
+  const { mentions = [], mention_all = false } = named ?? {};
   const draft: Draft = {
     content,
     ...(attached.length > 0 ? { media: [...attached] } : {}),

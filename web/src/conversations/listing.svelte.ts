@@ -3,6 +3,7 @@
 import type { Conversation } from "chatserver-client";
 import type { Chat } from "../model/chat.svelte.js";
 import type { People, User } from "../model/people.svelte.js";
+import { theSession, type Session } from "../session/session.svelte.js";
 import { say } from "../strings.js";
 import { arrange, matching } from "./order.js";
 
@@ -15,7 +16,7 @@ export type Entry =
   | { kind: "archive"; key: string; isBack: boolean; count: number; unread: number }
   | { kind: "search"; key: string; text: string };
 
-export class Listing {
+class Listing {
   /** What is looked for; all are shown while it is empty. */
   filter = $state("");
   showsArchived = $state(false);
@@ -90,6 +91,20 @@ export class Listing {
       { kind: "search", key: "search", text },
     ];
   }
+}
+
+const all = new WeakMap<Session, Listing>();
+
+/** The one list of a session. */
+export function listingOf(session: Session): Listing {
+  const have = all.get(session) ?? new Listing(session.chat, session.people);
+  all.set(session, have);
+  return have;
+}
+
+/** The list of the session that the component belongs to. */
+export function theListing(): Listing {
+  return listingOf(theSession());
 }
 
 /** A row is the same until its conversation changes: a list of thousands is not made anew with every message. */

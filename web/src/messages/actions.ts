@@ -1,4 +1,4 @@
-/** What can be done with a message, and by whom: what the server would refuse is not offered. */
+/** The menu of a message. */
 
 import Forward from "@lucide/svelte/icons/forward";
 import Bookmark from "@lucide/svelte/icons/bookmark";
@@ -18,33 +18,10 @@ import type { Item } from "../design/Menu.svelte";
 import { linkTo } from "../place/address.js";
 import type { Session } from "../session/session.svelte.js";
 import { say } from "../strings.js";
+import { abilitiesOf, openThread } from "./abilities.js";
 import { isWaiting } from "./rows.js";
 
-/** What the user may do with a message. */
-export interface Abilities {
-  reply: boolean;
-  thread: boolean;
-  react: boolean;
-  pin: boolean;
-  edit: boolean;
-  deleteForEveryone: boolean;
-}
-
-export function abilitiesOf({ chat }: Session, message: Message): Abilities {
-  const may = chat.conversation(message.conversation_id)?.capabilities ?? [];
-  const isThere = message.deleted_at === null && !isWaiting(message);
-  const isOwn = message.sender_id === chat.me;
-  return {
-    reply: isThere && may.includes("post"),
-    thread: isThere && may.includes("post") && message.thread_id === null,
-    react: isThere && may.includes("react"),
-    pin: isThere && may.includes("pin"),
-    edit: isThere && isOwn && may.includes("post") && message.streaming !== "growing",
-    deleteForEveryone: isThere && (isOwn || may.includes("delete_any")),
-  };
-}
-
-/** The menu of a message. `writing` is the composer beside it, where there is one. */
+/** `writing` is the composer beside it, where there is one. */
 export function actionsOn(session: Session, message: Message, writing: Writing | undefined): Item[] {
   if (isWaiting(message)) return waitingActions(session, message);
   const can = abilitiesOf(session, message);
@@ -62,17 +39,7 @@ export function actionsOn(session: Session, message: Message, writing: Writing |
   return all.filter((item) => item !== false);
 }
 
-const words = say.messages;
-
-export function openThread({ place }: Session, message: Message): void {
-  place.panel = { kind: "thread", root: message.id };
-}
-
-/** Takes the user's reaction back if it is there, else adds it. */
-export function toggleReaction({ client, notices }: Session, message: Message, emoji: string): void {
-  const isMine = message.reactions.some((reaction) => reaction.emoji === emoji && reaction.me);
-  void notices.try(isMine ? client.unreact(message.id, emoji) : client.react(message.id, emoji));
-}
+const words = say.actions;
 
 function waitingActions({ client }: Session, message: Message): Item[] {
   const discard = (): void => void client.discard(message.client_msg_id ?? "");

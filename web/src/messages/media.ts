@@ -32,7 +32,7 @@ export function isShown(media: Media): boolean {
 /** Its name, else the last part of where it is, else what it is. */
 export function nameOf(media: Media): string {
   const last = /([^/?#]+)(?:[?#].*)?$/.exec(media.url)?.[1];
-  return media.name || last || say.messages.media[kindOf(media)]!;
+  return media.name || last || say.actions.media[kindOf(media)]!;
 }
 
 /** Width by height, so that nothing moves when it comes. */

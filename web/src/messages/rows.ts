@@ -9,6 +9,11 @@ const GROUP_MS = 5 * 60_000;
 /** A message that waits has no number yet; it is behind all others. */
 export const isWaiting = (message: Message): boolean => message.id <= 0;
 
+/** Whether it shows what is loaded later only: something attached, a program's text. */
+export function isMoreThanText({ content, media, media_url }: Message): boolean {
+  return media.length > 0 || media_url !== "" || content.includes("```");
+}
+
 /** Stays the same when a message that waited becomes one of the server's, so that its bubble does, too. */
 export function keyOf(message: Message, me: number): string {
   const isOwn = message.sender_id === me && message.client_msg_id !== null;

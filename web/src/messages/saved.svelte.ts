@@ -1,17 +1,19 @@
 /** Which messages the user has saved. Loaded when a message first wants to know, then followed by the stream. */
 
 import type { ChatClient } from "chatserver-client";
-import { SvelteSet } from "svelte/reactivity";
 
 /** Of older ones it is not known here; the list of saved messages has them all. */
 const MOST = 200;
 
 export class Saved {
-  readonly #ids = new SvelteSet<number>();
+  #ids = $state.raw<ReadonlySet<number>>(new Set());
   #isAsked = false;
 
   constructor(readonly client: ChatClient) {
-    client.on("saved", ({ message_id, saved }) => (saved ? this.#ids.add(message_id) : this.#ids.delete(message_id)));
+    client.on("saved", ({ message_id, saved }) => {
+      const others = [...this.#ids].filter((id) => id !== message_id);
+      this.#ids = new Set(saved ? [...others, message_id] : others);
+    });
     client.on("resync", () => (this.#isAsked = false));
   }
 
@@ -25,7 +27,7 @@ export class Saved {
     this.#isAsked = true;
     const forget = (): void => void (this.#isAsked = false);
     this.client.rest.get("/v1/saved", { query: { limit: MOST } }).then(({ messages }) => {
-      for (const { id } of messages) this.#ids.add(id);
+      this.#ids = new Set([...this.#ids, ...messages.map(({ id }) => id)]);
     }, forget);
   }
 }

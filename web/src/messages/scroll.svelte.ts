@@ -2,8 +2,9 @@
 
 import type { Message } from "chatserver-client";
 import { tick, untrack } from "svelte";
-import type { VirtualizerHandle } from "virtua/svelte";
-import { indexOf, keyOf } from "./rows.js";
+import type { ListHandle } from "../design/virtual.js";
+import { later } from "../later/later.svelte.js";
+import { indexOf, isMoreThanText, keyOf } from "./rows.js";
 import type { Goal, Timeline } from "./timeline.svelte.js";
 
 /** Nearer than that to the end is at the end. */
@@ -24,7 +25,7 @@ export interface View {
 export const nextFrame = (): Promise<void> => new Promise((resolve) => requestAnimationFrame(() => resolve()));
 
 export class Scroll {
-  list = $state.raw<VirtualizerHandle | undefined>();
+  list = $state.raw<ListHandle | undefined>();
   /** Whether the newest message is to stay in sight. */
   isAtEnd = $state(true);
   /** Whether the list stands where it was to begin. */
@@ -55,6 +56,8 @@ export class Scroll {
   /** Brings a message onto the screen. */
   async reach(goal: Goal): Promise<void> {
     this.isAtEnd = goal.align === "end";
+    // What is more than text is there before a place is looked for among it: nothing moves once it is seen.
+    if (this.view.rows.some(isMoreThanText)) await later.load();
     // Rows that have just been put into the list have to be there first.
     await tick();
     const { rows } = this.view;
@@ -93,8 +96,7 @@ export class Scroll {
   /** The list was scrolled, by somebody or by itself. */
   scrolled(): void {
     const { list } = this;
-    // A list that has gone from the page is `null`.
-    if (list == null || !this.isSettled) return;
+    if (list === undefined || !this.isSettled) return;
     const offset = list.getScrollOffset();
     const below = list.getScrollSize() - offset - list.getViewportSize();
     if (below <= AT_END_PX) this.isAtEnd = true;
@@ -113,7 +115,7 @@ export class Scroll {
     this.#rest = setTimeout(() => (this.isMoving = false), RESTED_MS);
   }
 
-  #look(list: VirtualizerHandle, offset: number): void {
+  #look(list: ListHandle, offset: number): void {
     const { rows } = this.view;
     const first = rows[list.findItemIndex(offset)];
     this.firstSeq = first?.seq;

@@ -1,12 +1,13 @@
 /** The users of the server, by id: asked for once, when somebody's name is first wanted. */
 
 import type { Answer, Rest } from "chatserver-client";
-import { SvelteMap } from "svelte/reactivity";
+import { Ticks } from "./ticks.svelte.js";
 
 export type User = Answer<"get", "/v1/users/{id}">;
 
 export class People {
-  readonly #known = new SvelteMap<number, User>();
+  readonly #known = new Map<number, User>();
+  readonly #ticks = new Ticks<number>();
   readonly #asked = new Set<number>();
 
   constructor(readonly rest: Rest) {}
@@ -14,11 +15,12 @@ export class People {
   /** The user, as soon as the server has answered. */
   user(id: number): User | undefined {
     this.#ask(id);
-    return this.#known.get(id);
+    return this.known(id);
   }
 
   /** The user, if the server has answered already; does not ask. */
   known(id: number): User | undefined {
+    this.#ticks.follow(id);
     return this.#known.get(id);
   }
 
@@ -43,7 +45,10 @@ export class People {
 
   /** Takes what another answer told of users. */
   learn(users: User[]): User[] {
-    for (const user of users) this.#known.set(user.id, user);
+    for (const user of users) {
+      this.#known.set(user.id, user);
+      this.#ticks.touch(user.id);
+    }
     return users;
   }
 

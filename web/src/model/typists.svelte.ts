@@ -1,7 +1,6 @@
 /** Who types where, for as long as the server said. */
 
 import type { TypingFrame } from "chatserver-client";
-import { SvelteMap } from "svelte/reactivity";
 
 interface Typist {
   conversation: number;
@@ -11,18 +10,18 @@ interface Typist {
 const keyOf = (conversation: number, user: number): string => `${conversation}:${user}`;
 
 export class Typists {
-  readonly #typing = new SvelteMap<string, Typist>();
+  #typing = $state.raw<readonly Typist[]>([]);
   readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
 
   /** The users who type in a conversation now. */
   in(conversation: number): number[] {
-    return [...this.#typing.values()].filter((typist) => typist.conversation === conversation).map(({ user }) => user);
+    return this.#typing.filter((typist) => typist.conversation === conversation).map(({ user }) => user);
   }
 
   types({ conversation_id: conversation, user_id: user, expires_in_ms }: TypingFrame): void {
     const key = keyOf(conversation, user);
     clearTimeout(this.#timers.get(key));
-    this.#typing.set(key, { conversation, user });
+    if (!this.#timers.has(key)) this.#typing = [...this.#typing, { conversation, user }];
     this.#timers.set(
       key,
       setTimeout(() => this.#end(key), expires_in_ms),
@@ -35,12 +34,12 @@ export class Typists {
   }
 
   clear(): void {
-    for (const key of [...this.#typing.keys()]) this.#end(key);
+    for (const key of [...this.#timers.keys()]) this.#end(key);
   }
 
   #end(key: string): void {
     clearTimeout(this.#timers.get(key));
-    this.#timers.delete(key);
-    this.#typing.delete(key);
+    if (!this.#timers.delete(key)) return;
+    this.#typing = this.#typing.filter(({ conversation, user }) => keyOf(conversation, user) !== key);
   }
 }

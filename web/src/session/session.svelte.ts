@@ -2,7 +2,6 @@
 
 import { ChatClient, Rest, type OutboxStorage } from "chatserver-client";
 import { getContext, setContext } from "svelte";
-import { Listing } from "../conversations/listing.svelte.js";
 import { Chat } from "../model/chat.svelte.js";
 import { Looking } from "../model/looking.js";
 import { Notices } from "../model/notices.svelte.js";
@@ -38,7 +37,6 @@ export class Session {
   readonly notices = new Notices();
   readonly place = new Place();
   readonly looking: Looking;
-  readonly listing: Listing;
   readonly presence: OwnPresence;
   readonly about = new About();
   readonly saved: Saved;
@@ -62,7 +60,6 @@ export class Session {
     this.chat = new Chat(this.client);
     this.people = new People(this.client.rest);
     this.looking = new Looking(this.client);
-    this.listing = new Listing(this.chat, this.people);
     this.presence = new OwnPresence(this.client, storage !== undefined);
     this.saved = new Saved(this.client);
     this.username = username;

@@ -1,9 +1,6 @@
-/** What is said where one writes. */
+/** What is said where one writes. What helps with it is in aids.ts, which is loaded later. */
 
-const numbers = new Intl.NumberFormat("en");
-const plural = new Intl.PluralRules("en");
-const count = (n: number, one: string, other: string): string =>
-  `${numbers.format(n)} ${plural.select(n) === "one" ? one : other}`;
+import { counted } from "./counted.js";
 
 export const composer = {
   message: "Message",
@@ -14,47 +11,10 @@ export const composer = {
   save: "Save the change",
   attach: "Attach a link",
   emoji: "Emoji",
-  replyingTo: (name: string) => `Replying to ${name}`,
-  yourself: "yourself",
-  editing: "Changing a message",
-  cancelReply: "Do not reply",
-  cancelEdit: "Leave it as it was",
-  noText: "No text",
-  deleted: "Deleted message",
-  suggestions: "Suggestions",
-  suggestionsCount: (n: number) => count(n, "suggestion", "suggestions"),
   everyone: "Everyone in the group",
-  roomLeft: (n: number) => `${count(n, "byte", "bytes")} left`,
-  tooLong: (n: number) => `Too long by ${count(n, "byte", "bytes")}`,
+  roomLeft: (n: number) => `${counted(n, "byte", "bytes")} left`,
+  tooLong: (n: number) => `Too long by ${counted(n, "byte", "bytes")}`,
   notMember: "You are no longer a member. What was written stays readable.",
   mayNotPost: "You may read here, but not write.",
-  attachTitle: "Attach a link",
-  attachHint: "A picture, a video, a recording or a file that others can open by its address.",
-  address: "Address",
-  addressWrong: "An address begins with https:// or http://",
-  attachName: "Name",
-  attachNameHint: "What others see; may be left out",
-  attachKind: "What it is",
-  kinds: { image: "Picture", video: "Video", audio: "Recording", file: "File" },
-  attachDo: "Attach",
-  remove: (name: string) => `Remove ${name}`,
-  attached: "Attached",
   attachFull: "A message carries at most 10 attachments.",
-  picker: "Pick an emoji",
-  pickerSearch: "Search emoji",
-  pickerNone: "No emoji is called so.",
-  pickerFailed: "The emoji could not be loaded.",
-  found: "Found",
-  recent: "Recently used",
-  groups: [
-    "Faces",
-    "People",
-    "Animals and nature",
-    "Food and drink",
-    "Travel",
-    "Activities",
-    "Objects",
-    "Symbols",
-    "Flags",
-  ],
 };

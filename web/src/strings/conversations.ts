@@ -1,11 +1,8 @@
 /** What the list of conversations says, and the ways to new ones. */
 
-const list = new Intl.ListFormat("en", { type: "conjunction" });
-const plural = new Intl.PluralRules("en");
-const number = new Intl.NumberFormat("en");
+import { counted, number } from "./counted.js";
 
-export const counted = (count: number, one: string, many: string): string =>
-  `${number.format(count)} ${plural.select(count) === "one" ? one : many}`;
+const list = new Intl.ListFormat("en", { type: "conjunction" });
 
 export const conversations = {
   title: "Conversations",

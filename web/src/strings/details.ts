@@ -1,6 +1,6 @@
 /** What the details of a conversation say. */
 
-import { counted } from "./conversations.js";
+import { counted } from "./counted.js";
 
 export const details = {
   members: (count: number) => counted(count, "member", "members"),

@@ -1,9 +1,7 @@
-/** What the messages and what can be done with them say. */
+/** What the messages say. What can be done with them is in actions.ts, which is loaded later. */
 
-const number = new Intl.NumberFormat("en");
-const plural = new Intl.PluralRules("en");
-const counted = (count: number, one: string, many: string): string =>
-  `${number.format(count)} ${plural.select(count) === "one" ? one : many}`;
+import { counted } from "./counted.js";
+
 const listed = new Intl.ListFormat("en");
 
 export const messages = {
@@ -32,12 +30,9 @@ export const messages = {
   list: (name: string) => `Messages with ${name}`,
   beginning: "The conversation begins here.",
   unread: "New",
-  toNewest: "To the newest message",
-  newBelow: (count: number) => counted(count, "new message", "new messages"),
   loading: "Loading messages",
   loadFailed: "The messages could not be loaded.",
   again: "Try again",
-  heard: (name: string, text: string) => `${name}: ${text}`,
 
   // A message
   you: "You",
@@ -46,7 +41,6 @@ export const messages = {
   edited: "edited",
   showVersions: "Edited: show earlier texts",
   forwardedFrom: (name: string) => `Forwarded from ${name}`,
-  forwarded: "Forwarded",
   showMore: "Show more",
   showLess: "Show less",
   growing: "Still being written",
@@ -61,57 +55,10 @@ export const messages = {
   sent: "Sent",
   delivered: "Delivered",
   read: "Read",
-  media: { image: "Image", video: "Video", audio: "Audio", file: "File" } as Record<string, string>,
-  imageFailed: "The image could not be loaded",
-  opensInNewTab: (name: string) => `${name} (opens in a new tab)`,
 
   // Reactions
-  react: "React",
-  reactWith: (emoji: string) => `React with ${emoji}`,
-  moreEmoji: "More emoji",
   reaction: (emoji: string, count: number, mine: boolean) =>
     `${emoji} ${counted(count, "reaction", "reactions")}${mine ? ", one of them yours" : ""}`,
   reactedBy: (names: string[], others: number) =>
     listed.format(others === 0 ? names : [...names, counted(others, "other", "others")]),
-
-  // What can be done
-  actions: "What to do with this message",
-  reply: "Reply",
-  thread: "Reply in a thread",
-  edit: "Edit",
-  forward: "Forward",
-  copyText: "Copy text",
-  copyLink: "Copy link",
-  copied: "Copied",
-  pin: "Pin",
-  unpin: "Unpin",
-  save: "Save",
-  unsave: "No longer save",
-  delete: "Delete",
-  info: "Message info",
-  discard: "Do not send",
-
-  // Deleting
-  deleteTitle: "Delete this message?",
-  deleteForMe: "Delete for me",
-  deleteForEveryone: "Delete for everyone",
-  deleteHint: "For everyone: nobody can read it any more. For you alone: the others keep it.",
-  deleteForMeHint: "It is deleted for you alone; the others keep it.",
-
-  // Forwarding
-  forwardTitle: "Forward to",
-  forwardSearch: "Conversation or person",
-  forwardNobody: "Nobody found",
-  forwardedTo: (name: string) => `Forwarded to ${name}`,
-
-  // Versions and receipts
-  versionsTitle: "Earlier texts",
-  now: "Now",
-  infoTitle: "Message info",
-  sentAt: "Sent",
-  editedAt: "Last edited",
-  readBy: "Read by",
-  deliveredTo: "Delivered to",
-  waitingFor: "Not delivered yet to",
-  nobodyYet: "Nobody yet",
 };

@@ -1,9 +1,6 @@
 /** What is said beside the conversation. */
 
-const numbers = new Intl.NumberFormat("en");
-const plural = new Intl.PluralRules("en");
-const count = (n: number, one: string, other: string): string =>
-  `${numbers.format(n)} ${plural.select(n) === "one" ? one : other}`;
+import { counted } from "./counted.js";
 
 export const panel = {
   titles: {
@@ -22,8 +19,8 @@ export const panel = {
   jump: (name: string, time: string) => `Go to the message of ${name}, ${time}`,
   you: "You",
   deleted: "This message was deleted.",
-  attachments: (n: number) => count(n, "attachment", "attachments"),
-  replies: (n: number) => count(n, "reply", "replies"),
+  attachments: (n: number) => counted(n, "attachment", "attachments"),
+  replies: (n: number) => counted(n, "reply", "replies"),
   noReplies: "No replies yet",
   newReplies: "New",
   older: "Show earlier replies",
@@ -51,7 +48,7 @@ export const panel = {
   searchSlow: "This takes longer than usual…",
   searching: "Searching…",
   foundCount: (n: number, hasMore: boolean) =>
-    hasMore ? `More than ${count(n, "message", "messages")}` : count(n, "message", "messages"),
+    hasMore ? `More than ${counted(n, "message", "messages")}` : counted(n, "message", "messages"),
   nobodyNamed: (name: string) => `Nobody is called “${name}”.`,
   pinsNone: "Nothing is pinned here.",
   pinsHint: "Pin what everybody in the conversation should find again.",

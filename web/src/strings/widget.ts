@@ -1,4 +1,4 @@
-/** What the widget says in the page that it stands in, and in its own window. */
+/** What the widget says in the page that it stands in. What its window says is in window.ts. */
 
 const number = new Intl.NumberFormat("en");
 
@@ -11,14 +11,6 @@ export const widget = {
   loading: "Loading the chat…",
   failed: "The chat cannot be shown here.",
   badge: (unread: number) => (unread > 99 ? "99+" : String(unread)),
-
-  // The window
-  closeWindow: "Close",
-  notEmbedded: "This page is the window of the chat widget, and is shown inside other pages.",
-  unauthorized: "You are no longer signed in to the chat.",
-  unauthorizedHint: "Sign in again on this page, then try once more.",
-  again: "Try again",
-  notMember: "You are not a member of this group.",
 
   // For those who put it into their page
   refused: (server: string, origin: string) =>

@@ -5,6 +5,7 @@
 
 import { tick } from "svelte";
 import type { Attachment } from "svelte/attachments";
+import { listingOf } from "../conversations/listing.svelte.js";
 import { isUnread, neighbour } from "../conversations/order.js";
 import type { Session } from "../session/session.svelte.js";
 
@@ -37,16 +38,18 @@ function isDone(session: Session, workspace: HTMLElement, event: KeyboardEvent):
 }
 
 /** To the field of the list, which is out of sight where there is room for one column and a conversation has it. */
-function find({ listing, place }: Session, workspace: HTMLElement): boolean {
+function find(session: Session, workspace: HTMLElement): boolean {
+  const { place } = session;
   if (workspace.querySelector("nav")?.checkVisibility() === false) {
     place.panel = undefined;
     place.open(undefined);
   }
-  void tick().then(() => (listing.wanted += 1));
+  void tick().then(() => (listingOf(session).wanted += 1));
   return true;
 }
 
-function step({ chat, listing, place }: Session, by: 1 | -1, isToUnread: boolean): boolean {
+function step(session: Session, by: 1 | -1, isToUnread: boolean): boolean {
+  const { chat, place } = session;
   const { target } = place;
   const from =
     target === undefined
@@ -54,7 +57,7 @@ function step({ chat, listing, place }: Session, by: 1 | -1, isToUnread: boolean
       : "conversation" in target
         ? target.conversation
         : chat.directWith(target.user)?.id;
-  const to = neighbour(listing.inOrder, from, by, isToUnread ? isUnread : undefined);
+  const to = neighbour(listingOf(session).inOrder, from, by, isToUnread ? isUnread : undefined);
   if (to !== undefined) place.open({ conversation: to.id });
   return true;
 }

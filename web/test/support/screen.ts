@@ -153,7 +153,7 @@ export class Screen {
   /** Does something by the menu of a message. */
   async chooseOf(text: string, what: string): Promise<void> {
     await this.message(text, this.list).hover();
-    await this.message(text, this.list).getByRole("button", { name: say.messages.actions, exact: true }).click();
+    await this.message(text, this.list).getByRole("button", { name: say.actions.all, exact: true }).click();
     await this.choose(what);
   }
 

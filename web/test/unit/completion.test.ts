@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { mentionOptions, mentionsIn, triggerAt, type Member } from "../../src/composer/completion.js";
+import { mentionOptions, triggerAt } from "../../src/composer/completion.js";
+import { mentionsIn, type Member } from "../../src/composer/naming.js";
 import { findEmoji, parsed } from "../../src/composer/emoji.js";
 
 const members: Member[] = ["jerry", "tom", "Tom Cat", "anna-lena", "مريم"].map((username, at) => ({

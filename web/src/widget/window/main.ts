@@ -5,7 +5,7 @@
 
 import { ChatClient } from "chatserver-client";
 import { SERVER } from "../../session/here.js";
-import { widget as words } from "../../strings/widget.js";
+import { notEmbedded } from "../../strings/window.js";
 import type { ToWindow } from "../messages.js";
 import { Host, hostOrigin } from "./host.js";
 import { renewing } from "./renewing.js";
@@ -65,5 +65,5 @@ function count(client: ChatClient, { to }: Start, tell: (count: number) => void)
 }
 
 const origin = hostOrigin();
-if (origin === undefined) document.getElementById("app")!.textContent = words.notEmbedded;
+if (origin === undefined) document.getElementById("app")!.textContent = notEmbedded;
 else begin(origin);

@@ -1,7 +1,6 @@
 /** Long messages are folded. Which ones were unfolded is kept by the list, because a message that scrolls away is taken down. */
 
 import { getContext, setContext } from "svelte";
-import { SvelteSet } from "svelte/reactivity";
 
 const LINES = 40;
 const CHARACTERS = 3000;
@@ -14,12 +13,25 @@ export function isLong(text: string): boolean {
   return lines > LINES;
 }
 
-/** To be called by a list of messages. */
-export function provideUnfolded(): void {
-  setContext(KEY, new SvelteSet<number>());
+/** The ids of the messages that are shown in full. */
+class Unfolded {
+  #ids = $state.raw<ReadonlySet<number>>(new Set());
+
+  has(id: number): boolean {
+    return this.#ids.has(id);
+  }
+
+  toggle(id: number): void {
+    const others = [...this.#ids].filter((other) => other !== id);
+    this.#ids = new Set(this.has(id) ? others : [...others, id]);
+  }
 }
 
-/** The ids of the messages that are shown in full. */
-export function theUnfolded(): SvelteSet<number> {
-  return getContext<SvelteSet<number> | undefined>(KEY) ?? new SvelteSet();
+/** To be called by a list of messages. */
+export function provideUnfolded(): void {
+  setContext(KEY, new Unfolded());
+}
+
+export function theUnfolded(): Unfolded {
+  return getContext<Unfolded | undefined>(KEY) ?? new Unfolded();
 }

@@ -1,0 +1,62 @@
+/**
+ * Lucide's signs as one path each, drawn by a component of our own: `@lucide/svelte/icons/<name>`. Lucide's component takes any
+ * attribute and builds any shape at run time, which costs more than all the signs together.
+ */
+
+import { readFileSync } from "node:fs";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import type { Plugin } from "vite";
+
+type Shape = [tag: string, attributes: Record<string, string>];
+
+const FOLDER = "@lucide/svelte/icons/";
+const PREFIX = "\0icon:";
+const MAKER = fileURLToPath(new URL("../src/design/icon.ts", import.meta.url));
+
+/** The shapes of a sign, by Lucide's module. */
+function shapesOf(module: string): Shape[] {
+  const [, component = ""] = /from "(\.\/[a-z0-9-]+\.svelte)"/.exec(readFileSync(module, "utf8")) ?? [];
+  const source = readFileSync(new URL(component, pathToFileURL(module)), "utf8");
+  const [, data] = /^const iconData = (\{.*\});$/m.exec(source) ?? [];
+  if (data === undefined) throw new Error(`Lucide's ${module} is not made as it was`);
+  return (JSON.parse(data) as { node: Shape[] }).node;
+}
+
+function pathOf([tag, attributes]: Shape): string {
+  const of = (name: string): number => Number(attributes[name] ?? 0);
+  if (tag === "path") return attributes["d"]!;
+  if (tag === "line") return `M${of("x1")} ${of("y1")}L${of("x2")} ${of("y2")}`;
+  if (tag === "polyline") return `M${attributes["points"]}`;
+  if (tag === "polygon") return `M${attributes["points"]}z`;
+  if (tag === "circle") return round(of("cx"), of("cy"), of("r"), of("r"));
+  if (tag === "ellipse") return round(of("cx"), of("cy"), of("rx"), of("ry"));
+  if (tag === "rect") return box(of("x"), of("y"), of("width"), of("height"), of("rx") || of("ry"));
+  throw new Error(`Lucide has a shape that is not known here: ${tag}`);
+}
+
+function round(x: number, y: number, rx: number, ry: number): string {
+  return `M${x - rx} ${y}a${rx} ${ry} 0 1 0 ${2 * rx} 0a${rx} ${ry} 0 1 0 ${-2 * rx} 0`;
+}
+
+function box(x: number, y: number, width: number, height: number, r: number): string {
+  const corner = (dx: number, dy: number): string => (r === 0 ? "" : `a${r} ${r} 0 0 1 ${dx * r} ${dy * r}`);
+  const [h, v] = [width - 2 * r, height - 2 * r];
+  return `M${x + r} ${y}h${h}${corner(1, 1)}v${v}${corner(-1, 1)}h${-h}${corner(-1, -1)}v${-v}${corner(1, -1)}z`;
+}
+
+export function icons(): Plugin {
+  return {
+    name: "icons",
+    enforce: "pre",
+    async resolveId(id, importer) {
+      if (!id.startsWith(FOLDER)) return undefined;
+      const found = await this.resolve(id, importer, { skipSelf: true });
+      return found && PREFIX + found.id;
+    },
+    load(id) {
+      if (!id.startsWith(PREFIX)) return undefined;
+      const path = shapesOf(id.slice(PREFIX.length)).map(pathOf).join("");
+      return `import { icon } from ${JSON.stringify(MAKER)};\nexport default icon(${JSON.stringify(path)});`;
+    },
+  };
+}

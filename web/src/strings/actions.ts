@@ -1,0 +1,55 @@
+/** What can be done with a message, and what else of the list is loaded later. */
+
+import { counted } from "./counted.js";
+
+export const actions = {
+  all: "What to do with this message",
+  react: "React",
+  reactWith: (emoji: string) => `React with ${emoji}`,
+  moreEmoji: "More emoji",
+  reply: "Reply",
+  thread: "Reply in a thread",
+  edit: "Edit",
+  forward: "Forward",
+  copyText: "Copy text",
+  copyLink: "Copy link",
+  copied: "Copied",
+  pin: "Pin",
+  unpin: "Unpin",
+  save: "Save",
+  unsave: "No longer save",
+  delete: "Delete",
+  info: "Message info",
+  discard: "Do not send",
+
+  // Deleting
+  deleteTitle: "Delete this message?",
+  deleteForMe: "Delete for me",
+  deleteForEveryone: "Delete for everyone",
+  deleteHint: "For everyone: nobody can read it any more. For you alone: the others keep it.",
+  deleteForMeHint: "It is deleted for you alone; the others keep it.",
+
+  // Forwarding
+  forwardTitle: "Forward to",
+  forwardSearch: "Conversation or person",
+  forwardNobody: "Nobody found",
+  forwardedTo: (name: string) => `Forwarded to ${name}`,
+
+  // Versions and receipts
+  versionsTitle: "Earlier texts",
+  now: "Now",
+  infoTitle: "Message info",
+  sentAt: "Sent",
+  editedAt: "Last edited",
+  readBy: "Read by",
+  deliveredTo: "Delivered to",
+  waitingFor: "Not delivered yet to",
+  nobodyYet: "Nobody yet",
+
+  // The list
+  toNewest: "To the newest message",
+  newBelow: (count: number) => counted(count, "new message", "new messages"),
+  heard: (name: string, text: string) => `${name}: ${text}`,
+  media: { image: "Image", video: "Video", audio: "Audio", file: "File" } as Record<string, string>,
+  opensInNewTab: (name: string) => `${name} (opens in a new tab)`,
+};

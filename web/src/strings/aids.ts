@@ -1,0 +1,43 @@
+/** What helps while one writes: whom one answers, suggestions, attachments, emoji. */
+
+import { counted } from "./counted.js";
+
+export const aids = {
+  replyingTo: (name: string) => `Replying to ${name}`,
+  yourself: "yourself",
+  editing: "Changing a message",
+  cancelReply: "Do not reply",
+  cancelEdit: "Leave it as it was",
+  noText: "No text",
+  deleted: "Deleted message",
+  suggestions: "Suggestions",
+  suggestionsCount: (n: number) => counted(n, "suggestion", "suggestions"),
+  attachTitle: "Attach a link",
+  attachHint: "A picture, a video, a recording or a file that others can open by its address.",
+  address: "Address",
+  addressWrong: "An address begins with https:// or http://",
+  attachName: "Name",
+  attachNameHint: "What others see; may be left out",
+  attachKind: "What it is",
+  kinds: { image: "Picture", video: "Video", audio: "Recording", file: "File" },
+  attachDo: "Attach",
+  remove: (name: string) => `Remove ${name}`,
+  attached: "Attached",
+  picker: "Pick an emoji",
+  pickerSearch: "Search emoji",
+  pickerNone: "No emoji is called so.",
+  pickerFailed: "The emoji could not be loaded.",
+  found: "Found",
+  recent: "Recently used",
+  groups: [
+    "Faces",
+    "People",
+    "Animals and nature",
+    "Food and drink",
+    "Travel",
+    "Activities",
+    "Objects",
+    "Symbols",
+    "Flags",
+  ],
+};

@@ -1,0 +1,36 @@
+/** The list of keys. */
+
+export const shortcuts = {
+  title: "Keyboard shortcuts",
+  groups: [
+    {
+      name: "Everywhere",
+      keys: [
+        { keys: ["Mod", "K"], does: "Find a conversation or a person" },
+        { keys: ["Alt", "↑"], does: "Previous conversation" },
+        { keys: ["Alt", "↓"], does: "Next conversation" },
+        { keys: ["Alt", "Shift", "↑"], does: "Previous unread conversation" },
+        { keys: ["Alt", "Shift", "↓"], does: "Next unread conversation" },
+        { keys: ["Esc"], does: "Close, or take back a reply" },
+        { keys: ["?"], does: "Show this list" },
+      ],
+    },
+    {
+      name: "In the list of conversations",
+      keys: [
+        { keys: ["↑"], does: "Up" },
+        { keys: ["↓"], does: "Down" },
+        { keys: ["Enter"], does: "Open" },
+        { keys: ["Shift", "F10"], does: "Actions" },
+      ],
+    },
+    {
+      name: "While writing",
+      keys: [
+        { keys: ["Enter"], does: "Send" },
+        { keys: ["Shift", "Enter"], does: "New line" },
+        { keys: ["↑"], does: "Change your last message" },
+      ],
+    },
+  ],
+};
