@@ -96,10 +96,11 @@ scene("what waits outlives a reload without a server, and is sent once", async (
   await screen.send("Second");
   await screen.isMarked("Second", say.messages.waiting);
   await screen.page.reload();
-  await screen.composer.waitFor();
+  await screen.isMarked("Second", say.messages.waiting);
   await screen.send("Third");
   await screen.isMarked("Third", say.messages.waiting);
   await screen.page.reload();
+  for (const text of ["Second", "Third"]) await screen.isMarked(text, say.messages.waiting);
   await banner(screen).waitFor();
 
   isCut = false;
