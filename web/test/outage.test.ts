@@ -119,7 +119,7 @@ scene("what waits outlives a reload without a server, and is sent once", async (
   for (const text of ["First", "Second", "Third"]) await other.sees(text);
 });
 
-scene("without a server a reload shows the client and what waits, and all is sent once", async (at) => {
+scene("without a server a reload shows what was there and what waits, which is sent once", async (at) => {
   const [sender, receiver] = [await at.newPerson("mole"), await at.newPerson("badger")];
   const [screen, other] = [await at.enter(sender), await at.enter(receiver)];
   screen.expectsBreaks();
@@ -138,6 +138,8 @@ scene("without a server a reload shows the client and what waits, and all is sen
   await screen.isMarked("Third", say.messages.waiting);
   await screen.page.reload();
   await banner(screen).waitFor();
+  await screen.row("badger").waitFor();
+  await screen.conversation.getByRole("region", { name: say.messages.conversation("badger") }).waitFor();
   // What is loaded when it is wanted is kept, too.
   await screen.chooseOfAccount(say.conversations.settings);
   await screen.dialog(say.settings.title).waitFor();
@@ -145,11 +147,12 @@ scene("without a server a reload shows the client and what waits, and all is sen
   await screen.send("Fourth");
   const waiting = ["Second", "Third", "Fourth"];
   for (const text of waiting) await screen.isMarked(text, say.messages.waiting);
-  assert.deepEqual(await texts(screen.conversation), waiting);
+  const all = ["First", ...waiting];
+  assert.deepEqual(await texts(screen.conversation), all);
 
   await at.server.start();
   for (const { conversation } of [screen, other]) {
-    await eventually(async () => assert.deepEqual(await texts(conversation), ["First", ...waiting]));
+    await eventually(async () => assert.deepEqual(await texts(conversation), all));
   }
   await eventually(async () => assert.equal(await screen.list.getByLabel(say.messages.waiting).count(), 0));
 });

@@ -13,6 +13,7 @@ import { About } from "../messages/about.svelte.js";
 import { Saved } from "../messages/saved.svelte.js";
 import { Place, type Target } from "../place/place.svelte.js";
 import { OwnPresence } from "../settings/own_presence.svelte.js";
+import { remember } from "./remembering.js";
 import { Shelf } from "./shelf.js";
 
 export interface SessionOptions {
@@ -48,6 +49,7 @@ export class Session {
   readonly writings: Writings;
   readonly #url: string;
   readonly #renewed: ((token: string) => void) | undefined;
+  #stopRemembering: (() => void) | undefined;
   #token: string | Promise<string> | (() => Promise<string>);
 
   constructor({ url, token, username, client, storage, signOut, renewed }: SessionOptions) {
@@ -88,12 +90,16 @@ export class Session {
 
   /** Connects, and stays connected until `close`. */
   open(): void {
-    const loaded = (): void => void (this.chat.isLoaded = true);
+    if (this.shelf.username !== undefined) this.#stopRemembering = remember(this);
     // Why it was refused stands in the connection's status.
-    this.client.connect().then(loaded, () => undefined);
+    this.client.connect().then(
+      () => this.chat.loaded(),
+      () => undefined,
+    );
   }
 
   close(): void {
+    this.#stopRemembering?.();
     this.writings.close();
     this.client.close();
   }
