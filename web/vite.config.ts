@@ -1,14 +1,21 @@
-/** How the client is built. The widget's window and its script have builds of their own, beside this. */
+/**
+ * How the client is built, and the worker that keeps it. The widget's window and its script have builds of their own, beside
+ * this.
+ */
 
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vite";
 import { emoji } from "./scripts/emoji.ts";
 import { icons } from "./scripts/icons.ts";
+import { worker } from "./scripts/worker.ts";
 
 const server = process.env["CHATSERVER_URL"] ?? "http://127.0.0.1:8080";
 
+/** What sources are made of, whichever page they are for. */
+export const plugins = [svelte(), emoji(), icons()];
+
 export default defineConfig({
-  plugins: [svelte(), emoji(), icons()],
+  plugins: [...plugins, worker()],
   build: {
     target: "es2022",
     // Everything comes from files of our own: the page's policy allows nothing inline.

@@ -4,13 +4,11 @@
  */
 
 import { defineConfig } from "vite";
-import client from "./vite.config.ts";
-
-const { plugins, build } = client;
+import client, { plugins } from "./vite.config.ts";
 
 export default defineConfig({
   plugins,
   // The client's own build has laid these out.
   publicDir: false,
-  build: { ...build, emptyOutDir: false, rollupOptions: { input: "embed.html" } },
+  build: { ...client.build, emptyOutDir: false, rollupOptions: { input: "embed.html" } },
 });

@@ -1,7 +1,7 @@
 /** The server goes away while people write: nothing is lost, nothing is doubled. */
 
 import assert from "node:assert/strict";
-import type { WebSocketRoute } from "playwright-core";
+import type { Locator, WebSocketRoute } from "playwright-core";
 import { say } from "../src/strings.js";
 import { eventually } from "./support/eventually.js";
 import { scene } from "./support/scene.js";
@@ -55,6 +55,12 @@ scene("a server is killed five times while both write, and both screens end the 
   }
 });
 
+/** The texts of the messages that are there, from the top. */
+async function texts(where: Locator): Promise<string[]> {
+  const names = await where.getByRole("article").evaluateAll((all) => all.map(({ ariaLabel }) => ariaLabel!));
+  return names.map((name) => name.split(": ").at(-1)!);
+}
+
 /** The texts of all messages as they stand in the list, from the first to the last. */
 async function everything(screen: Screen): Promise<string[]> {
   const seen = new Map<number, string>();
@@ -96,10 +102,11 @@ scene("what waits outlives a reload without a server, and is sent once", async (
   await screen.send("Second");
   await screen.isMarked("Second", say.messages.waiting);
   await screen.page.reload();
-  await screen.composer.waitFor();
+  await screen.isMarked("Second", say.messages.waiting);
   await screen.send("Third");
   await screen.isMarked("Third", say.messages.waiting);
   await screen.page.reload();
+  for (const text of ["Second", "Third"]) await screen.isMarked(text, say.messages.waiting);
   await banner(screen).waitFor();
 
   isCut = false;
@@ -110,4 +117,42 @@ scene("what waits outlives a reload without a server, and is sent once", async (
   const other = await enter(receiver);
   await other.openRow("pigeon");
   for (const text of ["First", "Second", "Third"]) await other.sees(text);
+});
+
+scene("without a server a reload shows what was there and what waits, which is sent once", async (at) => {
+  const [sender, receiver] = [await at.newPerson("mole"), await at.newPerson("badger")];
+  const [screen, other] = [await at.enter(sender), await at.enter(receiver)];
+  screen.expectsBreaks();
+  await screen.openUser(receiver.id);
+  await screen.send("First");
+  await other.openRow("mole");
+  await other.sees("First");
+  await screen.isKept();
+
+  await at.server.kill();
+  await banner(screen).waitFor();
+  await screen.send("Second");
+  await screen.page.reload();
+  await screen.isMarked("Second", say.messages.waiting);
+  await screen.send("Third");
+  await screen.isMarked("Third", say.messages.waiting);
+  await screen.page.reload();
+  await banner(screen).waitFor();
+  await screen.row("badger").waitFor();
+  await screen.conversation.getByRole("region", { name: say.messages.conversation("badger") }).waitFor();
+  // What is loaded when it is wanted is kept, too.
+  await screen.chooseOfAccount(say.conversations.settings);
+  await screen.dialog(say.settings.title).waitFor();
+  await screen.page.keyboard.press("Escape");
+  await screen.send("Fourth");
+  const waiting = ["Second", "Third", "Fourth"];
+  for (const text of waiting) await screen.isMarked(text, say.messages.waiting);
+  const all = ["First", ...waiting];
+  assert.deepEqual(await texts(screen.conversation), all);
+
+  await at.server.start();
+  for (const { conversation } of [screen, other]) {
+    await eventually(async () => assert.deepEqual(await texts(conversation), all));
+  }
+  await eventually(async () => assert.equal(await screen.list.getByLabel(say.messages.waiting).count(), 0));
 });

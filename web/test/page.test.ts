@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { get, type IncomingMessage } from "node:http";
 import { gunzipSync } from "node:zlib";
 import { say } from "../src/strings.js";
+import { eventually } from "./support/eventually.js";
 import { scene } from "./support/scene.js";
 import type { Screen } from "./support/screen.js";
 
@@ -104,6 +105,34 @@ scene("the page runs nothing but its own scripts", async ({ visit }) => {
     stopped.violations.join(),
   );
 });
+
+scene(
+  "the client's own files are kept, those of one release, and the server is asked all the same",
+  async ({ visit }) => {
+    const screen = await visit();
+    await screen.page.evaluate(() => caches.open("chatserver-client-former"));
+    await screen.isKept();
+    const names = (): Promise<string[]> => screen.page.evaluate(() => caches.keys());
+    await eventually(async () => assert.equal((await names()).length, 1));
+    const [release] = await names();
+    assert.notEqual(release, "chatserver-client-former");
+    const files = await screen.page.evaluate(async (release) => {
+      const kept = await (await caches.open(release)).keys();
+      return kept.map(({ url }) => url.slice(location.origin.length));
+    }, release!);
+    assert.ok(files.includes("/") && files.includes("/favicon.svg"));
+    assert.ok(files.length > 20, "what is loaded later is there, too");
+    for (const file of files) assert.match(file, /^\/(assets\/[\w.-]+\.(js|css)|favicon[\w-]*\.svg)?$/);
+
+    await screen.page.evaluate(async (release) => {
+      await (
+        await caches.open(release)
+      ).put("/", new Response("Of yesterday", { headers: { "content-type": "text/html" } }));
+    }, release!);
+    await screen.page.reload();
+    await screen.frontDoor.waitFor();
+  },
+);
 
 /** Since the page was asked for. */
 const sinceStart = (screen: Screen): Promise<number> => screen.page.evaluate(() => Math.round(performance.now()));

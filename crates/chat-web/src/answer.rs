@@ -14,8 +14,8 @@ use crate::files::find;
 /// that comes encrypted.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
      img-src 'self' https: data: blob:; media-src 'self' https: data: blob:; connect-src 'self'; \
-     base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
-     require-trusted-types-for 'script'; trusted-types svelte-trusted-html";
+     worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+     require-trusted-types-for 'script'; trusted-types svelte-trusted-html chatserver-worker";
 /// The rule of it by which pages stand in no other.
 const NO_FRAMES: &str = "frame-ancestors 'none'";
 /// The one page that may: the widget's window.

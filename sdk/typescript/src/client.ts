@@ -299,7 +299,7 @@ export class ChatClient {
     this.#requests.abandon(error);
   }
 
-  /** Reads, once, what an earlier run left in the outbox. */
+  /** Reads, once, what an earlier run left in the outbox. Listeners see it before the server has said whose it is. */
   #restore(): Promise<void> {
     this.#restored ??= (async () => {
       try {
@@ -307,6 +307,7 @@ export class ChatClient {
         if (saved === undefined) return;
         this.#outboxUser ||= saved.user_id;
         this.#requests.restore(saved.ops);
+        if (saved.ops.length > 0) this.#events.emit("outbox", this.outbox);
       } catch (error) {
         this.#failed(error);
       }

@@ -32,14 +32,17 @@ export class Waiting {
   /** `of` gives a message that is to be forwarded. */
   messages(ops: readonly Op[], me: number, of: (id: number) => Message | undefined): Message[] {
     return ops.map((op, index) => {
-      const have = this.#made.get(op) ?? messageOf(op, me, -1 - index, of(Number(op["message_id"])));
-      this.#made.set(op, have);
-      return have;
+      const made = this.#made.get(op);
+      // What an earlier run left is there before the server has said who we are.
+      if (made?.sender_id === me) return made;
+      const message = { ...(made ?? messageOf(op, -1 - index, of(Number(op["message_id"])))), sender_id: me };
+      this.#made.set(op, message);
+      return message;
     });
   }
 }
 
-function messageOf(op: Op, me: number, id: number, original: Message | undefined): Message {
+function messageOf(op: Op, id: number, original: Message | undefined): Omit<Message, "sender_id"> {
   const { content = original?.content ?? "", media = original?.media ?? [] } = op as Partial<Message>;
   const {
     mentions = [],
@@ -54,7 +57,6 @@ function messageOf(op: Op, me: number, id: number, original: Message | undefined
     conversation_id,
     seq: Number.MAX_SAFE_INTEGER,
     rev: 0,
-    sender_id: me,
     recipient_id: Number(op["to_user"] ?? 0),
     group_id: Number(op["to_group"] ?? 0),
     type: "text",

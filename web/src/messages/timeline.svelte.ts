@@ -93,12 +93,13 @@ export class Timeline {
 
   /** Begins where something waits to be read, else at the newest message. */
   async open(): Promise<void> {
-    const { unread = 0, read_seq = 0 } = this.session.chat.conversation(this.id) ?? {};
+    const { chat } = this.session;
+    const { unread = 0, read_seq = 0 } = chat.conversation(this.id) ?? {};
     this.readUpTo = unread > 0 ? read_seq : undefined;
-    if (unread > UNREAD_AT_ONCE) return this.showAround(read_seq + 1, "start");
+    if (unread > UNREAD_AT_ONCE && !chat.isRecalled) return this.showAround(read_seq + 1, "start");
     await this.#show(async () => {
       await this.session.ahead(this.id);
-      const isEnough = this.messages.length >= ENOUGH + unread || this.messages[0]?.seq === 1;
+      const isEnough = this.messages.length >= ENOUGH + unread || this.messages[0]?.seq === 1 || chat.isRecalled;
       if (!isEnough) await this.#page({ limit: PAGE + unread });
       if (unread === 0) return { around: undefined, goal: { seq: Infinity, align: "end" } };
       const seq = this.#firstOfOthers(read_seq + 1);
@@ -132,7 +133,7 @@ export class Timeline {
     const find = async (id: number): Promise<Message> =>
       client.state.message(id) ?? (await client.rest.get("/v1/messages/{id}", { path: { id } }));
     const message = await notices.try(find(messageId));
-    if (message === undefined) return this.messages.length === 0 ? this.open() : undefined;
+    if (message === undefined) return this.part === 0 ? this.open() : undefined;
     const root = message.thread_id === null ? message : await notices.try(find(message.thread_id));
     if (message.thread_id !== null) place.panel = { kind: "thread", root: message.thread_id };
     if (root !== undefined) await this.showAround(root.seq, "center", true);
@@ -183,7 +184,7 @@ export class Timeline {
 
   /** Loads at one end, once at a time. */
   async #more(end: "older" | "newer", load: () => Promise<void>): Promise<void> {
-    if (this.#pages.has(end) || this.error !== undefined) return;
+    if (this.#pages.has(end) || this.error !== undefined || this.session.chat.isRecalled) return;
     this.#pages.add(end);
     try {
       await load();

@@ -4,6 +4,7 @@
  */
 
 import type { ChatClient, Conversation, Message, Op, Pointers, PresenceFrame, Status } from "chatserver-client";
+import type { Recalled } from "./recalled.js";
 import { Ticks } from "./ticks.svelte.js";
 import { Typists } from "./typists.svelte.js";
 
@@ -21,6 +22,8 @@ export class Chat {
   /** Whether the list of conversations has come. */
   isLoaded = $state(false);
 
+  /** Shown until the server has told what is there. */
+  #recalled = $state.raw<Recalled | undefined>();
   readonly #conversations = new Ticks<number>();
   readonly #messages = new Ticks<number>();
   readonly #receipts = new Ticks<number>();
@@ -34,10 +37,15 @@ export class Chat {
     this.#listen();
   }
 
-  /** Who we are; 0 until the server has said so. */
+  /** Who we are; 0 until that is known. */
   get me(): number {
     void this.status;
-    return this.client.state.userId;
+    return this.client.state.userId || (this.#recalled?.me ?? 0);
+  }
+
+  /** Whether what is shown is what was there before, since the server has not been heard yet. */
+  get isRecalled(): boolean {
+    return this.#recalled !== undefined;
   }
 
   get isLive(): boolean {
@@ -47,12 +55,13 @@ export class Chat {
   /** All conversations, the one with the newest message first. */
   get conversations(): Conversation[] {
     this.#conversations.follow(ALL);
-    return this.client.state.conversations().filter((conversation) => conversation.role !== null);
+    const all = this.#recalled?.conversations ?? this.client.state.conversations();
+    return all.filter(({ role }) => role !== null);
   }
 
   conversation(id: number): Conversation | undefined {
     this.#conversations.follow(id);
-    return this.client.state.conversation(id);
+    return this.#recalled?.conversation(id) ?? this.client.state.conversation(id);
   }
 
   /** The conversation with a user, if there is one. */
@@ -63,7 +72,8 @@ export class Chat {
   /** The newest messages without a hole, by `seq`. */
   messages(conversationId: number): readonly Message[] {
     this.#messages.follow(conversationId);
-    return this.client.state.messages(conversationId);
+    const known = this.client.state.messages(conversationId);
+    return this.#recalled?.messages(conversationId, known) ?? known;
   }
 
   /** The messages around a place, without a hole; empty until `history` has loaded them. */
@@ -116,6 +126,24 @@ export class Chat {
     this.#touchConversation(conversationId);
   }
 
+  /** Shows what was there before, until the server is heard. */
+  recall(past: Recalled): void {
+    this.#recalled = past;
+    this.#everything();
+  }
+
+  /** The list of conversations has come. */
+  loaded(): void {
+    this.isLoaded = true;
+    if (this.isRecalled) this.#forgetRecalled();
+  }
+
+  #forgetRecalled(): void {
+    this.#recalled = undefined;
+    this.generation += 1;
+    this.#everything();
+  }
+
   #listen(): void {
     const { client } = this;
     client.on("status", (status) => {
@@ -137,7 +165,10 @@ export class Chat {
     client.on("presence", ({ user_id }) => this.#presence.touch(user_id));
     client.on("saved", () => this.#saved.touch(ALL));
     client.on("typing", (frame) => this.typists.types(frame));
-    client.on("live", () => this.#everything());
+    client.on("live", () => {
+      if (this.isRecalled && this.#recalled?.me !== client.state.userId) this.#forgetRecalled();
+      this.#everything();
+    });
     client.on("resync", () => {
       this.generation += 1;
       this.#everything();

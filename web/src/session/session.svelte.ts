@@ -13,6 +13,7 @@ import { Saved } from "../messages/saved.svelte.js";
 import { PAGE } from "../messages/timeline.svelte.js";
 import { Place, type Target } from "../place/place.svelte.js";
 import { OwnPresence } from "../settings/own_presence.svelte.js";
+import { remember } from "./remembering.js";
 import { Shelf } from "./shelf.js";
 
 export interface SessionOptions {
@@ -49,6 +50,7 @@ export class Session {
   /** The newest messages of the conversation that was open when the connection came about. */
   #ahead: { conversation: number; messages: Promise<unknown> } | undefined;
   readonly #renewed: ((token: string) => void) | undefined;
+  #stopRemembering: (() => void) | undefined;
   #token: string | Promise<string> | (() => Promise<string>);
 
   constructor({ url, token, username, client, storage, signOut, renewed }: SessionOptions) {
@@ -88,13 +90,16 @@ export class Session {
 
   /** Connects, and stays connected until `close`. */
   open(): void {
-    const loaded = (): void => void (this.chat.isLoaded = true);
     const leave = this.client.on("live", () => {
       leave();
       this.#askAhead();
     });
+    if (this.shelf.username !== undefined) this.#stopRemembering = remember(this);
     // Why it was refused stands in the connection's status.
-    this.client.connect().then(loaded, () => undefined);
+    this.client.connect().then(
+      () => this.chat.loaded(),
+      () => undefined,
+    );
   }
 
   /** What is open is asked for beside the list of conversations, not after it. */
@@ -112,6 +117,7 @@ export class Session {
   }
 
   close(): void {
+    this.#stopRemembering?.();
     this.writings.close();
     this.client.close();
   }

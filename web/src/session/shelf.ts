@@ -20,7 +20,9 @@ export class Shelf {
     }
   }
 
+  /** Puts something there, or `undefined` to take it away. */
   set(name: string, value: unknown): void {
+    if (value === undefined) return this.#remove(name);
     const text = JSON.stringify(value);
     if (this.username === undefined) return void this.#memory.set(name, text);
     try {
@@ -28,6 +30,11 @@ export class Shelf {
     } catch {
       // The device has no room. What is kept here is a convenience, and goes on without.
     }
+  }
+
+  #remove(name: string): void {
+    this.#memory.delete(name);
+    if (this.username !== undefined) localStorage.removeItem(this.#key(name));
   }
 
   #key(name: string): string {

@@ -7,7 +7,11 @@ export const CANARY = "injected";
 const VIOLATED = "violatedPolicy";
 
 /** What the browser says by itself when a server is gone. */
-export const BREAKS = [/WebSocket connection to .* failed/, /net::ERR_(CONNECTION|EMPTY_RESPONSE|INTERNET)/];
+export const BREAKS = [
+  /WebSocket connection to .* failed/,
+  /net::ERR_(CONNECTION|EMPTY_RESPONSE|INTERNET)/,
+  /An unknown error occurred when fetching the script/,
+];
 
 export class Complaints {
   readonly #found: string[] = [];

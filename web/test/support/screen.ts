@@ -213,6 +213,11 @@ export class Screen {
 
   // ---- what the browser keeps
 
+  /** Waits until the client would be there without a network. */
+  async isKept(): Promise<void> {
+    await this.page.evaluate(async () => void (await navigator.serviceWorker.ready));
+  }
+
   /** The names of all that is kept, how it is to look aside. */
   async kept(): Promise<string[]> {
     const names = await this.page.evaluate(() => [...Object.keys(localStorage), ...Object.keys(sessionStorage)]);

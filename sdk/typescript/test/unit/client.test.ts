@@ -217,16 +217,52 @@ test("the outbox outlives the program, and is sent in order under the same keys"
   second.client.close();
 });
 
-test("what another user left in the outbox is not sent", async () => {
-  const texts = new Map([["chatserver.outbox", JSON.stringify({ user_id: 9, ops: [{ op: "send", to_user: 2, client_msg_id: "k" }] })]]);
+/** What an earlier run has left, and what listeners of the outbox see of it. */
+function leftBy(user_id: number, ...ops: Op[]) {
+  const texts = new Map([["chatserver.outbox", JSON.stringify({ user_id, ops })]]);
   const set = stage({ storage: { get: (key) => texts.get(key), set: (key, value) => void texts.set(key, value) } });
-  set.client.connect().catch(() => undefined);
+  const seen: unknown[][] = [];
+  set.client.on("outbox", (ops) => seen.push(ops.map(({ client_msg_id }) => client_msg_id)));
+  return { ...set, seen };
+}
+
+test("what waits shows before the server has spoken, in the order in which it was written", async () => {
+  const left = [
+    { op: "send", to_user: 2, client_msg_id: "a" },
+    { op: "send", conversation_id: 5, client_msg_id: "b" },
+    { op: "send", to_user: 2, client_msg_id: "c" },
+  ];
+  const { client, socket, seen } = leftBy(1, ...left);
+  client.connect().catch(() => undefined);
   await turns();
-  assert.equal(set.client.outbox.length, 1);
-  set.socket().greets({ user_id: 1 });
-  assert.deepEqual(set.socket().ops("send"), []);
-  assert.deepEqual(set.client.outbox, []);
-  set.client.close();
+  assert.deepEqual(seen, [["a", "b", "c"]]);
+  client.send({ to_user: 2, content: "d", client_msg_id: "d" }).catch(() => undefined);
+  assert.deepEqual(seen.at(-1), ["a", "b", "c", "d"]);
+  assert.deepEqual(socket().sent, []);
+  socket().greets({ user_id: 1 });
+  assert.deepEqual(socket().ops("send").map(({ client_msg_id }) => client_msg_id), ["a", "b"], "one of each lane");
+  assert.deepEqual(seen.at(-1), ["a", "b", "c", "d"]);
+  client.close();
+});
+
+test("what another user left in the outbox is not sent, and shows no longer", async () => {
+  const { client, socket, seen } = leftBy(9, { op: "send", to_user: 2, client_msg_id: "a" });
+  client.connect().catch(() => undefined);
+  await turns();
+  assert.deepEqual(seen, [["a"]]);
+  socket().greets({ user_id: 1 });
+  assert.deepEqual(socket().ops("send"), []);
+  assert.deepEqual(client.outbox, []);
+  assert.deepEqual(seen, [["a"], []]);
+  client.close();
+});
+
+test("nobody is told of an outbox in which nothing was left", async () => {
+  const { client, seen } = leftBy(1);
+  client.connect().catch(() => undefined);
+  await turns();
+  assert.deepEqual(seen, []);
+  client.close();
 });
 
 test("listeners of the outbox see it grow and shrink", async () => {
