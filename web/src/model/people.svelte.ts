@@ -8,6 +8,8 @@ export type User = Answer<"get", "/v1/users/{id}">;
 export class People {
   readonly #known = new SvelteMap<number, User>();
   readonly #asked = new Set<number>();
+  /** Whom the server did not answer for. */
+  readonly #missed = new Set<number>();
 
   constructor(readonly rest: Rest) {}
 
@@ -47,10 +49,23 @@ export class People {
     return users;
   }
 
+  /** Asks again for those whom nobody answered for: the connection is back. */
+  again(): void {
+    const missed = [...this.#missed];
+    this.#missed.clear();
+    for (const id of missed) {
+      this.#asked.delete(id);
+      this.#ask(id);
+    }
+  }
+
   #ask(id: number): void {
     if (id <= 0 || this.#asked.has(id)) return;
     this.#asked.add(id);
-    const forget = (): void => void setTimeout(() => this.#asked.delete(id), 5_000);
+    const forget = (): void => {
+      this.#missed.add(id);
+      setTimeout(() => this.#asked.delete(id), 5_000);
+    };
     this.rest.get("/v1/users/{id}", { path: { id } }).then((user) => this.learn([user]), forget);
   }
 }

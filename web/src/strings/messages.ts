@@ -10,8 +10,8 @@ export const messages = {
   // The open conversation
   none: "Choose a conversation, or begin a new one.",
   missing: "This conversation does not exist, or you are not a member of it.",
-  sayHello: (name: string) => `You and ${name} have not written to each other yet.`,
-  emptyGroup: "Nobody has written here yet.",
+  sayHello: (name: string) => `You and ${name} have not written to each other yet. Say hello.`,
+  emptyGroup: "Nobody has written here yet. Be the first.",
   conversation: (name: string) => `Conversation with ${name}`,
   back: "Back to the conversations",
   search: "Search in this conversation",
@@ -50,7 +50,7 @@ export const messages = {
   showMore: "Show more",
   showLess: "Show less",
   growing: "Still being written",
-  abandoned: "Stopped before its end",
+  abandoned: "Stopped before the end",
   pinned: "Pinned",
   saved: "Saved",
   showQuoted: (name: string) => `Show the message of ${name} that this answers`,
@@ -62,7 +62,7 @@ export const messages = {
   delivered: "Delivered",
   read: "Read",
   media: { image: "Image", video: "Video", audio: "Audio", file: "File" } as Record<string, string>,
-  imageFailed: "The image could not be loaded",
+  imageFailed: "not available",
   opensInNewTab: (name: string) => `${name} (opens in a new tab)`,
 
   // Reactions
