@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import type { Locator, WebSocketRoute } from "playwright-core";
 import { say } from "../src/strings.js";
 import { eventually } from "./support/eventually.js";
+import { PASSWORD } from "./support/people.js";
 import { scene } from "./support/scene.js";
 import type { Screen } from "./support/screen.js";
 
@@ -155,4 +156,22 @@ scene("without a server a reload shows what was there and what waits, which is s
     await eventually(async () => assert.deepEqual(await texts(conversation), all));
   }
   await eventually(async () => assert.equal(await screen.list.getByLabel(say.messages.waiting).count(), 0));
+});
+
+scene("a name that nobody answered for is asked for again when the server is back", async (at) => {
+  const [reader, writer] = [await at.newPerson("beacon"), await at.newPerson("keeper")];
+  await writer.rest.post("/v1/messages/p2p/{userID}", { path: { userID: reader.id }, body: { content: "Light" } });
+  const screen = await at.visit();
+  screen.expectsBreaks();
+  screen.expects(/status of 503/);
+  // All is there but the users.
+  let isAway = true;
+  await screen.page.context().route(/\/v1\/users\/\d+$/, (route) => {
+    return isAway ? route.fulfill({ status: 503, json: { error: "later", temporary: true } }) : route.fallback();
+  });
+  await screen.signIn(reader.username, PASSWORD);
+  await screen.row(`#${writer.id}`).waitFor();
+  isAway = false;
+  await at.server.restart();
+  await screen.row(writer.username).waitFor();
 });

@@ -1,6 +1,7 @@
 /** Two people talk: all that can be done with messages, seen from both sides. */
 
 import assert from "node:assert/strict";
+import type { Locator } from "playwright-core";
 import { say } from "../src/strings.js";
 import { eventually } from "./support/eventually.js";
 import { JERRY, TOM, type Person } from "./support/people.js";
@@ -201,4 +202,40 @@ scene("a text that is being written grows before the reader's eyes", async ({ en
   await writer.rest.post("/v1/messages/{id}/finish", { path: { id }, body: {} });
   await caret.waitFor({ state: "detached" });
   await screen.list.getByText("a mouse", { exact: true }).waitFor();
+});
+
+scene("whatever people write, it keeps within its place and has its direction", async ({ enter, newPerson }) => {
+  const [reader, writer] = [await newPerson("reader of much"), await newPerson("writer of long and odd things")];
+  const { group_id } = await writer.rest.post("/v1/groups", { body: { name: "A name that goes on ".repeat(4) } });
+  await writer.rest.post("/v1/groups/{id}/members", { path: { id: group_id }, body: { user_id: reader.id } });
+  const path = { groupID: group_id };
+  for (const content of ["long".repeat(60), "- واحد\n- two\n\n> اقتباس", "- one\n- שתיים"]) {
+    const { id } = await writer.rest.post("/v1/messages/group/{groupID}", { path, body: { content } });
+    await reader.rest.put("/v1/messages/{id}/saved", { path: { id } });
+  }
+  const screen = await enter(reader, { width: 360, height: 700 });
+  await screen.chooseOfAccount(say.conversations.saved);
+  const excerpts = screen.panel("saved").getByRole("article");
+  await eventually(async () => assert.equal(await excerpts.count(), 3));
+  for (const excerpt of await excerpts.all()) {
+    const { x, width } = (await excerpt.boundingBox())!;
+    assert.ok(x >= 0 && x + width <= 360, `${x} and ${width} px are in 360`);
+  }
+
+  await screen.button(say.panel.back).click();
+  await screen.inside.getByText(/A name that goes on/).click();
+  const listWith = (text: string): Locator => screen.list.getByRole("list").filter({ hasText: text });
+  const directionOf = (all: Locator): Promise<string> => all.evaluate((one) => getComputedStyle(one).direction);
+  assert.equal(await directionOf(listWith("two")), "rtl");
+  assert.equal(await directionOf(screen.list.getByRole("blockquote")), "rtl");
+  assert.equal(await directionOf(listWith("one")), "ltr");
+});
+
+scene("who looks for what nobody is called is told so", async ({ enter }) => {
+  const tom = await enter("tom");
+  const field = tom.inside.getByRole("textbox", { name: say.conversations.filter });
+  await field.fill("jerry");
+  await tom.inside.getByText(say.conversations.searchMessages("jerry")).waitFor();
+  await field.fill("zzz");
+  await tom.inside.getByText(say.conversations.noneFound).waitFor();
 });

@@ -24,6 +24,8 @@ class Listing {
   wanted = $state(0);
   /** Users whose names begin with the filter. */
   found = $state.raw<readonly User[]>([]);
+  /** What they were looked for by. */
+  #answered = $state("");
 
   readonly #chat: Chat;
   readonly #people: People;
@@ -74,7 +76,9 @@ class Listing {
       return;
     }
     const found = await this.#people.search(text.replace(/^@/, ""), 8);
-    if (this.filter.trim() === text) this.found = found;
+    if (this.filter.trim() !== text) return;
+    this.found = found;
+    this.#answered = text;
   }
 
   #filtered(text: string): Entry[] {
@@ -84,7 +88,9 @@ class Listing {
     const matched = matching([...present, ...archived], text.replace(/^@/, ""), known);
     const partners = new Set(matched.map(({ user_id }) => user_id));
     const people = this.found.filter(({ id }) => id !== this.#chat.me && !partners.has(id));
+    const isNone = matched.length + people.length === 0 && this.#answered === text;
     return [
+      ...(isNone ? [{ kind: "heading" as const, key: "none", text: say.conversations.noneFound }] : []),
       ...matched.map(row),
       ...(people.length === 0 ? [] : [{ kind: "heading" as const, key: "people", text: say.conversations.people }]),
       ...people.map((user): Entry => ({ kind: "person", key: `u${user.id}`, user })),

@@ -53,7 +53,10 @@ function said(message: Message, isGroup: boolean, { me, name }: Surroundings): P
   const by = isOwn ? say.conversations.you : isGroup ? firstName(name(message.sender_id)) : undefined;
   const whose = by === undefined ? {} : { by };
   if (message.deleted_at !== null) return { kind: "deleted", ...whose, text: say.conversations.deleted };
-  return { kind: "message", ...whose, text: textOf(message) };
+  const text = textOf(message);
+  if (text === "" && message.streaming === "growing")
+    return { kind: "typing", ...whose, text: say.conversations.isTyping };
+  return { kind: "message", ...whose, text };
 }
 
 function typing(isGroup: boolean, { typists, name }: Surroundings): string {

@@ -43,6 +43,6 @@ export function ratioOf({ width = 0, height = 0 }: Media): number {
 
 export function sizeOf(bytes: number): string {
   const step = Math.min(UNITS.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, bytes)) / 3)));
-  const options = { style: "unit", unit: UNITS[step]!, unitDisplay: "narrow", maximumFractionDigits: 1 } as const;
+  const options = { style: "unit", unit: UNITS[step]!, unitDisplay: "short", maximumFractionDigits: 1 } as const;
   return new Intl.NumberFormat("en", options).format(bytes / 1000 ** step);
 }

@@ -9,6 +9,8 @@ export class People {
   readonly #known = new Map<number, User>();
   readonly #ticks = new Ticks<number>();
   readonly #asked = new Set<number>();
+  /** Whom the server did not answer for. */
+  readonly #missed = new Set<number>();
 
   constructor(readonly rest: Rest) {}
 
@@ -52,10 +54,23 @@ export class People {
     return users;
   }
 
+  /** Asks again for those whom nobody answered for: the connection is back. */
+  again(): void {
+    const missed = [...this.#missed];
+    this.#missed.clear();
+    for (const id of missed) {
+      this.#asked.delete(id);
+      this.#ask(id);
+    }
+  }
+
   #ask(id: number): void {
     if (id <= 0 || this.#asked.has(id)) return;
     this.#asked.add(id);
-    const forget = (): void => void setTimeout(() => this.#asked.delete(id), 5_000);
+    const forget = (): void => {
+      this.#missed.add(id);
+      setTimeout(() => this.#asked.delete(id), 5_000);
+    };
     this.rest.get("/v1/users/{id}", { path: { id } }).then((user) => this.learn([user]), forget);
   }
 }

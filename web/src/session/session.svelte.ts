@@ -68,6 +68,7 @@ export class Session {
     this.signOut = signOut;
     this.shelf = new Shelf(storage === undefined ? undefined : username);
     this.writings = new Writings(this.client, this.shelf);
+    this.client.on("live", () => this.people.again());
   }
 
   /** Whether the password may be changed here. */

@@ -27,7 +27,9 @@ const DAY = /^(\d{4})-(\d{1,2})-(\d{1,2})$/;
 const WORDS = /[\p{L}\p{N}\p{M}]+/gu;
 const HAS_MEDIA = ["media", "attachment", "file", "image", "link", "video", "audio"];
 
-export function parseQuery(text: string): Query {
+export function parseQuery(typed: string): Query {
+  // Telephones curl them by themselves.
+  const text = typed.replace(/[“”„«»]/g, '"');
   const query: Query = { q: "", marks: [] };
   const words: string[] = [];
   for (const part of text.matchAll(PART)) {

@@ -51,5 +51,6 @@ export const actions = {
   newBelow: (count: number) => counted(count, "new message", "new messages"),
   heard: (name: string, text: string) => `${name}: ${text}`,
   media: { image: "Image", video: "Video", audio: "Audio", file: "File" } as Record<string, string>,
+  imageFailed: "not available",
   opensInNewTab: (name: string) => `${name} (opens in a new tab)`,
 };

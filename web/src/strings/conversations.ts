@@ -34,6 +34,7 @@ export const conversations = {
   filter: "Find conversations and people",
   clearFilter: "Clear",
   people: "People",
+  noneFound: "No conversation or person has that name.",
   searchMessages: (text: string) => `Search messages for “${text}”`,
   writeTo: "Start a conversation",
   archived: (count: number) => `Archived (${number.format(count)})`,

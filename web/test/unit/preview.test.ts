@@ -73,3 +73,10 @@ test("what has no text says what it is", () => {
   assert.equal(previewOf(deleted, around()).kind, "deleted");
   assert.equal(previewOf(conversation({}), around()).kind, "none");
 });
+
+test("a text that is still without a word is being typed", () => {
+  const begun = conversation({ last_message: message({ streaming: "growing" }) });
+  assert.deepEqual(previewOf(begun, around()), { kind: "typing", by: "Jerry", text: "typing…" });
+  const grown = conversation({ last_message: message({ streaming: "growing", content: "Well" }) });
+  assert.deepEqual(previewOf(grown, around()), { kind: "message", by: "Jerry", text: "Well" });
+});

@@ -23,6 +23,11 @@ test("filters are taken out of it", () => {
   assert.equal(hasMedia, true);
 });
 
+test("quotation marks may be curled", () => {
+  assert.equal(parseQuery("old “blue cheese” mou").q, 'old "blue cheese" mou*');
+  assert.equal(parseQuery("from:„Tom Cat“ trap ").from, "Tom Cat");
+});
+
 test("a filter that is not finished filters nothing", () => {
   for (const text of ["from:", "after:2026-0", "has:", "before:yesterday"]) {
     const { q, from, since, until, hasMedia } = parseQuery(text);
