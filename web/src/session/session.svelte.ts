@@ -10,6 +10,7 @@ import { People } from "../model/people.svelte.js";
 import type { Writing } from "../composer/writing.svelte.js";
 import { Writings } from "../composer/writings.js";
 import { About } from "../messages/about.svelte.js";
+import { Pictures } from "../messages/pictures.svelte.js";
 import { Saved } from "../messages/saved.svelte.js";
 import { Place, type Target } from "../place/place.svelte.js";
 import { OwnPresence } from "../settings/own_presence.svelte.js";
@@ -40,6 +41,7 @@ export class Session {
   readonly listing: Listing;
   readonly presence: OwnPresence;
   readonly about = new About();
+  readonly pictures = new Pictures();
   readonly saved: Saved;
   readonly username: string;
   readonly signOut: () => void;

@@ -62,7 +62,8 @@ export const messages = {
   delivered: "Delivered",
   read: "Read",
   media: { image: "Image", video: "Video", audio: "Audio", file: "File" } as Record<string, string>,
-  imageFailed: "The image could not be loaded",
+  imageFailed: "The picture could not be loaded",
+  showPicture: "Show picture",
   opensInNewTab: (name: string) => `${name} (opens in a new tab)`,
 
   // Reactions
