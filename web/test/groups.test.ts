@@ -1,4 +1,4 @@
-/** A group: made, filled, renamed, written to, and left. */
+/** A group: made, filled, renamed, written to, and left; and how people are found for it. */
 
 import assert from "node:assert/strict";
 import { say } from "../src/strings.js";
@@ -75,4 +75,27 @@ scene("Tom makes a group, fills it, gives it another name, and others come and g
   await eventually(async () =>
     assert.equal(await tom.panel("details").getByText("latecomer", { exact: true }).count(), 0),
   );
+});
+
+scene("that people could not be looked for is not taken for nobody being there", async ({ enter, newPerson }) => {
+  const [seeker] = [await newPerson("seeker"), await newPerson("sought")];
+  const screen = await enter(seeker);
+  screen.expects(/503 \(Service Unavailable\)/, /net::ERR_FAILED/);
+  const users = /\/v1\/users\?/;
+  const sentence = "The server is busy for a moment.";
+  const body = JSON.stringify({ error: sentence, code: "busy" });
+  await screen.page.route(users, (route) => route.fulfill({ status: 503, contentType: "application/json", body }));
+  await screen.button(list.start).click();
+  await screen.choose(list.newDirect);
+  const dialog = screen.dialog(list.newDirect);
+  await dialog.getByText(list.notLooked(sentence)).waitFor();
+  assert.equal(await dialog.getByText(list.noOtherPerson).count(), 0);
+  await screen.page.unroute(users);
+  await screen.page.route(users, (route) => route.abort());
+  await dialog.getByRole("button", { name: say.design.again }).click();
+  await dialog.getByText(list.notLooked(say.design.unreachable)).waitFor();
+  await screen.page.unroute(users);
+  await dialog.getByRole("button", { name: say.design.again }).click();
+  await dialog.getByRole("listitem").first().waitFor();
+  assert.ok(await dialog.getByRole("textbox").evaluate((field) => field === document.activeElement));
 });

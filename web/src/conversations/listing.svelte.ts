@@ -72,8 +72,13 @@ export class Listing {
       this.found = [];
       return;
     }
-    const found = await this.#people.search(text.replace(/^@/, ""), 8);
-    if (this.filter.trim() === text) this.found = found;
+    // Those of a former search are none of this one, should it fail.
+    let found: readonly User[] = [];
+    try {
+      found = await this.#people.search(text.replace(/^@/, ""), 8);
+    } finally {
+      if (this.filter.trim() === text) this.found = found;
+    }
   }
 
   #filtered(text: string): Entry[] {
