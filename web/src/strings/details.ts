@@ -36,9 +36,12 @@ export const details = {
   noMember: "No member has that name.",
 
   leave: "Leave the group",
-  ownerStays: "A group has an owner. To leave it, make another member the owner first.",
   leaveTitle: (name: string) => `Leave ${name}?`,
   leaveText: "You will get no more of its messages, and only its owner or admins can bring you back.",
+  leaveOwnerText: "A group has an owner. Choose who it is to be when you have left.",
+  heir: "The new owner",
+  leaveToHeir: "Make owner and leave",
+  leaveAloneText: "You are its only member, and a group cannot be without an owner. Archived, it is out of your sight.",
   removeTitle: (name: string) => `Remove ${name}?`,
   removeText: (group: string) => `They will get no more messages of ${group}.`,
   ownerTitle: (name: string) => `Make ${name} the owner?`,
