@@ -131,7 +131,7 @@ export class Timeline {
     const find = async (id: number): Promise<Message> =>
       client.state.message(id) ?? (await client.rest.get("/v1/messages/{id}", { path: { id } }));
     const message = await notices.try(find(messageId));
-    if (message === undefined) return this.messages.length === 0 ? this.open() : undefined;
+    if (message === undefined) return this.part === 0 ? this.open() : undefined;
     const root = message.thread_id === null ? message : await notices.try(find(message.thread_id));
     if (message.thread_id !== null) place.panel = { kind: "thread", root: message.thread_id };
     if (root !== undefined) await this.showAround(root.seq, "center", true);

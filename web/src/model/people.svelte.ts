@@ -1,13 +1,14 @@
 /** The users of the server, by id: asked for once, when somebody's name is first wanted. */
 
-import type { Answer, Rest } from "chatserver-client";
-import { SvelteMap } from "svelte/reactivity";
+import { ChatError, type Answer, type Rest } from "chatserver-client";
+import { SvelteMap, SvelteSet } from "svelte/reactivity";
 
 export type User = Answer<"get", "/v1/users/{id}">;
 
 export class People {
   readonly #known = new SvelteMap<number, User>();
   readonly #asked = new Set<number>();
+  readonly #missing = new SvelteSet<number>();
 
   constructor(readonly rest: Rest) {}
 
@@ -20,6 +21,12 @@ export class People {
   /** The user, if the server has answered already; does not ask. */
   known(id: number): User | undefined {
     return this.#known.get(id);
+  }
+
+  /** Whether the server has said that there is no such user. */
+  isMissing(id: number): boolean {
+    this.#ask(id);
+    return this.#missing.has(id);
   }
 
   /** The user's name, or a stand-in until it is known. */
@@ -50,7 +57,10 @@ export class People {
   #ask(id: number): void {
     if (id <= 0 || this.#asked.has(id)) return;
     this.#asked.add(id);
-    const forget = (): void => void setTimeout(() => this.#asked.delete(id), 5_000);
-    this.rest.get("/v1/users/{id}", { path: { id } }).then((user) => this.learn([user]), forget);
+    const failed = (error: unknown): void => {
+      if (error instanceof ChatError && error.status === 404) this.#missing.add(id);
+      else setTimeout(() => this.#asked.delete(id), 5_000);
+    };
+    this.rest.get("/v1/users/{id}", { path: { id } }).then((user) => this.learn([user]), failed);
   }
 }
