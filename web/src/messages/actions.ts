@@ -18,6 +18,7 @@ import type { Item } from "../design/Menu.svelte";
 import { linkTo } from "../place/address.js";
 import type { Session } from "../session/session.svelte.js";
 import { say } from "../strings.js";
+import { copyText } from "../text/copy.js";
 import { isWaiting } from "./rows.js";
 
 /** What the user may do with a message. */
@@ -89,7 +90,7 @@ function textActions(session: Session, message: Message): Item[] {
 }
 
 function copy({ notices }: Session, text: string): void {
-  navigator.clipboard.writeText(text).then(
+  copyText(text).then(
     () => notices.info(words.copied),
     (error: unknown) => notices.error(error),
   );

@@ -15,7 +15,9 @@ const PAUSE_MS = 200;
 /** By role, then by name. */
 export function ranked(members: readonly Member[]): Member[] {
   const rank = ({ role }: Member): number => RANKS.indexOf(role);
-  return members.toSorted((a, b) => rank(a) - rank(b) || a.username.localeCompare(b.username));
+  return members.toSorted(
+    (a, b) => rank(a) - rank(b) || a.username.localeCompare(b.username, undefined, { numeric: true }),
+  );
 }
 
 /** Those whose names have this in them. */

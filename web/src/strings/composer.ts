@@ -28,6 +28,7 @@ export const composer = {
   tooLong: (n: number) => `Too long by ${count(n, "byte", "bytes")}`,
   notMember: "You are no longer a member. What was written stays readable.",
   mayNotPost: "You may read here, but not write.",
+  noFiles: "Files cannot be sent yet. Attach a link to one that others can open.",
   attachTitle: "Attach a link",
   attachHint: "A picture, a video, a recording or a file that others can open by its address.",
   address: "Address",
