@@ -137,7 +137,7 @@ scene(
     await dialog.getByRole("radio", { name: "third" }).click();
     await confirm.click();
     await heir.row("Throne").waitFor({ state: "detached" });
-    assert.equal(new URL(heir.page.url()).hash, "#/");
+    await heir.page.waitForURL(({ hash }) => hash === "#/");
     const members = await third.rest.get("/v1/groups/{id}/members", { path: { id } });
     assert.deepEqual(
       members.map(({ username, role }) => `${username} ${role}`),
@@ -157,4 +157,24 @@ scene("an owner who is alone in a group can put it out of sight", async ({ enter
   await dialog.getByText(words.leaveAloneText).waitFor();
   await dialog.getByRole("button", { name: words.archive, exact: true }).click();
   await screen.inside.getByText(list.archived(1)).waitFor();
+});
+
+scene("whoever is taken out of a group while they look at it is told so", async ({ enter, newPerson }) => {
+  const [host, outcast] = [await newPerson("chair"), await newPerson("outcast")];
+  const { id } = await host.rest.post("/v1/groups", { body: { name: "Board" } });
+  const path = { id, userId: outcast.id };
+  await host.rest.post("/v1/groups/{id}/members", { path, body: { user_id: outcast.id } });
+  const screen = await enter(outcast);
+  screen.expects(/403 \(Forbidden\)/);
+  await screen.openRow("Board");
+  await screen.button(say.messages.details).click();
+  const details = screen.panel("details");
+  await details.getByText("chair", { exact: true }).waitFor();
+  await host.rest.delete("/v1/groups/{id}/members/{userId}", { path });
+  await details.getByText(words.notMember).waitFor();
+  await screen.conversation.getByText(say.composer.notMember).waitFor();
+  assert.equal(await details.getByRole("button", { name: words.leave, exact: true }).count(), 0);
+  assert.equal(await details.getByText(words.failed).count(), 0);
+  assert.equal(await screen.button(say.messages.pins).count(), 0);
+  await screen.row("Board").waitFor({ state: "detached" });
 });

@@ -35,6 +35,7 @@ export const details = {
   findMember: "Find a member",
   noMember: "No member has that name.",
 
+  notMember: "You are no longer a member",
   leave: "Leave the group",
   leaveTitle: (name: string) => `Leave ${name}?`,
   leaveText: "You will get no more of its messages, and only its owner or admins can bring you back.",
