@@ -99,7 +99,7 @@ const SCREENS: Record<string, (screen: Screen) => Promise<void>> = {
     await screen.dialog(say.conversations.newDirect).getByRole("listitem").first().waitFor();
   },
 };
-const PARTS = ["profile", "appearance", "notifications", "writing", "about"] as const;
+const PARTS = ["profile", "appearance", "notifications", "writing", "privacy", "about"] as const;
 for (const part of PARTS) {
   SCREENS[`settings: ${part}`] = async (screen) => {
     await screen.page.keyboard.press("Escape");

@@ -1,4 +1,4 @@
-/** A group: made, filled, renamed, written to, and left. */
+/** A group: made, filled, renamed, written to, left, and given to another owner; and how people are found for it. */
 
 import assert from "node:assert/strict";
 import { say } from "../src/strings.js";
@@ -75,4 +75,106 @@ scene("Tom makes a group, fills it, gives it another name, and others come and g
   await eventually(async () =>
     assert.equal(await tom.panel("details").getByText("latecomer", { exact: true }).count(), 0),
   );
+});
+
+scene("that people could not be looked for is not taken for nobody being there", async ({ enter, newPerson }) => {
+  const [seeker] = [await newPerson("seeker"), await newPerson("sought")];
+  const screen = await enter(seeker);
+  screen.expects(/503 \(Service Unavailable\)/, /net::ERR_FAILED/);
+  const users = /\/v1\/users\?/;
+  const sentence = "The server is busy for a moment.";
+  const body = JSON.stringify({ error: sentence, code: "busy" });
+  await screen.page.route(users, (route) => route.fulfill({ status: 503, contentType: "application/json", body }));
+  await screen.button(list.start).click();
+  await screen.choose(list.newDirect);
+  const dialog = screen.dialog(list.newDirect);
+  await dialog.getByText(list.notLooked(sentence)).waitFor();
+  assert.equal(await dialog.getByText(list.noOtherPerson).count(), 0);
+  await screen.page.unroute(users);
+  await screen.page.route(users, (route) => route.abort());
+  await dialog.getByRole("button", { name: say.design.again }).click();
+  await dialog.getByText(list.notLooked(say.design.unreachable)).waitFor();
+  await screen.page.unroute(users);
+  await dialog.getByRole("button", { name: say.design.again }).click();
+  await dialog.getByRole("listitem").first().waitFor();
+  assert.ok(await dialog.getByRole("textbox").evaluate((field) => field === document.activeElement));
+});
+
+scene(
+  "an owner gives the group to another one, or leaves it to a new owner in one step",
+  async ({ enter, newPerson }) => {
+    const [first, second, third] = [await newPerson("first"), await newPerson("second"), await newPerson("third")];
+    const { id } = await first.rest.post("/v1/groups", { body: { name: "Throne" } });
+    for (const { id: user_id } of [second, third]) {
+      await first.rest.post("/v1/groups/{id}/members", { path: { id }, body: { user_id } });
+    }
+    const [king, heir] = [await enter(first), await enter(second)];
+    for (const screen of [king, heir]) {
+      await screen.openRow("Throne");
+      await screen.button(say.messages.details).click();
+    }
+    const roleOf = async (name: string, role: string): Promise<void> => {
+      for (const screen of [king, heir]) {
+        const row = screen.panel("details").getByRole("listitem").filter({ hasText: name });
+        await row.getByText(words.roles[role]!, { exact: true }).waitFor();
+      }
+    };
+    await king
+      .panel("details")
+      .getByRole("button", { name: words.memberActions("second") })
+      .click();
+    await king.choose(words.makeOwner);
+    await king.dialog(words.ownerTitle("second")).getByText(words.ownerText).waitFor();
+    await king.dialog(words.ownerTitle("second")).getByRole("button", { name: words.makeOwnerNow }).click();
+    await roleOf("second", "owner");
+    await roleOf("first", "admin");
+
+    const leave = heir.panel("details").getByRole("button", { name: words.leave, exact: true });
+    await leave.click();
+    const dialog = heir.dialog(words.leaveTitle("Throne"));
+    const confirm = dialog.getByRole("button", { name: words.leaveToHeir });
+    assert.ok(await confirm.isDisabled());
+    await dialog.getByRole("radio", { name: "third" }).click();
+    await confirm.click();
+    await heir.row("Throne").waitFor({ state: "detached" });
+    await heir.page.waitForURL(({ hash }) => hash === "#/");
+    const members = await third.rest.get("/v1/groups/{id}/members", { path: { id } });
+    assert.deepEqual(
+      members.map(({ username, role }) => `${username} ${role}`),
+      ["first admin", "third owner"],
+    );
+  },
+);
+
+scene("an owner who is alone in a group can put it out of sight", async ({ enter, newPerson }) => {
+  const hermit = await newPerson("hermit");
+  await hermit.rest.post("/v1/groups", { body: { name: "Cave" } });
+  const screen = await enter(hermit);
+  await screen.openRow("Cave");
+  await screen.button(say.messages.details).click();
+  await screen.panel("details").getByRole("button", { name: words.leave, exact: true }).click();
+  const dialog = screen.dialog(words.leaveTitle("Cave"));
+  await dialog.getByText(words.leaveAloneText).waitFor();
+  await dialog.getByRole("button", { name: words.archive, exact: true }).click();
+  await screen.inside.getByText(list.archived(1)).waitFor();
+});
+
+scene("whoever is taken out of a group while they look at it is told so", async ({ enter, newPerson }) => {
+  const [host, outcast] = [await newPerson("chair"), await newPerson("outcast")];
+  const { id } = await host.rest.post("/v1/groups", { body: { name: "Board" } });
+  const path = { id, userId: outcast.id };
+  await host.rest.post("/v1/groups/{id}/members", { path, body: { user_id: outcast.id } });
+  const screen = await enter(outcast);
+  screen.expects(/403 \(Forbidden\)/);
+  await screen.openRow("Board");
+  await screen.button(say.messages.details).click();
+  const details = screen.panel("details");
+  await details.getByText("chair", { exact: true }).waitFor();
+  await host.rest.delete("/v1/groups/{id}/members/{userId}", { path });
+  await details.getByText(words.notMember).waitFor();
+  await screen.conversation.getByText(say.composer.notMember).waitFor();
+  assert.equal(await details.getByRole("button", { name: words.leave, exact: true }).count(), 0);
+  assert.equal(await details.getByText(words.failed).count(), 0);
+  assert.equal(await screen.button(say.messages.pins).count(), 0);
+  await screen.row("Board").waitFor({ state: "detached" });
 });

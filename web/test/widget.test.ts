@@ -220,6 +220,17 @@ scene("a group is shown to its members, and to nobody else", async (scene) => {
   await outside.window.getByText(say.window.notMember).waitFor();
 });
 
+scene("a picture of another site is loaded only when one wants it", async (scene) => {
+  const [buyer, seller] = await two(scene);
+  const shown = await enter(scene, `data-token="${buyer.token}" data-to-user="${seller.id}" data-open`);
+  const media = [{ url: "https://pictures.example/gouda.png", type: "image" }];
+  const path = { userID: buyer.id };
+  await seller.rest.post("/v1/messages/p2p/{userID}", { path, body: { content: "Gouda", media } });
+  await shown.sees("Gouda");
+  await shown.window.getByText("pictures.example").waitFor();
+  await shown.window.getByRole("button", { name: say.messages.showPicture }).waitFor();
+});
+
 scene("on a phone the window has the whole screen; axe finds nothing, light and dark", async (scene) => {
   const [buyer, seller] = await two(scene);
   await write(seller, buyer, "Hello");

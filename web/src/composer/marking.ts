@@ -1,7 +1,7 @@
-/** Keys that put marks around what is chosen in the field. */
+/** Keys that put marks around what is chosen in the field, and addresses that are put there. */
 
 import { replaceIn } from "./field.js";
-import { link, toggleMark } from "./marks.js";
+import { isAddress, link, linkTo, toggleMark } from "./marks.js";
 
 const MARKS: Record<string, string> = { b: "**", i: "*", e: "`" };
 
@@ -17,5 +17,14 @@ export function marked(
   if (mark !== undefined) replaceIn(field, toggleMark(value, start, end, mark));
   else if (letter === "k" && start !== end) replaceIn(field, link(value, start, end));
   else return false;
+  return true;
+}
+
+/** Whether an address was put where a text was chosen, which is a link to it now. */
+export function linked(field: HTMLTextAreaElement, event: ClipboardEvent): boolean {
+  const text = event.clipboardData?.getData("text/plain").trim() ?? "";
+  const { value, selectionStart: start, selectionEnd: end } = field;
+  if (start === end || !isAddress(text) || isAddress(value.slice(start, end).trim())) return false;
+  replaceIn(field, linkTo(value, start, end, text));
   return true;
 }

@@ -29,6 +29,17 @@ function isWhole(text: string, start: number, end: number, mark: string): boolea
   return text[start - mark.length - 1] !== sign && text[end + mark.length] !== sign;
 }
 
+/** Whether a text is an address and nothing else. Brackets would end the link that is made of it. */
+export function isAddress(text: string): boolean {
+  return /^https?:\/\/[^\s()<>]+$/i.test(text) && URL.canParse(text);
+}
+
+/** Makes a link to an address of what is chosen. */
+export function linkTo(text: string, start: number, end: number, address: string): Change {
+  const made = `[${text.slice(start, end)}](${address})`;
+  return { from: start, to: end, text: made, start: start + made.length, end: start + made.length };
+}
+
 /** Makes a link of what is chosen, and chooses the place where its address goes. */
 export function link(text: string, start: number, end: number): Change {
   const chosen = text.slice(start, end);

@@ -28,6 +28,11 @@ export function canPost(writing: Writing): boolean {
   return trimmed(text) !== "" || (editing === undefined ? attached.length > 0 : editing.media.length > 0);
 }
 
+/** Whether nothing would be left of the message that is changed: then it may as well be deleted. */
+export function isEmptied({ text, editing }: Writing): boolean {
+  return editing !== undefined && editing.media.length === 0 && trimmed(text) === "";
+}
+
 /** Every message to a user goes by the same way, so that none overtakes another. */
 function recipient({ target, conversation }: Destination): Recipient {
   if ("user" in target) return { to_user: target.user };

@@ -75,10 +75,14 @@ class Listing {
       this.found = [];
       return;
     }
-    const found = await this.#people.search(text.replace(/^@/, ""), 8);
-    if (this.filter.trim() !== text) return;
-    this.found = found;
-    this.#answered = text;
+    // Those of a former search are none of this one, should it fail.
+    let found: readonly User[] = [];
+    try {
+      found = await this.#people.search(text.replace(/^@/, ""), 8);
+      if (this.filter.trim() === text) this.#answered = text;
+    } finally {
+      if (this.filter.trim() === text) this.found = found;
+    }
   }
 
   #filtered(text: string): Entry[] {

@@ -18,6 +18,7 @@ import type { Item } from "../design/Menu.svelte";
 import { linkTo } from "../place/address.js";
 import type { Session } from "../session/session.svelte.js";
 import { say } from "../strings.js";
+import { copyText } from "../text/copy.js";
 import { abilitiesOf, openThread } from "./abilities.js";
 import { isWaiting } from "./rows.js";
 
@@ -56,7 +57,7 @@ function textActions(session: Session, message: Message): Item[] {
 }
 
 function copy({ notices }: Session, text: string): void {
-  navigator.clipboard.writeText(text).then(
+  copyText(text).then(
     () => notices.info(words.copied),
     (error: unknown) => notices.error(error),
   );

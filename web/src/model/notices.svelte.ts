@@ -1,6 +1,7 @@
 /** Short messages of the client itself to the person at the screen. */
 
 import { ChatError } from "chatserver-client";
+import { reasonOf } from "./reason.js";
 
 export interface Notice {
   id: number;
@@ -22,9 +23,9 @@ export class Notices {
     this.#add(text, "info");
   }
 
-  /** What went wrong, in the server's own words where it has any. */
+  /** What went wrong. */
   error(error: unknown): void {
-    this.#add(error instanceof Error ? error.message : String(error), "error");
+    this.#add(reasonOf(error), "error");
   }
 
   /** Does something that may be refused; says so if it is. */

@@ -1,6 +1,6 @@
 /** The users of the server, by id: asked for once, when somebody's name is first wanted. */
 
-import type { Answer, Rest } from "chatserver-client";
+import { ChatError, type Answer, type Rest } from "chatserver-client";
 import { Ticks } from "./ticks.svelte.js";
 
 export type User = Answer<"get", "/v1/users/{id}">;
@@ -11,6 +11,8 @@ export class People {
   readonly #asked = new Set<number>();
   /** Whom the server did not answer for. */
   readonly #missed = new Set<number>();
+  /** Whom there is not. */
+  readonly #missing = new Set<number>();
 
   constructor(readonly rest: Rest) {}
 
@@ -24,6 +26,13 @@ export class People {
   known(id: number): User | undefined {
     this.#ticks.follow(id);
     return this.#known.get(id);
+  }
+
+  /** Whether the server has said that there is no such user. */
+  isMissing(id: number): boolean {
+    this.#ask(id);
+    this.#ticks.follow(id);
+    return this.#missing.has(id);
   }
 
   /** The user's name, or a stand-in until it is known. */
@@ -64,13 +73,19 @@ export class People {
     }
   }
 
+  #lacks(id: number): void {
+    this.#missing.add(id);
+    this.#ticks.touch(id);
+  }
+
   #ask(id: number): void {
     if (id <= 0 || this.#asked.has(id)) return;
     this.#asked.add(id);
-    const forget = (): void => {
+    const failed = (error: unknown): void => {
+      if (error instanceof ChatError && error.status === 404) return this.#lacks(id);
       this.#missed.add(id);
       setTimeout(() => this.#asked.delete(id), 5_000);
     };
-    this.rest.get("/v1/users/{id}", { path: { id } }).then((user) => this.learn([user]), forget);
+    this.rest.get("/v1/users/{id}", { path: { id } }).then((user) => this.learn([user]), failed);
   }
 }

@@ -1,6 +1,6 @@
 /** Keeps a place and the page's address in step, so that links, reloads and the back button work. */
 
-import type { Place } from "./place.svelte.js";
+import type { Place, Target } from "./place.svelte.js";
 
 const CONVERSATION = /^#\/c\/(\d+)(?:\/m\/(\d+))?$/;
 const USER = /^#\/u\/(\d+)$/;
@@ -11,10 +11,21 @@ export function linkTo(conversation: number, message: number): string {
 }
 
 /** What the address of a place is, after the `#`. */
-export function addressOf(place: Place): string {
-  const { target } = place;
+export function addressOf({ target }: { target: Target | undefined }): string {
   if (target === undefined) return "#/";
   return "conversation" in target ? `#/c/${target.conversation}` : `#/u/${target.user}`;
+}
+
+/** Whether an address is but another one of the same place: then the way back must not stop at it, it would lead nowhere. */
+export function leadsTo(place: string, address: string): boolean {
+  return address === "" ? place === "#/" : address.startsWith(`${place}/m/`);
+}
+
+/** Opens a place in another tab, if it was pressed as links are for that; says whether it was. */
+export function openedAside({ button, ctrlKey, metaKey }: MouseEvent, target: Target): boolean {
+  const isAside = button === 1 || (button === 0 && (ctrlKey || metaKey));
+  if (isAside) open(addressOf({ target }), "_blank", "noopener");
+  return isAside;
 }
 
 /** Goes where an address says. */

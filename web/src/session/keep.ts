@@ -19,6 +19,11 @@ export function kept(): Kept | undefined {
   }
 }
 
+/** Whether another tab tells so that somebody has signed in or out there. */
+export function isOfSession({ key, storageArea }: StorageEvent): boolean {
+  return storageArea === localStorage && (key === SESSION || key === null);
+}
+
 export function keep(session: Kept): void {
   localStorage.setItem(SESSION, JSON.stringify(session));
 }

@@ -9,6 +9,7 @@ import { People } from "../model/people.svelte.js";
 import type { Writing } from "../composer/writing.svelte.js";
 import { Writings } from "../composer/writings.js";
 import { About } from "../messages/about.svelte.js";
+import { Pictures } from "../messages/pictures.svelte.js";
 import { Saved } from "../messages/saved.svelte.js";
 import { PAGE } from "../messages/timeline.svelte.js";
 import { Place, type Target } from "../place/place.svelte.js";
@@ -40,6 +41,7 @@ export class Session {
   readonly looking: Looking;
   readonly presence: OwnPresence;
   readonly about = new About();
+  readonly pictures = new Pictures();
   readonly saved: Saved;
   readonly username: string;
   readonly signOut: () => void;

@@ -1,4 +1,4 @@
-/** How whoever is signed in wants to be told and to write, on this device. Forgotten with the session. */
+/** How whoever is signed in wants to be told, to write and to read, on this device. Forgotten with the session. */
 
 const KEY = "chatserver.preferences";
 
@@ -6,9 +6,10 @@ interface Kept {
   notifies: boolean;
   sounds: boolean;
   sendsByEnter: boolean;
+  loadsPictures: boolean;
 }
 
-const DEFAULTS: Kept = { notifies: false, sounds: false, sendsByEnter: true };
+const DEFAULTS: Kept = { notifies: false, sounds: false, sendsByEnter: true, loadsPictures: false };
 
 class Preferences {
   #kept = $state.raw<Kept>(DEFAULTS);
@@ -25,6 +26,11 @@ class Preferences {
   /** Whether Enter sends; else it begins a line, and Ctrl or Cmd with it sends. */
   get sendsByEnter(): boolean {
     return this.#kept.sendsByEnter;
+  }
+
+  /** Whether pictures of other sites are loaded unasked, which tells these where the reader is. */
+  get loadsPictures(): boolean {
+    return this.#kept.loadsPictures;
   }
 
   /** Reads what was kept; to be called when somebody signs in, since signing out forgets it. */

@@ -5,14 +5,25 @@ import type { Session } from "../session/session.svelte.js";
 
 export type Member = Answer<"get", "/v1/groups/{id}/members">[number];
 
+const MEMBER = "/v1/groups/{id}/members/{userId}";
 const RANKS = ["owner", "admin", "member"];
+/** More than one sees at a glance. */
+export const MANY = 12;
 /** Several changes that come together are one. */
 const PAUSE_MS = 200;
 
 /** By role, then by name. */
 export function ranked(members: readonly Member[]): Member[] {
   const rank = ({ role }: Member): number => RANKS.indexOf(role);
-  return members.toSorted((a, b) => rank(a) - rank(b) || a.username.localeCompare(b.username));
+  return members.toSorted(
+    (a, b) => rank(a) - rank(b) || a.username.localeCompare(b.username, undefined, { numeric: true }),
+  );
+}
+
+/** Those whose names have this in them. */
+export function named(members: readonly Member[], part: string): Member[] {
+  const wanted = part.trim().toLocaleLowerCase();
+  return members.filter(({ username }) => username.toLocaleLowerCase().includes(wanted));
 }
 
 export class Group {
@@ -58,18 +69,27 @@ export class Group {
   }
 
   changeRole(userId: number, role: string): Promise<void> {
-    const path = { id: this.#id, userId };
-    return this.#change(this.#session.client.rest.patch("/v1/groups/{id}/members/{userId}", { path, body: { role } }));
+    const path = this.#path(userId);
+    return this.#change(this.#session.client.rest.patch(MEMBER, { path, body: { role } }));
   }
 
-  async leave(): Promise<void> {
-    const path = { id: this.#id, userId: this.#session.chat.me };
-    await this.#session.notices.try(this.#session.client.rest.delete("/v1/groups/{id}/members/{userId}", { path }));
+  /** Leaves it, and gives it to another member before, if one is named. Says whether one is out. */
+  async leave(heir?: number): Promise<boolean> {
+    const { rest } = this.#session.client;
+    const left = async (): Promise<boolean> => {
+      if (heir !== undefined) await rest.patch(MEMBER, { path: this.#path(heir), body: { role: "owner" } });
+      await rest.delete(MEMBER, { path: this.#path(this.#session.chat.me) });
+      return true;
+    };
+    return (await this.#session.notices.try(left())) ?? false;
   }
 
   remove(userId: number): Promise<void> {
-    const path = { id: this.#id, userId };
-    return this.#change(this.#session.client.rest.delete("/v1/groups/{id}/members/{userId}", { path }));
+    return this.#change(this.#session.client.rest.delete(MEMBER, { path: this.#path(userId) }));
+  }
+
+  #path(userId: number): { id: number; userId: number } {
+    return { id: this.#id, userId };
   }
 
   async #change(work: Promise<unknown>): Promise<void> {

@@ -1,6 +1,7 @@
 /** One search: what is asked, what was found so far, and whether there is more. */
 
 import type { Message } from "chatserver-client";
+import { reasonOf } from "../model/reason.js";
 import type { Session } from "../session/session.svelte.js";
 import { say } from "../strings.js";
 import { isSearchable, parseQuery, type Mark, type Query } from "./query.js";
@@ -60,7 +61,7 @@ export class Search {
       this.state = "done";
     } catch (error) {
       if (ask !== this.#asks) return;
-      this.error = error instanceof Error ? error.message : String(error);
+      this.error = reasonOf(error);
       this.state = "failed";
     } finally {
       clearTimeout(slow);

@@ -51,6 +51,7 @@ export const actions = {
   newBelow: (count: number) => counted(count, "new message", "new messages"),
   heard: (name: string, text: string) => `${name}: ${text}`,
   media: { image: "Image", video: "Video", audio: "Audio", file: "File" } as Record<string, string>,
-  imageFailed: "not available",
+  imageFailed: "The picture could not be loaded",
+  showPicture: "Show picture",
   opensInNewTab: (name: string) => `${name} (opens in a new tab)`,
 };

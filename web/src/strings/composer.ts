@@ -16,5 +16,6 @@ export const composer = {
   tooLong: (n: number) => `Too long by ${counted(n, "byte", "bytes")}`,
   notMember: "You are no longer a member. What was written stays readable.",
   mayNotPost: "You may read here, but not write.",
+  noFiles: "Files cannot be sent yet. Attach a link to one that others can open.",
   attachFull: "A message carries at most 10 attachments.",
 };

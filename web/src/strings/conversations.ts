@@ -65,6 +65,7 @@ export const conversations = {
   personHint: "The beginning of a username",
   noPerson: (text: string) => `Nobody's name begins with “${text}”.`,
   noOtherPerson: "Nobody else has an account yet.",
+  notLooked: (reason: string) => `Nobody could be looked for. ${reason}`,
   found: "People found",
   groupName: "Name of the group",
   members: "Members",

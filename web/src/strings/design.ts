@@ -4,4 +4,6 @@ export const design = {
   close: "Close",
   dismiss: "Dismiss",
   cancel: "Cancel",
+  again: "Try again",
+  unreachable: "The server does not answer.",
 };

@@ -8,6 +8,8 @@ export const messages = {
   // The open conversation
   none: "Choose a conversation, or begin a new one.",
   missing: "This conversation does not exist, or you are not a member of it.",
+  noUser: "There is nobody at this address.",
+  oneself: "This is you. Choose somebody else to write to.",
   sayHello: (name: string) => `You and ${name} have not written to each other yet. Say hello.`,
   emptyGroup: "Nobody has written here yet. Be the first.",
   conversation: (name: string) => `Conversation with ${name}`,

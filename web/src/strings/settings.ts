@@ -7,6 +7,7 @@ export const settings = {
   appearance: "Appearance",
   notifications: "Notifications",
   writing: "Writing",
+  privacy: "Privacy",
   about: "About",
 
   username: "Username",
@@ -42,6 +43,15 @@ export const settings = {
 
   enterSends: "Enter sends",
   enterSendsHint: "When this is off, Enter begins a new line, and Ctrl+Enter or ⌘+Enter sends.",
+
+  pictures: {
+    title: "Pictures from other sites",
+    ask: "Ask before loading",
+    askHint: "A button stands in place of each. The site learns nothing before you press it.",
+    always: "Always load",
+    alwaysHint:
+      "The site that has the picture, and so perhaps its sender, learns your network address and when you read.",
+  },
 
   client: "Web client of ChatServer",
   version: "Server version",

@@ -8,6 +8,7 @@ import type { Attachment } from "svelte/attachments";
 import { listingOf } from "../conversations/listing.svelte.js";
 import { isUnread, neighbour } from "../conversations/order.js";
 import type { Session } from "../session/session.svelte.js";
+import { isComposing } from "../text/composing.js";
 
 export function shortcuts(session: Session, isEmbedded: boolean): Attachment<HTMLElement> {
   return (workspace) => {
@@ -23,8 +24,8 @@ export function shortcuts(session: Session, isEmbedded: boolean): Attachment<HTM
 }
 
 function isDone(session: Session, workspace: HTMLElement, event: KeyboardEvent): boolean {
-  const { key, altKey, ctrlKey, metaKey, shiftKey, isComposing } = event;
-  if (isComposing) return false;
+  const { key, altKey, ctrlKey, metaKey, shiftKey } = event;
+  if (isComposing(event)) return false;
   const isPlain = !altKey && !ctrlKey && !metaKey;
   if ((ctrlKey || metaKey) && !altKey && !shiftKey && key.toLowerCase() === "k") return find(session, workspace);
   if (altKey && !ctrlKey && !metaKey && key === "ArrowUp") return step(session, -1, shiftKey);
@@ -34,7 +35,14 @@ function isDone(session: Session, workspace: HTMLElement, event: KeyboardEvent):
     session.place.sheet = "shortcuts";
     return true;
   }
+  if (isPlain && key.length === 1 && event.target === document.body) write(session);
   return false;
+}
+
+/** Whoever types where nothing has the focus wants to write: the key goes on to where one does. */
+function write(session: Session): void {
+  const { target } = session.place;
+  if (target !== undefined) session.writing(target).wanted += 1;
 }
 
 /** To the field of the list, which is out of sight where there is room for one column and a conversation has it. */

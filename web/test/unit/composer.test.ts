@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isTooLong, roomLeft } from "../../src/composer/length.js";
-import { link, toggleMark, type Change } from "../../src/composer/marks.js";
+import { isAddress, link, linkTo, toggleMark, type Change } from "../../src/composer/marks.js";
 import { kindOf, mediaOf, shortName } from "../../src/composer/media.js";
 
 /** The text after a change, with what is chosen in brackets. */
@@ -24,6 +24,21 @@ test("two stars are no two times one star", () => {
 
 test("of what is chosen a link is made, whose address comes next", () => {
   assert.equal(after("see this", link("see this", 4, 8)), "see [this]([https://])");
+});
+
+test("an address that is pasted over what is chosen is where it leads", () => {
+  const address = "https://example.com/a?b=c";
+  assert.equal(after("see this", linkTo("see this", 4, 8, address)), `see [this](${address})[]`);
+  assert.ok(isAddress(address) && isAddress("http://localhost:8080/"));
+  for (const other of [
+    "example.com",
+    "https://",
+    "javascript:alert(1)",
+    "https://a.example/ and more",
+    "https://a/)",
+  ]) {
+    assert.ok(!isAddress(other), other);
+  }
 });
 
 test("room is counted in bytes, and only told when it becomes short", () => {

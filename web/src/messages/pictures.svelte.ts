@@ -1,0 +1,19 @@
+/**
+ * Which pictures may be loaded. Whoever has a picture learns the address of everybody who loads it, so those of other
+ * sites wait until somebody wants to see them; what was wanted once stays so for as long as the page is there.
+ */
+
+import { SvelteSet } from "svelte/reactivity";
+import { preferences } from "../settings/preferences.svelte.js";
+
+export class Pictures {
+  readonly #wanted = new SvelteSet<string>();
+
+  mayLoad(href: string): boolean {
+    return preferences.loadsPictures || new URL(href).origin === location.origin || this.#wanted.has(href);
+  }
+
+  want(href: string): void {
+    this.#wanted.add(href);
+  }
+}
