@@ -93,7 +93,7 @@ scene("from the front door to signing out by keyboard alone", async ({ visit, ne
   await press("Enter");
   await reach(screen, "ArrowRight", screen.button(say.actions.reactWith("❤️")), "to the heart");
   await press("Enter");
-  await screen.button(say.messages.reaction("❤️", 1, true)).waitFor();
+  await screen.button(say.actions.reaction("❤️", 1, true)).waitFor();
   await eventually(async () => assert.ok(await isSeen(screen), `after a reaction: ${await focus(screen)}`));
 
   // A thread

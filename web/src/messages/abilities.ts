@@ -28,10 +28,6 @@ export function abilitiesOf({ chat }: Session, message: Message): Abilities {
   };
 }
 
-export function openThread({ place }: Session, message: Message): void {
-  place.panel = { kind: "thread", root: message.id };
-}
-
 /** Takes the user's reaction back if it is there, else adds it. */
 export function toggleReaction({ client, notices }: Session, message: Message, emoji: string): void {
   const isMine = message.reactions.some((reaction) => reaction.emoji === emoji && reaction.me);

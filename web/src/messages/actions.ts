@@ -19,7 +19,7 @@ import { linkTo } from "../place/address.js";
 import type { Session } from "../session/session.svelte.js";
 import { say } from "../strings.js";
 import { copyText } from "../text/copy.js";
-import { abilitiesOf, openThread } from "./abilities.js";
+import { abilitiesOf } from "./abilities.js";
 import { isWaiting } from "./rows.js";
 
 /** `writing` is the composer beside it, where there is one. */
@@ -29,7 +29,7 @@ export function actionsOn(session: Session, message: Message, writing: Writing |
   const { about } = session;
   const all: (Item | false)[] = [
     writing !== undefined && can.reply && { name: words.reply, icon: Reply, act: () => writing.reply(message) },
-    can.thread && { name: words.thread, icon: Thread, act: () => openThread(session, message) },
+    can.thread && { name: words.thread, icon: Thread, act: () => session.place.openThread(message.id) },
     writing !== undefined && can.edit && { name: words.edit, icon: Pencil, act: () => writing.edit(message) },
     ...(message.deleted_at === null ? textActions(session, message) : []),
     can.pin && pinAction(session, message),

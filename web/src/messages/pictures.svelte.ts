@@ -3,17 +3,16 @@
  * sites wait until somebody wants to see them; what was wanted once stays so for as long as the page is there.
  */
 
-import { SvelteSet } from "svelte/reactivity";
 import { preferences } from "../settings/preferences.svelte.js";
 
 export class Pictures {
-  readonly #wanted = new SvelteSet<string>();
+  #wanted = $state.raw<readonly string[]>([]);
 
   mayLoad(href: string): boolean {
-    return preferences.loadsPictures || new URL(href).origin === location.origin || this.#wanted.has(href);
+    return preferences.loadsPictures || new URL(href).origin === location.origin || this.#wanted.includes(href);
   }
 
   want(href: string): void {
-    this.#wanted.add(href);
+    this.#wanted = [...this.#wanted, href];
   }
 }

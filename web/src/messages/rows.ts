@@ -9,9 +9,10 @@ const GROUP_MS = 5 * 60_000;
 /** A message that waits has no number yet; it is behind all others. */
 export const isWaiting = (message: Message): boolean => message.id <= 0;
 
-/** Whether it shows what is loaded later only: something attached, a program's text. */
-export function isMoreThanText({ content, media, media_url }: Message): boolean {
-  return media.length > 0 || media_url !== "" || content.includes("```");
+/** Whether it shows what is loaded later only: something attached, a program's text, what it answers, reactions. */
+export function isMoreThanText({ content, media, media_url, quote, reactions }: Message): boolean {
+  const isAttached = media.length > 0 || media_url !== "";
+  return isAttached || quote !== null || reactions.length > 0 || content.includes("```");
 }
 
 /** Stays the same when a message that waited becomes one of the server's, so that its bubble does, too. */

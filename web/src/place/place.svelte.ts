@@ -47,6 +47,11 @@ export class Place {
     this.target = target;
   }
 
+  /** The thread below a message stands beside the conversation. */
+  openThread(root: number): void {
+    this.panel = { kind: "thread", root };
+  }
+
   /** Shows one message, wherever it is. */
   show(conversation: number, message: number): void {
     this.open({ conversation });

@@ -13,8 +13,6 @@ import { Pictures } from "../messages/pictures.svelte.js";
 import { Saved } from "../messages/saved.svelte.js";
 import { PAGE } from "../messages/timeline.svelte.js";
 import { Place, type Target } from "../place/place.svelte.js";
-import { OwnPresence } from "../settings/own_presence.svelte.js";
-import { remember } from "./remembering.js";
 import { Shelf } from "./shelf.js";
 
 export interface SessionOptions {
@@ -39,7 +37,6 @@ export class Session {
   readonly notices = new Notices();
   readonly place = new Place();
   readonly looking: Looking;
-  readonly presence: OwnPresence;
   readonly about = new About();
   readonly pictures = new Pictures();
   readonly saved: Saved;
@@ -52,7 +49,6 @@ export class Session {
   /** The newest messages of the conversation that was open when the connection came about. */
   #ahead: { conversation: number; messages: Promise<unknown> } | undefined;
   readonly #renewed: ((token: string) => void) | undefined;
-  #stopRemembering: (() => void) | undefined;
   #token: string | Promise<string> | (() => Promise<string>);
 
   constructor({ url, token, username, client, storage, signOut, renewed }: SessionOptions) {
@@ -64,7 +60,6 @@ export class Session {
     this.chat = new Chat(this.client);
     this.people = new People(this.client.rest);
     this.looking = new Looking(this.client);
-    this.presence = new OwnPresence(this.client, storage !== undefined);
     this.saved = new Saved(this.client);
     this.username = username;
     this.signOut = signOut;
@@ -97,7 +92,6 @@ export class Session {
       leave();
       this.#askAhead();
     });
-    if (this.shelf.username !== undefined) this.#stopRemembering = remember(this);
     // Why it was refused stands in the connection's status.
     this.client.connect().then(
       () => this.chat.loaded(),
@@ -120,7 +114,6 @@ export class Session {
   }
 
   close(): void {
-    this.#stopRemembering?.();
     this.writings.close();
     this.client.close();
   }

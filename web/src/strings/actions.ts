@@ -2,6 +2,8 @@
 
 import { counted } from "./counted.js";
 
+const listed = new Intl.ListFormat("en");
+
 export const actions = {
   all: "What to do with this message",
   react: "React",
@@ -54,4 +56,10 @@ export const actions = {
   imageFailed: "The picture could not be loaded",
   showPicture: "Show picture",
   opensInNewTab: (name: string) => `${name} (opens in a new tab)`,
+
+  // Reactions
+  reaction: (emoji: string, count: number, mine: boolean) =>
+    `${emoji} ${counted(count, "reaction", "reactions")}${mine ? ", one of them yours" : ""}`,
+  reactedBy: (names: string[], others: number) =>
+    listed.format(others === 0 ? names : [...names, counted(others, "other", "others")]),
 };

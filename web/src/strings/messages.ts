@@ -57,10 +57,4 @@ export const messages = {
   sent: "Sent",
   delivered: "Delivered",
   read: "Read",
-
-  // Reactions
-  reaction: (emoji: string, count: number, mine: boolean) =>
-    `${emoji} ${counted(count, "reaction", "reactions")}${mine ? ", one of them yours" : ""}`,
-  reactedBy: (names: string[], others: number) =>
-    listed.format(others === 0 ? names : [...names, counted(others, "other", "others")]),
 };
