@@ -279,7 +279,8 @@ export class ChatState {
   #receipt(frame: ReceiptFrame): boolean {
     const { conversation_id: id, read_seq, unread, mentions = 0 } = frame;
     const wasAt = this.pointers(id, frame.user_id).read_seq;
-    if (!this.#forward(id, frame.user_id, frame)) return false;
+    const isUnmarked = unread !== undefined && this.#unmark(id);
+    if (!this.#forward(id, frame.user_id, frame)) return isUnmarked;
     const timeline = this.#timeline(id);
     // What is known behind the pointer is counted here; the server's count is for what is not loaded.
     if (unread !== undefined && read_seq > wasAt && !timeline.isCompleteAfter(read_seq)) {
@@ -288,6 +289,15 @@ export class ChatState {
       this.#counted.set(id, { rev: Math.max(have?.rev ?? 0, timeline.rev), last_seq, read_seq, unread, mentions });
       this.#tallies.delete(id);
     }
+    return true;
+  }
+
+  /** Reading takes the mark of being unread away, and no other frame tells of that. */
+  #unmark(id: number): boolean {
+    const have = this.#conversations.get(id);
+    if (have?.marked_unread !== true) return false;
+    this.#conversations.set(id, { ...have, marked_unread: false });
+    this.#roster.changed(id);
     return true;
   }
 

@@ -174,6 +174,16 @@ test("reading takes the count down, wherever it happens", () => {
   assert.equal(state.conversation(1)?.read_seq, 7);
 });
 
+test("one's own reading takes the mark of being unread away, though the pointers stand", () => {
+  const state = mine();
+  state.applyConversation(conversation({ last_seq: 3, delivered_seq: 3, read_seq: 3, unread: 0, marked_unread: true }));
+  const receipt = { type: "receipt", conversation_id: 1, delivered_seq: 3, read_seq: 3 } as const;
+  state.apply({ ...receipt, user_id: 1 });
+  assert.equal(state.conversation(1)?.marked_unread, true);
+  assert.equal(state.apply({ ...receipt, user_id: ME, unread: 0, mentions: 0 }), "applied");
+  assert.equal(state.conversation(1)?.marked_unread, false);
+});
+
 test("receipts only go forward, each pointer by itself", () => {
   const state = mine();
   const receipt = { type: "receipt", conversation_id: 1, user_id: 1 } as const;
