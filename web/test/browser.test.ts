@@ -157,8 +157,8 @@ scene("texts are copied where the browser gives pages no clipboard, too", async 
   await screen.send("Copy **this**");
   await screen.page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
   await screen.page.evaluate(() => Object.defineProperty(navigator, "clipboard", { value: undefined, writable: true }));
-  await screen.chooseOf("Copy this", say.messages.copyText);
-  await screen.isTold(say.messages.copied);
+  await screen.chooseOf("Copy this", say.actions.copyText);
+  await screen.isTold(say.actions.copied);
   await screen.composer.press("ControlOrMeta+v");
   assert.equal(await screen.composer.inputValue(), "Copy **this**");
 });
@@ -211,9 +211,9 @@ scene("whoever types where nothing has the focus writes, and an emptied message 
   await screen.composer.press("ArrowUp");
   await screen.composer.fill("");
   await screen.composer.press("Enter");
-  await screen.dialog(say.messages.deleteTitle).getByRole("button", { name: say.messages.deleteForEveryone }).click();
+  await screen.dialog(say.actions.deleteTitle).getByRole("button", { name: say.actions.deleteForEveryone }).click();
   await screen.sees(say.messages.deleted);
-  assert.equal(await screen.conversation.getByText(say.composer.editing).count(), 0);
+  assert.equal(await screen.conversation.getByText(say.aids.editing).count(), 0);
 });
 
 scene("addresses that lead nowhere say so", async ({ enter, newPerson }) => {

@@ -38,7 +38,7 @@ scene("a picture of another site is loaded when one wants it, and nothing moves"
   const message = screen.message("Look at this");
   await message.getByText(HOST, { exact: true }).waitFor();
   const before = await message.boundingBox();
-  await message.getByRole("button", { name: words.showPicture }).click();
+  await message.getByRole("button", { name: say.actions.showPicture }).click();
   const image = message.getByRole("img", { name: "cat.png" });
   await image.waitFor();
   await image.evaluate((image: HTMLImageElement) => image.decode());
@@ -55,7 +55,7 @@ scene("a picture of another site is loaded when one wants it, and nothing moves"
   await image.waitFor();
   assert.equal(await screen.message("And at this").getByRole("img").count(), 0);
   await screen.page.reload();
-  await message.getByRole("button", { name: words.showPicture }).waitFor();
+  await message.getByRole("button", { name: say.actions.showPicture }).waitFor();
   assert.equal(asked.length, 1);
 
   await screen.chooseOfAccount(say.conversations.settings);
@@ -81,7 +81,7 @@ scene(
     await show(painter, viewer, "Gone", "gone.png");
     await screen.openRow("onlooker");
     await screen.message("Mine").getByRole("img", { name: "mine.png" }).waitFor();
-    await screen.message("Gone").getByText(words.imageFailed).waitFor();
+    await screen.message("Gone").getByText(say.actions.imageFailed).waitFor();
     const [mine, gone] = [await screen.message("Mine").boundingBox(), await screen.message("Gone").boundingBox()];
     assert.equal(gone?.height, mine?.height);
   },

@@ -70,10 +70,10 @@ scene("what is changed, taken back and reacted to changes for both", async (at) 
   await right.message("Cheese").getByRole("button", { name: say.actions.react, exact: true }).click();
   await right.button(say.actions.reactWith("🎉")).click();
   const reaction = (screen: Screen, isMine: boolean) =>
-    screen.button(words.reaction("🎉", 1, isMine)).and(screen.page.locator("[aria-pressed]"));
+    screen.button(say.actions.reaction("🎉", 1, isMine)).and(screen.page.locator("[aria-pressed]"));
   await reaction(right, true).waitFor();
   await reaction(left, false).click();
-  await right.button(words.reaction("🎉", 2, true)).click();
+  await right.button(say.actions.reaction("🎉", 2, true)).click();
   await reaction(left, true).waitFor();
 
   await left.chooseOf("Cheese", say.actions.delete);

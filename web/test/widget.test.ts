@@ -228,7 +228,7 @@ scene("a picture of another site is loaded only when one wants it", async (scene
   await seller.rest.post("/v1/messages/p2p/{userID}", { path, body: { content: "Gouda", media } });
   await shown.sees("Gouda");
   await shown.window.getByText("pictures.example").waitFor();
-  await shown.window.getByRole("button", { name: say.messages.showPicture }).waitFor();
+  await shown.window.getByRole("button", { name: say.actions.showPicture }).waitFor();
 });
 
 scene("on a phone the window has the whole screen; axe finds nothing, light and dark", async (scene) => {
