@@ -7,14 +7,14 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Plugin } from "vite";
 
-type Shape = [tag: string, attributes: Record<string, string>];
+export type Shape = [tag: string, attributes: Record<string, string>];
 
 const FOLDER = "@lucide/svelte/icons/";
 const PREFIX = "\0icon:";
 const MAKER = fileURLToPath(new URL("../src/design/icon.ts", import.meta.url));
 
 /** The shapes of a sign, by Lucide's module. */
-function shapesOf(module: string): Shape[] {
+export function shapesOf(module: string): Shape[] {
   const [, component = ""] = /from "(\.\/[a-z0-9-]+\.svelte)"/.exec(readFileSync(module, "utf8")) ?? [];
   const source = readFileSync(new URL(component, pathToFileURL(module)), "utf8");
   const [, data] = /^const iconData = (\{.*\});$/m.exec(source) ?? [];
@@ -22,9 +22,15 @@ function shapesOf(module: string): Shape[] {
   return (JSON.parse(data) as { node: Shape[] }).node;
 }
 
-function pathOf([tag, attributes]: Shape): string {
+/** The one path that draws them all. */
+export function pathOf(shapes: readonly Shape[]): string {
+  return shapes.map(outlineOf).join("");
+}
+
+function outlineOf([tag, attributes]: Shape): string {
   const of = (name: string): number => Number(attributes[name] ?? 0);
-  if (tag === "path") return attributes["d"]!;
+  // A path begins where it says, though it says so as a distance: behind another it would be one from its end.
+  if (tag === "path") return attributes["d"]!.replace(/^m/, "M0 0m");
   if (tag === "line") return `M${of("x1")} ${of("y1")}L${of("x2")} ${of("y2")}`;
   if (tag === "polyline") return `M${attributes["points"]}`;
   if (tag === "polygon") return `M${attributes["points"]}z`;
@@ -55,7 +61,7 @@ export function icons(): Plugin {
     },
     load(id) {
       if (!id.startsWith(PREFIX)) return undefined;
-      const path = shapesOf(id.slice(PREFIX.length)).map(pathOf).join("");
+      const path = pathOf(shapesOf(id.slice(PREFIX.length)));
       return `import { icon } from ${JSON.stringify(MAKER)};\nexport default icon(${JSON.stringify(path)});`;
     },
   };
