@@ -171,7 +171,13 @@ export class Screen {
   /** Goes from the newest message to the first one, and has a look wherever it stops. */
   async lookBack(look: () => Promise<void>): Promise<void> {
     const list = this.conversation.getByRole("log");
-    const up = (): Promise<boolean> => list.evaluate((log) => (log.scrollBy(0, -log.clientHeight), log.scrollTop > 0));
+    // What has come into sight is drawn in the frame after the one that tells of scrolling.
+    const up = (): Promise<boolean> =>
+      list.evaluate(async (log) => {
+        log.scrollBy(0, -log.clientHeight);
+        for (let frame = 0; frame < 2; frame += 1) await new Promise(requestAnimationFrame);
+        return log.scrollTop > 0;
+      });
     for (let hasMore = true; hasMore;) {
       await look();
       hasMore = await up();
