@@ -60,7 +60,9 @@ export async function reloadOfMany(ground) {
 export async function delivery({ browser, url }) {
   const MESSAGES = 20;
   const [tom, jerry] = await Promise.all(["tom", "jerry"].map((name) => person(url, name)));
-  const { id } = await conversationOf(tom, ({ kind }) => kind === "direct");
+  const { id, last_seq: seq } = await conversationOf(tom, ({ kind }) => kind === "direct");
+  // The reader would be shown what is new from an earlier time, and not the end.
+  for (const { rest } of [tom, jerry]) await rest.post("/v1/conversations/{id}/read", { path: { id }, body: { seq } });
   const [sender, reader] = await Promise.all([tom, jerry].map((who) => newPage(browser, url, who, ["conversation"])));
   return closing(sender, () =>
     closing(reader, async () => {

@@ -21,9 +21,11 @@ export function keyOf(message: Message, me: number): string {
   return isOwn ? `own ${message.client_msg_id}` : `${message.id}`;
 }
 
-/** Messages that stand in the conversation itself, without those in its threads. */
+/** Messages that stand in the conversation itself, without those in its threads; the same list where there are no such. */
 export function outsideThreads(messages: readonly Message[]): readonly Message[] {
-  return messages.filter((message) => message.thread_id === null);
+  // A copy of a very long list with every page of it keeps the browser busy with what it leaves behind.
+  const isInThread = ({ thread_id }: Message): boolean => thread_id !== null;
+  return messages.some(isInThread) ? messages.filter((message) => !isInThread(message)) : messages;
 }
 
 /** What waits, as messages to come. */
