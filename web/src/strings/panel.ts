@@ -26,7 +26,6 @@ export const panel = {
   older: "Show earlier replies",
   threadGone: "This thread is not there any more.",
   threadLog: "Replies",
-  newest: "To the newest reply",
   searchField: "Search messages",
   searchHint: "Words, “a phrase”, begin*",
   searchClear: "Clear",

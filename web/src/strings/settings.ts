@@ -10,8 +10,6 @@ export const settings = {
   privacy: "Privacy",
   about: "About",
 
-  username: "Username",
-  email: "Email",
   since: (day: string) => `Here since ${day}`,
   presence: "How others see you",
   presences: { online: "Online", away: "Away", invisible: "Invisible" },

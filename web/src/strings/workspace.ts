@@ -9,9 +9,7 @@ export const workspace = {
   waiting: (count: number) => `${counted(count, "message waits", "messages wait")}.`,
   retry: (seconds: number) => `Next try in ${seconds} s`,
   retrying: "Trying again…",
-  backOnline: "Connected again.",
 
-  arrived: (from: string, text: string) => `${from}: ${text}`,
   arrivedIn: (from: string, where: string) => `${from} in ${where}`,
   arrivedHeard: (from: string) => `New message from ${from}`,
   dismiss: "Dismiss",
