@@ -7,9 +7,9 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { launched } from "./browser.mjs";
 import * as figures from "./measuring/figures.mjs";
 import { prepared } from "./measuring/ground.mjs";
-import { launched } from "./measuring/screens.mjs";
 import { started } from "./server.mjs";
 
 const { values: options } = parseArgs({

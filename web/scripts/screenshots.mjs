@@ -7,7 +7,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
+import { launched } from "./browser.mjs";
 import { program, started } from "./server.mjs";
 import { terminal } from "./terminal.mjs";
 
@@ -184,10 +184,7 @@ async function pictured(browser, url, { tom, jerry, butch }) {
 const folder = mkdtempSync(join(tmpdir(), "chatserver-screenshots-"));
 mkdirSync(images, { recursive: true });
 const { child, url } = await started(folder);
-const browser = await chromium.launch({
-  executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"],
-});
+const browser = await launched();
 try {
   const people = await gathered(url);
   await talked(people);

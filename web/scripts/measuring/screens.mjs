@@ -1,22 +1,7 @@
 // Pages of people who are signed in, which note when they first show what is waited for.
 
-import { chromium } from "playwright-core";
-
 /** What takes longer on a busy machine is measured all the same. */
 const PATIENCE_MS = 120_000;
-
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
-
-export const launched = () =>
-  chromium.launch({ executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium", args: FLAGS });
 
 /** Runs in the page: looks in every frame whether it shows that, and notes the time since the page's loading began. */
 function note(what) {

@@ -3,8 +3,6 @@
 import { login, Rest } from "chatserver-client";
 import { SERVER } from "./here.js";
 
-export { SERVER };
-
 /** Of the demo users; contract of the first run. */
 const DEMO_PASSWORD = "password123";
 
