@@ -1,11 +1,15 @@
 //! The way of a socket to the routes. `axum::serve` lets a silent socket stay open for ever, so the loop is our own:
 //! it bounds how many there are, how long a request's head may take, and survives running out of file descriptors.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::Request;
+use axum::response::Response;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -13,7 +17,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
+use tower::ServiceExt;
+
 use crate::Tls;
+use crate::client_address::ClientAddress;
 
 /// Bounds on sockets before they become WebSocket connections.
 #[derive(Debug, Clone)]
@@ -64,8 +71,9 @@ pub async fn serve(
             () = &mut shutdown => break,
         };
         match accepted {
-            Ok((stream, _)) => {
-                let connection = connection(stream, router.clone(), options.clone(), ends.clone());
+            Ok((stream, peer)) => {
+                let from = ClientAddress(peer.ip().to_canonical());
+                let connection = connection(stream, from, router.clone(), options.clone(), ends.clone());
                 tokio::spawn(async move {
                     connection.await;
                     drop(permit);
@@ -84,7 +92,17 @@ pub async fn serve(
     let _ = tokio::time::timeout(options.drain_timeout, permits.acquire_many(all)).await;
 }
 
-async fn connection(stream: TcpStream, router: Router, options: ServeOptions, ends: watch::Receiver<()>) {
+async fn connection(
+    stream: TcpStream,
+    from: ClientAddress,
+    router: Router,
+    options: ServeOptions,
+    ends: watch::Receiver<()>,
+) {
+    let routes = router.map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(from);
+        request
+    });
     // hyper's own timeout only starts with the first byte.
     match tokio::time::timeout(options.head_timeout, stream.readable()).await {
         Ok(Ok(())) => {}
@@ -93,10 +111,10 @@ async fn connection(stream: TcpStream, router: Router, options: ServeOptions, en
     // A small answer must not wait for the next one; the system's default would save packets at that price.
     let _ = stream.set_nodelay(true);
     let Some(tls) = options.tls else {
-        return requests(stream, router, options.head_timeout, ends).await;
+        return requests(stream, routes, options.head_timeout, ends).await;
     };
     match tokio::time::timeout(options.head_timeout, Box::pin(tls.accept(stream))).await {
-        Ok(Ok(stream)) => Box::pin(requests(stream, router, options.head_timeout, ends)).await,
+        Ok(Ok(stream)) => Box::pin(requests(stream, routes, options.head_timeout, ends)).await,
         Ok(Err(error)) => {
             tls.failed();
             tracing::debug!(error = %error, "a connection did not come to speak TLS");
@@ -106,15 +124,17 @@ async fn connection(stream: TcpStream, router: Router, options: ServeOptions, en
 }
 
 /// Serves the requests of one connection.
-async fn requests<S>(stream: S, router: Router, head_timeout: Duration, mut ends: watch::Receiver<()>)
+async fn requests<S, R>(stream: S, routes: R, head_timeout: Duration, mut ends: watch::Receiver<()>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    R: tower::Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    R::Future: Send,
 {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(head_timeout)
         .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes))
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let served = tokio::select! {

@@ -7,6 +7,7 @@ mod accept;
 mod app;
 mod asyncapi;
 mod auth;
+mod client_address;
 mod commands;
 mod failures;
 mod housekeeping;
