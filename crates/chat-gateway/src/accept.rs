@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt;
 
 use crate::Tls;
-use crate::client_address::ClientAddress;
+use crate::proxies::{Proxies, ProxyHeader, TrustedProxies};
 
 /// Bounds on sockets before they become WebSocket connections.
 #[derive(Debug, Clone)]
@@ -33,6 +34,10 @@ pub struct ServeOptions {
     pub drain_timeout: Duration,
     /// What encrypts the sockets, if anything does.
     pub tls: Option<Tls>,
+    /// Whose word on the client's address counts.
+    pub trusted_proxies: TrustedProxies,
+    /// Where they give it.
+    pub proxy_header: ProxyHeader,
 }
 
 impl Default for ServeOptions {
@@ -42,6 +47,8 @@ impl Default for ServeOptions {
             head_timeout: Duration::from_secs(8),
             drain_timeout: Duration::from_secs(5),
             tls: None,
+            trusted_proxies: TrustedProxies::default(),
+            proxy_header: ProxyHeader::default(),
         }
     }
 }
@@ -58,6 +65,7 @@ pub async fn serve(
     options: ServeOptions,
     shutdown: impl Future<Output = ()>,
 ) {
+    let proxies = Arc::new(Proxies::new(options.trusted_proxies.clone(), options.proxy_header.clone()));
     let permits = Arc::new(Semaphore::new(options.connections));
     let (ending, ends) = watch::channel(());
     let mut shutdown = std::pin::pin!(shutdown);
@@ -72,8 +80,8 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, peer)) => {
-                let from = ClientAddress(peer.ip().to_canonical());
-                let connection = connection(stream, from, router.clone(), options.clone(), ends.clone());
+                let routes = addressed(router.clone(), peer.ip(), proxies.clone());
+                let connection = connection(stream, routes, options.clone(), ends.clone());
                 tokio::spawn(async move {
                     connection.await;
                     drop(permit);
@@ -92,17 +100,25 @@ pub async fn serve(
     let _ = tokio::time::timeout(options.drain_timeout, permits.acquire_many(all)).await;
 }
 
-async fn connection(
-    stream: TcpStream,
-    from: ClientAddress,
+/// The routes for the requests of one peer, each of which is told whose it is.
+fn addressed(
     router: Router,
-    options: ServeOptions,
-    ends: watch::Receiver<()>,
-) {
-    let routes = router.map_request(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(from);
+    peer: IpAddr,
+    proxies: Arc<Proxies>,
+) -> impl tower::Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send> + Clone + Send
+{
+    router.map_request(move |mut request: Request<Incoming>| {
+        let client = proxies.client(peer, request.headers());
+        request.extensions_mut().insert(client);
         request
-    });
+    })
+}
+
+async fn connection<R>(stream: TcpStream, routes: R, options: ServeOptions, ends: watch::Receiver<()>)
+where
+    R: tower::Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    R::Future: Send,
+{
     // hyper's own timeout only starts with the first byte.
     match tokio::time::timeout(options.head_timeout, stream.readable()).await {
         Ok(Ok(())) => {}

@@ -26,11 +26,13 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::server::TlsStream;
 
 use crate::auth::{bearer, unauthenticated};
+use crate::client_address::ClientAddress;
 use crate::http::extract::Params;
 use crate::http::problem::Problem;
 use crate::hub::{Bearer, Connection, Full, Protocol, Slot, Socket};
 use crate::tokens::Granted;
 use crate::{App, tickets};
+use first_frame::Asked;
 use session::Beginning;
 
 /// The v1 stream's name among the subprotocols; what a client without any gets too.
@@ -55,6 +57,7 @@ pub(crate) async fn upgrade(
 ) -> Result<Response, Problem> {
     let accept = handshake(&parts.headers)?;
     let protocol = chosen_protocol(&parts.headers);
+    let client = ClientAddress::of(&parts.extensions);
     let who = match authenticate(&app, &query, &parts.headers).await? {
         Claim::Granted(granted) => Who::Known(granted, slot(&app, granted)?),
         Claim::None if protocol == Protocol::V2 => Who::Unknown(first_frame::place(&app)?),
@@ -69,10 +72,14 @@ pub(crate) async fn upgrade(
     let on_upgrade =
         on_upgrade.ok_or_else(|| Problem::new(426, "upgrade_required", "This needs HTTP/1.1"))?;
     match who {
-        Who::Known(granted, slot) => {
-            tokio::spawn(start(app, Entrance { granted, slot, protocol, cursor: query.cursor }, on_upgrade))
+        Who::Known(granted, slot) => tokio::spawn(start(
+            app,
+            Entrance { granted, slot, protocol, cursor: query.cursor, client },
+            on_upgrade,
+        )),
+        Who::Unknown(place) => {
+            tokio::spawn(first_frame::start(app, place, on_upgrade, Asked { cursor: query.cursor, client }))
         }
-        Who::Unknown(place) => tokio::spawn(first_frame::start(app, place, on_upgrade, query.cursor)),
     };
     Ok(switching_protocols(accept, protocol_to_name(&parts.headers, protocol)))
 }
@@ -98,6 +105,7 @@ struct Entrance {
     slot: Slot,
     protocol: Protocol,
     cursor: Option<String>,
+    client: ClientAddress,
 }
 
 /// Checks the client's side of the handshake; gives the server's answer to its key.
@@ -204,11 +212,11 @@ async fn start(app: App, mut entrance: Entrance, on_upgrade: OnUpgrade) {
 }
 
 fn connection(app: &App, entrance: Entrance, socket: Socket) -> (Arc<Connection>, Slot) {
-    let Entrance { granted, slot, protocol, .. } = entrance;
+    let Entrance { granted, slot, protocol, client, .. } = entrance;
     let valid_s = u64::try_from(granted.expires_at.saturating_sub(app.chat.now().seconds())).unwrap_or(0);
     let hub_now_ms = u64::try_from(app.hub.started().elapsed().as_millis()).unwrap_or(u64::MAX);
     let expires_at = hub_now_ms.saturating_add(valid_s.saturating_mul(1000));
-    let bearer = Bearer { granted, expires_at, protocol };
+    let bearer = Bearer { granted, expires_at, protocol, client };
     let id = app.hub.next_connection_id();
     let connection = Connection::new(id, bearer, socket, app.surroundings.clone());
     (Arc::new(connection), slot)

@@ -35,6 +35,8 @@ pub(crate) struct Plan {
     /// Whose pages may use the server from a browser.
     pub(crate) origins: Origins,
     pub(crate) gateway: GatewayOptions,
+    /// How sockets are served, but for the certificate.
+    pub(crate) serve: ServeOptions,
 }
 
 /// A server that is ready to serve.
@@ -54,6 +56,7 @@ pub(crate) struct Server {
     pub(crate) demo_users: Vec<&'static str>,
     offer: Arc<demo::Offer>,
     origins: Origins,
+    options: ServeOptions,
 }
 
 /// Connections that may wait to be accepted. All clients of a server come back at once when it has been restarted, and
@@ -113,6 +116,7 @@ pub(crate) async fn compose(plan: Plan) -> Result<Server> {
         demo_users,
         offer,
         origins: plan.origins,
+        options: plan.serve,
     })
 }
 
@@ -161,7 +165,7 @@ impl Server {
 
     /// Serves until `shutdown` resolves, then lets go in order: streams, requests, confirmations, the database.
     pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, app, storage, tls, watched, offer, origins, .. } = self;
+        let Self { listener, app, storage, tls, watched, offer, origins, options, .. } = self;
         if let Some(tls) = &tls {
             tokio::spawn(certificate::keep(tls.clone()));
         }
@@ -179,7 +183,7 @@ impl Server {
             async move { offer.users().await }
         });
         let router = chat_gateway::router(app.clone(), pages, origins);
-        let options = ServeOptions { tls, ..ServeOptions::default() };
+        let options = ServeOptions { tls, ..options };
         chat_gateway::serve(listener, router, options, shutdown).await;
         let _ = tokio::time::timeout(FAREWELL, app.all_closed()).await;
         app.flush().await;

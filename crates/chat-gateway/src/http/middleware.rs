@@ -20,6 +20,7 @@ use tracing::{Instrument, Span};
 
 use super::problem::Problem;
 use super::trace_context::trace_id;
+use crate::client_address::ClientAddress;
 use crate::metrics::Requests;
 
 /// Answers of the API are no pages. Pages bring a policy of their own.
@@ -36,6 +37,8 @@ pub(crate) async fn surround(
     let begun = Instant::now();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let request_id = request_id(&request);
+    let client =
+        request.extensions().get::<ClientAddress>().map(|client| tracing::field::display(client.ip()));
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let trace_id = trace_id(request.headers()).map(str::to_owned);
     let trace_id = trace_id.as_deref();
@@ -58,7 +61,7 @@ pub(crate) async fn surround(
     }
     let route = route.as_ref().map(MatchedPath::as_str);
     requests.answered(&method, route, response.status(), begun.elapsed());
-    tracing::debug!(request_id, trace_id, %method, path, status = response.status().as_u16(), "request");
+    tracing::debug!(request_id, trace_id, client, %method, path, status = response.status().as_u16(), "request");
     set_headers(&mut response, &request_id);
     response
 }

@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 
 use super::outbox::{Delivery, Outbox, Place, Pushed};
 use super::{OutboxLimits, Socket};
+use crate::client_address::ClientAddress;
 use crate::metrics::Metrics;
 use crate::tokens::Granted;
 
@@ -24,6 +25,8 @@ pub(crate) struct Bearer {
     /// When the token expires, on the hub's clock (milliseconds).
     pub(crate) expires_at: u64,
     pub(crate) protocol: Protocol,
+    /// Where the client is.
+    pub(crate) client: ClientAddress,
 }
 
 /// Which of the two streams a client speaks.
@@ -118,6 +121,11 @@ impl Connection {
             Some(node) => format!("{:x}-{:x}", node.0, self.id),
             None => format!("{:x}", self.id),
         }
+    }
+
+    /// What limits by address go by.
+    pub(crate) fn client(&self) -> ClientAddress {
+        self.bearer.client
     }
 
     pub(crate) fn user(&self) -> UserId {
@@ -385,6 +393,7 @@ impl Connection {
 mod tests {
     use std::time::Duration;
 
+    use axum::http::Extensions;
     use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
@@ -403,7 +412,12 @@ mod tests {
             expires_at: 0,
             fingerprint: chat_core::access::Fingerprint([0; 16]),
         };
-        let bearer = Bearer { granted, expires_at, protocol: Protocol::V1 };
+        let bearer = Bearer {
+            granted,
+            expires_at,
+            protocol: Protocol::V1,
+            client: ClientAddress::of(&Extensions::new()),
+        };
         let surroundings =
             Surroundings { limits: OutboxLimits::default(), started, metrics: Arc::default(), node: None };
         (Connection::new(1, bearer, stream.into(), Arc::new(surroundings)), client)

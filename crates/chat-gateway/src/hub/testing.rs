@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use axum::http::Extensions;
 use chat_core::access::Fingerprint;
 use chat_core::cluster::Residents;
 use chat_core::event::{Change, Event};
@@ -17,6 +18,7 @@ use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::{Bearer, Connection, Hub, OutboxLimits, Protocol, Surroundings};
+use crate::client_address::ClientAddress;
 use crate::tokens::Granted;
 
 /// How long a frame may take on a busy machine.
@@ -85,7 +87,8 @@ pub(crate) async fn connect(hub: &Hub, user: UserId, protocol: Protocol) -> (Arc
     let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (served, _) = listener.accept().await.unwrap();
     let granted = Granted { user, issued_at: 100, expires_at: 0, fingerprint: Fingerprint([0; 16]) };
-    let bearer = Bearer { granted, expires_at: u64::MAX, protocol };
+    let client = ClientAddress::of(&Extensions::new());
+    let bearer = Bearer { granted, expires_at: u64::MAX, protocol, client };
     let id = hub.next_connection_id();
     let surroundings = Surroundings {
         limits: OutboxLimits::default(),

@@ -11,6 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::session::{self, Beginning, End, Input, Taken};
 use super::{Entrance, bare_socket, connection, slot};
 use crate::App;
+use crate::client_address::ClientAddress;
 use crate::http::problem::Problem;
 use crate::hub::{Protocol, Socket};
 
@@ -31,20 +32,21 @@ pub(super) fn place(app: &App) -> Result<OwnedSemaphorePermit, Problem> {
     })
 }
 
+/// What its upgrade said.
+pub(super) struct Asked {
+    pub(super) cursor: Option<String>,
+    pub(super) client: ClientAddress,
+}
+
 /// Waits for the upgrade and the first frame, and goes on as for any other client, or turns it away. The `cursor` of the
 /// URL counts where the first frame has none.
-pub(super) async fn start(
-    app: App,
-    place: OwnedSemaphorePermit,
-    on_upgrade: OnUpgrade,
-    cursor: Option<String>,
-) {
+pub(super) async fn start(app: App, place: OwnedSemaphorePermit, on_upgrade: OnUpgrade, asked: Asked) {
     let Some((socket, early)) = on_upgrade.await.ok().and_then(bare_socket) else { return };
-    let told = tokio::time::timeout(DEADLINE, listen(&app, &socket, early)).await;
+    let told = tokio::time::timeout(DEADLINE, listen(&app, &socket, early, asked.client)).await;
     drop(place);
     match told.unwrap_or(Err((close_code::POLICY_VIOLATION, "no auth frame in time"))) {
         Ok((entrance, mut beginning)) => {
-            beginning.cursor = beginning.cursor.or(cursor);
+            beginning.cursor = beginning.cursor.or(asked.cursor);
             let (connection, slot) = connection(&app, entrance, socket);
             tokio::spawn(session::run(app, connection, slot, beginning));
         }
@@ -58,7 +60,12 @@ pub(super) async fn start(
 }
 
 /// Reads until the first frame is whole.
-async fn listen(app: &App, socket: &Socket, mut bytes: Vec<u8>) -> Result<(Entrance, Beginning), Refusal> {
+async fn listen(
+    app: &App,
+    socket: &Socket,
+    mut bytes: Vec<u8>,
+    client: ClientAddress,
+) -> Result<(Entrance, Beginning), Refusal> {
     let gone = (close_code::NORMAL, "");
     let mut decoder = Decoder::new(Role::Server, app.options.frame_bytes);
     let mut taken = Taken::default();
@@ -80,12 +87,12 @@ async fn listen(app: &App, socket: &Socket, mut bytes: Vec<u8>) -> Result<(Entra
     let Input::Text(first) = taken.inputs.remove(0) else {
         return Err((close_code::POLICY_VIOLATION, "the first frame must be an auth frame"));
     };
-    let entrance = enter(app, &first).await?;
+    let entrance = enter(app, &first, client).await?;
     let cursor = entrance.cursor.clone();
     Ok((entrance, Beginning { decoder, taken, cursor }))
 }
 
-async fn enter(app: &App, first: &str) -> Result<Entrance, Refusal> {
+async fn enter(app: &App, first: &str, client: ClientAddress) -> Result<Entrance, Refusal> {
     // A list of values in the right order would be read as an object too.
     let is_object = first.trim_start().starts_with('{');
     let is_auth = is_object && serde_json::from_str::<Head<'_>>(first).is_ok_and(|head| head.op == "auth");
@@ -95,7 +102,7 @@ async fn enter(app: &App, first: &str) -> Result<Entrance, Refusal> {
         Ok(Some(granted)) => {
             let slot = slot(app, granted);
             let slot = slot.map_err(|_| (close_codes::TOO_MANY, "too many connections: close one"))?;
-            Ok(Entrance { granted, slot, protocol: Protocol::V2, cursor: auth.cursor })
+            Ok(Entrance { granted, slot, protocol: Protocol::V2, cursor: auth.cursor, client })
         }
         Ok(None) => Err((close_codes::TOKEN_EXPIRED, "invalid or expired token: log in again")),
         Err(_) => Err((close_code::TRY_AGAIN_LATER, "storage is unavailable: reconnect")),

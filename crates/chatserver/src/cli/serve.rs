@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use chat_gateway::{GatewayOptions, Origins, OutboxLimits};
+use chat_gateway::{GatewayOptions, Origins, OutboxLimits, ProxyHeader, ServeOptions, TrustedProxies};
 use tracing::level_filters::LevelFilter;
 
 use super::print_line;
@@ -83,6 +83,12 @@ pub(crate) struct Args {
     /// Origins whose pages may show the widget and use the API, such as https://app.example.com, with commas or spaces between
     #[arg(long, env = "ALLOWED_ORIGINS", default_value = "", hide_default_value = true, value_parser = Origins::parse)]
     allowed_origins: Origins,
+    /// Addresses and networks of the reverse proxies in front of the server, such as 127.0.0.1,10.0.0.0/8; none if there is none
+    #[arg(long, env = "TRUSTED_PROXIES", default_value = "", hide_default_value = true, value_parser = TrustedProxies::parse)]
+    trusted_proxies: TrustedProxies,
+    /// The one header in which those proxies name the client
+    #[arg(long, env = "TRUSTED_PROXIES_HEADER", default_value = "X-Forwarded-For", value_parser = ProxyHeader::parse)]
+    trusted_proxies_header: ProxyHeader,
 }
 
 /// Serves until told to stop.
@@ -147,6 +153,11 @@ fn plan(args: Args, database: Database) -> Result<Plan> {
             outbox,
             frames_per_second: args.max_frames_per_second,
             ..GatewayOptions::default()
+        },
+        serve: ServeOptions {
+            trusted_proxies: args.trusted_proxies,
+            proxy_header: args.trusted_proxies_header,
+            ..ServeOptions::default()
         },
     })
 }

@@ -5,6 +5,7 @@ mod files;
 mod logs;
 mod metrics;
 mod origins;
+mod proxies;
 mod settings;
 mod shutdown;
 mod sockets;

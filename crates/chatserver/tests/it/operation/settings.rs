@@ -25,6 +25,8 @@ fn help_names_every_flag_and_variable() {
         "MAX_CONNECTIONS_PER_USER",
         "MAX_QUEUED_FRAMES",
         "MAX_QUEUED_BYTES",
+        "TRUSTED_PROXIES",
+        "TRUSTED_PROXIES_HEADER",
     ] {
         assert!(
             help.contains(&format!("[env: {variable}=")) || help.contains(&format!("[env: {variable}]")),
@@ -57,6 +59,9 @@ fn a_setting_that_makes_no_sense_is_refused() {
         ("LOG_LEVEL", "loud"),
         ("MAX_CONNECTIONS", "-1"),
         ("ALLOWED_ORIGINS", "*"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8 proxy.local"),
+        ("TRUSTED_PROXIES", "0.0.0.0/0"),
+        ("TRUSTED_PROXIES_HEADER", "X Forwarded For"),
         ("ALLOWED_ORIGINS", "https://app.example.com localhost:3000"),
     ] {
         let refusal = Setup::new().env(name, value).refuse();

@@ -16,7 +16,7 @@ use super::proxy::Proxy;
 use super::{Answer, Request};
 
 /// What could change the server's behaviour from outside the test.
-const SETTINGS: [&str; 18] = [
+const SETTINGS: [&str; 20] = [
     "CHATSERVER_FAILPOINTS",
     "HOST",
     "PORT",
@@ -35,6 +35,8 @@ const SETTINGS: [&str; 18] = [
     "METRICS_ADDRESS",
     "TLS_CERT",
     "TLS_KEY",
+    "TRUSTED_PROXIES",
+    "TRUSTED_PROXIES_HEADER",
 ];
 
 /// How to start a server; the folder outlives it, so the next one finds what it left.

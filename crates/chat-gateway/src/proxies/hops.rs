@@ -1,0 +1,170 @@
+//! Reads what proxies write about whom they speak for, from the right: the last entry is the nearest proxy's, and whoever
+//! is farthest could have written anything. Nothing left of the first entry that counts is looked at.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::http::{HeaderMap, HeaderName};
+
+/// How entries are spelt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spelling {
+    /// Addresses with commas between, as in `X-Forwarded-For`.
+    List,
+    /// RFC 7239.
+    Forwarded,
+}
+
+/// The entries of all lines of a header, from the last to the first; `None` is one that names no address.
+pub(super) fn from_the_right<'a>(
+    headers: &'a HeaderMap,
+    name: &'a HeaderName,
+    spelling: Spelling,
+) -> impl Iterator<Item = Option<IpAddr>> + 'a {
+    let lines = headers.get_all(name).iter().rev();
+    lines.flat_map(move |line| {
+        // What is no text counts as one entry that names nobody.
+        let text = line.to_str().unwrap_or("?");
+        split_from_the_right(text, ',').filter(|entry| !entry.is_empty()).map(move |entry| match spelling {
+            Spelling::List => node(entry),
+            Spelling::Forwarded => forwarded(entry),
+        })
+    })
+}
+
+/// The parts between delimiters that are not quoted, from the last to the first, without the space around them.
+fn split_from_the_right(text: &str, delimiter: char) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let mut quoted = false;
+        let found = text.char_indices().rev().find(|(_, c)| {
+            quoted ^= *c == '"';
+            *c == delimiter && !quoted
+        });
+        let (before, part) = match found {
+            Some((at, _)) => (Some(text.get(..at)?), text.get(at + delimiter.len_utf8()..)?),
+            None => (None, text),
+        };
+        rest = before;
+        Some(part.trim_matches([' ', '\t']))
+    })
+}
+
+/// The `for` of one element of `Forwarded`.
+fn forwarded(element: &str) -> Option<IpAddr> {
+    let mut named = split_from_the_right(element, ';').filter_map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("for").then_some(value.trim())
+    });
+    let value = named.next()?;
+    if named.next().is_some() {
+        return None;
+    }
+    // No address has a character that would have to be escaped.
+    match value.strip_prefix('"') {
+        Some(quoted) => node(quoted.strip_suffix('"')?),
+        None => node(value),
+    }
+}
+
+/// An address, with or without a port; IPv6 in brackets or, where there is no port, without.
+fn node(text: &str) -> Option<IpAddr> {
+    let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok().map(IpAddr::V6);
+    let with_port = || {
+        let (host, port) = text.rsplit_once(':')?;
+        // A port may be hidden, too (RFC 7239, 6.3); then it begins so.
+        let hidden = port.starts_with('_') && port.len() > 1;
+        match hidden {
+            true => node(host).filter(|_| !host.contains(':') || host.ends_with(']')),
+            false => text.parse::<SocketAddr>().ok().map(|address| address.ip()),
+        }
+    };
+    let ip = text.parse().ok().or_else(bracketed).or_else(with_port);
+    ip.map(|ip: IpAddr| ip.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> Option<IpAddr> {
+        Some(text.parse().unwrap())
+    }
+
+    #[test]
+    fn an_entry_is_an_address_with_or_without_a_port() {
+        for (text, address) in [
+            ("1.2.3.4", "1.2.3.4"),
+            ("1.2.3.4:4711", "1.2.3.4"),
+            ("1.2.3.4:_hidden", "1.2.3.4"),
+            ("2001:db8::17", "2001:db8::17"),
+            ("[2001:db8::17]", "2001:db8::17"),
+            ("[2001:db8::17]:80", "2001:db8::17"),
+            ("[2001:db8::17]:_p", "2001:db8::17"),
+            ("::ffff:1.2.3.4", "1.2.3.4"),
+            ("[::ffff:1.2.3.4]:80", "1.2.3.4"),
+        ] {
+            assert_eq!(node(text), ip(address), "{text}");
+        }
+        for text in [
+            "",
+            "unknown",
+            "_hidden",
+            "evil",
+            "1.2.3",
+            "1.2.3.4.5",
+            "01.2.3.4",
+            "1.2.3.4:99999",
+            "1.2.3.4:_",
+            "1.2.3.4 5",
+            "[1.2.3.4]",
+            "[::1",
+            "fe80::1%eth0",
+            "2001:db8::17:_p",
+            "\"1.2.3.4\"",
+            "1.2.3.4\"",
+        ] {
+            assert_eq!(node(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_element_of_forwarded_has_one_for() {
+        for (element, address) in [
+            ("for=1.2.3.4", "1.2.3.4"),
+            ("FOR=\"1.2.3.4:80\"", "1.2.3.4"),
+            ("proto=https; For=\"[2001:db8::17]:80\";by=203.0.113.43", "2001:db8::17"),
+            ("by=\"a;b,c\";for=1.2.3.4", "1.2.3.4"),
+        ] {
+            assert_eq!(forwarded(element), ip(address), "{element}");
+        }
+        for element in [
+            "",
+            "for",
+            "for=",
+            "for=unknown",
+            "for=_x",
+            "by=1.2.3.4",
+            "for=1.2.3.4;for=5.6.7.8",
+            "for=\"1.2.3.4",
+        ] {
+            assert_eq!(forwarded(element), None, "{element}");
+        }
+    }
+
+    #[test]
+    fn a_quote_that_a_client_left_open_takes_nothing_from_the_proxys_own_entry() {
+        let mut headers = HeaderMap::new();
+        let name = HeaderName::from_static("forwarded");
+        headers.append(&name, "for=\"9.9.9.9, for=198.51.100.7".parse().unwrap());
+        let mut hops = from_the_right(&headers, &name, Spelling::Forwarded);
+        assert_eq!(hops.next(), Some(ip("198.51.100.7")));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_header_is_too_odd(text in "\\PC{0,64}") {
+            let _ = (node(&text), forwarded(&text), split_from_the_right(&text, ',').count());
+        }
+    }
+}
