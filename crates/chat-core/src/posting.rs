@@ -141,6 +141,8 @@ pub(crate) fn forwarded(
     }
     let first = Forwarded { message: original.id, sender: original.sender };
     let Message { kind, content, media, custom, forwarded, .. } = original;
+    // It may be of a time when every address was taken.
+    media.iter().try_for_each(|media| check_address(&media.url))?;
     let body = Body { content, media, custom, ..Body::default() };
     let forwarded = Some(forwarded.unwrap_or(first));
     let Forward { to, client_msg_id, .. } = command;
@@ -195,10 +197,26 @@ fn check_media(media: &Media, limits: &Limits) -> Result<()> {
     if media.url.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err(Error::invalid("media_url", "must not contain spaces or control characters"));
     }
+    check_address(&media.url)?;
     if media.kind == Some(MessageKind::Text) {
         return Err(Error::invalid("media", "must be of type image, video, audio or file"));
     }
     check_text("media", media.name.as_deref().unwrap_or_default(), limits.media_name_bytes)
+}
+
+/// Clients make pictures and links of these addresses, so none may be of a kind that runs something or reads what is on
+/// the reader's own machine. One that begins with two slashes names another host and only looks like a path.
+fn check_address(url: &str) -> Result<()> {
+    let is_path = url.starts_with('/') && !url.starts_with("//") && !url.starts_with("/\\");
+    let leads_to_a_host = |(scheme, rest): (&str, &str)| {
+        let is_known = ["https", "http"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+        is_known && !rest.is_empty() && !rest.starts_with(['/', '\\', '?', '#', ':', '@'])
+    };
+    if is_path || url.split_once("://").is_some_and(leads_to_a_host) {
+        return Ok(());
+    }
+    let reason = "must begin with https:// or http://, or be a path that begins with one /";
+    Err(Error::invalid("media_url", reason))
 }
 
 fn check_key(key: Option<&str>, limits: &Limits) -> Result<()> {
@@ -249,6 +267,50 @@ mod tests {
         assert_eq!(field_refused(&keyed("")), Some("client_msg_id"));
         assert_eq!(field_refused(&keyed(&"k".repeat(129))), Some("client_msg_id"));
         assert_eq!(field_refused(&keyed("k")), None);
+    }
+
+    #[test]
+    fn media_is_at_an_address_that_runs_nothing() {
+        for good in [
+            "https://example.com/a.png",
+            "http://127.0.0.1:8080/a?b=c#d",
+            "HTTPS://EXAMPLE.COM",
+            "https://[::1]/a",
+            "https://example.com/javascript:alert(1)",
+            "/uploads/a.png",
+        ] {
+            assert_eq!(field_refused(&command("", good)), None, "{good}");
+        }
+        for bad in [
+            "javascript:alert(1)",
+            "JavaScript://example.com/%0aalert(1)",
+            "java\nscript:alert(1)",
+            "\tjavascript:alert(1)",
+            "\u{1}javascript:alert(1)",
+            "\u{a0}javascript:alert(1)",
+            "vbscript:x",
+            "data:text/html,<script>alert(1)</script>",
+            "data:image/png;base64,AAAA",
+            "blob:https://example.com/1",
+            "file:///etc/passwd",
+            "ftp://example.com/a",
+            "view-source:https://example.com",
+            "filesystem:http://example.com/a",
+            "//example.com/a.png",
+            "/\\example.com/a.png",
+            "\\\\example.com",
+            "https:example.com",
+            "https:/example.com",
+            "https:\\\\example.com",
+            "https://",
+            "https:///etc/passwd",
+            "xhttps://example.com",
+            "example.com/a.png",
+            "../a.png",
+            "?a",
+        ] {
+            assert_eq!(field_refused(&command("", bad)), Some("media_url"), "{bad:?}");
+        }
     }
 
     #[test]

@@ -21,6 +21,7 @@ use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt;
 
 use crate::Tls;
+use crate::http::browsers::Encrypted;
 use crate::proxies::{Proxies, ProxyHeader, TrustedProxies};
 
 /// Bounds on sockets before they become WebSocket connections.
@@ -80,7 +81,7 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, peer)) => {
-                let routes = addressed(router.clone(), peer.ip(), proxies.clone());
+                let routes = addressed(router.clone(), peer.ip(), proxies.clone(), options.tls.is_some());
                 let connection = connection(stream, routes, options.clone(), ends.clone());
                 tokio::spawn(async move {
                     connection.await;
@@ -105,11 +106,15 @@ fn addressed(
     router: Router,
     peer: IpAddr,
     proxies: Arc<Proxies>,
+    is_encrypted: bool,
 ) -> impl tower::Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send> + Clone + Send
 {
     router.map_request(move |mut request: Request<Incoming>| {
         let client = proxies.client(peer, request.headers());
         request.extensions_mut().insert(client);
+        if is_encrypted {
+            request.extensions_mut().insert(Encrypted);
+        }
         request
     })
 }

@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 
 use crate::auth::Authenticator;
 use crate::hub::{Hub, Slots, Surroundings};
+use crate::probe::Probes;
 use crate::receipts::Receipts;
 use crate::{GatewayOptions, Tokens, housekeeping};
 
@@ -25,6 +26,8 @@ pub struct Shared {
     /// Shared by all connections.
     pub(crate) surroundings: Arc<Surroundings>,
     pub(crate) receipts: Receipts,
+    /// Whether a durable write would succeed now.
+    pub(crate) probes: Arc<Probes>,
     /// Only in a cluster.
     pub(crate) neighbours: Option<Arc<dyn Neighbours>>,
     pub(crate) options: GatewayOptions,
@@ -76,6 +79,7 @@ impl App {
                 node: options.node,
             }),
             receipts: Receipts::spawn(chat.clone()),
+            probes: Probes::new(chat.clone()),
             neighbours: cluster.map(|cluster| cluster.neighbours),
             hub,
             chat,

@@ -2,6 +2,7 @@
 
 mod access;
 mod accounts;
+pub(crate) mod browsers;
 mod conversations;
 mod cors;
 mod edits;

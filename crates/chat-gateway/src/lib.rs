@@ -16,6 +16,7 @@ mod hub;
 mod metrics;
 mod origins;
 mod presence;
+mod probe;
 mod proxies;
 mod receipts;
 mod revocations;

@@ -43,7 +43,7 @@ pub struct SendRequest {
     #[schema(example = "Hello, Jerry!")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
-    /// Where the media is, if there is one.
+    /// Where the media is, if there is one: `https://`, `http://`, or a path that begins with one `/`.
     #[schema(max_length = 2048)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_url: Option<String>,

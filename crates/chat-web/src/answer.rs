@@ -20,6 +20,9 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
 const NO_FRAMES: &str = "frame-ancestors 'none'";
 /// The one page that may: the widget's window.
 const FRAMED: &str = "embed.html";
+/// The one script that other pages load.
+const WIDGET: &str = "widget.js";
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 /// Files in here are named by what is in them, so what has such a name never changes.
 const HASHED: &str = "assets/";
@@ -60,6 +63,7 @@ pub(crate) fn answer(path: &str, asked: &HeaderMap, policies: &Policies) -> Resp
         (VARY, HeaderValue::from_static("Accept-Encoding")),
         (CONTENT_SECURITY_POLICY, policies.of(path)),
         (OPENER_POLICY, HeaderValue::from_static("same-origin")),
+        (RESOURCE_POLICY, HeaderValue::from_static(takers_of(path))),
     ];
     let etag = [(ETAG, file.etag.clone())];
     if knows(asked, &file.etag) {
@@ -67,6 +71,11 @@ pub(crate) fn answer(path: &str, asked: &HeaderMap, policies: &Policies) -> Resp
     }
     let body = Body::from(file.bytes);
     (always, etag, encoding.map(AppendHeaders), [(CONTENT_TYPE, type_of(path))], body).into_response()
+}
+
+/// Whose pages may take the file in.
+fn takers_of(path: &str) -> &'static str {
+    if [WIDGET, FRAMED].contains(&path) { "cross-origin" } else { "same-origin" }
 }
 
 /// Whether the browser has this very file.

@@ -2774,7 +2774,7 @@ export interface components {
             custom?: Record<string, never> | null;
             /** @description What is attached, in place of `media_url`; at most 10. */
             media?: components["schemas"]["Media"][] | null;
-            /** @description Where the media is, if there is one. */
+            /** @description Where the media is, if there is one: `https://`, `http://`, or a path that begins with one `/`. */
             media_url?: string | null;
             /** @description Whether it calls upon all members. */
             mention_all?: boolean | null;

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use axum::body::Bytes;
+use axum::body::{Bytes, HttpBody};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
@@ -45,9 +45,13 @@ impl<T: DeserializeOwned + Default> FromRequest<App> for OptionalBody<T> {
     }
 }
 
+/// A body has to say that it is JSON. A page of any origin may have a browser send a body that says something else, or nothing,
+/// without asking first.
 fn declared_as_json(request: &Request) -> Result<(), Problem> {
     let content_type = request.headers().get(CONTENT_TYPE);
-    if content_type.is_none_or(|value| value.to_str().is_ok_and(is_json)) {
+    let is_declared = content_type.is_some_and(|value| value.to_str().is_ok_and(is_json));
+    // Where there is no body, what is missing is not how it is written.
+    if is_declared || (content_type.is_none() && request.body().is_end_stream()) {
         return Ok(());
     }
     let sentence = "The body must be JSON: send the header Content-Type: application/json";
@@ -64,7 +68,9 @@ fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 
 fn is_json(media_type: &str) -> bool {
     let essence = media_type.split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("application/json")
+    let Some((kind, format)) = essence.split_once('/') else { return false };
+    let is_format = format.eq_ignore_ascii_case("json") || format.to_ascii_lowercase().ends_with("+json");
+    kind.eq_ignore_ascii_case("application") && is_format
 }
 
 async fn read(request: Request, limit: usize) -> Result<Bytes, Problem> {
@@ -162,6 +168,17 @@ mod tests {
         assert_eq!(positive("9223372036854775807"), Some(i64::MAX));
         for bad in ["", "0", "-1", "+1", "1.0", "1e3", "9223372036854775808", " 1", "abc", "0x1"] {
             assert_eq!(positive(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn json_is_called_so() {
+        for good in ["application/json", "Application/JSON; charset=utf-8", "application/merge-patch+json"] {
+            assert!(is_json(good), "{good}");
+        }
+        for bad in ["", "json", "text/json", "text/plain", "application/jsonp", "application/xml", "a+json/b"]
+        {
+            assert!(!is_json(bad), "{bad}");
         }
     }
 

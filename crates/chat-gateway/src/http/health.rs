@@ -1,6 +1,5 @@
 //! Whether the server is alive, and whether it can do its work.
 
-use std::future::Future;
 use std::time::Duration;
 
 use axum::Json;
@@ -38,18 +37,8 @@ pub(super) async fn readyz(State(app): State<App>) -> Result<Json<Readiness>, Pr
     if app.is_draining() {
         return Err(Problem::new(503, "draining", "The server is shutting down").retry_after(1));
     }
-    probe(app.chat.check_ready(), PROBE).await?;
+    app.probes.ready(PROBE).await?;
     Ok(Json(readiness(app.neighbours.as_deref())))
-}
-
-async fn probe(write: impl Future<Output = chat_core::Result<()>>, most: Duration) -> Result<(), Problem> {
-    match tokio::time::timeout(most, write).await {
-        Ok(written) => Ok(written?),
-        Err(_) => {
-            let sentence = "Storage does not answer at present; try again later";
-            Err(Problem::new(503, "storage_unavailable", sentence).retry_after(1))
-        }
-    }
 }
 
 fn readiness(neighbours: Option<&dyn Neighbours>) -> Readiness {
@@ -62,10 +51,6 @@ fn readiness(neighbours: Option<&dyn Neighbours>) -> Readiness {
 
 #[cfg(test)]
 mod tests {
-    use std::future::{pending, ready};
-
-    use chat_core::Error;
-
     use super::*;
 
     struct Linked(Link);
@@ -89,15 +74,5 @@ mod tests {
         assert_eq!(body(None), serde_json::json!({"status": "ready"}));
         assert_eq!(body(Some(&Linked(Link::Up))), serde_json::json!({"status": "ready", "bus": "up"}));
         assert_eq!(body(Some(&Linked(Link::Down))), serde_json::json!({"status": "ready", "bus": "down"}));
-    }
-
-    #[tokio::test]
-    async fn a_write_that_fails_or_hangs_is_no_readiness() {
-        assert!(probe(ready(Ok(())), PROBE).await.is_ok());
-        let failed = probe(ready(Err(Error::Unavailable("disk full".into()))), PROBE).await.unwrap_err();
-        let hung = probe(pending(), Duration::from_millis(20)).await.unwrap_err();
-        for problem in [failed, hung] {
-            assert_eq!((problem.code(), problem.retry_after_ms()), ("storage_unavailable", Some(1000)));
-        }
     }
 }

@@ -7,10 +7,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS,
-};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -18,15 +15,12 @@ use futures_util::FutureExt;
 use ring::rand::{SecureRandom, SystemRandom};
 use tracing::{Instrument, Span};
 
+use super::browsers;
 use super::problem::Problem;
 use super::trace_context::trace_id;
 use crate::client_address::ClientAddress;
 use crate::metrics::Requests;
 
-/// Answers of the API are no pages. Pages bring a policy of their own.
-const API_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
-/// The rule by which a page may stand in no other.
-const NO_FRAMES: &str = "frame-ancestors 'none'";
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 pub(crate) async fn surround(
@@ -39,6 +33,7 @@ pub(crate) async fn surround(
     let request_id = request_id(&request);
     let client =
         request.extensions().get::<ClientAddress>().map(|client| tracing::field::display(client.ip()));
+    let is_strict = browsers::is_strict(&request);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let trace_id = trace_id(request.headers()).map(str::to_owned);
     let trace_id = trace_id.as_deref();
@@ -62,7 +57,10 @@ pub(crate) async fn surround(
     let route = route.as_ref().map(MatchedPath::as_str);
     requests.answered(&method, route, response.status(), begun.elapsed());
     tracing::debug!(request_id, trace_id, client, %method, path, status = response.status().as_u16(), "request");
-    set_headers(&mut response, &request_id);
+    if let Ok(id) = HeaderValue::from_str(&request_id) {
+        response.headers_mut().insert(X_REQUEST_ID, id);
+    }
+    browsers::set_headers(response.headers_mut(), is_strict);
     response
 }
 
@@ -85,22 +83,6 @@ fn span(request_id: &str, trace_id: Option<&str>) -> Span {
         Some(_) => tracing::info_span!("request", request_id, trace_id),
         None => tracing::debug_span!("request", request_id),
     }
-}
-
-fn set_headers(response: &mut Response, request_id: &str) {
-    let headers = response.headers_mut();
-    let policy = headers.entry(CONTENT_SECURITY_POLICY).or_insert(API_POLICY);
-    let is_framed = !policy.to_str().is_ok_and(|policy| policy.contains(NO_FRAMES));
-    if let Ok(id) = HeaderValue::from_str(request_id) {
-        headers.insert(X_REQUEST_ID, id);
-    }
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    // Says the same to browsers that do not know that rule, and has no words for anything between.
-    if !is_framed {
-        headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    }
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
 }
 
 /// The client's own id if it is short and plain, else a new one.

@@ -24,8 +24,8 @@ pub fn metrics_router(app: App, registry: Registry) -> Router {
 }
 
 async fn metrics(State((app, registry)): State<(App, Arc<Registry>)>) -> Response {
-    let probe = tokio::time::timeout(PROBE, app.chat.check_ready()).await;
-    app.hub.metrics().set_ready(!app.is_draining() && matches!(probe, Ok(Ok(()))));
+    let is_ready = app.probes.ready(PROBE).await.is_ok();
+    app.hub.metrics().set_ready(is_ready && !app.is_draining());
     // Reading what the system says of the process may take its time.
     let encoded = tokio::task::spawn_blocking(move || {
         let mut page = String::new();

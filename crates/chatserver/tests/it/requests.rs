@@ -105,7 +105,23 @@ async fn a_body_that_is_not_json_is_415() {
         let request = Request::new("POST", &p2p(2)).header("Content-Type", media_type).body(body.clone());
         tom.send(request).await.refused(415, "unsupported_media_type");
     }
-    for media_type in ["application/json", "application/json; charset=utf-8", "Application/JSON"] {
+    // Any page can have a browser send a body that says nothing of itself.
+    tom.send(Request::new("POST", &p2p(2)).body(body.clone())).await.refused(415, "unsupported_media_type");
+    for path in ["/v1/users/register", "/v1/users/login"] {
+        let fields = json!({"username": "spike", "email": "spike@example.com", "password": "password123"});
+        let blind = Request::new("POST", path).body(fields.to_string());
+        server.send(blind).await.refused(415, "unsupported_media_type");
+        server.send(Request::new("POST", path)).await.invalid();
+    }
+    tom.send(Request::new("POST", "/v1/users/logout").body("{\"everywhere\":true}"))
+        .await
+        .refused(415, "unsupported_media_type");
+    for media_type in [
+        "application/json",
+        "application/json; charset=utf-8",
+        "Application/JSON",
+        "application/vnd.example+json",
+    ] {
         let request = Request::new("POST", &p2p(2)).header("Content-Type", media_type).body(body.clone());
         tom.send(request).await.expect(201);
     }
@@ -248,6 +264,9 @@ async fn every_answer_carries_an_id_and_the_headers_that_keep_browsers_honest() 
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
         assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
         assert_eq!(answer.header("cache-control"), Some("no-store"));
+        assert_eq!(answer.header("cross-origin-resource-policy"), Some("same-origin"));
+        assert!(answer.header("permissions-policy").is_some_and(|policy| policy.contains("camera=()")));
+        assert_eq!(answer.header("strict-transport-security"), None, "not without TLS");
     }
     let odd = Request::get("/ping").header("X-Request-Id", "no\"body; wants=this");
     assert_ne!(server.send(odd).await.header("x-request-id"), Some("no\"body; wants=this"));

@@ -231,6 +231,31 @@ async fn readiness_is_what_a_write_says_and_the_process_is_described() {
     eventually(20, "ready again", async || Page::read(&server).await.value("ready") == 1.0).await;
 }
 
+/// `/readyz` asks nobody who they are, so it must not be a way to have the disk written to for every request.
+#[tokio::test]
+async fn those_who_ask_for_readiness_together_cost_a_write_together() {
+    let server = watched().start();
+    let before = Page::read(&server).await;
+    // As long as it holds, all who come wait.
+    let lock = Connection::open(server.setup.database()).unwrap();
+    lock.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
+    lock.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let asking = (0..200).map(|_| {
+        let address = server.address.clone();
+        tokio::spawn(async move { Request::get("/readyz").send(&address).await })
+    });
+    let asking: Vec<_> = asking.collect();
+    for _ in 0..5 {
+        server.get("/healthz").await.expect(200);
+    }
+    lock.execute_batch("ROLLBACK").unwrap();
+    for asked in asking {
+        asked.await.unwrap().expect(200);
+    }
+    let writes = Page::read(&server).await.since(&before, "commit_batch_writes_sum");
+    assert!((1.0..=50.0).contains(&writes), "200 questions, {writes} writes");
+}
+
 /// Names of metrics in a text, as they are on the page.
 fn names_in(text: &str) -> BTreeSet<String> {
     let names = regex::Regex::new("chatserver_[a-z_]+").unwrap();

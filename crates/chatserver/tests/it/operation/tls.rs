@@ -80,6 +80,25 @@ async fn ask(server: &Server, request: Request) -> Answer {
     Answer::parse(&bytes)
 }
 
+#[tokio::test]
+async fn browsers_are_told_to_come_by_tls_alone_where_the_name_is_somebodys() {
+    let server = encrypted().start();
+    for (host, told) in [
+        ("chat.example.com", Some("max-age=31536000")),
+        ("chat.example.com:8443", Some("max-age=31536000")),
+        ("localhost", None),
+        (server.address.as_str(), None),
+    ] {
+        let mut stream = connect(&server).await;
+        stream.write_all(&Request::get("/ping").bytes(host)).await.unwrap();
+        let mut bytes = Vec::new();
+        within(20, stream.read_to_end(&mut bytes)).await.unwrap();
+        let answer = Answer::parse(&bytes);
+        answer.expect(200);
+        assert_eq!(answer.header("strict-transport-security"), told, "{host}");
+    }
+}
+
 async fn log_in(server: &Server, name: &str) -> String {
     let body = json!({"username": name, "password": PASSWORD});
     let answer = ask(server, Request::post("/v1/users/login", &body)).await.expect(200);

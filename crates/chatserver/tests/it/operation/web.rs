@@ -11,6 +11,11 @@ fn is_guarded(answer: &Answer) {
     assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
     assert_eq!(answer.header("x-frame-options"), Some("DENY"));
     assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
+    assert_eq!(answer.header("cross-origin-resource-policy"), Some("same-origin"));
+    let permissions = answer.header("permissions-policy").unwrap();
+    for asked in ["camera=()", "geolocation=()", "microphone=()"] {
+        assert!(permissions.contains(asked), "{permissions}");
+    }
     let policy = answer.header("content-security-policy").unwrap();
     for rule in ["default-src 'none'", "frame-ancestors 'none'"] {
         assert!(policy.contains(rule), "{policy}");

@@ -217,3 +217,58 @@ async fn the_zero_character_is_in_no_text_whichever_way_it_comes() {
     assert_eq!(found["messages"], json!([]), "it may be asked for");
     assert_eq!(jerry.history(&tom).await.len(), 2, "what could be sent was sent");
 }
+
+/// A scheme that runs something, or reads what is on the reader's own machine, is refused at every door.
+#[tokio::test]
+async fn media_of_a_scheme_that_runs_is_refused_at_every_door() {
+    let server = Server::start();
+    let (tom, jerry) = server.tom_and_jerry().await;
+    let group = tom.group("Cheese", &[&jerry]).await;
+    let first = tom.write(&jerry, "first").await;
+    let mut ws = Ws::connect(&server, &tom).await;
+    let mut stream = Stream::connect(&server, &tom).await;
+    for url in [
+        "javascript:alert(1)",
+        "JaVaScRiPt://example.com/%0aalert(1)",
+        "java\nscript:alert(1)",
+        "\tjavascript:alert(1)",
+        "data:text/html,<script>alert(1)</script>",
+        "file:///etc/passwd",
+        "vbscript:x",
+        "//example.com/a.png",
+    ] {
+        for path in [p2p(2), to_group(group), in_conversation(&first["conversation_id"])] {
+            for body in [
+                json!({ "content": "hi", "media_url": url }),
+                json!({ "media": [{ "url": "https://example.com/a" }, { "url": url, "type": "file" }] }),
+                json!({ "content": "hi", "media_url": url, "reply_to": first["id"] }),
+            ] {
+                let problem = tom.post(&path, &body).await.invalid();
+                assert!(problem["error"].as_str().unwrap().contains("media_url must"), "{problem}");
+            }
+        }
+        ws.json(&json!({ "type": "image", "recipient_id": 2, "media_url": url })).await;
+        assert_eq!(ws.error_code().await, "invalid_request", "{url:?}");
+        let op = json!({ "op": "send", "to_user": 2, "media": [{ "url": url }] });
+        stream.refused(op, "invalid_request").await;
+    }
+    assert_eq!(tom.history(&jerry).await.len(), 1);
+    let own = tom.post(&p2p(2), &json!({ "media_url": "/uploads/a.png" })).await.expect(201);
+    assert_eq!(jerry.message(&own["id"]).await["media_url"], "/uploads/a.png");
+}
+
+/// What was stored when every address was taken is read as it is, and passed on no further.
+#[tokio::test]
+async fn media_of_earlier_times_is_read_but_not_forwarded() {
+    let mut server = Server::start();
+    let (tom, jerry) = server.tom_and_jerry().await;
+    let old = tom.post(&p2p(2), &json!({ "media_url": "https://example.com/a.png" })).await.expect(201);
+    server.stop();
+    server.setup.execute("UPDATE messages SET media_url = 'javascript:alert(1)'");
+    let server = server.setup.clone().start();
+    let (tom, jerry) = (tom.at(&server), jerry.at(&server));
+    assert_eq!(jerry.message(&old["id"]).await["media_url"], "javascript:alert(1)");
+    let answer = jerry.post(&format!("/v1/messages/{}/forward", old["id"]), &json!({ "to_user": 1 })).await;
+    answer.invalid();
+    assert_eq!(tom.history(&jerry).await.len(), 1);
+}

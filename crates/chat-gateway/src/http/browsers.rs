@@ -1,0 +1,120 @@
+//! The headers that keep browsers honest, on every answer.
+
+use std::net::IpAddr;
+
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Request};
+
+/// In the extensions of every request that came over TLS which this server speaks itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Encrypted;
+
+/// Answers of the API are no pages. Pages bring a policy of their own.
+const API_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+/// The rule by which a page may stand in no other.
+const NO_FRAMES: &str = "frame-ancestors 'none'";
+/// Nothing that is served here asks for any of these, so whatever finds its way into a page cannot either.
+const PERMISSIONS: HeaderValue = HeaderValue::from_static(
+    "accelerometer=(), bluetooth=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), hid=(), \
+     magnetometer=(), microphone=(), midi=(), payment=(), serial=(), usb=()",
+);
+const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
+/// Pages of other origins that may ask do so by CORS, to which this does not apply; what they may take in as it is (the
+/// widget's script) says so itself.
+const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+/// A year. Not for hosts below this one, of which we know nothing.
+const ENCRYPTED_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
+/// What is said to browsers whatever they asked for.
+pub(super) fn set_headers(headers: &mut HeaderMap, is_strict: bool) {
+    let policy = headers.entry(CONTENT_SECURITY_POLICY).or_insert(API_POLICY);
+    let is_framed = !policy.to_str().is_ok_and(|policy| policy.contains(NO_FRAMES));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // Says the same to browsers that do not know that rule, and has no words for anything between.
+    if !is_framed {
+        headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    }
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(PERMISSIONS_POLICY, PERMISSIONS);
+    headers.entry(RESOURCE_POLICY).or_insert(SAME_ORIGIN);
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if is_strict {
+        headers.insert(STRICT_TRANSPORT_SECURITY, ENCRYPTED_ONLY);
+    }
+}
+
+/// Whether a browser is to come by TLS alone from now on: where it came so to a name that is somebody's. A machine's own
+/// name is that of many programs, of which others may not speak it.
+pub(super) fn is_strict<B>(request: &Request<B>) -> bool {
+    let is_encrypted = request.extensions().get::<Encrypted>().is_some();
+    is_encrypted && host_of(request).is_some_and(is_public_name)
+}
+
+fn host_of<B>(request: &Request<B>) -> Option<&str> {
+    let named = request.uri().host();
+    named.or_else(|| request.headers().get(HOST).and_then(|host| host.to_str().ok()))
+}
+
+/// A host with or without a port.
+fn is_public_name(host: &str) -> bool {
+    let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+    let name = name.map_or(host, |(name, _)| name).trim_end_matches('.').to_ascii_lowercase();
+    let is_address = name.starts_with('[') || name.parse::<IpAddr>().is_ok();
+    !name.is_empty() && !is_address && name != "localhost" && !name.ends_with(".localhost")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(host: &str, is_encrypted: bool) -> Request<()> {
+        let mut request = Request::builder().uri("/ping").header(HOST, host).body(()).unwrap();
+        if is_encrypted {
+            request.extensions_mut().insert(Encrypted);
+        }
+        request
+    }
+
+    #[test]
+    fn only_names_that_are_somebodys_are_bound_to_tls() {
+        for name in ["chat.example.com", "chat.example.com:8443", "CHAT.example.com.", "server"] {
+            assert!(is_strict(&request(name, true)), "{name}");
+            assert!(!is_strict(&request(name, false)), "{name} without TLS");
+        }
+        for own in [
+            "localhost",
+            "LocalHost:8080",
+            "localhost.",
+            "app.localhost",
+            "127.0.0.1",
+            "127.0.0.1:8443",
+            "192.0.2.1",
+            "[::1]",
+            "[::1]:8443",
+            "",
+        ] {
+            assert!(!is_strict(&request(own, true)), "{own}");
+        }
+    }
+
+    #[test]
+    fn what_says_more_itself_is_not_overruled() {
+        let mut headers = HeaderMap::new();
+        headers.insert(RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("frame-ancestors 'self'"));
+        set_headers(&mut headers, false);
+        assert_eq!(headers[RESOURCE_POLICY], "cross-origin");
+        assert!(!headers.contains_key(X_FRAME_OPTIONS) && !headers.contains_key(STRICT_TRANSPORT_SECURITY));
+        let mut headers = HeaderMap::new();
+        set_headers(&mut headers, true);
+        assert_eq!(
+            (&headers[RESOURCE_POLICY], &headers[X_FRAME_OPTIONS]),
+            (&SAME_ORIGIN, &HeaderValue::from_static("DENY"))
+        );
+        assert_eq!(headers[STRICT_TRANSPORT_SECURITY], ENCRYPTED_ONLY);
+    }
+}

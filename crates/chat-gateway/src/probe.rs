@@ -1,0 +1,184 @@
+//! The small durable write by which the server finds out whether it is ready. Anybody may ask without a token, so all who
+//! wait share one write, and there is never more than one at a time. Nobody is answered by a write that began before
+//! they asked: it says nothing of now.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chat_core::Chat;
+use futures_util::future::BoxFuture;
+use tokio::sync::watch;
+
+use crate::http::problem::Problem;
+
+/// What a probe found, once it has.
+type Found = Option<Result<(), Problem>>;
+
+/// Those who ask whether a write would succeed now, and the one write for all of them.
+pub(crate) struct Probes {
+    write: Box<dyn Fn() -> BoxFuture<'static, chat_core::Result<()>> + Send + Sync>,
+    /// What those wait for who are answered by the next write; none where nobody waits.
+    next: Mutex<Option<watch::Receiver<Found>>>,
+    /// Whose turn it is to write.
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl Probes {
+    pub(crate) fn new(chat: Chat) -> Arc<Self> {
+        Self::of(move || {
+            let chat = chat.clone();
+            Box::pin(async move { chat.check_ready().await })
+        })
+    }
+
+    fn of(
+        write: impl Fn() -> BoxFuture<'static, chat_core::Result<()>> + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        Arc::new(Self { write: Box::new(write), next: Mutex::default(), turn: tokio::sync::Mutex::default() })
+    }
+
+    /// Succeeds only if a durable write succeeds that begins after this call, and within this time.
+    pub(crate) async fn ready(self: &Arc<Self>, within: Duration) -> Result<(), Problem> {
+        let mut answer = self.next();
+        let found = tokio::time::timeout(within, answer.wait_for(Option::is_some)).await;
+        match found {
+            Ok(Ok(found)) => found.clone().unwrap_or_else(|| Err(unanswered())),
+            // The write is still under way, or whoever made it has panicked.
+            Ok(Err(_)) | Err(_) => Err(unanswered()),
+        }
+    }
+
+    /// The answer of the next write, which is begun as soon as none is under way. It has a task of its own, so that
+    /// askers who leave take nothing from those who stay.
+    fn next(self: &Arc<Self>) -> watch::Receiver<Found> {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(answer) = &*next {
+            return answer.clone();
+        }
+        let (tell, answer) = watch::channel(None);
+        *next = Some(answer.clone());
+        tokio::spawn(self.clone().probe(tell));
+        answer
+    }
+
+    /// One that hangs is waited for: a second one behind it would find out no more.
+    async fn probe(self: Arc<Self>, tell: watch::Sender<Found>) {
+        let _turn = self.turn.lock().await;
+        // Whoever asks from here on is answered by the one after this.
+        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let written = (self.write)().await;
+        tell.send_replace(Some(written.map_err(Problem::from)));
+    }
+}
+
+fn unanswered() -> Problem {
+    let sentence = "Storage does not answer at present; try again later";
+    Problem::new(503, "storage_unavailable", sentence).retry_after(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use chat_core::Error;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(20);
+
+    /// Writes that end when they are told to.
+    #[derive(Default)]
+    struct Disk {
+        begun: AtomicUsize,
+        under_way: AtomicUsize,
+        most: AtomicUsize,
+    }
+
+    fn slow(disk: &Arc<Disk>, done: &Arc<Semaphore>) -> Arc<Probes> {
+        let (disk, done) = (disk.clone(), done.clone());
+        Probes::of(move || {
+            let (disk, done) = (disk.clone(), done.clone());
+            Box::pin(async move {
+                disk.begun.fetch_add(1, Ordering::SeqCst);
+                let at_once = disk.under_way.fetch_add(1, Ordering::SeqCst) + 1;
+                disk.most.fetch_max(at_once, Ordering::SeqCst);
+                done.acquire().await.unwrap().forget();
+                disk.under_way.fetch_sub(1, Ordering::SeqCst);
+                Ok(())
+            })
+        })
+    }
+
+    /// So many who ask now; they have asked when this returns.
+    async fn asked(probes: &Arc<Probes>, count: usize) -> Vec<tokio::task::JoinHandle<bool>> {
+        let ask = |probes: Arc<Probes>| tokio::spawn(async move { probes.ready(LONG).await.is_ok() });
+        let asking = (0..count).map(|_| ask(probes.clone())).collect();
+        // On one thread whoever was spawned has run once when this task's turn comes again; and the writer after them.
+        for _ in 0..3 {
+            tokio::task::yield_now().await;
+        }
+        asking
+    }
+
+    #[tokio::test]
+    async fn all_who_wait_share_the_next_write_and_none_that_began_before_they_asked() {
+        let (disk, done) = (Arc::new(Disk::default()), Arc::new(Semaphore::new(0)));
+        let probes = slow(&disk, &done);
+        let first = asked(&probes, 1).await;
+        assert_eq!(disk.begun.load(Ordering::SeqCst), 1);
+        let others = asked(&probes, 200).await;
+        done.add_permits(1);
+        assert!(first.into_iter().next().unwrap().await.unwrap());
+        assert!(others.iter().all(|other| !other.is_finished()), "that write began before they asked");
+        done.add_permits(1);
+        for other in others {
+            assert!(other.await.unwrap());
+        }
+        assert_eq!((disk.begun.load(Ordering::SeqCst), disk.most.load(Ordering::SeqCst)), (2, 1));
+    }
+
+    #[tokio::test]
+    async fn whoever_leaves_takes_nothing_from_those_who_stay() {
+        let (disk, done) = (Arc::new(Disk::default()), Arc::new(Semaphore::new(0)));
+        let probes = slow(&disk, &done);
+        let leaving = asked(&probes, 1).await;
+        let staying = asked(&probes, 2).await;
+        leaving.iter().for_each(tokio::task::JoinHandle::abort);
+        staying[0].abort();
+        done.add_permits(2);
+        assert!(staying.into_iter().nth(1).unwrap().await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_write_that_fails_or_hangs_is_no_readiness_and_hangs_alone() {
+        let failing = Probes::of(|| Box::pin(async { Err(Error::Unavailable("disk full".into())) }));
+        let (disk, done) = (Arc::new(Disk::default()), Arc::new(Semaphore::new(0)));
+        let hanging = slow(&disk, &done);
+        let failed = failing.ready(LONG).await.unwrap_err();
+        let hung = hanging.ready(Duration::from_millis(20)).await.unwrap_err();
+        for problem in [failed, hung] {
+            assert_eq!((problem.code(), problem.retry_after_ms()), ("storage_unavailable", Some(1000)));
+        }
+        for _ in 0..3 {
+            hanging.ready(Duration::from_millis(5)).await.unwrap_err();
+        }
+        assert_eq!(disk.begun.load(Ordering::SeqCst), 1);
+        done.add_permits(2);
+        hanging.ready(LONG).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn one_that_panics_is_no_readiness_and_the_next_one_counts() {
+        let disk = Arc::new(Disk::default());
+        let probes = Probes::of({
+            let disk = disk.clone();
+            move || {
+                assert!(disk.begun.fetch_add(1, Ordering::SeqCst) > 0, "the first one");
+                Box::pin(std::future::ready(Ok(())))
+            }
+        });
+        probes.ready(LONG).await.unwrap_err();
+        probes.ready(LONG).await.unwrap();
+    }
+}
