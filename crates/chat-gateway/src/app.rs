@@ -74,6 +74,7 @@ impl App {
             slots: Slots::new(options.connections_per_user, options.connections),
             surroundings: Arc::new(Surroundings {
                 limits: options.outbox,
+                slowest: options.slowest,
                 started: hub.started(),
                 metrics: hub.metrics().clone(),
                 node: options.node,
@@ -99,6 +100,12 @@ impl App {
     /// How many WebSocket connections there are.
     pub fn n_connections(&self) -> usize {
         self.0.slots.total()
+    }
+
+    /// How it stands, in a few words.
+    pub fn standing(&self) -> String {
+        let what = if self.is_draining() { "ending" } else { "serving" };
+        format!("{what}, {} WebSocket connections", self.n_connections())
     }
 
     /// Resolves once no WebSocket connection is left.

@@ -13,6 +13,7 @@ mod connection;
 mod index;
 mod membership;
 mod outbox;
+mod pace;
 mod residency;
 mod shard;
 mod slots;
@@ -38,10 +39,11 @@ use chat_core::presence::Choice;
 use chat_core::sync::Epoch;
 use prometheus_client::registry::Registry;
 use residency::Residency;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 pub(crate) use connection::{Bearer, Connection, Protocol, SILENT_MS, Surroundings, Woken};
 pub(crate) use outbox::Delivery;
+pub use pace::Slowest;
 pub(crate) use slots::{Full, Slot, Slots};
 pub(crate) use socket::Socket;
 pub(crate) use trail::{Remembered, Trail};
@@ -62,6 +64,8 @@ pub(crate) enum Order {
     Detach(Arc<Connection>),
     Revoke(Arc<[Ended]>),
     Dismiss(Farewell),
+    /// To be answered when all before it was followed.
+    Answer(oneshot::Sender<()>),
 }
 
 /// Why all clients are asked to come again.
@@ -259,6 +263,14 @@ impl Hub {
             residency.detach(connection.id(), connection.user());
         }
         self.order(connection.user(), Order::Detach(connection.clone())).await;
+    }
+
+    /// Waits until the connections of a user have been given all that was published before.
+    pub(crate) async fn caught_up(&self, user: UserId) {
+        let (answer, answered) = oneshot::channel();
+        self.order(user, Order::Answer(answer)).await;
+        // Without a shard there is nothing to wait for.
+        let _ = answered.await;
     }
 
     /// Asks every client to reconnect a little later, because this server ends.

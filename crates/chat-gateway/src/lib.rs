@@ -35,7 +35,7 @@ pub use accept::{ServeOptions, serve};
 pub use app::{App, Cluster};
 pub use asyncapi::asyncapi;
 pub use http::{openapi, router};
-pub use hub::{Hub, OutboxLimits};
+pub use hub::{Hub, OutboxLimits, Slowest};
 pub use metrics::metrics_router;
 pub use origins::Origins;
 pub use proxies::{ProxyHeader, TrustedProxies};
@@ -59,6 +59,8 @@ pub struct GatewayOptions {
     pub body_bytes: usize,
     /// What may wait for one client.
     pub outbox: OutboxLimits,
+    /// The least that a client must take of what waits for it.
+    pub slowest: Slowest,
     /// Which one of a cluster this server is; `None` if it is alone.
     pub node: Option<NodeId>,
 }
@@ -72,6 +74,7 @@ impl Default for GatewayOptions {
             frames_per_second: 500,
             body_bytes: 128 * 1024,
             outbox: OutboxLimits::default(),
+            slowest: Slowest::default(),
             node: None,
         }
     }

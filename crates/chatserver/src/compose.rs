@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use crate::adapters::passwords::Argon2Passwords;
 use crate::adapters::system_clock::SystemClock;
+use crate::watchdog::Standing;
 use crate::{certificate, demo, metrics, secret};
 
 pub(crate) mod storage;
@@ -161,6 +162,12 @@ impl Server {
     pub(crate) fn url(&self) -> String {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         format!("{scheme}://{}", self.address)
+    }
+
+    /// Says how it stands, for whoever watches it from outside the runtime.
+    pub(crate) fn standing(&self) -> Standing {
+        let app = self.app.clone();
+        Box::new(move || app.standing())
     }
 
     /// Serves until `shutdown` resolves, then lets go in order: streams, requests, confirmations, the database.

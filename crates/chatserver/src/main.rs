@@ -8,6 +8,8 @@ mod demo;
 mod logging;
 mod metrics;
 mod secret;
+mod stopping;
+mod watchdog;
 
 use std::process::ExitCode;
 

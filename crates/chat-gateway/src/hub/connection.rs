@@ -13,6 +13,7 @@ use chat_websocket::{Opcode, encode, encode_close};
 use tokio::sync::Notify;
 
 use super::outbox::{Delivery, Outbox, Place, Pushed};
+use super::pace::{Pace, Slowest};
 use super::{OutboxLimits, Socket};
 use crate::client_address::ClientAddress;
 use crate::metrics::Metrics;
@@ -39,6 +40,8 @@ pub(crate) enum Protocol {
 /// What all connections of a server have in common.
 pub(crate) struct Surroundings {
     pub(crate) limits: OutboxLimits,
+    /// The least that a client must take of what waits for it.
+    pub(crate) slowest: Slowest,
     /// When the hub's clock stood at zero.
     pub(crate) started: Instant,
     pub(crate) metrics: Arc<Metrics>,
@@ -47,6 +50,9 @@ pub(crate) struct Surroundings {
 }
 
 /// A connected client. Shards queue and write; the session reads, and writes on when the socket was full.
+///
+/// Who writes on behalf of others wakes the session where the socket takes no more. The session's own writes never do: it
+/// is about to wait for the socket anyway, and waking itself it would turn in circles instead.
 pub(crate) struct Connection {
     id: u64,
     bearer: Bearer,
@@ -65,6 +71,9 @@ struct State {
     /// The socket took no more; the session waits until it does.
     blocked: bool,
     ping: Ping,
+    pace: Pace,
+    /// The closing frame, until the session has said what else there is to say.
+    farewell: Option<Bytes>,
 }
 
 /// At most one ping is unanswered at a time.
@@ -74,6 +83,8 @@ struct Ping {
     /// When the unanswered one was queued, on the hub's clock (milliseconds).
     sent_at: Option<u64>,
     last_at: u64,
+    /// When a full socket last took something: the client reads, if slowly.
+    took_at: u64,
 }
 
 /// Why the session is called.
@@ -91,7 +102,7 @@ pub(crate) enum Woken {
 const PING_GAP_MS: u64 = 500;
 /// A client that was silent for so long is asked for a sign of life.
 pub(crate) const SILENT_MS: u64 = 25_000;
-/// A client that does not answer a ping within this is gone.
+/// A client that gives no sign of life for so long behind a ping is gone.
 const DEAD_MS: u64 = 10_000;
 
 impl Connection {
@@ -101,7 +112,13 @@ impl Connection {
             bearer,
             socket,
             surroundings,
-            state: Mutex::new(State { outbox: Outbox::replaying(), blocked: false, ping: Ping::default() }),
+            state: Mutex::new(State {
+                outbox: Outbox::replaying(),
+                blocked: false,
+                ping: Ping::default(),
+                pace: Pace::default(),
+                farewell: None,
+            }),
             wake: Notify::new(),
             heard_at: AtomicU64::new(0),
             is_closing: AtomicBool::new(false),
@@ -150,17 +167,46 @@ impl Connection {
 
     /// Queues a live frame. `true`: the caller must see to it that [`Connection::flush`] is called.
     pub(crate) fn push_live(&self, frame: &Bytes, place: Place) -> bool {
-        let pushed = self.state().outbox.push_live(frame, place, self.limits());
+        let pushed = {
+            let mut state = self.state();
+            // Asked under the lock under which it is closed, so that nothing comes behind the closing frame.
+            if self.is_closing() {
+                return false;
+            }
+            state.outbox.push_live(frame, place, self.limits())
+        };
         self.after_push(pushed)
     }
 
     /// Queues a frame that is no live message. `true`: as for [`Connection::push_live`].
     pub(crate) fn push(&self, frame: Bytes, delivery: Option<Delivery>) -> bool {
-        if self.is_closing() {
-            return false;
-        }
-        let pushed = self.state().outbox.push(frame, delivery, self.limits());
+        let pushed = {
+            let mut state = self.state();
+            if self.is_closing() {
+                return false;
+            }
+            state.outbox.push(frame, delivery, self.limits())
+        };
         self.after_push(pushed)
+    }
+
+    /// Queues the answer to a frame that was taken. While the connection is closing it still goes out, before the closing
+    /// frame. `true`: as for [`Connection::push_live`].
+    pub(crate) fn push_answer(&self, frame: Bytes) -> bool {
+        let pushed = {
+            let mut state = self.state();
+            if self.is_closing() && state.farewell.is_none() {
+                return false;
+            }
+            state.outbox.push(frame, None, self.limits())
+        };
+        self.after_push(pushed)
+    }
+
+    /// Whether the client would be given an answer.
+    pub(crate) fn takes_answers(&self) -> bool {
+        let state = self.state();
+        !self.is_gone() && (!self.is_closing() || state.farewell.is_some())
     }
 
     /// Queues a signal, unless the client has not been welcomed yet (it must not be overtaken) or is slow: of all that
@@ -187,24 +233,43 @@ impl Connection {
         }
     }
 
-    /// Writes what waits, as far as the socket takes it. Asks for a confirmation on the way if one is due.
+    /// Writes what waits, as far as the socket takes it. Asks for a confirmation on the way if one is due. For shards and
+    /// whoever else is not the session: it calls the session where the socket is full.
     pub(crate) fn flush(&self) {
+        if self.write_what_waits() {
+            self.wake.notify_one();
+        }
+    }
+
+    /// The same for the session itself, which calls nobody.
+    pub(crate) fn flush_own(&self) {
+        self.write_what_waits();
+    }
+
+    /// `true`: the socket has just become full.
+    fn write_what_waits(&self) -> bool {
         let mut state = self.state();
         if state.blocked {
-            return;
+            return false;
         }
         self.ask_if_due(&mut state);
         self.write(&mut state);
+        state.blocked
     }
 
     fn write(&self, state: &mut State) {
-        match self.socket.try_write(&mut state.outbox) {
-            Ok(true) => state.blocked = false,
-            Ok(false) => {
-                state.blocked = true;
-                self.wake.notify_one();
-            }
+        let before = state.outbox.written();
+        let written = self.socket.try_write(&mut state.outbox);
+        // Only what a full socket takes is the client's doing; what an empty one takes lies in the system's buffers.
+        if state.blocked && state.outbox.written() != before {
+            state.ping.took_at = self.now();
+        }
+        match written {
+            Ok(everything) => state.blocked = !everything,
             Err(_) => self.end(),
+        }
+        if state.outbox.is_empty() {
+            state.pace.rest();
         }
     }
 
@@ -218,6 +283,10 @@ impl Connection {
     }
 
     fn ping(&self, state: &mut State, now: u64) {
+        // The last word may stand in the queue already.
+        if self.is_closing() {
+            return;
+        }
         state.ping.number = state.ping.number.wrapping_add(1).max(1);
         let frame = encode(Opcode::Ping, &state.ping.number.to_be_bytes());
         if let Pushed::Queued { .. } = state.outbox.push(frame, None, self.limits()) {
@@ -229,23 +298,57 @@ impl Connection {
 
     /// Looks after liveness; called every so often by the shard.
     pub(crate) fn tick(&self) {
-        if self.bearer.expires_at <= self.now() {
+        let now = self.now();
+        if self.bearer.expires_at <= now {
             self.close(close_codes::TOKEN_EXPIRED, "token expired: log in again");
             return;
         }
         let mut state = self.state();
-        let now = self.now();
-        let silent = now.saturating_sub(self.heard_at.load(Ordering::Relaxed));
-        match state.ping.sent_at {
-            Some(sent_at) if now.saturating_sub(sent_at) > DEAD_MS => self.end(),
-            Some(_) => {}
-            None if silent > SILENT_MS => self.ping(&mut state, now),
-            None => self.ask_if_due(&mut state),
+        if self.is_closing() {
+            // The session sees to its end, and for how long.
+            return;
         }
-        if !state.blocked {
+        if !state.outbox.is_empty() {
+            let taken = state.outbox.written();
+            if state.pace.is_below(self.surroundings.slowest, taken, now) {
+                drop(state);
+                self.close(close_codes::TOO_SLOW, "too slow: reconnect and resume");
+                return;
+            }
+        }
+        self.ask_for_life(&mut state, now);
+        let wake = !state.blocked && {
             self.write(&mut state);
-        }
+            state.blocked
+        };
         state.outbox.relax();
+        drop(state);
+        if wake {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Asks a silent client for a sign of life, and ends it if it gave none. Whatever it sends is one, and so is that its
+    /// socket, which was full, took more: it may have yet to come to the ping.
+    fn ask_for_life(&self, state: &mut State, now: u64) {
+        let heard_at = self.heard_at.load(Ordering::Relaxed);
+        let Some(sent_at) = state.ping.sent_at else {
+            let silent = now.saturating_sub(heard_at.max(state.ping.took_at));
+            if silent > SILENT_MS {
+                self.ping(state, now);
+            } else {
+                self.ask_if_due(state);
+            }
+            return;
+        };
+        let last_sign = sent_at.max(heard_at).max(state.ping.took_at);
+        if now.saturating_sub(last_sign) > DEAD_MS {
+            self.end();
+        } else if last_sign > sent_at && now.saturating_sub(sent_at) > DEAD_MS && state.outbox.is_empty() {
+            // It lives and answers no pings. What this one asked for is asked again by the next.
+            state.ping.sent_at = None;
+            state.outbox.ask_again();
+        }
     }
 
     /// Something came from the client.
@@ -275,17 +378,25 @@ impl Connection {
     /// Ends the replay, which has given everything up to there, with a last frame of its own; `false` if the log must be
     /// read once more, because too much came in meanwhile.
     pub(crate) fn go_live(&self, given: i64, last: Option<Bytes>) -> bool {
-        self.state().outbox.go_live(given, last, self.limits())
+        let mut state = self.state();
+        self.is_closing() || state.outbox.go_live(given, last, self.limits())
     }
 
-    /// Replaces all that waits by a closing frame and ends the connection once that is written.
+    /// Begins to end the connection: nothing is queued any more but the answers to what was taken
+    /// ([`Connection::push_answer`]), and then the closing frame. A client that does not read is given the closing frame in
+    /// place of all that waits.
     pub(crate) fn close(&self, code: u16, reason: &str) {
         let mut state = self.state();
         if self.is_closing.swap(true, Ordering::AcqRel) {
             return;
         }
-        // Under the same lock: whoever sees that it closes writes what is in the outbox, and nobody does so again.
-        state.outbox.replace_all(encode_close(code, reason));
+        // Under the same lock: whoever sees that it closes finds the last word.
+        let farewell = encode_close(code, reason);
+        if state.blocked || code == close_codes::TOO_SLOW {
+            state.outbox.replace_all(farewell);
+        } else {
+            state.farewell = Some(farewell);
+        }
         drop(state);
         self.surroundings.metrics.closed(code);
         self.wake.notify_one();
@@ -331,9 +442,7 @@ impl Connection {
 
     /// Writes on after the socket was full.
     pub(crate) fn resume_writing(&self) {
-        let mut state = self.state();
-        state.blocked = false;
-        self.write(&mut state);
+        self.write(&mut self.state());
     }
 
     /// Waits until nothing waits any more. `false`: the connection is to end.
@@ -353,8 +462,14 @@ impl Connection {
         }
     }
 
-    /// Writes what is left, which after [`Connection::close`] is the last word.
+    /// Writes what is left, which after [`Connection::close`] ends with the last word.
     pub(crate) async fn write_last_word(&self) {
+        {
+            let mut state = self.state();
+            if let Some(farewell) = state.farewell.take() {
+                state.outbox.append(farewell);
+            }
+        }
         while let Ok(false) = self.write_some() {
             if self.socket.writable().await.is_err() {
                 return;
@@ -418,8 +533,13 @@ mod tests {
             protocol: Protocol::V1,
             client: ClientAddress::of(&Extensions::new()),
         };
-        let surroundings =
-            Surroundings { limits: OutboxLimits::default(), started, metrics: Arc::default(), node: None };
+        let surroundings = Surroundings {
+            limits: OutboxLimits::default(),
+            slowest: Slowest::default(),
+            started,
+            metrics: Arc::default(),
+            node: None,
+        };
         (Connection::new(1, bearer, stream.into(), Arc::new(surroundings)), client)
     }
 
@@ -448,7 +568,7 @@ mod tests {
                 while !connection.is_closing() {
                     std::hint::spin_loop();
                 }
-                assert!(!connection.state().outbox.is_empty());
+                assert!(connection.state().farewell.is_some());
             }
         });
         while !watcher.is_finished() {

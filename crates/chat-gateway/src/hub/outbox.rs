@@ -49,6 +49,8 @@ pub(crate) struct Outbox {
     queue: VecDeque<Bytes>,
     queued_bytes: usize,
     written_of_front: usize,
+    /// Bytes that the socket has taken so far.
+    written: u64,
     replay: Option<Box<Held>>,
     /// Up to here the replay has given everything. A commit is read by a replay before it is announced, so frames from
     /// before this may still come in.
@@ -73,6 +75,7 @@ impl Outbox {
             queue: VecDeque::new(),
             queued_bytes: 0,
             written_of_front: 0,
+            written: 0,
             replay: Some(Box::default()),
             given: i64::MIN,
             greeted: false,
@@ -83,6 +86,11 @@ impl Outbox {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.queue.is_empty()
+    }
+
+    /// Bytes that the socket has taken so far.
+    pub(crate) fn written(&self) -> u64 {
+        self.written
     }
 
     /// Whether the client has been given its first frame, which nothing may overtake.
@@ -133,6 +141,13 @@ impl Outbox {
         self.replay = None;
     }
 
+    /// Queues a frame whatever the bounds say, behind all that waits; what is held back never comes.
+    pub(crate) fn append(&mut self, frame: Bytes) {
+        self.queued_bytes += frame.len();
+        self.queue.push_back(frame);
+        self.replay = None;
+    }
+
     /// Ends the replay, which has given everything up to `given`: queues `last`, then what was held back and comes later.
     /// `false`: too much came in meanwhile, so the log must be read once more.
     pub(crate) fn go_live(&mut self, given: i64, last: Option<Bytes>, limits: OutboxLimits) -> bool {
@@ -169,6 +184,7 @@ impl Outbox {
 
     /// Takes what was written off the queue.
     pub(crate) fn advance(&mut self, mut bytes: usize) {
+        self.written = self.written.wrapping_add(u64::try_from(bytes).unwrap_or(0));
         self.queued_bytes = self.queued_bytes.saturating_sub(bytes);
         while let Some(front) = self.queue.front() {
             let left = front.len() - self.written_of_front;

@@ -81,6 +81,8 @@ impl Shard {
                 ended.iter().for_each(|Ended { user, which }| self.revoke(*user, *which));
             }
             Order::Dismiss(farewell) => self.dismiss(farewell),
+            // Whoever asked may have ceased to wait.
+            Order::Answer(answer) => drop(answer.send(())),
         }
     }
 

@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind, IoSlice};
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::task::coop::consume_budget;
 use tokio_rustls::server::TlsStream;
 
 use super::outbox::Outbox;
@@ -69,14 +70,20 @@ impl Socket {
         }
     }
 
+    /// Waits until something can be read. Waiting for a socket takes part in cooperative scheduling, here and in
+    /// [`Socket::writable`]: tokio's own waiting does not, and a client that always has something to say, or always takes
+    /// something, would keep its task running, and with it a worker and whatever deadline stands around the task.
     pub(crate) async fn readable(&self) -> io::Result<()> {
+        consume_budget().await;
         match self {
             Self::Plain(stream) => stream.readable().await,
             Self::Tls(socket) => socket.readable().await,
         }
     }
 
+    /// Waits until something can be written; see [`Socket::readable`].
     pub(crate) async fn writable(&self) -> io::Result<()> {
+        consume_budget().await;
         match self {
             Self::Plain(stream) => stream.writable().await,
             Self::Tls(socket) => socket.stream().writable().await,

@@ -17,7 +17,7 @@ use chat_websocket::{Decoder, Incoming, Role};
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Bearer, Connection, Hub, OutboxLimits, Protocol, Surroundings};
+use super::{Bearer, Connection, Hub, OutboxLimits, Protocol, Slowest, Surroundings};
 use crate::client_address::ClientAddress;
 use crate::tokens::Granted;
 
@@ -92,6 +92,7 @@ pub(crate) async fn connect(hub: &Hub, user: UserId, protocol: Protocol) -> (Arc
     let id = hub.next_connection_id();
     let surroundings = Surroundings {
         limits: OutboxLimits::default(),
+        slowest: Slowest::default(),
         started: hub.started(),
         metrics: hub.metrics().clone(),
         node: None,

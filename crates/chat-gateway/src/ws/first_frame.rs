@@ -83,6 +83,8 @@ async fn listen(
             return Err(gone);
         }
         bytes.truncate(read);
+        // Pieces of a frame may come without end.
+        tokio::task::yield_now().await;
     }
     let Input::Text(first) = taken.inputs.remove(0) else {
         return Err((close_code::POLICY_VIOLATION, "the first frame must be an auth frame"));

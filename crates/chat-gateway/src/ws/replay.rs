@@ -48,7 +48,7 @@ pub(super) async fn backlog(app: &App, connection: &Arc<Connection>, live_from: 
         }
         connection.took();
         if is_last && connection.go_live(after.max(live_from).0, None) {
-            connection.flush();
+            connection.flush_own();
             return true;
         }
     }
@@ -68,15 +68,18 @@ pub(super) async fn changes(
             Err(error) => return stopped(connection, &error),
         };
         app.hub.metrics().replayed(Protocol::V2, page.events.len());
-        for (index, event) in page.events.iter().enumerate() {
+        // Each event is let go of when it is encoded: a client may take its time.
+        let mut events = page.events.into_iter().peekable();
+        while let Some(event) = events.next() {
             let here = Cursor { epoch, position: event.position };
-            let shares = page.events.get(index + 1).is_some_and(|next| next.position == event.position);
+            let shares = events.peek().is_some_and(|next| next.position == event.position);
             let cursor = if shares { here.before() } else { here };
             let Some(frame) = wire::v2::change(&event.change, cursor, user) else { continue };
             if !push(connection, frame, None).await {
                 return false;
             }
         }
+        drop(events);
         after = page.up_to;
         if !connection.drained().await {
             return false;
@@ -93,7 +96,7 @@ pub(super) fn live(connection: &Connection, at: Cursor) -> bool {
     let live = wire::v2::frame(&ServerFrame::Live(At { cursor: at.to_string() }));
     let is_live = connection.go_live(at.position.0, Some(live));
     if is_live {
-        connection.flush();
+        connection.flush_own();
     }
     is_live
 }

@@ -12,8 +12,10 @@ use chat_core::sync::{Cursor, Resume};
 use chat_core::{Chat, Result};
 use chat_protocol::close_codes;
 use chat_websocket::{Decoder, Incoming, Opcode, ProtocolError, Role, close_code, encode};
+use tokio::task::yield_now;
 
 use super::{replay, v1, v2};
+use crate::http::problem::Problem;
 use crate::hub::{Connection, Protocol, Slot, Woken};
 use crate::metrics;
 use crate::{App, failures, wire};
@@ -23,6 +25,10 @@ const SCRATCH_BYTES: usize = 16 * 1024;
 thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; SCRATCH_BYTES]);
 }
+/// Frames of one client that are taken before other tasks get their turn.
+const INPUTS_IN_A_ROW: usize = 32;
+/// How long the answers to what a client has sent may take when the connection ends.
+const ANSWERS: Duration = Duration::from_secs(5);
 /// How long a client may take for the closing frame.
 const LAST_WORD: Duration = Duration::from_secs(10);
 
@@ -71,6 +77,7 @@ pub(super) async fn run(app: App, connection: Arc<Connection>, slot: Slot, begin
     if Box::pin(open(&app, &connection, cursor)).await {
         session.serve(taken).await;
     }
+    Box::pin(session.finish()).await;
     app.hub.detach(connection.clone()).await;
     app.hub.presence().went(&connection, app.chat.now());
     if !connection.is_gone() {
@@ -154,8 +161,24 @@ async fn attach(app: &App, connection: &Arc<Connection>) -> Result<()> {
 /// Queues a frame and writes it unless a shard is about to.
 pub(super) fn send(connection: &Connection, frame: Bytes) {
     if connection.push(frame, None) {
-        connection.flush();
+        connection.flush_own();
     }
+}
+
+/// The same for the answer to a frame, which also goes out while the connection is closing.
+pub(super) fn answer(connection: &Connection, frame: Bytes) {
+    if connection.push_answer(frame) {
+        connection.flush_own();
+    }
+}
+
+/// What is said to a frame that was taken from the socket, but not begun before the connection began to close.
+pub(super) fn not_done() -> Problem {
+    Problem::new(
+        503,
+        "not_done",
+        "Not done, because the connection is closing; send it again over another one",
+    )
 }
 
 /// What the client and the server say to each other.
@@ -170,6 +193,14 @@ impl Dialogue<'_> {
         match self {
             Self::V1(_) => std::future::pending().await,
             Self::V2(dialogue) => dialogue.next_answer().await,
+        }
+    }
+
+    /// Whether an answer is still to come.
+    fn is_under_way(&self) -> bool {
+        match self {
+            Self::V1(_) => false,
+            Self::V2(dialogue) => dialogue.is_under_way(),
         }
     }
 }
@@ -191,22 +222,57 @@ impl Session<'_> {
         loop {
             let woken = tokio::select! {
                 woken = self.connection.woken() => woken,
-                answer = self.dialogue.next_answer() => {
-                    send(self.connection, answer);
+                ready = self.dialogue.next_answer() => {
+                    answer(self.connection, ready);
                     continue;
                 }
             };
             match woken {
                 Ok(Woken::Readable) => {
                     let taken = read(self.connection, &mut self.decoder);
+                    let may_have_more = taken.may_have_more;
                     if !taken.is_nothing() && !Box::pin(self.handle(taken)).await {
                         return;
+                    }
+                    if may_have_more {
+                        yield_now().await;
                     }
                 }
                 Ok(Woken::Writable) => self.connection.resume_writing(),
                 Ok(Woken::Closing) | Err(_) => return,
             }
         }
+    }
+
+    /// Gives the answers to what was begun, if they come soon and somebody is there to be given them.
+    async fn finish(&mut self) {
+        let answers = async {
+            while self.dialogue.is_under_way() && self.connection.takes_answers() {
+                let ready = self.dialogue.next_answer().await;
+                answer(self.connection, ready);
+            }
+        };
+        let _ = tokio::time::timeout(ANSWERS, answers).await;
+    }
+
+    /// The client will say nothing more: what it asked for is answered, and told like everything, before the connection
+    /// ends. A client that does not take it does without.
+    async fn hear_out(&mut self) {
+        self.finish().await;
+        let settled = async {
+            self.app.hub.caught_up(self.connection.user()).await;
+            self.connection.drained().await
+        };
+        let _ = tokio::time::timeout(ANSWERS, settled).await;
+    }
+
+    /// Whether what the client asks for may still be begun: not once its token has ended, though the news of that has yet
+    /// to reach this connection.
+    fn may_begin(&self) -> bool {
+        if !self.connection.is_closing() && self.app.hub.revocations().has(self.connection.granted()) {
+            self.connection.close(close_codes::TOKEN_EXPIRED, "token revoked: log in again");
+        }
+        !self.connection.is_closing()
     }
 
     /// Writes the last word and waits for the client's: a socket that is closed over unread bytes is reset, and the
@@ -217,57 +283,92 @@ impl Session<'_> {
             let taken = read(self.connection, &mut self.decoder);
             let closes = |input: &Input| matches!(input, Input::Close(_));
             self.ended_by_client = taken.end.is_some() || taken.inputs.iter().any(closes);
+            if taken.may_have_more {
+                yield_now().await;
+            }
         }
     }
 
     /// `false`: the connection is to end.
     async fn handle(&mut self, taken: Taken) -> bool {
         self.connection.heard();
-        for input in taken.inputs {
-            match input {
-                Input::Text(text) => match &mut self.dialogue {
-                    Dialogue::V1(dialogue) => {
-                        if let Some(answer) = dialogue.answer(self.app, &text).await {
-                            send(self.connection, answer);
-                        }
-                    }
-                    Dialogue::V2(dialogue) => dialogue.take(text).await,
-                },
-                Input::Binary => {
-                    self.connection.close(close_code::UNSUPPORTED, "send text frames");
-                    return false;
-                }
-                Input::Ping(payload) => send(self.connection, encode(Opcode::Pong, &payload)),
-                Input::Pong(payload) => {
-                    let confirmed = self.connection.answered(&payload);
-                    if !confirmed.is_empty() {
-                        self.app.receipts.record(self.connection.user(), &confirmed);
-                    }
-                }
-                Input::Close(code) => {
-                    self.ended_by_client = true;
-                    self.connection.close(code.unwrap_or(close_code::NORMAL), "");
-                    return false;
-                }
+        for (count, input) in taken.inputs.into_iter().enumerate() {
+            self.take(input).await;
+            // One reading may bring thousands, and some are dealt with without ever waiting.
+            if count % INPUTS_IN_A_ROW == INPUTS_IN_A_ROW - 1 {
+                self.connection.flush_own();
+                yield_now().await;
             }
         }
+        self.connection.flush_own();
         match taken.end {
-            None => true,
+            None => {}
+            Some(End::HalfClosed) => {
+                self.hear_out().await;
+                self.ended_by_client = true;
+                self.connection.end();
+            }
             Some(End::Gone) => {
                 self.ended_by_client = true;
                 self.connection.end();
-                false
             }
-            Some(End::Broken(error)) => {
-                self.connection.close(error.close_code(), &error.to_string());
-                false
+            Some(End::Broken(error)) => self.connection.close(error.close_code(), &error.to_string()),
+        }
+        !self.connection.is_closing()
+    }
+
+    async fn take(&mut self, input: Input) {
+        match input {
+            Input::Text(text) => self.say(text).await,
+            Input::Close(code) => {
+                self.ended_by_client = true;
+                if !self.connection.is_closing() {
+                    self.hear_out().await;
+                    self.connection.close(code.unwrap_or(close_code::NORMAL), "");
+                }
             }
+            // Behind a closing frame of ours nothing else counts.
+            _ if self.connection.is_closing() => {}
+            Input::Binary => self.connection.close(close_code::UNSUPPORTED, "send text frames"),
+            // Written with what else comes of this reading.
+            Input::Ping(payload) => drop(self.connection.push(encode(Opcode::Pong, &payload), None)),
+            Input::Pong(payload) => {
+                let confirmed = self.connection.answered(&payload);
+                if !confirmed.is_empty() {
+                    self.app.receipts.record(self.connection.user(), &confirmed);
+                }
+            }
+        }
+    }
+
+    /// Begins what a text frame asks for, or says that it is not done.
+    async fn say(&mut self, text: String) {
+        // Behind the client's own closing frame it says nothing that counts (RFC 6455, section 5.5.1).
+        if self.ended_by_client {
+            return;
+        }
+        let may_begin = self.may_begin();
+        match &mut self.dialogue {
+            Dialogue::V1(_) if !may_begin => {
+                let problem = not_done();
+                answer(self.connection, wire::v1::error(problem.code(), problem.sentence()));
+            }
+            Dialogue::V1(dialogue) => {
+                if let Some(ready) = dialogue.answer(self.app, &text).await {
+                    answer(self.connection, ready);
+                }
+            }
+            Dialogue::V2(dialogue) if !may_begin => dialogue.pass_over(&text),
+            Dialogue::V2(dialogue) => dialogue.take(text).await,
         }
     }
 }
 
 /// Why nothing more will come.
 pub(super) enum End {
+    /// The client will send nothing more; it may still read.
+    HalfClosed,
+    /// The socket is broken.
     Gone,
     Broken(ProtocolError),
 }
@@ -277,6 +378,9 @@ pub(super) enum End {
 pub(super) struct Taken {
     pub(super) inputs: Vec<Input>,
     pub(super) end: Option<End>,
+    /// It filled the buffer: other tasks get their turn before the next, or a client that sends without end, even if no
+    /// frame of it ever is whole, would have a worker to itself.
+    may_have_more: bool,
 }
 
 impl Taken {
@@ -305,8 +409,11 @@ fn read(connection: &Connection, decoder: &mut Decoder) -> Taken {
     SCRATCH.with_borrow_mut(|scratch| {
         let mut taken = Taken::default();
         match connection.try_read(scratch) {
-            Ok(0) => taken.end = Some(End::Gone),
-            Ok(count) => taken.feed(decoder, scratch.get_mut(..count).unwrap_or_default()),
+            Ok(0) => taken.end = Some(End::HalfClosed),
+            Ok(count) => {
+                taken.may_have_more = count == scratch.len();
+                taken.feed(decoder, scratch.get_mut(..count).unwrap_or_default());
+            }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
             Err(_) => taken.end = Some(End::Gone),
         }

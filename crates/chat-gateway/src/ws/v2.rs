@@ -15,7 +15,7 @@ use futures_util::future::poll_immediate;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tracing::Instrument;
 
-use super::session::send;
+use super::session::{self, not_done};
 use crate::http::problem::Problem;
 use crate::hub::{Connection, SILENT_MS};
 use crate::{App, wire};
@@ -80,6 +80,9 @@ impl<'a> Dialogue<'a> {
             let answer = self.next_answer().await;
             self.say(answer);
         }
+        if self.connection.is_closing() {
+            return self.say(refusal(head.id, &not_done()));
+        }
         let (op, id) = (head.op.into_owned(), head.id);
         let session = self.connection.name();
         let span = tracing::debug_span!("op", op, id = spelt(id.as_ref()), session);
@@ -91,6 +94,17 @@ impl<'a> Dialogue<'a> {
             Some(answer) => self.say(answer),
             None => self.under_way.get_or_insert_default().push(answer),
         }
+    }
+
+    /// Says that a frame is not done.
+    pub(super) fn pass_over(&self, text: &str) {
+        let id = head(text).map_or_else(|(id, _)| id, |head| head.id);
+        self.say(refusal(id, &not_done()));
+    }
+
+    /// Whether an answer is still to come.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.under_way.is_some()
     }
 
     /// The next answer that is ready. Never resolves where nothing is under way.
@@ -107,7 +121,7 @@ impl<'a> Dialogue<'a> {
     }
 
     fn say(&self, frame: Bytes) {
-        send(&self.connection, frame);
+        session::answer(&self.connection, frame);
     }
 
     fn refuse_for_now(&mut self, id: Option<Id>, wait_ms: u64) {

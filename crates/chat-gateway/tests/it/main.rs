@@ -6,4 +6,5 @@
 mod access;
 mod late;
 mod nodes;
+mod one_worker;
 mod support;

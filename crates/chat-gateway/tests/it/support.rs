@@ -142,7 +142,7 @@ pub struct Node {
     pub hub: Hub,
     pub chat: Chat,
     pub passwords: Arc<PlainPasswords>,
-    url: ServerUrl,
+    pub url: ServerUrl,
 }
 
 pub struct House {
@@ -157,6 +157,11 @@ impl House {
 
     /// Nodes that are told to be in a cluster.
     pub async fn joined(n_nodes: usize, cluster: Option<Cluster>) -> Self {
+        Self::with(n_nodes, cluster, GatewayOptions::default()).await
+    }
+
+    /// Nodes with bounds of their own.
+    pub async fn with(n_nodes: usize, cluster: Option<Cluster>, bounds: GatewayOptions) -> Self {
         let hubs: Vec<_> = (0..n_nodes).map(|_| Hub::spawn(2, Arc::new(SystemClock))).collect();
         let gate = |hub: &Hub| Arc::new(Gate { hub: hub.clone(), waiting: Mutex::new(None) });
         let gates: Vec<_> = hubs.iter().map(gate).collect();
@@ -176,7 +181,7 @@ impl House {
                 clock: Arc::new(SystemClock),
             };
             let chat = Chat::new(adapters, Limits::default());
-            let url = start(chat.clone(), hub.clone(), cluster.clone()).await;
+            let url = start(chat.clone(), hub.clone(), cluster.clone(), bounds).await;
             nodes.push(Node { gate, hub, chat, passwords, url });
         }
         Self { nodes, _folder: folder }
@@ -191,9 +196,9 @@ impl House {
     }
 }
 
-async fn start(chat: Chat, hub: Hub, cluster: Option<Cluster>) -> ServerUrl {
+async fn start(chat: Chat, hub: Hub, cluster: Option<Cluster>, bounds: GatewayOptions) -> ServerUrl {
     let tokens = Tokens::new(&TokenOptions { secret: vec![7; 32], lifetime: Duration::from_secs(3600) });
-    let app = App::start(chat, hub, tokens, GatewayOptions::default(), cluster).await.unwrap();
+    let app = App::start(chat, hub, tokens, bounds, cluster).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = ServerUrl::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
     tokio::spawn(serve(

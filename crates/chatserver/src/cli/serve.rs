@@ -6,13 +6,15 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use chat_core::failpoints;
 use chat_gateway::{GatewayOptions, Origins, OutboxLimits, ProxyHeader, ServeOptions, TrustedProxies};
+use tokio::runtime::Handle;
 use tracing::level_filters::LevelFilter;
 
 use super::print_line;
 use crate::compose::storage::{Database, Shared};
 use crate::compose::{Plan, Server, compose};
-use crate::{certificate, demo, logging};
+use crate::{certificate, demo, logging, stopping, watchdog};
 
 /// The server's settings.
 #[derive(clap::Args, Clone)]
@@ -129,8 +131,11 @@ async fn serve(args: Args, database: Database) -> Result<()> {
     let server = compose(plan(args, database.clone())?)
         .await
         .inspect_err(|error| tracing::error!("cannot start: {error:#}"))?;
+    let stopped = stopping::signal()?;
+    watchdog::watch(Handle::current(), server.standing()).context("the watchdog cannot start")?;
     announce(&server, &database)?;
-    server.run(stop_signal()?).await;
+    stand_still();
+    server.run(stopped).await;
     Ok(())
 }
 
@@ -209,25 +214,12 @@ fn greeting(url: &str, server: &Server, database: &Database) -> String {
     lines.join("\n")
 }
 
-/// Resolves at the first SIGTERM or Ctrl-C. A second one ends the process at once.
-fn stop_signal() -> Result<impl Future<Output = ()>> {
-    #[cfg(unix)]
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-        .context("SIGTERM cannot be awaited")?;
-    let mut next = async move || {
-        #[cfg(unix)]
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
-        }
-        #[cfg(not(unix))]
-        let _ = tokio::signal::ctrl_c().await;
-    };
-    Ok(async move {
-        next().await;
-        tokio::spawn(async move {
-            next().await;
-            std::process::exit(1);
-        });
-    })
+/// Takes all threads of the runtime away from it, where a test wants to see what becomes of the process.
+fn stand_still() {
+    if !failpoints::is_broken("stuck_runtime") {
+        return;
+    }
+    for _ in 0..Handle::current().metrics().num_workers() {
+        tokio::spawn(async { std::thread::sleep(Duration::from_secs(3600)) });
+    }
 }

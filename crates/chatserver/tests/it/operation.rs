@@ -10,6 +10,7 @@ mod settings;
 mod shutdown;
 mod sockets;
 mod storage;
+mod stuck;
 mod tls;
 mod tracing;
 mod web;

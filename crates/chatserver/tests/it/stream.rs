@@ -1,5 +1,6 @@
 //! The v1 stream: the way in, what comes, what may be said, and who is too slow.
 
+mod closing;
 mod delivery;
 mod entrance;
 mod framing;

@@ -11,6 +11,9 @@ use tokio_rustls::server::TlsStream;
 
 /// How much may be encrypted ahead of what the socket takes: one record. It is room beyond the client's outbox.
 const AHEAD: usize = 16 * 1024;
+/// Readings in a row that may bring nothing for the client's session, such as a handshake's rest or empty records, before
+/// other tasks get their turn.
+const IN_VAIN: usize = 16;
 
 pub(crate) struct TlsSocket {
     stream: TcpStream,
@@ -44,7 +47,7 @@ impl TlsSocket {
 
     pub(super) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut session = self.session();
-        loop {
+        for _ in 0..IN_VAIN {
             match session.reader().read(buffer) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 // The client closed the socket without saying so first, as some do.
@@ -63,6 +66,9 @@ impl TlsSocket {
             processed.map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
             flushed?;
         }
+        // What was decrypted last has yet to be looked at, and the socket may have more, of which it will tell.
+        self.has_plaintext.store(has_plaintext(&mut session), Ordering::Release);
+        Err(ErrorKind::WouldBlock.into())
     }
 
     /// Encrypts some of it, unless what was encrypted before is still waiting.

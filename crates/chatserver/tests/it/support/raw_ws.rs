@@ -39,6 +39,26 @@ impl Frame {
     }
 }
 
+/// A frame as a client has to send it.
+pub fn masked(opcode: u8, payload: &[u8]) -> Vec<u8> {
+    let mask = [7, 99, 250, 33];
+    let mut frame = vec![0x80 | opcode];
+    match payload.len() {
+        length @ 0..=125 => frame.push(0x80 | u8::try_from(length).unwrap()),
+        length @ 126..=65_535 => {
+            frame.push(0x80 | 126);
+            frame.extend_from_slice(&u16::try_from(length).unwrap().to_be_bytes());
+        }
+        length => {
+            frame.push(0x80 | 127);
+            frame.extend_from_slice(&u64::try_from(length).unwrap().to_be_bytes());
+        }
+    }
+    frame.extend_from_slice(&mask);
+    frame.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+    frame
+}
+
 /// A stream that does only what it is told.
 pub struct RawWs {
     socket: TcpStream,
@@ -49,6 +69,13 @@ impl RawWs {
     pub async fn connect(server: &Server, token: &str) -> Self {
         let socket = TcpStream::connect(&server.address).await.unwrap();
         Self::over(socket, server, upgrade("/ws").bearer(token)).await
+    }
+
+    /// Opens the v2 stream of a token's user.
+    pub async fn connect_v2(server: &Server, token: &str) -> Self {
+        let socket = TcpStream::connect(&server.address).await.unwrap();
+        let request = upgrade("/ws").bearer(token).header("Sec-WebSocket-Protocol", super::v2::V2);
+        Self::over(socket, server, request).await
     }
 
     /// The same with a small window, so that a client who does not read is noticed soon.
@@ -97,24 +124,23 @@ impl RawWs {
         Ok(Frame { opcode: first & 0x0F, payload })
     }
 
-    /// Sends a frame, masked as a client's must be.
+    /// Sends a frame.
     pub async fn send(&mut self, opcode: u8, payload: &[u8]) {
-        let mask = [7, 99, 250, 33];
-        let mut frame = vec![0x80 | opcode];
-        match payload.len() {
-            length @ 0..=125 => frame.push(0x80 | u8::try_from(length).unwrap()),
-            length @ 126..=65_535 => {
-                frame.push(0x80 | 126);
-                frame.extend_from_slice(&u16::try_from(length).unwrap().to_be_bytes());
-            }
-            length => {
-                frame.push(0x80 | 127);
-                frame.extend_from_slice(&u64::try_from(length).unwrap().to_be_bytes());
-            }
+        self.send_bytes(&masked(opcode, payload)).await;
+    }
+
+    /// Says that nothing more will be sent.
+    pub async fn end(&mut self) {
+        self.socket.shutdown().await.unwrap();
+    }
+
+    /// All frames up to the end of the connection.
+    pub async fn rest(&mut self) -> Vec<Frame> {
+        let mut frames = Vec::new();
+        while let Some(frame) = self.frame().await {
+            frames.push(frame);
         }
-        frame.extend_from_slice(&mask);
-        frame.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
-        self.send_bytes(&frame).await;
+        frames
     }
 
     pub async fn send_bytes(&mut self, bytes: &[u8]) {

@@ -1,0 +1,79 @@
+//! The signals that end the process, awaited on a thread with a runtime of its own: whatever the server's runtime does,
+//! the process ends.
+
+use std::process::exit;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio::sync::oneshot;
+
+use crate::watchdog::{self, STUCK};
+
+/// How long an end in order may take after the first signal. Supervisors ask for ten seconds at most.
+const LIMIT: Duration = Duration::from_millis(9_500);
+
+/// Resolves at the first SIGTERM or Ctrl-C. A second one ends the process at once, and so does time.
+pub(crate) fn signal() -> Result<impl Future<Output = ()>> {
+    let (first, came) = oneshot::channel();
+    let (listening, listens) = std::sync::mpsc::channel();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("signals cannot be awaited")?;
+    let wait = move || {
+        runtime.block_on(async move {
+            let mut signals = match Signals::new() {
+                Ok(signals) => signals,
+                Err(error) => return drop(listening.send(Err(error))),
+            };
+            // Whoever started this waits for it.
+            let _ = listening.send(Ok(()));
+            signals.next().await;
+            let _ = first.send(());
+            let second = tokio::time::timeout(LIMIT, signals.next()).await;
+            if second.is_ok() {
+                exit(1);
+            }
+            watchdog::say(format!("this did not come to an end within {LIMIT:?}, so it is ended"));
+            exit(STUCK);
+        });
+    };
+    thread::Builder::new().name("signals".into()).spawn(wait).context("signals cannot be awaited")?;
+    listens.recv().context("signals cannot be awaited")?.context("SIGTERM cannot be awaited")?;
+    Ok(async move {
+        // The other end lives as long as the process.
+        let _ = came.await;
+    })
+}
+
+struct Signals {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    #[cfg(unix)]
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    #[cfg(not(unix))]
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {})
+    }
+
+    #[cfg(unix)]
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    #[cfg(not(unix))]
+    async fn next(&mut self) {
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}

@@ -1,0 +1,146 @@
+//! A thread beside the runtime: notices that the runtime has come to a stand, says where it stands, and ends the process,
+//! so that its supervisor starts it again. A server that answers nobody any more helps nobody by going on.
+//!
+//! It counts its own ticks and not the time: a process that was stopped and continued, or a machine that slept, has not
+//! come to a stand.
+
+use std::process::exit;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use chat_core::failpoints;
+use tokio::runtime::Handle;
+
+/// The exit status of a process that could not go on, or not end, in order (`EX_SOFTWARE`).
+pub(crate) const STUCK: i32 = 70;
+
+const TICK: Duration = Duration::from_secs(1);
+/// A tick that took longer than this says nothing of the runtime: this thread had no turn either.
+const LONG: Duration = Duration::from_secs(2);
+/// Ticks in a row without a sign of life.
+const PATIENCE: u32 = 5;
+/// How long whatever may hang as well gets: asking how things stand, and writing that down.
+const LAST_WORD: Duration = Duration::from_millis(300);
+
+/// Asks how things stand.
+pub(crate) type Standing = Box<dyn Fn() -> String + Send>;
+
+/// Watches the runtime until the process ends. Not to be called before there is something to be served: what a start
+/// takes is no concern of its.
+pub(crate) fn watch(runtime: Handle, standing: Standing) -> std::io::Result<()> {
+    if failpoints::is_broken("no_watchdog") {
+        return Ok(());
+    }
+    thread::Builder::new().name("watchdog".into()).spawn(move || {
+        let signs = Signs { runtime, given: Arc::default() };
+        let (mut count, mut began, mut seen) = (Count(0), Instant::now(), signs.ask());
+        loop {
+            thread::sleep(TICK);
+            let given = signs.given.load(Ordering::Relaxed);
+            if count.tick(began.elapsed(), given != seen) {
+                give_up(&signs.runtime, standing);
+            }
+            began = Instant::now();
+            // One question at a time: a runtime that stands still would gather them.
+            if given != seen {
+                seen = signs.ask();
+            }
+        }
+    })?;
+    Ok(())
+}
+
+/// The signs of life that the runtime has given.
+struct Signs {
+    runtime: Handle,
+    given: Arc<AtomicU64>,
+}
+
+impl Signs {
+    /// Asks for one more; gives how many there were.
+    fn ask(&self) -> u64 {
+        let (before, given) = (self.given.load(Ordering::Relaxed), self.given.clone());
+        self.runtime.spawn(async move { given.fetch_add(1, Ordering::Relaxed) });
+        before
+    }
+}
+
+/// Ticks in a row without a sign of life.
+struct Count(u32);
+
+impl Count {
+    /// `true`: there were too many.
+    fn tick(&mut self, took: Duration, is_alive: bool) -> bool {
+        self.0 = if is_alive || took > LONG { 0 } else { self.0 + 1 };
+        self.0 >= PATIENCE
+    }
+}
+
+fn give_up(runtime: &Handle, standing: Standing) -> ! {
+    let metrics = runtime.metrics();
+    let (workers, tasks, queue) =
+        (metrics.num_workers(), metrics.num_alive_tasks(), metrics.global_queue_depth());
+    // Whatever is asked may be what hangs.
+    let standing = within(standing).unwrap_or_else(|| "nothing else can be asked".into());
+    let threads = within(|| threads()).unwrap_or_default();
+    say(format!(
+        "nothing was done for {PATIENCE} s: this process ends, to be started again by its supervisor \
+         ({standing}; {tasks} tasks, {queue} of them not begun, on {workers} threads; {threads})"
+    ));
+    exit(STUCK)
+}
+
+/// Writes a last line to the log and to where errors go, as far as they take it.
+pub(crate) fn say(line: String) {
+    within(move || {
+        tracing::error!("{line}");
+        eprintln!("chatserver: {line}");
+        // The log is written by a thread of its own.
+        thread::sleep(LAST_WORD / 2);
+    });
+}
+
+/// Does something that may never end; waits for it only so long.
+fn within<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (done, waited) = mpsc::channel();
+    let spawned = thread::Builder::new().spawn(move || done.send(work()));
+    spawned.ok().and_then(|_| waited.recv_timeout(LAST_WORD).ok())
+}
+
+/// The process's threads with what each does: R is running, S sleeping, D waiting for a disk.
+fn threads() -> String {
+    let entries = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let stats = entries.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
+    let described = stats.filter_map(|stat| {
+        let (name, rest) = stat.split_once('(')?.1.rsplit_once(')')?;
+        Some(format!("{name} {}", rest.trim_start().chars().next()?))
+    });
+    let mut all: Vec<_> = described.collect();
+    all.sort_unstable();
+    all.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn five_ticks_in_a_row_without_a_sign_of_life_are_too_many() {
+        let mut count = Count(0);
+        let ticks = [false, false, false, false, true, false, false, false, false, false];
+        let verdicts = ticks.map(|is_alive| count.tick(TICK, is_alive));
+        assert_eq!(verdicts.iter().position(|stuck| *stuck), Some(9));
+    }
+
+    #[test]
+    fn a_tick_that_was_itself_held_up_begins_anew() {
+        let mut count = Count(0);
+        let hour = Duration::from_secs(3600);
+        let ticks = [TICK, TICK, TICK, TICK, hour, TICK, TICK, TICK, TICK, TICK];
+        let verdicts = ticks.map(|took| count.tick(took, false));
+        assert_eq!(verdicts.iter().position(|stuck| *stuck), Some(9));
+    }
+}

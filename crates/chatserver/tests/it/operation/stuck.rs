@@ -1,0 +1,61 @@
+//! A runtime that has come to a stand: the process ends by itself, and on request, so that its supervisor starts it again.
+//! A process that was merely stopped for a while goes on.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::support::{Server, Setup};
+
+/// The exit status of a process that could not go on.
+const STUCK: i32 = 70;
+
+fn stuck(failpoints: &str) -> Server {
+    Setup::new().on_one_node("each process watches itself").env("CHATSERVER_FAILPOINTS", failpoints).start()
+}
+
+fn signal(server: &Server, name: &str) {
+    let asked = Command::new("sh").args(["-c", &format!("kill -{name} {}", server.id())]).status();
+    assert!(asked.unwrap().success());
+}
+
+fn ends_by_itself_and_says_where_it_stood() {
+    let mut server = stuck("stuck_runtime");
+    let began = Instant::now();
+    assert_eq!(server.ended_within(Duration::from_secs(15)).code(), Some(STUCK));
+    assert!(began.elapsed() > Duration::from_secs(4), "not before five ticks: {:?}", began.elapsed());
+    let printed = server.printed();
+    assert!(printed.contains("nothing was done for 5 s"), "{printed}");
+    assert!(printed.contains("serving, 0 WebSocket connections"), "{printed}");
+}
+
+fn ends_within_10_seconds_of_sigterm() {
+    let mut server = stuck("stuck_runtime,no_watchdog");
+    server.ask_to_end();
+    let status = server.ended_within(Duration::from_secs(10));
+    assert_eq!(status.code(), Some(STUCK), "{}", server.printed());
+}
+
+fn goes_on_after_it_was_stopped() {
+    let mut server = Setup::new().on_one_node("each process watches itself").start();
+    signal(&server, "STOP");
+    // The time that it is stopped is what is looked at, so there is nothing else to wait for.
+    std::thread::sleep(Duration::from_secs(7));
+    signal(&server, "CONT");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        server.get("/healthz").await.expect(200);
+        server.runs_for(Duration::from_millis(2500)).await;
+        server.get("/healthz").await.expect(200);
+    });
+    server.stop();
+}
+
+/// At the same time, because each takes its time and nothing else.
+#[test]
+fn a_process_that_cannot_go_on_ends_and_one_that_was_stopped_goes_on() {
+    std::thread::scope(|scope| {
+        scope.spawn(ends_by_itself_and_says_where_it_stood);
+        scope.spawn(ends_within_10_seconds_of_sigterm);
+        scope.spawn(goes_on_after_it_was_stopped);
+    });
+}
