@@ -47,3 +47,37 @@ pub enum Error {
         reason: String,
     },
 }
+
+/// Longest refusal in plain text that is handed on.
+const MAX_SENTENCE: usize = 200;
+
+impl Error {
+    /// A refusal that is none of the API's: a sentence, as of a port that speaks TLS to whoever does not, or something of
+    /// another program's.
+    pub(crate) fn said(status: u16, body: &[u8]) -> Self {
+        let text = std::str::from_utf8(body).unwrap_or_default().trim();
+        let is_sentence = (1..=MAX_SENTENCE).contains(&text.len())
+            && !text.starts_with('<')
+            && !text.contains(char::is_control);
+        let sentence =
+            if is_sentence { text.to_owned() } else { format!("the server answered with status {status}") };
+        Self::Refused { status, code: "unknown".into(), sentence }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_is_handed_on_and_a_page_is_not() {
+        let shown = |body: &str| Error::said(400, body.as_bytes()).to_string();
+        assert_eq!(
+            shown("This port speaks TLS: use https:// or wss://\n"),
+            "This port speaks TLS: use https:// or wss:// (unknown)"
+        );
+        for body in ["", "<html>no</html>", "two\nlines", "\u{1b}[2J"] {
+            assert_eq!(shown(body), "the server answered with status 400 (unknown)");
+        }
+    }
+}

@@ -142,11 +142,10 @@ async fn read_body(
 }
 
 fn refusal(status: u16, body: &[u8]) -> Error {
-    let (code, sentence) = match serde_json::from_slice::<Problem>(body) {
-        Ok(problem) => (problem.code, problem.error),
-        Err(_) => ("unknown".to_owned(), format!("the server answered with status {status}")),
-    };
-    Error::Refused { status, code, sentence }
+    match serde_json::from_slice::<Problem>(body) {
+        Ok(problem) => Error::Refused { status, code: problem.code, sentence: problem.error },
+        Err(_) => Error::said(status, body),
+    }
 }
 
 #[cfg(test)]

@@ -159,7 +159,7 @@ impl Client {
             Ok(problem) => {
                 Err(Error::Refused { status: status.as_u16(), code: problem.code, sentence: problem.error })
             }
-            Err(_) => Err(Error::Unexpected(format!("status {status}"))),
+            Err(_) => Err(Error::said(status.as_u16(), &body)),
         }
     }
 

@@ -1,6 +1,9 @@
 //! The way of a socket to the routes. `axum::serve` lets a silent socket stay open for ever, so the loop is our own:
 //! it bounds how many there are, how long a request's head may take, and survives running out of file descriptors.
 
+mod scheme;
+mod upgrading;
+
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::IpAddr;
@@ -23,6 +26,8 @@ use tower::ServiceExt;
 use crate::Tls;
 use crate::http::browsers::Encrypted;
 use crate::proxies::{Proxies, ProxyHeader, TrustedProxies};
+use scheme::Spoken;
+pub(crate) use upgrading::Upgrading;
 
 /// Bounds on sockets before they become WebSocket connections.
 #[derive(Debug, Clone)]
@@ -125,15 +130,22 @@ where
     R::Future: Send,
 {
     // hyper's own timeout only starts with the first byte.
-    match tokio::time::timeout(options.head_timeout, stream.readable()).await {
-        Ok(Ok(())) => {}
-        _ => return,
-    }
+    let spoken = match tokio::time::timeout(options.head_timeout, scheme::spoken(&stream)).await {
+        Ok(spoken) => spoken,
+        Err(_) => return,
+    };
     // A small answer must not wait for the next one; the system's default would save packets at that price.
     let _ = stream.set_nodelay(true);
     let Some(tls) = options.tls else {
+        if spoken == Spoken::Tls {
+            scheme::note_tls();
+        }
         return requests(stream, routes, options.head_timeout, ends).await;
     };
+    if spoken == Spoken::Http {
+        tls.failed();
+        return Box::pin(scheme::ask_for_tls(stream)).await;
+    }
     match tokio::time::timeout(options.head_timeout, Box::pin(tls.accept(stream))).await {
         Ok(Ok(stream)) => Box::pin(requests(stream, routes, options.head_timeout, ends)).await,
         Ok(Err(error)) => {
@@ -155,7 +167,7 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(head_timeout)
         .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes))
+        .serve_connection(TokioIo::new(Upgrading::new(stream)), TowerToHyperService::new(routes))
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let served = tokio::select! {

@@ -70,7 +70,9 @@ impl Default for GatewayOptions {
         Self {
             connections_per_user: 100,
             connections: 100_000,
-            frame_bytes: 64 * 1024,
+            // What a request may bring, a frame may bring: the largest content takes 96 KiB where every character of it is
+            // escaped.
+            frame_bytes: 128 * 1024,
             frames_per_second: 500,
             body_bytes: 128 * 1024,
             outbox: OutboxLimits::default(),

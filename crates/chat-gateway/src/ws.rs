@@ -25,6 +25,7 @@ use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::server::TlsStream;
 
+use crate::accept::Upgrading;
 use crate::auth::{bearer, unauthenticated};
 use crate::client_address::ClientAddress;
 use crate::http::extract::Params;
@@ -38,8 +39,15 @@ use session::Beginning;
 /// The v1 stream's name among the subprotocols; what a client without any gets too.
 const PROTOCOL_V1: &str = "chatserver.v1";
 const PROTOCOL_V2: &str = "chatserver.v2";
-/// A token may stand among the subprotocols, because a browser can set no other header.
+/// What all of ours begin with.
+const OURS: &str = "chatserver.";
+/// A token may stand among the subprotocols, because a browser can set no other header. As for the scheme of an
+/// `Authorization` header, its case does not matter.
 const BEARER_PREFIX: &str = "bearer.";
+/// Every way to say who one is.
+const WAYS_IN: &str = "A valid token is needed: send it as Authorization: Bearer, as ?token=, as a ticket (?ticket=), \
+                       as bearer.<token> among the subprotocols, or on chatserver.v2 in a first frame \
+                       {\"op\":\"auth\",\"token\":\"...\"}";
 
 /// How a client may say who it is in the URL.
 #[derive(Deserialize)]
@@ -56,16 +64,14 @@ pub(crate) async fn upgrade(
     mut parts: Parts,
 ) -> Result<Response, Problem> {
     let accept = handshake(&parts.headers)?;
-    let protocol = chosen_protocol(&parts.headers);
+    let protocol = chosen_protocol(&parts.headers)?;
     let client = ClientAddress::of(&parts.extensions);
     let who = match authenticate(&app, &query, &parts.headers).await? {
         Claim::Granted(granted) => Who::Known(granted, slot(&app, granted)?),
         Claim::None if protocol == Protocol::V2 => Who::Unknown(first_frame::place(&app)?),
         Claim::None | Claim::Refused => {
             app.hub.metrics().refused_unauthenticated();
-            return Ok(unauthenticated(
-                "A valid token is needed: send it as ?token=, as Authorization: Bearer, or as a ticket",
-            ));
+            return Ok(unauthenticated(WAYS_IN));
         }
     };
     let on_upgrade = parts.extensions.remove::<OnUpgrade>();
@@ -142,7 +148,7 @@ async fn authenticate(app: &App, query: &Query, headers: &HeaderMap) -> Result<C
         granted.filter(|granted| !app.hub.revocations().has(granted))
     } else {
         let in_protocols =
-            || words(headers, &SEC_WEBSOCKET_PROTOCOL).find_map(|word| word.strip_prefix(BEARER_PREFIX));
+            || words(headers, &SEC_WEBSOCKET_PROTOCOL).find_map(|word| without(BEARER_PREFIX, word));
         match query.token.as_deref().or_else(|| bearer(headers)).or_else(in_protocols) {
             Some(token) => app.auth.check(token).await?,
             None => return Ok(Claim::None),
@@ -168,13 +174,28 @@ fn slot(app: &App, granted: Granted) -> Result<Slot, Problem> {
     })
 }
 
-/// The first of our streams that the client names; v1 where it names none.
-fn chosen_protocol(headers: &HeaderMap) -> Protocol {
-    let mut named = words(headers, &SEC_WEBSOCKET_PROTOCOL);
-    match named.find(|word| [PROTOCOL_V1, PROTOCOL_V2].contains(word)) {
-        Some(PROTOCOL_V2) => Protocol::V2,
-        _ => Protocol::V1,
+/// The first of our streams that the client names; v1 where it names none. A name that is like ours and none of them is
+/// refused, rather than answered with another stream than was meant; beside one that there is, it may be one of a later
+/// server.
+fn chosen_protocol(headers: &HeaderMap) -> Result<Protocol, Problem> {
+    let named = || words(headers, &SEC_WEBSOCKET_PROTOCOL);
+    match named().find(|word| [PROTOCOL_V1, PROTOCOL_V2].contains(word)) {
+        Some(PROTOCOL_V2) => Ok(Protocol::V2),
+        None if named().any(|word| without(OURS, word).is_some()) => Err(Problem::new(
+            400,
+            "unknown_subprotocol",
+            format!(
+                "There is no such stream; the subprotocols are {PROTOCOL_V1} and {PROTOCOL_V2}, in lower case"
+            ),
+        )),
+        _ => Ok(Protocol::V1),
     }
+}
+
+/// What follows this beginning of a word, in upper or lower case.
+fn without<'a>(beginning: &str, word: &'a str) -> Option<&'a str> {
+    let (begins, rest) = word.split_at_checked(beginning.len())?;
+    begins.eq_ignore_ascii_case(beginning).then_some(rest)
 }
 
 /// The subprotocol to answer with. A browser wants one of those it named; a lone token is all there is to choose.
@@ -184,7 +205,7 @@ fn protocol_to_name(headers: &HeaderMap, chosen: Protocol) -> Option<HeaderValue
         Protocol::V2 => PROTOCOL_V2,
     };
     let named = words(headers, &SEC_WEBSOCKET_PROTOCOL).find(|word| *word == name);
-    let lone = || words(headers, &SEC_WEBSOCKET_PROTOCOL).find(|word| word.starts_with(BEARER_PREFIX));
+    let lone = || words(headers, &SEC_WEBSOCKET_PROTOCOL).find(|word| without(BEARER_PREFIX, word).is_some());
     HeaderValue::from_str(named.or_else(lone)?).ok()
 }
 
@@ -225,10 +246,10 @@ fn connection(app: &App, entrance: Entrance, socket: Socket) -> (Arc<Connection>
 /// The socket without hyper around it, and what the client has sent already.
 fn bare_socket(upgraded: Upgraded) -> Option<(Socket, Vec<u8>)> {
     // The bytes are copied, because the buffer behind them is large and would live as long as they do.
-    let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
-        Ok(plain) => return Some((plain.io.into_inner().into(), plain.read_buf.to_vec())),
+    let upgraded = match upgraded.downcast::<TokioIo<Upgrading<TcpStream>>>() {
+        Ok(plain) => return Some((plain.io.into_inner().into_inner().into(), plain.read_buf.to_vec())),
         Err(upgraded) => upgraded,
     };
-    let encrypted = upgraded.downcast::<TokioIo<TlsStream<TcpStream>>>().ok()?;
-    Some((encrypted.io.into_inner().into(), encrypted.read_buf.to_vec()))
+    let encrypted = upgraded.downcast::<TokioIo<Upgrading<TlsStream<TcpStream>>>>().ok()?;
+    Some((encrypted.io.into_inner().into_inner().into(), encrypted.read_buf.to_vec()))
 }

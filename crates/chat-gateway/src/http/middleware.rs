@@ -7,8 +7,8 @@ use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::header::{CONTENT_TYPE, HOST};
+use axum::http::{HeaderName, HeaderValue, StatusCode, Version};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
@@ -21,6 +21,7 @@ use super::trace_context::trace_id;
 use crate::client_address::ClientAddress;
 use crate::metrics::Requests;
 
+const ONE_HOST: &str = "Invalid request format: HTTP/1.1 asks for one Host header";
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 pub(crate) async fn surround(
@@ -37,7 +38,13 @@ pub(crate) async fn surround(
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let trace_id = trace_id(request.headers()).map(str::to_owned);
     let trace_id = trace_id.as_deref();
-    let handled = AssertUnwindSafe(next.run(request)).catch_unwind();
+    let handled = async {
+        match names_its_host(&request) {
+            true => next.run(request).await,
+            false => Problem::new(400, "invalid_request", ONE_HOST).into_response(),
+        }
+    };
+    let handled = AssertUnwindSafe(handled).catch_unwind();
     let answered = handled.instrument(span(&request_id, trace_id)).await;
     let mut response = answered.unwrap_or_else(|_| {
         tracing::error!(request_id, trace_id, "a handler panicked");
@@ -62,6 +69,14 @@ pub(crate) async fn surround(
     }
     browsers::set_headers(response.headers_mut(), is_strict);
     response
+}
+
+/// Whether a request says whom it is for as HTTP/1.1 asks (RFC 9112, section 3.2).
+fn names_its_host(request: &Request) -> bool {
+    match request.headers().get_all(HOST).iter().count() {
+        0 => request.version() < Version::HTTP_11,
+        n => n == 1,
+    }
 }
 
 /// A refusal that nobody has put into words yet.

@@ -553,6 +553,57 @@ mod tests {
         assert!(!valid.is_closing());
     }
 
+    /// A ping that was sent 11 s ago and not answered, and what has come since.
+    #[tokio::test]
+    async fn whatever_a_client_sends_behind_a_ping_is_a_sign_of_life() {
+        let since = |heard_ms_ago: u64, took_ms_ago: u64| async move {
+            let (asked, _client) = connection(u64::MAX).await;
+            let now = asked.now();
+            asked.heard_at.store(now - heard_ms_ago, Ordering::Relaxed);
+            {
+                let mut state = asked.state();
+                state.ping.sent_at = Some(now - 11_000);
+                state.ping.took_at = now - took_ms_ago;
+            }
+            asked.tick();
+            asked.is_gone()
+        };
+        assert!(since(40_000, 40_000).await, "nothing came");
+        assert!(since(12_000, 12_000).await, "nothing came behind the ping");
+        assert!(!since(5_000, 40_000).await, "it said something");
+        assert!(!since(40_000, 5_000).await, "it took something");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_lives_and_answers_no_pings_is_asked_again() {
+        let (asked, _client) = connection(u64::MAX).await;
+        let now = asked.now();
+        asked.state().ping.sent_at = Some(now - 11_000);
+        asked.heard_at.store(now - 5_000, Ordering::Relaxed);
+        asked.tick();
+        assert_eq!(asked.state().ping.sent_at, None);
+        asked.heard_at.store(now - 26_000, Ordering::Relaxed);
+        asked.tick();
+        assert!(asked.state().ping.sent_at.is_some());
+    }
+
+    /// Nothing may come behind a closing frame, whoever brings it (RFC 6455, section 5.5.1).
+    #[tokio::test]
+    async fn nothing_is_queued_behind_the_closing_frame() {
+        let (closing, _client) = connection(u64::MAX).await;
+        assert!(closing.go_live(0, None));
+        closing.close(1000, "");
+        let frame = Bytes::from_static(b"late");
+        assert!(!closing.push_live(&frame, Place { order: 1, delivery: None }));
+        assert!(!closing.push(frame.clone(), None));
+        closing.tick();
+        assert!(closing.go_live(2, Some(frame.clone())));
+        assert!(closing.state().outbox.is_empty());
+        assert!(closing.push_answer(frame.clone()), "but the answer to what was taken goes before it");
+        closing.write_last_word().await;
+        assert!(!closing.push_answer(frame));
+    }
+
     /// Else the session would write nothing, and the client wait for a word that nobody writes any more.
     #[tokio::test]
     async fn whoever_sees_that_it_closes_finds_the_last_word() {

@@ -26,6 +26,7 @@ mod samples;
 mod search;
 mod sends;
 mod server;
+mod slow;
 mod stage;
 mod start;
 mod table;
@@ -78,7 +79,7 @@ pub(crate) struct Args {
 /// How much to measure.
 #[derive(clap::Args, Clone)]
 pub(crate) struct Settings {
-    /// Measure these only; by default all but start and search, which need time to fill a database, and of a cluster
+    /// Measure these only; by default all but start and search, which need time to fill a database, and slow, and of a cluster
     /// sends, v2-sends, latency, other-node and pgbench
     #[arg(long, value_delimiter = ',', value_enum)]
     only: Vec<Scenario>,
@@ -97,6 +98,9 @@ pub(crate) struct Settings {
     /// fanout: messages that the senders may be ahead of the slowest receiver
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..))]
     window: u64,
+    /// slow: clients that come back and take what they missed slowly
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(20..=100_000))]
+    resumers: u32,
     /// start, search: messages in the database
     #[arg(long, default_value_t = 100_000)]
     messages: u32,
@@ -122,6 +126,8 @@ enum Scenario {
     IdleV2,
     /// Until all of 1,000 clients have what they missed, after a restart
     Resume,
+    /// What 1,000 clients that resume slowly do to others: p99 of sends and memory, with and without them
+    Slow,
     /// Until all members of a large group have told that they have read
     Receipts,
     /// Pages of history per second
@@ -142,7 +148,7 @@ impl Settings {
         match scenario {
             Scenario::Sends | Scenario::V2Sends | Scenario::Latency => true,
             Scenario::OtherNode | Scenario::Pgbench => is_cluster,
-            Scenario::Start | Scenario::Search => false,
+            Scenario::Start | Scenario::Search | Scenario::Slow => false,
             _ => !is_cluster,
         }
     }
@@ -220,6 +226,7 @@ async fn measure_all(stage: &mut Stage) -> (Vec<Measured>, bool) {
             Scenario::Idle => idle::measure(stage, &mut measured, Protocol::V1).await,
             Scenario::IdleV2 => idle::measure(stage, &mut measured, Protocol::V2).await,
             Scenario::Resume => resume::measure(stage, &mut measured).await,
+            Scenario::Slow => slow::measure(stage, &mut measured).await,
             Scenario::Receipts => receipts::measure(stage, &mut measured).await,
             Scenario::History => history::measure(stage, &mut measured).await,
             Scenario::Logins => logins::measure(stage, &mut measured).await,

@@ -214,12 +214,15 @@ fn greeting(url: &str, server: &Server, database: &Database) -> String {
     lines.join("\n")
 }
 
-/// Takes all threads of the runtime away from it, where a test wants to see what becomes of the process.
+/// Takes all threads of the runtime away from it a moment later, where a test wants to see what becomes of the process.
 fn stand_still() {
     if !failpoints::is_broken("stuck_runtime") {
         return;
     }
-    for _ in 0..Handle::current().metrics().num_workers() {
-        tokio::spawn(async { std::thread::sleep(Duration::from_secs(3600)) });
-    }
+    tokio::spawn(async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        for _ in 0..Handle::current().metrics().num_workers() {
+            tokio::spawn(async { std::thread::sleep(Duration::from_secs(3600)) });
+        }
+    });
 }

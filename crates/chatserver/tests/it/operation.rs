@@ -1,5 +1,6 @@
 //! Running the server: starting, refusing to start, stopping, settings, logs and demo users.
 
+mod bench;
 mod demo;
 mod files;
 mod logs;

@@ -4,6 +4,7 @@ mod closing;
 mod delivery;
 mod entrance;
 mod framing;
+mod letter;
 mod replay;
 mod saying;
 mod slow;

@@ -30,9 +30,23 @@ fn ends_by_itself_and_says_where_it_stood() {
 
 fn ends_within_10_seconds_of_sigterm() {
     let mut server = stuck("stuck_runtime,no_watchdog");
+    // Something that an end in order waits for.
+    let _idle = std::net::TcpStream::connect(&server.address).unwrap();
+    while answers(&server) {
+        std::thread::sleep(Duration::from_millis(50));
+    }
     server.ask_to_end();
     let status = server.ended_within(Duration::from_secs(10));
     assert_eq!(status.code(), Some(STUCK), "{}", server.printed());
+}
+
+/// Whether a request is answered within half a second.
+fn answers(server: &Server) -> bool {
+    use std::io::{Read, Write};
+    let mut socket = std::net::TcpStream::connect(&server.address).unwrap();
+    socket.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    socket.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    socket.read(&mut [0; 16]).is_ok_and(|read| read > 0)
 }
 
 fn goes_on_after_it_was_stopped() {

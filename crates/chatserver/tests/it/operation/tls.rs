@@ -163,11 +163,8 @@ async fn requests_are_answered_over_tls_and_not_without() {
     let answer: Value = serde_json::from_slice(&answered.stdout).unwrap();
     assert_eq!(answer["message"], "pong");
     assert_eq!(curl(&[]).status.code(), Some(60), "nobody vouches for the certificate");
-    let mut plain = TcpStream::connect(&server.address).await.unwrap();
-    plain.write_all(&Request::get("/ping").bytes(&server.address)).await.unwrap();
-    let mut bytes = Vec::new();
-    let _ = within(20, plain.read_to_end(&mut bytes)).await;
-    assert!(!bytes.starts_with(b"HTTP/"), "{}", String::from_utf8_lossy(&bytes));
+    let plain = Request::get("/ping").send(&server.address).await;
+    assert_eq!(plain.status, 400, "{}", plain.text());
 }
 
 #[tokio::test]
@@ -345,4 +342,19 @@ async fn a_renewed_certificate_is_shown_and_a_broken_one_is_not() {
     let third = certificate_in(&server.setup.path(CERTIFICATE));
     let shows_third = async || shown(&server, [&second, &third]).await == Some(1);
     eventually(15, "the third certificate, of which nobody told", shows_third).await;
+}
+
+/// Somebody has the wrong address: HTTP, where TLS is spoken, is told what to use, and our own client hands that on.
+#[tokio::test]
+async fn http_to_a_port_with_tls_is_told_to_use_tls() {
+    let server = encrypted().start();
+    for request in [Request::get("/ping"), Request::post("/v1/users/login", &json!({"username": "tom"}))] {
+        let answer = request.send(&server.address).await;
+        assert_eq!((answer.status, answer.header("content-type")), (400, Some("text/plain")));
+        assert_eq!(answer.text(), "This port speaks TLS: use https:// or wss://\n");
+    }
+    let args = ["send", "--url", &server.url(), "--as", "tom", "--to", "jerry", "hello"];
+    let output = server.setup.tool(&args).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains("use https://"), "{said}");
 }

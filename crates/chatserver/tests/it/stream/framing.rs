@@ -7,7 +7,7 @@ use crate::support::raw_ws::{CLOSE, Frame, PING, PONG, TEXT};
 use crate::support::{Got, RawWs, Server, Setup, Ws};
 
 /// Most bytes of a message from a client.
-const LIMIT: usize = 64 * 1024;
+const LIMIT: usize = 128 * 1024;
 
 async fn raw(server: &Server) -> RawWs {
     let tom = server.login("tom").await;
@@ -88,7 +88,7 @@ async fn endless_fragments_end_with_1009() {
         bytes
     };
     ws.send_bytes(&fragment(0x01)).await;
-    for _ in 0..4 {
+    for _ in 0..LIMIT / 0x4000 {
         ws.send_bytes(&fragment(0x00)).await;
     }
     assert_eq!(ws.closed().await, 1009);

@@ -173,7 +173,7 @@ async fn a_wrong_first_frame_is_the_last() {
     stream.ws.message(Message::binary(json!({"op": "auth", "token": token}).to_string())).await;
     assert_eq!(stream.closed_at_once().await, 1008);
     let mut stream = Stream::unknown(&server).await;
-    stream.ws.json(&json!({"op": "auth", "token": "x".repeat(100_000)})).await;
+    stream.ws.json(&json!({"op": "auth", "token": "x".repeat(200_000)})).await;
     assert_eq!(stream.closed_at_once().await, 1009);
 }
 

@@ -82,7 +82,7 @@ async fn what_is_too_big_or_no_text_ends_the_stream() {
     let server = Server::start();
     let tom = server.login("tom").await;
     let mut stream = Stream::connect(&server, &tom).await;
-    stream.say(&json!({"op": "ping", "id": 1, "more": "x".repeat(70_000)})).await;
+    stream.say(&json!({"op": "ping", "id": 1, "more": "x".repeat(140_000)})).await;
     assert_eq!(stream.closed().await, 1009);
     let mut stream = Stream::connect(&server, &tom).await;
     stream.ws.message(Message::binary(json!({"op": "ping", "id": 1}).to_string())).await;
