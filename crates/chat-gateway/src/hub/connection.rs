@@ -1,5 +1,8 @@
 //! One client's connection as the hub sees it: the socket, what waits for it, and how alive it is.
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -501,138 +504,5 @@ impl Connection {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use axum::http::Extensions;
-    use tokio::net::{TcpListener, TcpStream};
-
-    use super::*;
-
-    /// Milliseconds since the start of a hub that has run for 50 days, which is more than 32 bits hold.
-    const UPTIME_MS: u64 = 50 * 24 * 3600 * 1000;
-
-    async fn connection(expires_at: u64) -> (Connection, TcpStream) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (stream, _) = listener.accept().await.unwrap();
-        let started = Instant::now().checked_sub(Duration::from_millis(UPTIME_MS)).unwrap();
-        let granted = Granted {
-            user: UserId(1),
-            issued_at: 0,
-            expires_at: 0,
-            fingerprint: chat_core::access::Fingerprint([0; 16]),
-        };
-        let bearer = Bearer {
-            granted,
-            expires_at,
-            protocol: Protocol::V1,
-            client: ClientAddress::of(&Extensions::new()),
-        };
-        let surroundings = Surroundings {
-            limits: OutboxLimits::default(),
-            slowest: Slowest::default(),
-            started,
-            metrics: Arc::default(),
-            node: None,
-        };
-        (Connection::new(1, bearer, stream.into(), Arc::new(surroundings)), client)
-    }
-
-    #[tokio::test]
-    async fn a_token_ends_its_stream_however_long_the_server_has_run() {
-        let (expired, _client) = connection(UPTIME_MS - 1000).await;
-        expired.tick();
-        assert!(expired.is_closing());
-        let (valid, _client) = connection(UPTIME_MS + 3_600_000).await;
-        valid.tick();
-        assert!(!valid.is_closing());
-    }
-
-    /// A ping that was sent 11 s ago and not answered, and what has come since.
-    #[tokio::test]
-    async fn whatever_a_client_sends_behind_a_ping_is_a_sign_of_life() {
-        let since = |heard_ms_ago: u64, took_ms_ago: u64| async move {
-            let (asked, _client) = connection(u64::MAX).await;
-            let now = asked.now();
-            asked.heard_at.store(now - heard_ms_ago, Ordering::Relaxed);
-            {
-                let mut state = asked.state();
-                state.ping.sent_at = Some(now - 11_000);
-                state.ping.took_at = now - took_ms_ago;
-            }
-            asked.tick();
-            asked.is_gone()
-        };
-        assert!(since(40_000, 40_000).await, "nothing came");
-        assert!(since(12_000, 12_000).await, "nothing came behind the ping");
-        assert!(!since(5_000, 40_000).await, "it said something");
-        assert!(!since(40_000, 5_000).await, "it took something");
-    }
-
-    #[tokio::test]
-    async fn a_client_that_lives_and_answers_no_pings_is_asked_again() {
-        let (asked, _client) = connection(u64::MAX).await;
-        let now = asked.now();
-        asked.state().ping.sent_at = Some(now - 11_000);
-        asked.heard_at.store(now - 5_000, Ordering::Relaxed);
-        asked.tick();
-        assert_eq!(asked.state().ping.sent_at, None);
-        asked.heard_at.store(now - 26_000, Ordering::Relaxed);
-        asked.tick();
-        assert!(asked.state().ping.sent_at.is_some());
-    }
-
-    /// Nothing may come behind a closing frame, whoever brings it (RFC 6455, section 5.5.1).
-    #[tokio::test]
-    async fn nothing_is_queued_behind_the_closing_frame() {
-        let (closing, _client) = connection(u64::MAX).await;
-        assert!(closing.go_live(0, None));
-        closing.close(1000, "");
-        let frame = Bytes::from_static(b"late");
-        assert!(!closing.push_live(&frame, Place { order: 1, delivery: None }));
-        assert!(!closing.push(frame.clone(), None));
-        closing.tick();
-        assert!(closing.go_live(2, Some(frame.clone())));
-        assert!(closing.state().outbox.is_empty());
-        assert!(closing.push_answer(frame.clone()), "but the answer to what was taken goes before it");
-        closing.write_last_word().await;
-        assert!(!closing.push_answer(frame));
-    }
-
-    /// Else the session would write nothing, and the client wait for a word that nobody writes any more.
-    #[tokio::test]
-    async fn whoever_sees_that_it_closes_finds_the_last_word() {
-        let (closing, mut clients) = (Arc::new(Mutex::new(None::<Arc<Connection>>)), Vec::new());
-        let seen = closing.clone();
-        let watcher = std::thread::spawn(move || {
-            for _ in 0..1000 {
-                let connection = loop {
-                    if let Some(connection) = seen.lock().unwrap().take() {
-                        break connection;
-                    }
-                };
-                while !connection.is_closing() {
-                    std::hint::spin_loop();
-                }
-                assert!(connection.state().farewell.is_some());
-            }
-        });
-        while !watcher.is_finished() {
-            let (connection, client) = connection(UPTIME_MS + 3_600_000).await;
-            let connection = Arc::new(connection);
-            *closing.lock().unwrap() = Some(connection.clone());
-            while closing.lock().unwrap().is_some() && !watcher.is_finished() {
-                std::thread::yield_now();
-            }
-            connection.close(close_codes::TOKEN_EXPIRED, "");
-            clients.push(client);
-            clients.truncate(10);
-        }
-        watcher.join().unwrap();
     }
 }

@@ -20,6 +20,9 @@ use crate::{App, commands, presence, sends, wire};
 /// Most conversations that a client can look at.
 const MAX_VIEWED: usize = 20;
 
+/// How often members are read anew because somebody was removed meanwhile, wherever.
+const LOOKS: usize = 50;
+
 /// A frame that a client sent.
 pub(super) struct Asked {
     pub(super) op: String,
@@ -185,7 +188,7 @@ async fn view(app: &App, connection: &Arc<Connection>, view: v2::View) -> Result
     if view.conversation_ids.len() > MAX_VIEWED {
         return Err(Problem::invalid(format!("conversation_ids must have at most {MAX_VIEWED} entries")));
     }
-    loop {
+    for _ in 0..LOOKS {
         let as_of = app.hub.presence().n_removals();
         let companions = companions(app, connection.user(), &view.conversation_ids).await?;
         // Where somebody was removed meanwhile, what was read may no longer be so.
@@ -194,6 +197,8 @@ async fn view(app: &App, connection: &Arc<Connection>, view: v2::View) -> Result
             return Ok(());
         }
     }
+    Err(Problem::new(503, "overloaded", "Members come and go too quickly; look again in a moment")
+        .retry_after(1))
 }
 
 async fn companions(app: &App, user: UserId, conversations: &[i64]) -> Result<Vec<Companion>, Problem> {
