@@ -17,6 +17,7 @@ mod groups;
 mod hidden;
 mod history;
 pub mod house;
+mod keys;
 pub mod ledger;
 mod live_text;
 mod log;

@@ -1,6 +1,6 @@
 //! The MUSTs of changing a message: who may, what is refused, what is kept, and that doing it twice changes nothing.
 
-use chat_core::edits::{Deed, Version};
+use chat_core::edits::{Deed, MAX_VERSIONS, Version};
 use chat_core::event::Change;
 use chat_core::groups::{ChangeRole, Role};
 use chat_core::ids::{ConversationId, MessageId, UserId};
@@ -57,6 +57,24 @@ async fn an_edit_replaces_the_text_and_keeps_the_former_ones() {
     let same = already(house.store.edit(later(tom, &sent, 99), "three".into()).await);
     assert_eq!((same.edited_at, house.sink.events().len()), (Some(Timestamp(NOW.0 + 9)), events));
     assert_eq!(house.store.versions(tom, sent.id).await.unwrap(), versions);
+    ledger::check(&house).await;
+}
+
+#[tokio::test]
+async fn of_many_former_texts_the_last_ones_are_kept() {
+    let house = House::fresh().await;
+    let [tom, jerry] = house.users(["tom", "jerry"]).await;
+    let sent = house.say(tom, Recipient::User(jerry), "text 0").await;
+    let other = house.say(tom, Recipient::User(jerry), "another's first").await;
+    now(house.store.edit(deed(tom, &other), "another's second".into()).await);
+    let last = usize::from(MAX_VERSIONS) + 3;
+    for number in 1..=last {
+        now(house.store.edit(deed(tom, &sent), format!("text {number}")).await);
+    }
+    let versions = house.store.versions(jerry, sent.id).await.unwrap();
+    let wanted: Vec<_> = (3..last).map(|number| format!("text {number}")).collect();
+    assert_eq!(versions.into_iter().map(|version| version.content).collect::<Vec<_>>(), wanted);
+    assert_eq!(house.rows().await.n_versions, i64::from(MAX_VERSIONS) + 1, "the others are gone");
     ledger::check(&house).await;
 }
 

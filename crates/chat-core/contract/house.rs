@@ -9,6 +9,7 @@ use chat_core::edits::Deed;
 use chat_core::event::{Change, Event, Signal};
 use chat_core::groups::{AddMember, Group, MembersChanged, NewGroup};
 use chat_core::ids::{ConversationId, GroupId, MessageId, Seq, UserId};
+use chat_core::intention::Intention;
 use chat_core::messages::{Message, MessageKind, Page, Posted};
 use chat_core::ports::{EventSink, Store};
 use chat_core::posting::{Body, Destination, NewMessage};
@@ -208,12 +209,19 @@ pub fn message(sender: UserId, to: impl Into<Destination>, content: &str) -> New
         forwarded: None,
         streaming: None,
         client_msg_id: None,
+        intention: None,
         at: NOW,
     }
 }
 
 pub fn keyed(sender: UserId, to: impl Into<Destination>, content: &str, key: &str) -> NewMessage {
-    NewMessage { client_msg_id: Some(key.to_owned()), ..message(sender, to, content) }
+    under(key, message(sender, to, content))
+}
+
+/// The message under a key, as the core gives it to a store.
+pub fn under(key: &str, new: NewMessage) -> NewMessage {
+    let intention = Some(Intention::of_message(new.kind, &new.body, new.streaming.is_some()));
+    NewMessage { client_msg_id: Some(key.to_owned()), intention, ..new }
 }
 
 /// What somebody does to a message, a while after it was sent.

@@ -23,6 +23,8 @@ pub struct Rows {
     pub changes: BTreeMap<i64, ChangeRow>,
     /// Where each member joined, by conversation and user.
     pub joined: BTreeMap<(i64, i64), i64>,
+    /// How many former texts there are.
+    pub n_versions: i64,
     /// Where users last left, by conversation and user, also if they are members again.
     pub left: BTreeMap<(i64, i64), i64>,
     /// By user and message: the conversation, and where it was hidden.

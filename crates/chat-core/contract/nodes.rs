@@ -108,7 +108,7 @@ async fn one_key_makes_one_message_whichever_node_is_asked() {
     for attempt in 0..16 * KEYS {
         let store = nodes.house().store.clone();
         let key = format!("key {}", attempt / 2 % KEYS);
-        let new = keyed(tom, Recipient::User(jerry), &format!("attempt {attempt}"), &key);
+        let new = keyed(tom, Recipient::User(jerry), &format!("the one of {key}"), &key);
         tasks.spawn(async move { (key, store.post(new).await.unwrap()) });
     }
     let mut new = BTreeSet::new();

@@ -4,10 +4,10 @@ mod client;
 pub mod random;
 mod told;
 
-use chat_core::conversations::{ConversationKind, OwnChange};
+use chat_core::conversations::{Conversation, ConversationKind, OwnChange};
 use chat_core::event::{Change, Event};
-use chat_core::groups::{RemoveMember, Role};
-use chat_core::ids::{Position, UserId};
+use chat_core::groups::{ChangeRole, MembersChanged, RemoveMember, Role};
+use chat_core::ids::{Position, Seq, UserId};
 use chat_core::live_text::Piece;
 use chat_core::messages::{Message, MessageEvent, Recipient, Streaming};
 use chat_core::posting::{Body, NewMessage};
@@ -226,6 +226,43 @@ async fn who_left_hears_of_that_first_and_of_nothing_that_is_said_there() {
     );
 }
 
+/// What a user is told who has left a group.
+fn told_of_leaving(events: &[Event]) -> Conversation {
+    match events {
+        [Event { change: Change::MemberRemoved { conversation, .. }, .. }] => conversation.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// However often somebody who has left comes back with an old cursor: how much goes on there is not to be seen.
+#[tokio::test]
+async fn who_left_is_told_how_it_was_then_and_nothing_of_now() {
+    let house = House::fresh().await;
+    let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
+    let group = house.group(tom, &[jerry, spike]).await;
+    let start = end(&house).await;
+    let remove = RemoveMember { actor: tom, group: group.id, user: jerry };
+    let left = house.store.remove_member(remove).await.unwrap();
+    let MembersChanged::Removed { conversation: left, .. } = left else { panic!("{left:?}") };
+    let kind = ConversationKind::Group { id: group.id, name: String::new(), owner: tom };
+    let wanted = Conversation { kind, last_seq: Seq(0), n_members: 0, ..left.clone() };
+    assert_eq!(told_of_leaving(&since(&house, jerry, start).await), wanted);
+    house.say(tom, Recipient::Group(group.id), "after").await;
+    house.store.rename_group(tom, group.id, "Secrets".into()).await.unwrap();
+    let owner = ChangeRole { actor: tom, group: group.id, user: spike, role: Role::Owner };
+    house.store.change_role(owner).await.unwrap();
+    let house = house.reopen().await;
+    assert_eq!(told_of_leaving(&since(&house, jerry, start).await), wanted);
+    // The second time it is how it was the second time.
+    house.add(spike, group.id, jerry).await.unwrap();
+    house.store.remove_member(RemoveMember { actor: spike, ..remove }).await.unwrap();
+    let again = told_of_leaving(&since(&house, jerry, start).await);
+    house.say(tom, Recipient::Group(group.id), "after that").await;
+    assert_eq!(told_of_leaving(&since(&house, jerry, start).await), again);
+    assert!(again.rev > left.rev);
+    assert_eq!(again.kind, ConversationKind::Group { id: group.id, name: String::new(), owner: spike });
+}
+
 #[tokio::test]
 async fn receipts_of_one_place_are_one_event_and_only_the_own_ones_are_counted() {
     let house = House::fresh().await;
@@ -235,8 +272,7 @@ async fn receipts_of_one_place_are_one_event_and_only_the_own_ones_are_counted()
         house.say(tom, Recipient::Group(group.id), text).await;
     }
     let start = end(&house).await;
-    let receipt =
-        |user, seq| Delivered { user, conversation: group.conversation, seq: chat_core::ids::Seq(seq) };
+    let receipt = |user, seq| Delivered { user, conversation: group.conversation, seq: Seq(seq) };
     house.store.mark_delivered(vec![receipt(spike, 2), receipt(jerry, 1)]).await.unwrap();
     let events = since(&house, jerry, start).await;
     let [Event { position, change: Change::PointersMoved(receipts) }] = &events[..] else {

@@ -57,6 +57,31 @@ impl Conversation {
             ConversationKind::Group { .. } => Audience::Group(self.id),
         }
     }
+
+    /// The conversation to somebody who has left it: that there is nothing more to know. Nothing in it changes with
+    /// what goes on there since, so that nobody can watch it from outside. Where an earlier release has not kept how it
+    /// was then, `rev` and owner are those of now, since a client believes no older ones.
+    #[must_use]
+    pub fn as_left(self, then: Option<Departure>) -> Self {
+        let rev = then.map_or(self.rev, |then| then.rev);
+        let kind = match self.kind {
+            ConversationKind::Group { id, owner, .. } => {
+                let owner = then.map_or(owner, |then| then.owner);
+                ConversationKind::Group { id, name: String::new(), owner }
+            }
+            direct @ ConversationKind::Direct(..) => direct,
+        };
+        Self { kind, rev, last_seq: Seq(0), n_members: 0, ..self }
+    }
+}
+
+/// How a group was when somebody left it, that leaving included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Departure {
+    /// Its count of changes.
+    pub rev: Rev,
+    /// Who owned it.
+    pub owner: UserId,
 }
 
 /// Whose clients are told of something.

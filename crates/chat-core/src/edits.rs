@@ -10,6 +10,9 @@ use crate::messages::{Changed, Message};
 use crate::posting;
 use crate::time::Timestamp;
 
+/// How many former texts are kept of one message, the newest: else everybody could fill the disk through one message.
+pub const MAX_VERSIONS: u16 = 100;
+
 /// Who does something to which message, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deed {
@@ -61,7 +64,7 @@ impl Outcome for Hidden {
 /// message's conversation, and ask the policy in the same transaction; every change moves the message's `rev`.
 #[async_trait]
 pub trait EditStore: Send + Sync + 'static {
-    /// Replaces the text and keeps the former one. MUST refuse a deleted message and one that is still growing, and an
+    /// Replaces the text and keeps the former one, and no more than [`MAX_VERSIONS`] of them. MUST refuse a deleted message and one that is still growing, and an
     /// empty text where there is no media; MUST answer `Already` for the same text.
     async fn edit(&self, deed: Deed, content: String) -> Result<Changed>;
     /// Empties the message: text, media, mentions, custom data, reactions, pin and former texts. It keeps its place.

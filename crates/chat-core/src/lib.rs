@@ -15,6 +15,7 @@ pub mod event;
 pub mod failpoints;
 pub mod groups;
 pub mod ids;
+pub mod intention;
 pub mod live_text;
 pub mod messages;
 pub mod policy;

@@ -6,7 +6,7 @@ use crate::conversations::{Audience, Conversation};
 use crate::error::{Error, Result};
 use crate::event::{Change, Outcome};
 use crate::ids::{ConversationId, GroupId, MessageId, Rev, Seq, UserId};
-use crate::posting::{NewMessage, PostMessage};
+use crate::posting::{Forward, NewMessage, PostMessage};
 use crate::reactions::Reaction;
 use crate::receipts::Pointers;
 use crate::time::Timestamp;
@@ -366,7 +366,8 @@ pub enum Posted {
         /// The root of its thread as it is now, if it is in one.
         root: Option<Box<Message>>,
     },
-    /// The sender had posted under this key before; this is that first message as it is now.
+    /// The sender had posted the same under this key before; this is that first message as it is now, or as it was at
+    /// first where the sender may no longer read it.
     Duplicate(Message),
 }
 
@@ -426,12 +427,15 @@ pub struct Stretch {
 /// `newest`.
 #[async_trait]
 pub trait MessageStore: Send + Sync + 'static {
-    /// MUST, in one transaction: answer `Duplicate` with the first message if the sender used `client_msg_id`
-    /// before; refuse an unknown recipient, a group that is not there and senders who are not members; refuse mentions
+    /// MUST, in one transaction: answer as [`crate::intention::again`] decides if the sender used `client_msg_id` before,
+    /// before anything else is looked at, and keep the message's intention; refuse an unknown recipient, a group that is not there and senders who are not members; refuse mentions
     /// of those who are not members, and a message replied to or a thread's root that is not in the same conversation
     /// (`NotFound`) or is itself in a thread; make the direct conversation of the pair on its first message; number
     /// the message with the conversation's next `seq` and `rev`; bring a thread's root up to date.
     async fn post(&self, new: NewMessage) -> Result<Posted>;
+    /// What [`crate::intention::again`] answers to a forwarding whose sender used its key before; `None` where it did not, or
+    /// there is none. MUST NOT look at the message that is forwarded, which may be gone by then.
+    async fn forwarded_before(&self, sender: UserId, command: Forward) -> Result<Option<Posted>>;
     /// One message. MUST answer `NotFound` where the reader is not a member of its conversation.
     async fn message(&self, reader: UserId, id: MessageId) -> Result<Message>;
     /// A part of a conversation, oldest first. MUST answer `NotFound` to those who are not members.
@@ -469,9 +473,15 @@ impl Chat {
     }
 
     /// Posts what another message says, with its media, to somebody else.
-    pub async fn forward(&self, sender: UserId, command: posting::Forward) -> Result<Posted> {
+    pub async fn forward(&self, sender: UserId, command: Forward) -> Result<Posted> {
+        posting::check_forward(sender, &command, &self.limits)?;
+        if command.client_msg_id.is_some()
+            && let Some(posted) = self.store.forwarded_before(sender, command.clone()).await?
+        {
+            return Ok(posted);
+        }
         let original = self.store.message(sender, command.message).await?;
-        let new = posting::forwarded(sender, command, original, &self.limits, self.clock.now())?;
+        let new = posting::forwarded(sender, command, original, self.clock.now())?;
         self.store.post(new).await
     }
 

@@ -3,6 +3,7 @@
 use crate::Limits;
 use crate::error::{Error, Result};
 use crate::ids::{ConversationId, MessageId, UserId};
+use crate::intention::{Again, Intention};
 use crate::messages::{Forwarded, Media, Mentions, Message, MessageKind, Recipient, Streaming};
 use crate::time::Timestamp;
 
@@ -94,8 +95,18 @@ pub struct NewMessage {
     pub streaming: Option<Streaming>,
     /// The sender's key, if any.
     pub client_msg_id: Option<String>,
+    /// What the sender means, where there is a key to hold against it.
+    pub intention: Option<Intention>,
     /// When the server accepted it.
     pub at: Timestamp,
+}
+
+impl NewMessage {
+    /// The message as one that repeats an earlier one's key.
+    #[must_use]
+    pub fn again(&self) -> Again<'_> {
+        Again { to: self.to, intention: self.intention.as_ref(), new: Some(self) }
+    }
 }
 
 /// Checks a post against the rules and bounds.
@@ -107,6 +118,9 @@ pub(crate) fn checked(
 ) -> Result<NewMessage> {
     not_to_oneself(sender, command.to)?;
     let PostMessage { to, kind, mut body, streaming, client_msg_id } = command;
+    let kind = kind.unwrap_or_else(|| MessageKind::implied(&body.media));
+    // Of what the client gave: whatever is made of it below may be made otherwise by another release.
+    let intention = client_msg_id.is_some().then(|| Intention::of_message(kind, &body, streaming));
     let says_nothing = body.content.trim().is_empty() && body.media.is_empty();
     if says_nothing && !streaming {
         return Err(Error::invalid("content", "or media_url must be given"));
@@ -115,9 +129,14 @@ pub(crate) fn checked(
     check_key(client_msg_id.as_deref(), limits)?;
     body.mentions.users.sort_unstable();
     body.mentions.users.dedup();
-    let kind = kind.unwrap_or_else(|| MessageKind::implied(&body.media));
     let streaming = streaming.then_some(Streaming::Growing);
-    Ok(NewMessage { sender, to, kind, body, forwarded: None, streaming, client_msg_id, at })
+    Ok(NewMessage { sender, to, kind, body, forwarded: None, streaming, client_msg_id, intention, at })
+}
+
+/// Checks what can be checked of forwarding before the message that is forwarded is known.
+pub(crate) fn check_forward(sender: UserId, command: &Forward, limits: &Limits) -> Result<()> {
+    not_to_oneself(sender, command.to)?;
+    check_key(command.client_msg_id.as_deref(), limits)
 }
 
 /// The message that forwarding another one makes. Whom that one called upon is not called again.
@@ -125,11 +144,8 @@ pub(crate) fn forwarded(
     sender: UserId,
     command: Forward,
     original: Message,
-    limits: &Limits,
     at: Timestamp,
 ) -> Result<NewMessage> {
-    not_to_oneself(sender, command.to)?;
-    check_key(command.client_msg_id.as_deref(), limits)?;
     if original.deleted_at.is_some() {
         return Err(deleted());
     }
@@ -145,8 +161,9 @@ pub(crate) fn forwarded(
     media.iter().try_for_each(|media| check_address(&media.url))?;
     let body = Body { content, media, custom, ..Body::default() };
     let forwarded = Some(forwarded.unwrap_or(first));
-    let Forward { to, client_msg_id, .. } = command;
-    Ok(NewMessage { sender, to, kind, body, forwarded, streaming: None, client_msg_id, at })
+    let Forward { to, message, client_msg_id } = command;
+    let intention = client_msg_id.is_some().then(|| Intention::of_forward(message));
+    Ok(NewMessage { sender, to, kind, body, forwarded, streaming: None, client_msg_id, intention, at })
 }
 
 /// The refusal of whatever would change a deleted message.

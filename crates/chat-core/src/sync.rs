@@ -79,7 +79,8 @@ pub trait SyncStore: Send + Sync + 'static {
     /// What changed for the user after a position, at most about `limit` changes. MUST give: each message of the
     /// user's conversations that was added after it, at the place where it was added; each that was there and changed,
     /// at the place of its last change; conversations whose common or own part changed, receipts that the user is told
-    /// of, what the user hid and saved, and conversations that the user is no longer a member of. All as it is now.
+    /// of, what the user hid and saved, and conversations that the user is no longer a member of. All as it is now, but
+    /// for the last ones, which are told of as [`crate::conversations::Conversation::as_left`] has it.
     /// Asking again from any position in the page MUST miss nothing. MUST cost one cheap reading where nothing changed.
     async fn changes(&self, user: UserId, after: Position, limit: u16) -> Result<Changes>;
 }

@@ -5,12 +5,13 @@ use chat_core::Error;
 use chat_core::conversations::{Conversation, ConversationKind};
 use chat_core::error::Kind;
 use chat_core::ids::{ConversationId, MessageId, Position, Rev, Seq, UserId};
+use chat_core::intention::{self, Again, First, Intention};
 use chat_core::messages::{Message, MessageEvent, Posted, Quote, Recipient, Status};
 use chat_core::policy::{Action, allowed};
 use chat_core::posting::{Destination, NewMessage};
 
 use crate::db::Db;
-use crate::load::{Stored, complete, load, one, select_messages, stored};
+use crate::load::{Stored, load, one};
 use crate::messages::direct;
 use crate::writer::Tx;
 use crate::{accounts, fault, groups, in_place, standing};
@@ -26,8 +27,8 @@ struct Place {
 
 /// Stores a message, once for each key of its sender.
 pub(crate) fn post(tx: &Tx<'_>, new: &NewMessage) -> fault::Result<Posted> {
-    if let Some(first) = posted_before(tx, new)? {
-        return Ok(Posted::Duplicate(first));
+    if let Some(posted) = posted_before(tx, new.sender, new.client_msg_id.as_deref(), new.again())? {
+        return Ok(posted);
     }
     let place = place(tx, new)?;
     check_mentions(tx, new, &place)?;
@@ -37,17 +38,32 @@ pub(crate) fn post(tx: &Tx<'_>, new: &NewMessage) -> fault::Result<Posted> {
     let (conversation, made) = settle(tx, new, &place)?;
     let position = Position(tx.position().0 + i64::from(made.is_some()));
     let draft = Message { reply_to, ..draft(new, conversation, place.to) };
-    let (message, root) = write(tx, draft, position)?;
+    let (message, root) = write(tx, draft, new.intention.as_ref(), position)?;
     let made = made.map(|made| Conversation { rev: message.rev, last_seq: message.seq, ..made });
     Ok(Posted::New { conversation: made, message, root })
 }
 
-/// The first message that the sender posted under this key, as it is now.
-fn posted_before(db: &Db, new: &NewMessage) -> fault::Result<Option<Message>> {
-    let Some(key) = &new.client_msg_id else { return Ok(None) };
-    let sql = select_messages!("WHERE m.client_msg_id = $1 AND m.sender_id = $2");
-    let found = db.opt(sql, &[key, &new.sender.0])?.as_ref().map(stored).transpose()?;
-    found.map(|first| complete(db, first, Some(new.sender))).transpose()
+/// What a post is answered whose sender has used its key before.
+pub(crate) fn posted_before(
+    db: &Db,
+    sender: UserId,
+    key: Option<&str>,
+    again: Again<'_>,
+) -> fault::Result<Option<Posted>> {
+    let Some(key) = key else { return Ok(None) };
+    let sql = "SELECT id FROM messages WHERE client_msg_id = $1 AND sender_id = $2";
+    match db.opt(sql, &[&key, &sender.0])? {
+        Some(row) => repeated(db, sender, MessageId(row.try_get(0)?), again),
+        None => Ok(None),
+    }
+}
+
+/// What a post is answered that repeats the key of this message of the same sender.
+fn repeated(db: &Db, sender: UserId, first: MessageId, again: Again<'_>) -> fault::Result<Option<Posted>> {
+    let Some(message) = load(db, &[first], Some(sender))?.pop() else { return Ok(None) };
+    let intention = db.row("SELECT intention FROM messages WHERE id = $1", &[&first.0])?.try_get(0)?;
+    let standing = standing::standing(db, sender, message.conversation)?;
+    Ok(Some(intention::again(again, First { message, intention, standing })?))
 }
 
 fn place(db: &Db, new: &NewMessage) -> fault::Result<Place> {
@@ -197,6 +213,7 @@ fn draft(new: &NewMessage, conversation: ConversationId, to: Recipient) -> Messa
 fn write(
     tx: &Tx<'_>,
     mut message: Message,
+    intention: Option<&Intention>,
     position: Position,
 ) -> fault::Result<(Message, Option<Box<Message>>)> {
     let n_further_changes = i64::from(message.thread.is_some());
@@ -207,7 +224,7 @@ fn write(
     let numbers = tx.row(sql, &[&message.conversation.0, &n_further_changes, &last])?;
     (message.seq, message.rev) = (Seq(numbers.try_get(0)?), Rev(numbers.try_get(1)?));
     message.id = tx.next_message_id();
-    insert::insert(tx, &[(&message, position)])?;
+    insert::insert(tx, &[insert::Row { message: &message, intention, position }])?;
     insert_mentions(tx, &message)?;
     let root = match message.thread {
         Some(root) => lengthen_thread(tx, root, &message, position)?.map(Box::new),

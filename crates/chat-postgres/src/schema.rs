@@ -12,9 +12,12 @@ use crate::fault::Result;
 use crate::open::OpenError;
 
 /// The migrations in order, each with the oldest version whose release works with the schema that it leaves.
-const MIGRATIONS: [(&str, i64); 1] = [(include_str!("../migrations/0001_initial.sql"), 1)];
+const MIGRATIONS: [(&str, i64); 2] = [
+    (include_str!("../migrations/0001_initial.sql"), 1),
+    (include_str!("../migrations/0002_open_ground.sql"), 1),
+];
 /// The newest version that this release knows.
-pub(crate) const VERSION: i64 = 1;
+pub(crate) const VERSION: i64 = 2;
 /// How long a statement of a migration may take, the wait for another node's included.
 const PATIENCE: Duration = Duration::from_secs(600);
 /// Nodes that start at the same time migrate one after the other.

@@ -74,7 +74,7 @@ pub struct SendRequest {
     /// Whether it grows while it is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub streaming: Option<bool>,
-    /// The sender's key for this message: a retry under the same key gets the first result.
+    /// The sender's key for this message: a retry under the same key gets the first result, and another message is refused (`key_reused`).
     #[schema(max_length = 128)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_msg_id: Option<String>,

@@ -238,6 +238,7 @@ fn message(content: String) -> NewMessage {
         forwarded: None,
         streaming: None,
         client_msg_id: None,
+        intention: None,
         at: Timestamp(START),
     }
 }

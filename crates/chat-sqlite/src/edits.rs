@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use chat_codec::extra;
-use chat_core::edits::{Deed, EditStore, Hidden, Version};
+use chat_core::edits::{Deed, EditStore, Hidden, MAX_VERSIONS, Version};
 use chat_core::ids::{ConversationId, MessageId, UserId};
 use chat_core::messages::{Changed, Mentions, Message, MessageEvent, Streaming};
 use chat_core::policy::{Action, allowed};
@@ -14,9 +14,6 @@ use rusqlite::{Connection, params};
 use crate::load::{is_shown, select, select_messages};
 use crate::writer::Tx;
 use crate::{Sqlite, fault, in_place, standing};
-
-/// Most former texts that are read of one message, the newest; an answer must have an end.
-const MAX_VERSIONS: u16 = 100;
 
 #[async_trait]
 impl EditStore for Sqlite {
@@ -83,6 +80,9 @@ fn edit(tx: &Tx<'_>, deed: Deed, content: &str) -> fault::Result<Changed> {
     let since = message.edited_at.unwrap_or(message.sent_at);
     let sql = "INSERT INTO message_versions (message_id, since, content) VALUES (?1, ?2, ?3)";
     tx.prepare_cached(sql)?.execute(params![message.id.0, since.0, message.content])?;
+    let sql = "DELETE FROM message_versions WHERE message_id = ?1 AND id <= (
+                   SELECT id FROM message_versions WHERE message_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)";
+    tx.prepare_cached(sql)?.execute(params![message.id.0, MAX_VERSIONS])?;
     let sql = "UPDATE messages SET content = ?2, edited_at = ?3, rev = ?4 WHERE id = ?1";
     tx.prepare_cached(sql)?.execute(params![message.id.0, content, deed.at.0, rev.0])?;
     in_place::changed(tx, message.id, MessageEvent::Edited)

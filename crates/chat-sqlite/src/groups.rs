@@ -186,13 +186,21 @@ fn remove(tx: &Tx<'_>, command: RemoveMember) -> fault::Result<MembersChanged> {
     ] {
         tx.prepare_cached(sql)?.execute([conversation.0, user.0])?;
     }
-    let sql = "INSERT INTO departures (user_id, conversation_id, position) VALUES (?1, ?2, ?3)
-               ON CONFLICT DO UPDATE SET position = excluded.position";
-    tx.prepare_cached(sql)?.execute([user.0, conversation.0, tx.position.0])?;
     let sql = "UPDATE conversations SET rev = rev + 1, n_members = n_members - 1, position = ?2,
                       meta_position = ?2 WHERE id = ?1";
     tx.prepare_cached(sql)?.execute([conversation.0, tx.position.0])?;
+    note_departure(tx, conversation, user)?;
     Ok(MembersChanged::Removed { conversation: view::load(tx, conversation)?, user })
+}
+
+/// Notes that the user has left, and how the group is at that moment.
+fn note_departure(tx: &Tx<'_>, conversation: ConversationId, user: UserId) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO departures (user_id, conversation_id, position, as_of, rev, owner_id)
+               SELECT ?1, c.id, ?3, ?3, c.rev, g.owner_id
+               FROM conversations c JOIN groups g ON g.conversation_id = c.id WHERE c.id = ?2
+               ON CONFLICT DO UPDATE SET position = excluded.position, as_of = excluded.as_of,
+                                         rev = excluded.rev, owner_id = excluded.owner_id";
+    tx.prepare_cached(sql)?.execute([user.0, conversation.0, tx.position.0]).map(drop)
 }
 
 fn change_role(tx: &Tx<'_>, command: ChangeRole) -> fault::Result<MembersChanged> {

@@ -5,6 +5,7 @@ use chat_core::Error;
 use chat_core::conversations::{Conversation, ConversationKind};
 use chat_core::error::Kind;
 use chat_core::ids::{ConversationId, MessageId, Position, Rev, Seq, UserId};
+use chat_core::intention::{self, Again, First, Intention};
 use chat_core::messages::{Message, MessageEvent, Posted, Quote, Recipient, Status, Streaming};
 use chat_core::policy::{Action, allowed};
 use chat_core::posting::{Destination, NewMessage};
@@ -23,8 +24,8 @@ struct Place {
 
 /// Stores a message, once for each key of its sender.
 pub(crate) fn post(tx: &Tx<'_>, new: &NewMessage) -> fault::Result<Posted> {
-    if let Some(first) = posted_before(tx, new)? {
-        return Ok(Posted::Duplicate(first));
+    if let Some(posted) = posted_before(tx, new.sender, new.client_msg_id.as_deref(), new.again())? {
+        return Ok(posted);
     }
     let place = place(tx, new)?;
     check_mentions(tx, new, &place)?;
@@ -34,17 +35,27 @@ pub(crate) fn post(tx: &Tx<'_>, new: &NewMessage) -> fault::Result<Posted> {
     let (conversation, made) = settle(tx, new, &place)?;
     let position = Position(tx.position.0 + i64::from(made.is_some()));
     let draft = Message { reply_to, ..draft(new, conversation, place.to) };
-    let (message, root) = write(tx, draft, position)?;
+    let (message, root) = write(tx, draft, new.intention.as_ref(), position)?;
     let made = made.map(|made| Conversation { rev: message.rev, last_seq: message.seq, ..made });
     Ok(Posted::New { conversation: made, message, root })
 }
 
-/// The first message that the sender posted under this key, as it is now.
-fn posted_before(db: &Connection, new: &NewMessage) -> fault::Result<Option<Message>> {
-    let Some(key) = &new.client_msg_id else { return Ok(None) };
+/// What a post is answered whose sender has used its key before.
+pub(crate) fn posted_before(
+    db: &Connection,
+    sender: UserId,
+    key: Option<&str>,
+    again: Again<'_>,
+) -> fault::Result<Option<Posted>> {
+    let Some(key) = key else { return Ok(None) };
     let sql = select_messages!("WHERE m.client_msg_id = ?1 AND m.sender_id = ?2");
-    let found = db.prepare_cached(sql)?.query_row(params![key, new.sender.0], stored).optional()?;
-    Ok(found.map(|first| complete(db, first, Some(new.sender))).transpose()?)
+    let found = db.prepare_cached(sql)?.query_row(params![key, sender.0], stored).optional()?;
+    let Some(found) = found else { return Ok(None) };
+    let message = complete(db, found, Some(sender))?;
+    let sql = "SELECT intention FROM messages WHERE id = ?1";
+    let intention = db.prepare_cached(sql)?.query_row([message.id.0], |row| row.get(0))?;
+    let standing = standing::standing(db, sender, message.conversation)?;
+    Ok(Some(intention::again(again, First { message, intention, standing })?))
 }
 
 fn place(db: &Connection, new: &NewMessage) -> fault::Result<Place> {
@@ -189,6 +200,7 @@ fn draft(new: &NewMessage, conversation: ConversationId, to: Recipient) -> Messa
 fn write(
     tx: &Tx<'_>,
     mut message: Message,
+    intention: Option<&Intention>,
     position: Position,
 ) -> fault::Result<(Message, Option<Box<Message>>)> {
     let n_further_changes = i64::from(message.thread.is_some());
@@ -198,7 +210,7 @@ fn write(
     let numbers = [message.conversation.0, n_further_changes, position.0 + n_further_changes];
     (message.seq, message.rev) =
         tx.prepare_cached(sql)?.query_row(numbers, |row| Ok((Seq(row.get(0)?), Rev(row.get(1)?))))?;
-    message.id = insert(tx, &message, position)?;
+    message.id = insert(tx, &message, intention, position)?;
     insert_mentions(tx, &message)?;
     let root = match message.thread {
         Some(root) => lengthen_thread(tx, root, &message, position)?.map(Box::new),
@@ -207,15 +219,20 @@ fn write(
     Ok((message, root))
 }
 
-fn insert(tx: &Tx<'_>, message: &Message, position: Position) -> rusqlite::Result<MessageId> {
+fn insert(
+    tx: &Tx<'_>,
+    message: &Message,
+    intention: Option<&Intention>,
+    position: Position,
+) -> rusqlite::Result<MessageId> {
     let (recipient, group) = match message.to {
         Recipient::User(user) => (user.0, 0),
         Recipient::Group(group) => (0, group.0),
     };
     let sql = "INSERT INTO messages (conversation_id, seq, rev, position, sender_id, recipient_id, group_id, kind,
                                      content, media_url, client_msg_id, sent_at, reply_to, thread_id, streaming,
-                                     extra)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+                                     extra, intention)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
     tx.prepare_cached(sql)?.execute(params![
         message.conversation.0,
         message.seq.0,
@@ -232,7 +249,8 @@ fn insert(tx: &Tx<'_>, message: &Message, position: Position) -> rusqlite::Resul
         message.reply_to.as_ref().map(|quote| quote.message.0),
         message.thread.map(|root| root.0),
         message.streaming.map(Streaming::as_str),
-        extra::encode(message).map_err(fault::unwritable)?
+        extra::encode(message).map_err(fault::unwritable)?,
+        intention.map(Intention::as_bytes)
     ])?;
     Ok(MessageId(tx.last_insert_rowid()))
 }

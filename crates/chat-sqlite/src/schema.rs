@@ -8,10 +8,13 @@ use crate::legacy;
 /// `application_id` of our files: "Chat" in ASCII.
 const APPLICATION: i64 = 0x4368_6174;
 /// The migrations in order; the schema's version is how many of them a file has.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("../migrations/0001_initial.sql"), include_str!("../migrations/0002_stream.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../migrations/0001_initial.sql"),
+    include_str!("../migrations/0002_stream.sql"),
+    include_str!("../migrations/0003_open_ground.sql"),
+];
 /// The newest version that this release knows.
-pub(crate) const VERSION: i64 = 2;
+pub(crate) const VERSION: i64 = 3;
 
 /// What a file turned out to be.
 #[derive(Debug, PartialEq, Eq)]

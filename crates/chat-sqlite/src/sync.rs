@@ -7,9 +7,9 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use chat_core::Result;
-use chat_core::conversations::{Conversation, ConversationKind, ConversationView};
+use chat_core::conversations::ConversationView;
 use chat_core::event::{Change, Event};
-use chat_core::ids::{ConversationId, MessageId, Position, Seq, UserId};
+use chat_core::ids::{ConversationId, MessageId, Position, UserId};
 use chat_core::messages::Message;
 use chat_core::receipts::{Pointers, Receipt};
 use chat_core::sync::{Changes, Cursor, Epoch, SyncStore};
@@ -90,19 +90,10 @@ fn change(
         What::Moved(id, moved) => pointers_moved(db, user, id, &moved)?,
         What::Hidden(conversation, message) => Some(Change::MessageHidden { user, conversation, message }),
         What::Saved(message, saved) => Some(Change::MessageSaved { user, message, saved }),
-        What::Left(id) => Some(Change::MemberRemoved { conversation: left(view::load(db, id)?), user }),
-    })
-}
-
-/// What somebody who has left may know: that there is nothing to know any more.
-fn left(conversation: Conversation) -> Conversation {
-    let kind = match conversation.kind {
-        ConversationKind::Group { id, owner, .. } => {
-            ConversationKind::Group { id, name: String::new(), owner }
+        What::Left(id, then) => {
+            Some(Change::MemberRemoved { conversation: view::load(db, id)?.as_left(then), user })
         }
-        direct @ ConversationKind::Direct(..) => direct,
-    };
-    Conversation { kind, last_seq: Seq(0), n_members: 0, ..conversation }
+    })
 }
 
 fn own_part(user: UserId, view: ConversationView) -> Change {

@@ -308,7 +308,7 @@ export interface paths {
             parameters: {
                 query?: never;
                 header?: {
-                    /** @description The same as `client_msg_id` in the body: a retry under the same key gets the first result. */
+                    /** @description The same as `client_msg_id` in the body: a retry under the same key gets the first result, and another message is refused (`key_reused`). */
                     "Idempotency-Key"?: string | null;
                 };
                 path: {
@@ -861,7 +861,7 @@ export interface paths {
             parameters: {
                 query?: never;
                 header?: {
-                    /** @description The same as `client_msg_id` in the body: a retry under the same key gets the first result. */
+                    /** @description The same as `client_msg_id` in the body: a retry under the same key gets the first result, and another message is refused (`key_reused`). */
                     "Idempotency-Key"?: string | null;
                 };
                 path: {
@@ -947,7 +947,7 @@ export interface paths {
             parameters: {
                 query?: never;
                 header?: {
-                    /** @description The same as `client_msg_id` in the body: a retry under the same key gets the first result. */
+                    /** @description The same as `client_msg_id` in the body: a retry under the same key gets the first result, and another message is refused (`key_reused`). */
                     "Idempotency-Key"?: string | null;
                 };
                 path: {
@@ -1170,7 +1170,7 @@ export interface paths {
             parameters: {
                 query?: never;
                 header?: {
-                    /** @description The same as `client_msg_id` in the body: a retry under the same key gets the first result. */
+                    /** @description The same as `client_msg_id` in the body: a retry under the same key gets the first result, and another message is refused (`key_reused`). */
                     "Idempotency-Key"?: string | null;
                 };
                 path: {
@@ -2763,7 +2763,7 @@ export interface components {
         };
         /** @description A message to be sent: `content`, `media_url` or `media`, or several of them. */
         SendRequest: {
-            /** @description The sender's key for this message: a retry under the same key gets the first result. */
+            /** @description The sender's key for this message: a retry under the same key gets the first result, and another message is refused (`key_reused`). */
             client_msg_id?: string | null;
             /**
              * @description Text, at most 16 KiB.

@@ -151,7 +151,14 @@ pub static TABLES: [Table; 17] = [
     Table {
         name: "departures",
         n_keys: 2,
-        columns: &[number("user_id"), number("conversation_id"), number("position")],
+        columns: &[
+            number("user_id"),
+            number("conversation_id"),
+            number("position"),
+            optional(number("as_of")),
+            optional(number("rev")),
+            optional(number("owner_id")),
+        ],
     },
     Table {
         name: "hidden_messages",
@@ -216,4 +223,5 @@ const MESSAGES: &[Column] = &[
     optional(number("pinned_by")),
     optional(text("streaming")),
     optional(text("extra")),
+    optional(column("intention", Kind::Bytes)),
 ];

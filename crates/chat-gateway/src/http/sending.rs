@@ -91,7 +91,7 @@ pub(super) async fn forward(
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "only described, never built")]
 struct IdempotencyKey {
-    /// The same as `client_msg_id` in the body: a retry under the same key gets the first result.
+    /// The same as `client_msg_id` in the body: a retry under the same key gets the first result, and another message is refused (`key_reused`).
     #[param(rename = "Idempotency-Key", max_length = 128)]
     idempotency_key: Option<String>,
 }

@@ -8,14 +8,14 @@ use chat_core::conversations::Conversation;
 use chat_core::error::Kind;
 use chat_core::groups::Role;
 use chat_core::ids::{ConversationId, GroupId, MessageId, Position, Rev, Seq, UserId};
+use chat_core::intention::{self, First, Intention};
 use chat_core::messages::{Message, Posted, Recipient};
 use chat_core::policy::{Action, Standing, allowed};
 use chat_core::posting::{Destination, NewMessage};
 use tokio_postgres::Row;
 
-use super::{draft, insert, make_direct};
-use crate::fault::{self, Result};
-use crate::load::load;
+use super::{draft, insert, make_direct, repeated};
+use crate::fault::{self, Fault, Result};
 use crate::writer::Tx;
 
 /// What has to be known of a message's sender and destination before it can be stored.
@@ -57,7 +57,7 @@ pub(crate) fn post_all(tx: &Tx<'_>, new: &[&NewMessage]) -> Result<Vec<Result<Po
     for (index, (new, facts)) in new.iter().zip(facts).enumerate() {
         let fate = batch.decide(index, new, facts)?;
         if let Fate::New { conversation, to, made } = &fate {
-            batch.number(index, draft(new, *conversation, *to), facts, made.is_some());
+            batch.number(index, new, draft(new, *conversation, *to), facts, made.is_some());
         }
         fates.push(fate);
     }
@@ -76,7 +76,7 @@ struct Batch<'a> {
     keys: HashMap<(UserId, String), usize>,
     /// Direct conversations that the batch has made.
     made: HashMap<(UserId, UserId), ConversationId>,
-    messages: Vec<(Message, Position)>,
+    messages: Vec<(Message, Option<Intention>, Position)>,
     /// Where among them the batch's messages are.
     places: HashMap<usize, usize>,
 }
@@ -158,14 +158,14 @@ impl<'a> Batch<'a> {
     }
 
     /// Gives the message its numbers.
-    fn number(&mut self, index: usize, message: Message, facts: Facts, is_made: bool) {
+    fn number(&mut self, index: usize, new: &NewMessage, message: Message, facts: Facts, is_made: bool) {
         let start = if is_made { (0, 0, 0) } else { (facts.last_seq, facts.rev, 0) };
         let numbers = self.numbers.entry(message.conversation).or_insert(start);
         *numbers = (numbers.0 + 1, numbers.1 + 1, self.position);
         let (seq, rev) = (Seq(numbers.0), Rev(numbers.1));
         let message = Message { id: self.tx.next_message_id(), seq, rev, ..message };
         self.places.insert(index, self.messages.len());
-        self.messages.push((message, Position(self.position)));
+        self.messages.push((message, new.intention.clone(), Position(self.position)));
         self.position += 1;
     }
 
@@ -183,8 +183,12 @@ impl<'a> Batch<'a> {
                    FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) n (id, seq, rev, position)
                    WHERE c.id = n.id";
         self.tx.execute(sql, &[conversation, seq, rev, position])?;
-        let messages: Vec<_> = self.messages.iter().map(|(message, position)| (message, *position)).collect();
-        insert::insert(self.tx, &messages)
+        let rows = self.messages.iter().map(|(message, intention, position)| insert::Row {
+            message,
+            intention: intention.as_ref(),
+            position: *position,
+        });
+        insert::insert(self.tx, &rows.collect::<Vec<_>>())
     }
 
     fn answer(&self, new: &[&NewMessage], fates: Vec<Fate>) -> Result<Vec<Result<Posted>>> {
@@ -192,13 +196,13 @@ impl<'a> Batch<'a> {
         for (index, (fate, new)) in fates.into_iter().zip(new).enumerate() {
             answers.push(match fate {
                 Fate::Refused(refusal) => Err(refusal.into()),
-                Fate::Duplicate(Ok(first)) => {
-                    let first = load(self.tx, &[first], Some(new.sender))?.pop();
-                    first.map(Posted::Duplicate).ok_or_else(gone)
-                }
-                Fate::Duplicate(Err(first)) => {
-                    self.message(first).cloned().map(Posted::Duplicate).ok_or_else(gone)
-                }
+                Fate::Duplicate(Ok(first)) => match repeated(self.tx, new.sender, first, new.again()) {
+                    Ok(posted) => posted.ok_or_else(gone),
+                    Err(refusal @ Fault::Refused(_)) => Err(refusal),
+                    // Nothing of the transaction stands any more.
+                    Err(fault) => return Err(fault),
+                },
+                Fate::Duplicate(Err(first)) => self.repeated(first, new),
                 Fate::New { made, .. } => self.message(index).cloned().ok_or_else(gone).map(|message| {
                     let (rev, last_seq) = (message.rev, message.seq);
                     let conversation = made.map(|made| Conversation { rev, last_seq, ..made });
@@ -211,7 +215,22 @@ impl<'a> Batch<'a> {
 
     /// The message that became of one of the batch.
     fn message(&self, index: usize) -> Option<&Message> {
-        self.places.get(&index).and_then(|place| self.messages.get(*place)).map(|(message, _)| message)
+        self.written(index).map(|(message, _)| message)
+    }
+
+    fn written(&self, index: usize) -> Option<(&Message, Option<&Intention>)> {
+        let (message, intention, _) = self.places.get(&index).and_then(|place| self.messages.get(*place))?;
+        Some((message, intention.as_ref()))
+    }
+
+    /// What a post is answered that repeats the key of one of the batch, to whose conversation its sender has just
+    /// been found to belong.
+    fn repeated(&self, first: usize, new: &NewMessage) -> Result<Posted> {
+        let (message, intention) = self.written(first).ok_or_else(gone)?;
+        let intention = intention.map(|intention| intention.as_bytes().to_vec());
+        let first =
+            First { message: message.clone(), intention, standing: Standing::in_group(Some(Role::Member)) };
+        Ok(intention::again(new.again(), first)?)
     }
 }
 

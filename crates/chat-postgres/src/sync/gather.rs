@@ -3,7 +3,8 @@
 //! Every source is one statement over all of the user's conversations and gives its first changes in the order of their
 //! places, one more than a page holds.
 
-use chat_core::ids::{ConversationId, MessageId, Position, Seq, UserId};
+use chat_core::conversations::Departure;
+use chat_core::ids::{ConversationId, MessageId, Position, Rev, Seq, UserId};
 use chat_core::messages::MessageEvent;
 use chat_core::receipts::{MAX_TOLD_MEMBERS, Pointers};
 use tokio_postgres::Row;
@@ -28,8 +29,8 @@ pub(super) enum What {
     Moved(ConversationId, Vec<(UserId, Pointers)>),
     Hidden(ConversationId, MessageId),
     Saved(MessageId, bool),
-    /// The user is no longer a member.
-    Left(ConversationId),
+    /// The user is no longer a member; how it was then, where that is known.
+    Left(ConversationId, Option<Departure>),
 }
 
 impl Item {
@@ -79,13 +80,21 @@ pub(super) fn gather(
 
 /// The conversations of which the user ceased to be a member and is none now.
 fn left(db: &Db, user: UserId, after: Position) -> Result<Vec<Item>> {
-    let sql = "SELECT d.position, d.conversation_id FROM departures d
+    // A release that does not know these columns moves but the place of a departure.
+    let sql = "SELECT d.position, d.conversation_id, CASE d.as_of WHEN d.position THEN d.rev END, d.owner_id
+               FROM departures d
                WHERE d.user_id = $1 AND d.position > $2 AND NOT EXISTS (
                    SELECT 1 FROM members m WHERE m.conversation_id = d.conversation_id AND m.user_id = d.user_id)";
     let item = |row: &Row| {
-        Ok(Item { position: Position(row.try_get(0)?), what: What::Left(ConversationId(row.try_get(1)?)) })
+        let what = What::Left(ConversationId(row.try_get(1)?), departure(row)?);
+        Ok(Item { position: Position(row.try_get(0)?), what })
     };
     db.rows(sql, &[&user.0, &after.0])?.iter().map(item).collect()
+}
+
+fn departure(row: &Row) -> Result<Option<Departure>> {
+    let (rev, owner): (Option<i64>, Option<i64>) = (row.try_get(2)?, row.try_get(3)?);
+    Ok(rev.zip(owner).map(|(rev, owner)| Departure { rev: Rev(rev), owner: UserId(owner) }))
 }
 
 /// A conversation of the user's in which something changed.

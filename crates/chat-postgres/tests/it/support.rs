@@ -121,9 +121,11 @@ impl House {
         let hidden = |row: &Row| ((row.get(0), row.get(1)), (row.get(2), row.get(3)));
         let saved = |row: &Row| ((row.get(0), row.get(1)), (row.get(2), row.get(3)));
         let mention = |row: &Row| (row.get(0), row.get(1), row.get(2));
+        let versions: Vec<i64> = all(db, "SELECT count(*) FROM message_versions", |row| row.get(0)).await;
         let ends: Vec<i64> = all(db, "SELECT position FROM log", |row| row.get(0)).await;
         Rows {
             log_end: ends[0],
+            n_versions: versions[0],
             conversations: all(
                 db,
                 "SELECT id, rev, position, meta_position FROM conversations",

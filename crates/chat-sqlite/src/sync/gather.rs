@@ -3,7 +3,8 @@
 //! Every source gives its first changes in the order of their places, one more than a page holds. Once a page is full,
 //! nothing beyond its end is looked for: that is the horizon, which only comes nearer.
 
-use chat_core::ids::{ConversationId, MessageId, Position, Seq, UserId};
+use chat_core::conversations::Departure;
+use chat_core::ids::{ConversationId, MessageId, Position, Rev, Seq, UserId};
 use chat_core::messages::MessageEvent;
 use chat_core::receipts::{MAX_TOLD_MEMBERS, Pointers};
 use rusqlite::{Connection, Row, params};
@@ -24,8 +25,8 @@ pub(super) enum What {
     Moved(ConversationId, Vec<(UserId, Pointers)>),
     Hidden(ConversationId, MessageId),
     Saved(MessageId, bool),
-    /// The user is no longer a member.
-    Left(ConversationId),
+    /// The user is no longer a member; how it was then, where that is known.
+    Left(ConversationId, Option<Departure>),
 }
 
 impl Item {
@@ -73,14 +74,22 @@ pub(super) fn gather(
 
 /// The conversations of which the user ceased to be a member and is none now.
 fn left(db: &Connection, user: UserId, after: Position) -> rusqlite::Result<Vec<Item>> {
-    let sql = "SELECT d.position, d.conversation_id FROM departures d
+    // A release that does not know these columns moves but the place of a departure.
+    let sql = "SELECT d.position, d.conversation_id, CASE d.as_of WHEN d.position THEN d.rev END, d.owner_id
+               FROM departures d
                WHERE d.user_id = ?1 AND d.position > ?2 AND NOT EXISTS (
                    SELECT 1 FROM members m WHERE m.conversation_id = d.conversation_id AND m.user_id = d.user_id)";
     let mut statement = db.prepare_cached(sql)?;
     let rows = statement.query_map([user.0, after.0], |row| {
-        Ok(Item { position: Position(row.get(0)?), what: What::Left(ConversationId(row.get(1)?)) })
+        let what = What::Left(ConversationId(row.get(1)?), departure(row)?);
+        Ok(Item { position: Position(row.get(0)?), what })
     })?;
     rows.collect()
+}
+
+fn departure(row: &Row<'_>) -> rusqlite::Result<Option<Departure>> {
+    let (rev, owner) = (row.get::<_, Option<i64>>(2)?, row.get::<_, Option<i64>>(3)?);
+    Ok(rev.zip(owner).map(|(rev, owner)| Departure { rev: Rev(rev), owner: UserId(owner) }))
 }
 
 /// A conversation of the user's in which something changed.

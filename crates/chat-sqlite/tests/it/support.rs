@@ -126,6 +126,7 @@ fn rows_of(path: &Path) -> rusqlite::Result<Rows> {
             change,
         )?,
         joined: all(&db, "SELECT conversation_id, user_id, joined_position FROM members", place)?,
+        n_versions: db.query_row("SELECT count(*) FROM message_versions", (), |row| row.get(0))?,
         left: all(&db, "SELECT conversation_id, user_id, position FROM departures", place)?,
         hidden: all(
             &db,

@@ -29,7 +29,8 @@ async fn a_retry_gets_the_first_result() {
         let first = keyed(&tom, &path, "hello", &key).await;
         assert_eq!((&first["duplicate"], &first["client_msg_id"]), (&json!(false), &json!(key)));
         repeats(&keyed(&tom, &path, "hello", &key).await, &first);
-        repeats(&keyed(&tom, &path, "changed meanwhile", &key).await, &first);
+        let other = json!({"content": "changed meanwhile", "client_msg_id": key});
+        tom.post(&path, &other).await.refused(409, "key_reused");
     }
     assert_eq!(tom.history(&jerry).await.len(), 1);
     assert_eq!(tom.history(&jerry).await[0]["content"], "hello");

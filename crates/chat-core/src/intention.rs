@@ -1,0 +1,205 @@
+//! A key is one intention (promise 2): what is sent again under the same key is one message, for ever; what is sent
+//! under it with another recipient or another content is a mistake, and must never pass for success. Pure.
+
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
+use crate::ids::{MessageId, Rev};
+use crate::messages::{Media, Message, MessageKind, Posted, Quote, Streaming};
+use crate::policy::{Action, Standing, allowed};
+use crate::posting::{Body, Destination, NewMessage};
+
+/// Moved whenever the encoding below changes: what was written under another one cannot be compared by it.
+const VERSION: u8 = 1;
+/// How much of the hash is kept.
+const KEPT: usize = 16;
+
+/// What a sender means a message to say, in few bytes that stores keep beside its key. It is made of what the client
+/// gave, before any release makes it nicer, so that a retry after an upgrade is the same. Where a message goes is not
+/// in it: that can be named in several ways, and stands in the message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intention([u8; KEPT + 1]);
+
+impl Intention {
+    /// Of a message that says this.
+    #[must_use]
+    pub fn of_message(kind: MessageKind, body: &Body, streaming: bool) -> Self {
+        let Body { content, media, reply_to, thread, mentions, custom } = body;
+        let mut hash = Encoding::new("message");
+        hash.text(kind.as_str());
+        hash.text(content);
+        hash.number(media.len() as u64);
+        media.iter().for_each(|media| hash.media(media));
+        hash.optional(reply_to.map(|id| id.0.cast_unsigned()));
+        hash.optional(thread.map(|id| id.0.cast_unsigned()));
+        // Whoever calls upon the same people in another order means the same.
+        let mut users: Vec<_> = mentions.users.iter().map(|user| user.0.cast_unsigned()).collect();
+        users.sort_unstable();
+        users.dedup();
+        hash.number(users.len() as u64);
+        users.into_iter().for_each(|user| hash.number(user));
+        hash.number(u64::from(mentions.all));
+        hash.optional_text(custom.as_deref());
+        hash.number(u64::from(streaming));
+        hash.end()
+    }
+
+    /// Of forwarding this message, whatever it says by then.
+    #[must_use]
+    pub fn of_forward(message: MessageId) -> Self {
+        let mut hash = Encoding::new("forward");
+        hash.number(message.0.cast_unsigned());
+        hash.end()
+    }
+
+    /// As stores keep it.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Fields one after the other, none of which can be taken for the beginning of the next.
+struct Encoding(Sha256);
+
+impl Encoding {
+    fn new(what: &str) -> Self {
+        let mut encoding = Self(Sha256::new());
+        encoding.text(what);
+        encoding
+    }
+
+    fn number(&mut self, number: u64) {
+        self.0.update(number.to_le_bytes());
+    }
+
+    fn text(&mut self, text: &str) {
+        self.number(text.len() as u64);
+        self.0.update(text);
+    }
+
+    fn optional(&mut self, number: Option<u64>) {
+        self.number(u64::from(number.is_some()));
+        number.into_iter().for_each(|number| self.number(number));
+    }
+
+    fn optional_text(&mut self, text: Option<&str>) {
+        self.number(u64::from(text.is_some()));
+        text.into_iter().for_each(|text| self.text(text));
+    }
+
+    fn media(&mut self, media: &Media) {
+        let Media { url, kind, name, size, width, height } = media;
+        self.text(url);
+        self.optional_text(kind.map(MessageKind::as_str));
+        self.optional_text(name.as_deref());
+        self.optional(*size);
+        self.optional(width.map(u64::from));
+        self.optional(height.map(u64::from));
+    }
+
+    fn end(self) -> Intention {
+        let mut kept = [VERSION; KEPT + 1];
+        kept.iter_mut().skip(1).zip(self.0.finalize()).for_each(|(kept, byte)| *kept = byte);
+        Intention(kept)
+    }
+}
+
+/// What is sent under a key that its sender has used before.
+#[derive(Debug, Clone, Copy)]
+pub struct Again<'a> {
+    /// Where it is to go.
+    pub to: Destination,
+    /// What it means.
+    pub intention: Option<&'a Intention>,
+    /// The whole of it, where it is known: a message that is forwarded may be gone by the second time.
+    pub new: Option<&'a NewMessage>,
+}
+
+/// What a store has under that key.
+#[derive(Debug)]
+pub struct First {
+    /// The message, as it is now.
+    pub message: Message,
+    /// What was kept of its intention; nothing in messages that earlier releases wrote.
+    pub intention: Option<Vec<u8>>,
+    /// What its sender is to its conversation now.
+    pub standing: Standing,
+}
+
+/// What is answered to a post under a key that was used before: the first message, to whoever means the same, and no
+/// more of it than its sender may still see.
+///
+/// # Errors
+/// `key_reused`, where something else is meant.
+pub fn again(again: Again<'_>, first: First) -> Result<Posted> {
+    if !goes_to(again.to, &first.message) || !means_the_same(again, &first) {
+        return Err(Error::conflict(
+            "key_reused",
+            "This client_msg_id stands for another message already; give every message a key of its own",
+        ));
+    }
+    let message = match allowed(first.standing, Action::Read) {
+        Ok(()) => first.message,
+        Err(_) => as_at_first(first.message, again.new),
+    };
+    Ok(Posted::Duplicate(message))
+}
+
+/// Whether the message went there. That does not ask who may still post there, or whether it is there still.
+fn goes_to(to: Destination, message: &Message) -> bool {
+    match to {
+        Destination::To(to) => message.to == to,
+        Destination::Conversation(conversation) => message.conversation == conversation,
+    }
+}
+
+fn means_the_same(again: Again<'_>, first: &First) -> bool {
+    let kept = first.intention.as_deref().filter(|kept| kept.first() == Some(&VERSION));
+    match (kept, again.intention, again.new) {
+        (Some(kept), Some(intention), _) => kept == intention.as_bytes(),
+        (_, _, Some(new)) if new.forwarded.is_none() => says_the_same(new, &first.message),
+        // Which message an earlier release forwarded is not known where that was forwarded itself.
+        _ => first.message.forwarded.is_some(),
+    }
+}
+
+/// The same for a message without an intention: what can be compared has to be equal. An edit takes the first text
+/// away, growing adds to it, and a deletion leaves but the outline.
+fn says_the_same(new: &NewMessage, first: &Message) -> bool {
+    let Body { content, media, reply_to, thread, mentions, custom } = &new.body;
+    let outline = (new.kind, *reply_to, *thread, new.streaming.is_some());
+    let answers = first.reply_to.as_ref().map(|quote| quote.message);
+    if first.forwarded.is_some() || outline != (first.kind, answers, first.thread, first.streaming.is_some())
+    {
+        return false;
+    }
+    let is_whole = first.edited_at.is_none() && first.streaming.is_none();
+    first.deleted_at.is_some()
+        || ((media, mentions, custom) == (&first.media, &first.mentions, &first.custom)
+            && (!is_whole || *content == first.content))
+}
+
+/// The message as its sender knew it, for one who has left: where and when it was stored, and nothing that has become
+/// of it or of what it refers to since. Its `rev` is older than any that a client has.
+fn as_at_first(first: Message, new: Option<&NewMessage>) -> Message {
+    let said = new.map(|new| new.body.clone()).unwrap_or_default();
+    Message {
+        rev: Rev(0),
+        content: said.content,
+        media: said.media,
+        reply_to: first.reply_to.map(|quote| Quote { content: String::new(), deleted: false, ..quote }),
+        replies: None,
+        mentions: said.mentions,
+        custom: said.custom,
+        reactions: Vec::new(),
+        edited_at: None,
+        deleted_at: None,
+        pin: None,
+        streaming: first.streaming.map(|_| Streaming::Growing),
+        ..first
+    }
+}
+
+#[cfg(test)]
+mod tests;
