@@ -196,6 +196,7 @@ pub fn account(name: &str) -> NewAccount {
         username: name.to_owned(),
         email: format!("{name}@temp.com"),
         password_hash: format!("hash of {name}"),
+        is_demo: false,
         at: NOW,
     }
 }

@@ -4,10 +4,11 @@
 use async_trait::async_trait;
 
 use crate::Chat;
-use crate::accounts::{Login, LoginName, check_password};
+use crate::accounts::{Login, LoginName};
 use crate::error::{Error, Result};
 use crate::event::{Change, Outcome};
 use crate::ids::UserId;
+use crate::passwords::check_password;
 use crate::ports::Verdict;
 use crate::time::Timestamp;
 
@@ -99,15 +100,15 @@ impl Chat {
 
     /// Changes the password of a user who knows the present one, and logs all tokens out; the login is the next one.
     pub async fn change_password(&self, user: UserId, old: String, new: String) -> Result<(Ended, Login)> {
-        check_password(&new)?;
         let account = self.account(user).await?;
+        check_password(&new, &account.username, &account.email)?;
         let found = self.store.credentials(LoginName::Username(account.username.clone())).await?;
         let old_hash = found.map(|credentials| credentials.password_hash);
-        let verdict = self.passwords.verify(old, old_hash.clone()).await?;
+        let verdict = self.check_password(&old, old_hash.clone()).await?;
         let (Some(old_hash), Verdict::Match | Verdict::MatchOutdated) = (old_hash, verdict) else {
             return Err(Error::WrongCredentials);
         };
-        let new_hash = self.passwords.hash(new).await?;
+        let new_hash = self.hash_password(&new).await?;
         let tokens_from = self.next_second();
         let ended = Ended { user, which: Revoked::IssuedBefore(tokens_from) };
         let ended = self.store.change_password(ended, old_hash, new_hash).await?;

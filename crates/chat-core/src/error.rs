@@ -65,6 +65,12 @@ pub enum Error {
     /// Unknown user or wrong password; deliberately one and the same.
     #[error("Invalid email or password")]
     WrongCredentials,
+    /// A demo user with the password that everybody knows, by a way on which everybody may come.
+    #[error(
+        "The demo users can log in on the server's own machine only, at localhost; a server that is started with --demo \
+         lets them in from everywhere"
+    )]
+    DemoUser,
     /// The caller's account is gone.
     #[error("This account no longer exists; log in again")]
     UnknownCaller,
@@ -113,6 +119,7 @@ impl Error {
             Self::Taken("email") => "email_taken",
             Self::Taken(_) => "username_taken",
             Self::WrongCredentials => "wrong_credentials",
+            Self::DemoUser => "demo_user",
             Self::UnknownCaller => "unauthenticated",
             Self::SearchTooSlow => "search_too_slow",
             Self::Overloaded => "overloaded",

@@ -21,6 +21,7 @@ mod proxies;
 mod receipts;
 mod revocations;
 mod sends;
+mod this_machine;
 mod tickets;
 mod tls;
 mod tokens;
@@ -39,6 +40,7 @@ pub use hub::{Hub, OutboxLimits, Slowest};
 pub use metrics::metrics_router;
 pub use origins::Origins;
 pub use proxies::{ProxyHeader, TrustedProxies};
+pub use this_machine::is_from_this_machine;
 pub use tickets::MemoryTickets;
 pub use tls::{Tls, TlsError, TlsFiles};
 pub use tokens::{TokenOptions, Tokens};
@@ -61,6 +63,8 @@ pub struct GatewayOptions {
     pub outbox: OutboxLimits,
     /// The least that a client must take of what waits for it.
     pub slowest: Slowest,
+    /// Whether the demo users may log in from everywhere, and not from the server's own machine alone.
+    pub demo_for_all: bool,
     /// Which one of a cluster this server is; `None` if it is alone.
     pub node: Option<NodeId>,
 }
@@ -77,6 +81,7 @@ impl Default for GatewayOptions {
             body_bytes: 128 * 1024,
             outbox: OutboxLimits::default(),
             slowest: Slowest::default(),
+            demo_for_all: false,
             node: None,
         }
     }

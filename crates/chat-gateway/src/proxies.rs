@@ -14,7 +14,7 @@ use crate::client_address::{ClientAddress, Way};
 use hops::Spelling;
 
 /// What proxies commonly write about whom they speak for.
-const HEADERS_OF_PROXIES: [&str; 6] =
+pub(crate) const HEADERS_OF_PROXIES: [&str; 6] =
     ["x-forwarded-for", "forwarded", "x-real-ip", "cf-connecting-ip", "true-client-ip", "via"];
 /// The word for an operator who knows that there is no proxy.
 const NONE: &str = "none";

@@ -11,3 +11,29 @@ ALTER TABLE departures ADD COLUMN rev bigint;
 ALTER TABLE departures ADD COLUMN owner_id bigint;
 UPDATE departures d SET as_of = d.position, rev = c.rev, owner_id = g.owner_id
 FROM conversations c, groups g WHERE c.id = d.conversation_id AND g.conversation_id = d.conversation_id;
+
+-- Accounts that the server made for newcomers to try. Their password is known to everybody, so nothing but this mark may
+-- say which they are. Earlier releases made them as the first two, one right after the other.
+ALTER TABLE users ADD COLUMN demo boolean NOT NULL DEFAULT false;
+UPDATE users SET demo = true
+WHERE ((id = 1 AND username = 'tom' AND email = 'tom@temp.com')
+       OR (id = 2 AND username = 'jerry' AND email = 'jerry@temp.com'))
+  AND (SELECT count(*) FROM users
+       WHERE (id = 1 AND username = 'tom' AND email = 'tom@temp.com')
+          OR (id = 2 AND username = 'jerry' AND email = 'jerry@temp.com')) = 2
+  AND (SELECT max(created_at) - min(created_at) FROM users WHERE id IN (1, 2)) < 10000000;
+CREATE INDEX users_for_trying ON users (id) WHERE demo;
+
+-- Hashes of the earlier Go server that are left, the costliest last. Usually there are none.
+CREATE INDEX users_with_bcrypt ON users (substr(password_hash, 5, 2)) WHERE substr(password_hash, 1, 2) = '$2';
+
+-- Derived from usernames: what they look like (`kind` is `look`), and the beginnings by which they are found (`word`).
+-- Those of users whom a node of the release before has made since are missing, and all these have larger ids than the
+-- users whose keys are here.
+CREATE TABLE name_keys (
+    user_id bigint NOT NULL,
+    kind    text COLLATE "C" NOT NULL,
+    key     text COLLATE "C" NOT NULL,
+    PRIMARY KEY (user_id, kind, key)
+);
+CREATE INDEX name_keys_by_key ON name_keys (kind, key) INCLUDE (user_id);

@@ -7,13 +7,14 @@ use chat_core::accounts::{
     Account, AccountQuery, AccountStore, Credentials, LastMessage, LoginName, NewAccount, folded,
 };
 use chat_core::ids::UserId;
+use chat_core::names::{login_keys, looks_taken, wanted};
 use chat_core::time::Timestamp;
 use chat_core::{Error, Result};
 use tokio_postgres::Row;
 
 use crate::db::Db;
 use crate::writer::Tx;
-use crate::{Postgres, fault};
+use crate::{Postgres, fault, names};
 
 #[async_trait]
 impl AccountStore for Postgres {
@@ -54,6 +55,25 @@ impl AccountStore for Postgres {
             })
             .await
     }
+
+    async fn bcrypt_hash(&self) -> Result<Option<String>> {
+        self.readers
+            .read(move |db| {
+                let sql = "SELECT password_hash FROM users WHERE substr(password_hash, 1, 2) = '$2'
+                           ORDER BY substr(password_hash, 5, 2) DESC LIMIT 1";
+                Ok(db.opt(sql, &[])?.map(|row| row.try_get(0)).transpose()?)
+            })
+            .await
+    }
+
+    async fn demo_accounts(&self) -> Result<Vec<Account>> {
+        self.readers
+            .read(move |db| {
+                let sql = "SELECT id, username, email, created_at FROM users WHERE demo ORDER BY id";
+                db.rows(sql, &[])?.iter().map(account).collect()
+            })
+            .await
+    }
 }
 
 /// Whether there is an account of that number.
@@ -64,72 +84,62 @@ pub(crate) fn exists(db: &Db, id: UserId) -> fault::Result<bool> {
 fn create(tx: &Tx<'_>, new: &NewAccount) -> fault::Result<Account> {
     let (username_key, email_key) = (folded(&new.username), folded(&new.email));
     let sql = "SELECT EXISTS (SELECT 1 FROM users WHERE username_key = $1),
-                      EXISTS (SELECT 1 FROM users WHERE email_key = $2)";
-    let taken = tx.row(sql, &[&username_key, &email_key])?;
+                      EXISTS (SELECT 1 FROM users WHERE email_key = ANY ($2))";
+    let taken = tx.row(sql, &[&username_key, &login_keys(&new.email)])?;
     if taken.try_get(0)? {
         return Err(Error::Taken("username").into());
+    }
+    if names::is_mistakable(tx, &new.username)? {
+        return Err(looks_taken().into());
     }
     if taken.try_get(1)? {
         return Err(Error::Taken("email").into());
     }
-    let sql = "INSERT INTO users (username, username_key, email, email_key, password_hash, created_at)
-               VALUES ($1, $2, $3, $4, $5, $6) RETURNING id, username, email, created_at";
-    let NewAccount { username, email, password_hash, at } = new;
-    account(&tx.row(sql, &[username, &username_key, email, &email_key, password_hash, &at.0])?)
+    let sql = "INSERT INTO users (username, username_key, email, email_key, password_hash, created_at, demo)
+               VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id, username, email, created_at";
+    let NewAccount { username, email, password_hash, is_demo, at } = new;
+    let made = tx.row(sql, &[username, &username_key, email, &email_key, password_hash, &at.0, is_demo])?;
+    names::catch_up(tx)?;
+    account(&made)
 }
 
 fn accounts(db: &Db, query: &AccountQuery) -> fault::Result<Vec<Account>> {
-    let limit = i64::from(query.limit);
-    let prefix = query.prefix.as_deref().map(key).unwrap_or_default();
-    let rows = if prefix.is_empty() {
-        let sql = "SELECT id, username, email, created_at FROM users WHERE id > $1 ORDER BY id LIMIT $2";
-        db.rows(sql, &[&query.after.0, &limit])?
-    } else {
-        // OFFSET keeps the planner from looking for a rare name in the order of the ids.
-        let sql = "SELECT id, username, email, created_at FROM (
-                       SELECT * FROM users WHERE username_key >= $2 AND username_key < $3 OFFSET 0) AS u
-                   WHERE id > $1 ORDER BY id LIMIT $4";
-        db.rows(sql, &[&query.after.0, &prefix, &end_of(&prefix), &limit])?
-    };
-    rows.iter().map(account).collect()
-}
-
-/// What comes after all names that begin so, in the order of the characters' numbers.
-fn end_of(prefix: &str) -> String {
-    let mut end = prefix.to_owned();
-    while let Some(last) = end.pop() {
-        if let Some(next) = (last..=char::MAX).nth(1) {
-            end.push(next);
-            return end;
-        }
+    let wanted = query.prefix.as_deref().map(wanted).unwrap_or_default();
+    if !wanted.is_empty() {
+        return names::found(db, &storable(&wanted), query);
     }
-    // After the last character there is no other; but no name is that long.
-    char::MAX.to_string().repeat(200)
+    let sql = "SELECT id, username, email, created_at FROM users WHERE id > $1 ORDER BY id LIMIT $2";
+    db.rows(sql, &[&query.after.0, &i64::from(query.limit)])?.iter().map(account).collect()
 }
 
-/// The form by which a name that somebody typed is looked up. PostgreSQL takes no U+0000; like that one, what stands for
-/// it is in no name.
-fn key(name: &str) -> String {
-    folded(name).replace('\0', "\u{1}")
+/// PostgreSQL takes no U+0000; like that one, what stands for it is in no name.
+fn storable(key: &str) -> String {
+    key.replace('\0', "\u{1}")
 }
 
 fn credentials(db: &Db, name: &LoginName) -> fault::Result<Option<Credentials>> {
-    let (sql, key) = match name {
+    let (sql, typed) = match name {
         LoginName::Email(email) => (
-            "SELECT id, username, email, created_at, password_hash, tokens_from FROM users WHERE email_key = $1",
-            key(email),
+            "SELECT id, username, email, created_at, password_hash, tokens_from, demo FROM users WHERE email_key = $1",
+            email,
         ),
         LoginName::Username(username) => (
-            "SELECT id, username, email, created_at, password_hash, tokens_from FROM users WHERE username_key = $1",
-            key(username),
+            "SELECT id, username, email, created_at, password_hash, tokens_from, demo FROM users
+             WHERE username_key = $1",
+            username,
         ),
     };
-    let Some(row) = db.opt(sql, &[&key])? else { return Ok(None) };
-    Ok(Some(Credentials {
-        account: account(&row)?,
-        password_hash: row.try_get(4)?,
-        tokens_from: row.try_get(5)?,
-    }))
+    for key in login_keys(typed) {
+        if let Some(row) = db.opt(sql, &[&storable(&key)])? {
+            return Ok(Some(Credentials {
+                account: account(&row)?,
+                password_hash: row.try_get(4)?,
+                tokens_from: row.try_get(5)?,
+                is_demo: row.try_get(6)?,
+            }));
+        }
+    }
+    Ok(None)
 }
 
 fn with_last_message(
@@ -165,28 +175,11 @@ fn last_messages(db: &Db, reader: UserId, others: &[Account]) -> fault::Result<H
     rows.iter().map(last).collect()
 }
 
-fn account(row: &Row) -> fault::Result<Account> {
+pub(crate) fn account(row: &Row) -> fault::Result<Account> {
     Ok(Account {
         id: UserId(row.try_get(0)?),
         username: row.try_get(1)?,
         email: row.try_get(2)?,
         created_at: Timestamp(row.try_get(3)?),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_that_begin_so_come_before_the_end() {
-        for prefix in ["t", "tom", "to\u{d7ff}", "tom\u{10ffff}", "\u{10ffff}"] {
-            let end = end_of(prefix);
-            assert!(prefix < end.as_str(), "{prefix:?}");
-            assert!(format!("{prefix}\u{10ffff}\u{10ffff}") < end, "{prefix:?}");
-        }
-        assert_eq!(end_of("tom"), "ton");
-        assert_eq!(end_of("to\u{d7ff}"), "to\u{e000}", "there are no characters between these");
-        assert_eq!(end_of("tom\u{10ffff}"), "ton");
-    }
 }

@@ -19,6 +19,7 @@ mod journal;
 mod live_text;
 mod load;
 mod messages;
+mod names;
 mod open;
 mod posting;
 mod reactions;

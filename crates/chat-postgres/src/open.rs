@@ -13,7 +13,7 @@ use crate::fault::{Fault, Result};
 use crate::journal::PostgresJournal;
 use crate::reader::Readers;
 use crate::writer::Writer;
-use crate::{Postgres, schema, search, transfer};
+use crate::{Postgres, names, schema, search, transfer};
 
 /// The oldest server that has what the statements here need.
 const OLDEST_SERVER: i64 = 140_000;
@@ -183,6 +183,7 @@ impl Postgres {
         if transfer::source_of(&db)?.is_some() {
             return Err(OpenError::Unfinished(address.describe()));
         }
+        names::catch_up_in_batches(&db)?;
         Ok(Prepared { options: options.clone(), address, db, readers: ReaderMetrics::default(), is_new })
     }
 }

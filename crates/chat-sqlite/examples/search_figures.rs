@@ -203,7 +203,13 @@ async fn posting(search: bool) -> f64 {
     let store = open(&folder.path().join("chat.db"), search);
     for name in ["tom", "jerry"] {
         let (username, email) = (name.to_owned(), format!("{name}@example.com"));
-        let account = NewAccount { username, email, password_hash: String::new(), at: Timestamp(START) };
+        let account = NewAccount {
+            username,
+            email,
+            password_hash: String::new(),
+            is_demo: false,
+            at: Timestamp(START),
+        };
         store.create_account(account).await.unwrap();
     }
     let begun = Instant::now();

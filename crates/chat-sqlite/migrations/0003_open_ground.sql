@@ -13,3 +13,27 @@ UPDATE departures SET
     as_of = position,
     rev = (SELECT c.rev FROM conversations c WHERE c.id = departures.conversation_id),
     owner_id = (SELECT g.owner_id FROM groups g WHERE g.conversation_id = departures.conversation_id);
+
+-- Accounts that the server made for newcomers to try. Their password is known to everybody, so nothing but this mark may
+-- say which they are. Earlier releases made them as the first two, one right after the other.
+ALTER TABLE users ADD COLUMN demo INTEGER NOT NULL DEFAULT 0;
+UPDATE users SET demo = 1
+WHERE ((id = 1 AND username = 'tom' AND email = 'tom@temp.com')
+       OR (id = 2 AND username = 'jerry' AND email = 'jerry@temp.com'))
+  AND (SELECT count(*) FROM users
+       WHERE (id = 1 AND username = 'tom' AND email = 'tom@temp.com')
+          OR (id = 2 AND username = 'jerry' AND email = 'jerry@temp.com')) = 2
+  AND (SELECT max(created_at) - min(created_at) FROM users WHERE id IN (1, 2)) < 10000000;
+CREATE INDEX users_for_trying ON users (id) WHERE demo = 1;
+
+-- Hashes of the earlier Go server that are left, the costliest last. Usually there are none.
+CREATE INDEX users_with_bcrypt ON users (substr(password_hash, 5, 2)) WHERE substr(password_hash, 1, 2) = '$2';
+
+-- Derived from usernames: what they look like (`kind` is `look`), and the beginnings by which they are found (`word`).
+CREATE TABLE name_keys (
+    user_id INTEGER NOT NULL,
+    kind    TEXT NOT NULL,
+    key     TEXT NOT NULL,
+    PRIMARY KEY (user_id, kind, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX name_keys_by_key ON name_keys (kind, key);

@@ -5,12 +5,13 @@ use chat_core::accounts::{
     Account, AccountQuery, AccountStore, Credentials, LastMessage, LoginName, NewAccount, folded,
 };
 use chat_core::ids::UserId;
+use chat_core::names::{login_keys, looks_taken, wanted};
 use chat_core::time::Timestamp;
 use chat_core::{Error, Result};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::writer::Tx;
-use crate::{Sqlite, fault};
+use crate::{Sqlite, fault, names};
 
 #[async_trait]
 impl AccountStore for Sqlite {
@@ -28,15 +29,7 @@ impl AccountStore for Sqlite {
     }
 
     async fn accounts(&self, query: AccountQuery) -> Result<Vec<Account>> {
-        self.readers
-            .read(move |db| {
-                let sql = "SELECT id, username, email, created_at FROM users
-                           WHERE id > ?1 AND substr(username_key, 1, length(?2)) = ?2 ORDER BY id LIMIT ?3";
-                let mut statement = db.prepare_cached(sql)?;
-                let rows = statement.query_map(page(&query), account)?;
-                Ok(rows.collect::<rusqlite::Result<_>>()?)
-            })
-            .await
+        self.readers.read(move |db| accounts(db, &query)).await
     }
 
     async fn accounts_with_last_message(
@@ -59,6 +52,27 @@ impl AccountStore for Sqlite {
             })
             .await
     }
+
+    async fn bcrypt_hash(&self) -> Result<Option<String>> {
+        self.readers
+            .read(move |db| {
+                let sql = "SELECT password_hash FROM users WHERE substr(password_hash, 1, 2) = '$2'
+                           ORDER BY substr(password_hash, 5, 2) DESC LIMIT 1";
+                Ok(db.prepare_cached(sql)?.query_row((), |row| row.get(0)).optional()?)
+            })
+            .await
+    }
+
+    async fn demo_accounts(&self) -> Result<Vec<Account>> {
+        self.readers
+            .read(move |db| {
+                let sql = "SELECT id, username, email, created_at FROM users WHERE demo = 1 ORDER BY id";
+                let mut statement = db.prepare_cached(sql)?;
+                let rows = statement.query_map((), account)?;
+                Ok(rows.collect::<rusqlite::Result<_>>()?)
+            })
+            .await
+    }
 }
 
 /// Whether there is an account of that number.
@@ -71,42 +85,69 @@ fn create(tx: &Tx<'_>, new: &NewAccount) -> fault::Result<Account> {
     if tx.prepare_cached("SELECT 1 FROM users WHERE username_key = ?1")?.exists([&username_key])? {
         return Err(Error::Taken("username").into());
     }
-    if tx.prepare_cached("SELECT 1 FROM users WHERE email_key = ?1")?.exists([&email_key])? {
-        return Err(Error::Taken("email").into());
+    if names::is_mistakable(tx, &new.username)? {
+        return Err(looks_taken().into());
     }
-    let sql = "INSERT INTO users (username, username_key, email, email_key, password_hash, created_at)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let mut has_email = tx.prepare_cached("SELECT 1 FROM users WHERE email_key = ?1")?;
+    for key in login_keys(&new.email) {
+        if has_email.exists([key])? {
+            return Err(Error::Taken("email").into());
+        }
+    }
+    let sql = "INSERT INTO users (username, username_key, email, email_key, password_hash, created_at, demo)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     tx.prepare_cached(sql)?.execute(params![
         new.username,
         username_key,
         new.email,
         email_key,
         new.password_hash,
-        new.at.0
+        new.at.0,
+        new.is_demo
     ])?;
-    Ok(Account {
-        id: UserId(tx.last_insert_rowid()),
-        username: new.username.clone(),
-        email: new.email.clone(),
-        created_at: new.at,
-    })
+    let id = UserId(tx.last_insert_rowid());
+    names::catch_up(tx)?;
+    Ok(Account { id, username: new.username.clone(), email: new.email.clone(), created_at: new.at })
 }
 
 fn credentials(db: &Connection, name: &LoginName) -> fault::Result<Option<Credentials>> {
-    let (sql, key) = match name {
+    let (sql, typed) = match name {
         LoginName::Email(email) => (
-            "SELECT id, username, email, created_at, password_hash, tokens_from FROM users WHERE email_key = ?1",
-            folded(email),
+            "SELECT id, username, email, created_at, password_hash, tokens_from, demo FROM users WHERE email_key = ?1",
+            email,
         ),
         LoginName::Username(username) => (
-            "SELECT id, username, email, created_at, password_hash, tokens_from FROM users WHERE username_key = ?1",
-            folded(username),
+            "SELECT id, username, email, created_at, password_hash, tokens_from, demo FROM users
+             WHERE username_key = ?1",
+            username,
         ),
     };
-    let found = db.prepare_cached(sql)?.query_row([key], |row| {
-        Ok(Credentials { account: account(row)?, password_hash: row.get(4)?, tokens_from: row.get(5)? })
-    });
-    Ok(found.optional()?)
+    let mut statement = db.prepare_cached(sql)?;
+    for key in login_keys(typed) {
+        let found = statement.query_row([key], |row| {
+            Ok(Credentials {
+                account: account(row)?,
+                password_hash: row.get(4)?,
+                tokens_from: row.get(5)?,
+                is_demo: row.get(6)?,
+            })
+        });
+        if let Some(found) = found.optional()? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+fn accounts(db: &Connection, query: &AccountQuery) -> fault::Result<Vec<Account>> {
+    let wanted = query.prefix.as_deref().map(wanted).unwrap_or_default();
+    if !wanted.is_empty() {
+        return names::found(db, &wanted, query);
+    }
+    let sql = "SELECT id, username, email, created_at FROM users WHERE id > ?1 ORDER BY id LIMIT ?2";
+    let mut statement = db.prepare_cached(sql)?;
+    let rows = statement.query_map(params![query.after.0, query.limit], account)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 fn with_last_message(
@@ -114,37 +155,30 @@ fn with_last_message(
     reader: UserId,
     query: &AccountQuery,
 ) -> fault::Result<Vec<(Account, Option<LastMessage>)>> {
-    let sql = "SELECT u.id, u.username, u.email, u.created_at, m.content, m.sent_at, m.sender_id
-               FROM users u
-               LEFT JOIN directs d ON d.low = min(u.id, ?4) AND d.high = max(u.id, ?4)
-               LEFT JOIN messages m ON m.id = (
+    let sql = "SELECT m.content, m.sent_at, m.sender_id FROM directs d
+               JOIN messages m ON m.id = (
                    SELECT x.id FROM messages x
                    WHERE x.conversation_id = d.conversation_id AND NOT EXISTS (
-                       SELECT 1 FROM hidden_messages h WHERE h.user_id = ?4 AND h.message_id = x.id)
+                       SELECT 1 FROM hidden_messages h WHERE h.user_id = ?1 AND h.message_id = x.id)
                    ORDER BY x.seq DESC LIMIT 1)
-               WHERE u.id > ?1 AND substr(u.username_key, 1, length(?2)) = ?2 ORDER BY u.id LIMIT ?3";
-    let (after, prefix, limit) = page(query);
-    let mut statement = db.prepare_cached(sql)?;
-    let rows = statement.query_map(params![after, prefix, limit, reader.0], |row| {
-        let sent_at: Option<i64> = row.get(5)?;
-        let last = match sent_at {
-            Some(at) => Some(LastMessage {
-                content: row.get(4)?,
-                sent_at: Timestamp(at),
-                sender: UserId(row.get(6)?),
-            }),
-            None => None,
-        };
-        Ok((account(row)?, last))
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+               WHERE d.low = min(?1, ?2) AND d.high = max(?1, ?2)";
+    // Else the two would be of different moments.
+    let snapshot = db.unchecked_transaction()?;
+    let mut statement = snapshot.prepare_cached(sql)?;
+    let with_theirs = |account: Account| {
+        let last = statement.query_row([reader.0, account.id.0], |row| {
+            Ok(LastMessage {
+                content: row.get(0)?,
+                sent_at: Timestamp(row.get(1)?),
+                sender: UserId(row.get(2)?),
+            })
+        });
+        Ok((account, last.optional()?))
+    };
+    accounts(&snapshot, query)?.into_iter().map(with_theirs).collect()
 }
 
-fn page(query: &AccountQuery) -> (i64, String, u16) {
-    (query.after.0, query.prefix.as_deref().map(folded).unwrap_or_default(), query.limit)
-}
-
-fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
+pub(crate) fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
     Ok(Account {
         id: UserId(row.get(0)?),
         username: row.get(1)?,

@@ -19,6 +19,7 @@ mod live_text;
 mod load;
 mod lock;
 mod messages;
+mod names;
 mod open;
 mod posting;
 mod reactions;

@@ -3,7 +3,7 @@
 use chat_core::failpoints;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use crate::legacy;
+use crate::{legacy, names};
 
 /// `application_id` of our files: "Chat" in ASCII.
 const APPLICATION: i64 = 0x4368_6174;
@@ -65,6 +65,7 @@ fn apply(transaction: &Transaction<'_>, done: usize) -> rusqlite::Result<()> {
     for migration in MIGRATIONS.iter().skip(done) {
         transaction.execute_batch(migration)?;
     }
+    names::catch_up(transaction)?;
     failpoints::pass("in_migration");
     transaction.pragma_update(None, "application_id", APPLICATION)?;
     transaction.pragma_update(None, "user_version", VERSION)

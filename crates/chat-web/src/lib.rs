@@ -9,21 +9,21 @@ use answer::Policies;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::json;
 
 /// The page at `/`, the client's files, and `/client.json`, where the server tells its own client which version it is and who
-/// can be tried without an account. What is none of these gets a bare 404. `embedders` are the origins whose pages may show the
+/// can be tried without an account by whoever sends these headers. What is none of these gets a bare 404. `embedders` are the origins whose pages may show the
 /// widget, with spaces between.
 pub fn router<Ask, Users>(version: &'static str, embedders: &str, demo_users: Ask) -> Router
 where
-    Ask: Fn() -> Users + Clone + Send + Sync + 'static,
-    Users: Future<Output = Vec<&'static str>> + Send,
+    Ask: Fn(HeaderMap, Uri) -> Users + Clone + Send + Sync + 'static,
+    Users: Future<Output = Vec<String>> + Send,
 {
-    let told = move || async move {
-        let told = json!({"version": version, "demo_users": demo_users().await});
+    let told = move |headers: HeaderMap, uri: Uri| async move {
+        let told = json!({"version": version, "demo_users": demo_users(headers, uri).await});
         ([(CONTENT_TYPE, "application/json")], told.to_string()).into_response()
     };
     let policies = Policies::new(embedders);
@@ -53,8 +53,11 @@ mod tests {
 
     async fn asked(method: &str, path: &str) -> (StatusCode, HeaderMap, String) {
         let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
-        let (head, body) =
-            router("1.2.3", "", || async { vec!["tom"] }).oneshot(request).await.unwrap().into_parts();
+        let (head, body) = router("1.2.3", "", |_, _| async { vec!["tom".into()] })
+            .oneshot(request)
+            .await
+            .unwrap()
+            .into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         (head.status, head.headers, String::from_utf8_lossy(&body).into_owned())
     }

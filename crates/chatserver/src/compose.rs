@@ -31,7 +31,7 @@ pub(crate) struct Plan {
     pub(crate) database: Database,
     pub(crate) jwt_secret: Option<String>,
     pub(crate) token_lifetime: Duration,
-    pub(crate) demo: bool,
+    pub(crate) demo: demo::Wish,
     pub(crate) search: bool,
     /// Whose pages may use the server from a browser.
     pub(crate) origins: Origins,
@@ -54,8 +54,9 @@ pub(crate) struct Server {
     /// The copy of the database from before its migration, if it was migrated.
     pub(crate) backup: Option<PathBuf>,
     /// The demo users there are.
-    pub(crate) demo_users: Vec<&'static str>,
+    pub(crate) demo_users: Vec<String>,
     offer: Arc<demo::Offer>,
+    demo_for_all: bool,
     origins: Origins,
     options: ServeOptions,
 }
@@ -91,7 +92,7 @@ pub(crate) async fn compose(plan: Plan) -> Result<Server> {
     };
     let chat = Chat::new(adapters, Limits::default());
     let circumstances = demo::Circumstances {
-        wanted: plan.demo,
+        wish: plan.demo,
         is_loopback: address.ip().is_loopback(),
         is_new: storage.is_new,
     };
@@ -100,7 +101,8 @@ pub(crate) async fn compose(plan: Plan) -> Result<Server> {
     let watched =
         metrics_listener.map(|listener| (listener, metrics::registry(&hub, &storage, tls.as_ref())));
     let metrics_address = watched.as_ref().and_then(|(listener, _)| listener.local_addr().ok());
-    let options = GatewayOptions { node: storage.node, ..plan.gateway };
+    let demo_for_all = plan.demo == demo::Wish::Wanted;
+    let options = GatewayOptions { node: storage.node, demo_for_all, ..plan.gateway };
     let app = App::start(chat, hub, tokens, options, storage.cluster())
         .await
         .context("the store cannot be read")?;
@@ -116,6 +118,7 @@ pub(crate) async fn compose(plan: Plan) -> Result<Server> {
         backup,
         demo_users,
         offer,
+        demo_for_all,
         origins: plan.origins,
         options: plan.serve,
     })
@@ -172,7 +175,7 @@ impl Server {
 
     /// Serves until `shutdown` resolves, then lets go in order: streams, requests, confirmations, the database.
     pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, app, storage, tls, watched, offer, origins, options, .. } = self;
+        let Self { listener, app, storage, tls, watched, offer, demo_for_all, origins, options, .. } = self;
         if let Some(tls) = &tls {
             tokio::spawn(certificate::keep(tls.clone()));
         }
@@ -185,9 +188,10 @@ impl Server {
             tracing::info!("shutting down: asking {} clients to reconnect", draining.n_connections());
             draining.drain().await;
         };
-        let pages = chat_web::router(env!("CARGO_PKG_VERSION"), &origins.listed(), move || {
+        let pages = chat_web::router(env!("CARGO_PKG_VERSION"), &origins.listed(), move |headers, uri| {
             let offer = offer.clone();
-            async move { offer.users().await }
+            let may_try = demo_for_all || chat_gateway::is_from_this_machine(&headers, &uri);
+            async move { if may_try { offer.users().await } else { Vec::new() } }
         });
         let router = chat_gateway::router(app.clone(), pages, origins);
         let options = ServeOptions { tls, ..options };

@@ -86,6 +86,7 @@ pub static TABLES: [Table; 17] = [
             text("password_hash"),
             number("created_at"),
             number("tokens_from"),
+            flag("demo"),
         ],
     },
     Table {

@@ -6,6 +6,7 @@ use axum::http::header::LINK;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chat_core::accounts::{Account, AccountQuery, LastMessage, LoginName, MAX_ACCOUNTS, Register};
+use chat_core::demo::DemoLogin;
 use chat_core::ids::UserId;
 use chat_protocol::problem::Problem as ProblemBody;
 use chat_protocol::rest;
@@ -17,12 +18,17 @@ use super::extract::{Body, Params, PathId, limit};
 use super::problem::Problem;
 use super::refusals::{Any, BodyRefused, NoSuchUser, Unauthenticated};
 use crate::auth::{Caller, bearer, unauthenticated};
-use crate::{App, tickets, wire};
+use crate::{App, is_from_this_machine, tickets, wire};
 
 /// Registers an account and logs it in.
+///
+/// A username has 3 to 32 characters that can be seen, a letter or a digit among them, and no `@`. It is kept in Unicode's
+/// form NFKC with single spaces; words such as `all` and `admin` are nobody's. Names are unique without regard to case,
+/// and so is what they look like where the scripts differ. A password has 8 to 128 characters, is not blank and neither
+/// the name nor the address.
 #[utoipa::path(post, path = "/v1/users/register", tag = "accounts", request_body = rest::RegisterRequest, responses(
     (status = 201, body = rest::Registered),
-    (status = 409, description = "The name or the address is taken", body = ProblemBody,
+    (status = 409, description = "The address is taken, or the name or one that looks like it", body = ProblemBody,
      content_type = "application/problem+json"),
     Any, BodyRefused,
 ))]
@@ -45,14 +51,21 @@ pub(super) async fn register(
 }
 
 /// Gives a token for an address or a name, and the password.
+///
+/// Names, addresses and passwords are compared in Unicode's form NFKC, so that it does not matter which keyboard they
+/// come from.
 #[utoipa::path(post, path = "/v1/users/login", tag = "accounts", request_body = rest::LoginRequest, responses(
     (status = 200, body = rest::LoggedIn),
     (status = 401, description = "Unknown user or wrong password, alike", body = ProblemBody,
      content_type = "application/problem+json"),
+    (status = 403, description = "A demo user with the known password, and not on the server's own machine",
+     body = ProblemBody, content_type = "application/problem+json"),
     Any, BodyRefused,
 ))]
 pub(super) async fn login(
     State(app): State<App>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
     Body(request): Body<rest::LoginRequest>,
 ) -> Result<Json<rest::LoggedIn>, Problem> {
     let name = match (request.email, request.username) {
@@ -60,7 +73,12 @@ pub(super) async fn login(
         (None, Some(username)) => LoginName::Username(username),
         (None, None) => return Err(Problem::invalid("email or username must be given")),
     };
-    let login = app.chat.login(name, request.password).await?;
+    let demo = if app.options.demo_for_all || is_from_this_machine(&headers, &uri) {
+        DemoLogin::Allowed
+    } else {
+        DemoLogin::Refused
+    };
+    let login = app.chat.login(name, request.password, demo).await?;
     let (token, expires_at) = app.auth.issue(&login).await?;
     let account = login.account;
     Ok(Json(rest::LoggedIn {
@@ -99,7 +117,7 @@ pub(super) async fn ws_ticket(State(app): State<App>, headers: HeaderMap) -> Res
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct UserParams {
-    /// Only names that begin so, without regard to case.
+    /// Only names of which a word begins so (`q=ca` finds `Tom Cat`), whatever its case and accents.
     q: Option<String>,
     /// At most so many (1 to 1000).
     #[param(minimum = 1, default = 1000)]

@@ -4,9 +4,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use chat_core::Error;
-use chat_core::accounts::folded;
 use chat_core::groups::{ChangeRole, Role};
 use chat_core::ids::{GroupId, UserId};
+use chat_core::names::{is_found, wanted};
 use chat_protocol::rest;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -42,7 +42,7 @@ pub(super) async fn create(
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct GroupParams {
-    /// Only names that begin so, without regard to case.
+    /// Only names of which a word begins so, whatever its case and accents.
     q: Option<String>,
 }
 
@@ -55,10 +55,10 @@ pub(super) async fn list(
     State(app): State<App>,
     Params(params): Params<GroupParams>,
 ) -> Result<Json<Vec<rest::Group>>, Problem> {
-    let beginning = folded(&params.q.unwrap_or_default());
+    let wanted = wanted(&params.q.unwrap_or_default());
     let groups = app.chat.groups_of(caller).await?.into_iter();
-    let wanted = groups.filter(|group| folded(&group.name).starts_with(&beginning));
-    Ok(Json(wanted.map(wire::group).collect()))
+    let found = groups.filter(|group| is_found(&group.name, &wanted));
+    Ok(Json(found.map(wire::group).collect()))
 }
 
 /// Gives a group another name; for its owner and admins.

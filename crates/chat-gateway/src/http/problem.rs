@@ -88,7 +88,7 @@ impl From<Error> for Problem {
         let status = match &error {
             Error::Invalid { .. } | Error::Yourself => 400,
             Error::WrongCredentials | Error::UnknownCaller => 401,
-            Error::NotMember | Error::Forbidden(_) => 403,
+            Error::NotMember | Error::Forbidden(_) | Error::DemoUser => 403,
             Error::NotFound(_) => 404,
             Error::Taken(_) | Error::Conflict { .. } => 409,
             Error::SearchTooSlow => 422,

@@ -12,8 +12,11 @@ use rusqlite::Connection;
 use crate::support::House;
 
 /// What is not moved, and why.
-const LEFT_OUT: [(&str, &str); 2] =
-    [("log", "its end is given apart from the rows"), ("sqlite_sequence", "so are the highest ids")];
+const LEFT_OUT: [(&str, &str); 3] = [
+    ("log", "its end is given apart from the rows"),
+    ("sqlite_sequence", "so are the highest ids"),
+    ("name_keys", "they are made of the names again"),
+];
 
 fn table(name: &str) -> &'static Table {
     TABLES.iter().find(|table| table.name == name).unwrap()

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use chat_core::failpoints;
 use chat_gateway::{GatewayOptions, Origins, OutboxLimits, ProxyHeader, ServeOptions, TrustedProxies};
+use clap::builder::FalseyValueParser;
 use tokio::runtime::Handle;
 use tracing::level_filters::LevelFilter;
 
@@ -58,6 +59,9 @@ pub(crate) struct Args {
     /// Make the demo users Tom and Jerry, and allow them on any address
     #[arg(long)]
     demo: bool,
+    /// Never make the demo users, not even for a new database on loopback; --demo has the last word
+    #[arg(long, env = "NO_DEMO", value_parser = FalseyValueParser::new())]
+    no_demo: bool,
     /// Log file; older ones are kept beside it
     #[arg(long, env = "LOG_FILE", default_value = "./logs/app.log")]
     log_file: PathBuf,
@@ -139,7 +143,17 @@ async fn serve(args: Args, database: Database) -> Result<()> {
     Ok(())
 }
 
+/// What is to become of the demo users. Behind proxies, loopback is not this machine alone.
+fn wish(args: &Args) -> demo::Wish {
+    match args.demo {
+        true => demo::Wish::Wanted,
+        false if args.no_demo || !args.trusted_proxies.is_empty() => demo::Wish::Unwanted,
+        false => demo::Wish::None,
+    }
+}
+
 fn plan(args: Args, database: Database) -> Result<Plan> {
+    let demo = wish(&args);
     let outbox = OutboxLimits { frames: args.max_queued_frames, bytes: args.max_queued_bytes };
     Ok(Plan {
         host: args.host,
@@ -149,7 +163,7 @@ fn plan(args: Args, database: Database) -> Result<Plan> {
         jwt_secret: args.jwt_secret,
         token_lifetime: Duration::from_secs(60 * u64::from(args.jwt_expiry_minutes)),
         tls: certificate::files(args.tls_cert, args.tls_key)?,
-        demo: args.demo,
+        demo,
         search: args.search,
         origins: args.allowed_origins,
         gateway: GatewayOptions {

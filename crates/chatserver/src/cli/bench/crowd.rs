@@ -72,7 +72,13 @@ async fn add_users(store: &Arc<Sqlite>, tokens: &Tokens, purpose: &str, count: u
     let make = |username: String| {
         let store = store.clone();
         let email = format!("{username}@bench.example");
-        let new = NewAccount { username, email, password_hash: NO_PASSWORD.into(), at: SystemClock.now() };
+        let new = NewAccount {
+            username,
+            email,
+            password_hash: NO_PASSWORD.into(),
+            is_demo: false,
+            at: SystemClock.now(),
+        };
         async move { store.create_account(new).await }
     };
     let mut users = Vec::new();

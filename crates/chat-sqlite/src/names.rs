@@ -1,0 +1,72 @@
+//! What is kept of usernames so that they are found by their words and none is taken for another: keys that are derived
+//! from the names, and whose meaning the core alone knows.
+//!
+//! Users whose keys are missing (brought in by other ways than registering) have larger ids than all whose keys are here.
+//! They are looked at name by name, and get their keys with the next one who registers.
+
+use chat_core::accounts::{Account, AccountQuery};
+use chat_core::names;
+use rusqlite::{Connection, params};
+
+use crate::accounts::account;
+use crate::fault;
+
+/// Whether somebody has a name that could be taken for this one.
+pub(crate) fn is_mistakable(db: &Connection, name: &str) -> rusqlite::Result<bool> {
+    let sql = "SELECT u.username FROM name_keys k JOIN users u ON u.id = k.user_id
+               WHERE k.kind = 'look' AND k.key = ?1";
+    let mut statement = db.prepare_cached(sql)?;
+    for look in names::looks(name) {
+        let mut rows = statement.query([look])?;
+        while let Some(row) = rows.next()? {
+            if names::is_mistakable(&row.get::<_, String>(0)?, name) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(without_keys(db)?.iter().any(|(_, other)| names::is_mistakable(other, name)))
+}
+
+/// Adds the keys of all users who have none.
+pub(crate) fn catch_up(db: &Connection) -> rusqlite::Result<()> {
+    for (id, name) in without_keys(db)? {
+        add(db, id, "look", names::looks(&name))?;
+        add(db, id, "word", names::beginnings(&name))?;
+    }
+    Ok(())
+}
+
+/// Accounts of which a word of the name begins so, in the order of their ids.
+pub(crate) fn found(db: &Connection, wanted: &str, query: &AccountQuery) -> fault::Result<Vec<Account>> {
+    let sql = "SELECT id, username, email, created_at FROM users
+               WHERE id > ?1 AND id IN (
+                   SELECT user_id FROM name_keys WHERE kind = 'word' AND key >= ?2 AND key < ?3)
+               ORDER BY id LIMIT ?4";
+    let mut statement = db.prepare_cached(sql)?;
+    let end = names::end_of(wanted);
+    let rows = statement.query_map(params![query.after.0, wanted, end, query.limit], account)?;
+    let mut found = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    let sql = "SELECT id, username, email, created_at FROM users
+               WHERE id > max(?1, (SELECT coalesce(max(user_id), 0) FROM name_keys)) ORDER BY id";
+    let mut statement = db.prepare_cached(sql)?;
+    for late in statement.query_map([query.after.0], account)? {
+        found.push(late?);
+    }
+    found.retain(|account| names::is_found(&account.username, wanted));
+    found.truncate(query.limit.into());
+    Ok(found)
+}
+
+fn without_keys(db: &Connection) -> rusqlite::Result<Vec<(i64, String)>> {
+    let sql = "SELECT id, username FROM users
+               WHERE id > (SELECT coalesce(max(user_id), 0) FROM name_keys) ORDER BY id";
+    let mut statement = db.prepare_cached(sql)?;
+    let rows = statement.query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.collect()
+}
+
+fn add(db: &Connection, id: i64, kind: &str, keys: Vec<String>) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO name_keys (user_id, kind, key) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+    let mut statement = db.prepare_cached(sql)?;
+    keys.iter().try_for_each(|key| statement.execute(params![id, kind, key]).map(drop))
+}
