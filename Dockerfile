@@ -26,9 +26,10 @@ USER 10001:10001
 WORKDIR /data
 VOLUME /data
 # A container is reached through its own address, so the server listens on all of them. On such an address it makes no
-# demo users unless told to with --demo.
+# demo users unless told to with --demo, and on loopback neither: whoever shares a container's network is not this machine.
 ENV HOST=0.0.0.0 \
     PORT=8080 \
+    NO_DEMO=1 \
     DATABASE_PATH=/data/chatserver.db \
     LOG_FILE=/data/logs/app.log
 EXPOSE 8080

@@ -74,6 +74,91 @@ async fn a_prefix_is_literal_and_without_regard_to_case() {
 }
 
 #[tokio::test]
+async fn names_are_found_by_the_beginning_of_any_word_whatever_their_accents() {
+    let house = House::fresh().await;
+    house.users(["Zoë", "Tom Cat", "jose\u{301}", "anna-lena", "誕生日子", "zo"]).await;
+    for (typed, wanted) in [
+        ("zo", vec!["Zoë", "zo"]),
+        ("ZOE\u{308}", vec!["Zoë"]),
+        ("cat", vec!["Tom Cat"]),
+        ("tom c", vec!["Tom Cat"]),
+        ("josé", vec!["jose\u{301}"]),
+        ("lena", vec!["anna-lena"]),
+        ("生日", vec!["誕生日子"]),
+        ("at", vec![]),
+    ] {
+        let found = house.store.accounts(query(Some(typed))).await.unwrap();
+        assert_eq!(names(&found), wanted, "{typed:?}");
+        let with_last = house.store.accounts_with_last_message(UserId(1), query(Some(typed))).await.unwrap();
+        assert!(with_last.iter().map(|(account, _)| account).eq(&found), "{typed:?}");
+    }
+    let page = AccountQuery { after: UserId(1), limit: 1, ..query(Some("zo")) };
+    assert_eq!(names(&house.store.accounts(page).await.unwrap()), ["zo"]);
+}
+
+#[tokio::test]
+async fn a_name_is_taken_with_all_that_could_be_mistaken_for_it() {
+    let house = House::fresh().await;
+    house.users(["alice", "jose\u{301}", "Mike", "рор"]).await;
+    for (number, name) in
+        ["аlice", "АLІСЕ", "al\u{200b}ice", "ａｌｉｃｅ", "josé", "JOSÉ", "MIKE", "pop"].iter().enumerate()
+    {
+        let new = NewAccount { email: format!("{number}@temp.com"), ..account(name) };
+        assert_eq!(code(house.store.create_account(new).await), "username_taken", "{name:?}");
+    }
+    house.users(["rnike", "allce", "jose", "рос"]).await;
+    let address = NewAccount { username: "new".into(), email: "josé@temp.com".into(), ..account("x") };
+    assert_eq!(code(house.store.create_account(address).await), "email_taken", "in another form");
+}
+
+#[tokio::test]
+async fn an_account_is_found_in_whatever_form_its_name_is_stored() {
+    let house = House::fresh().await;
+    let [apart, together] = house.users(["jose\u{301}", "Zoë"]).await;
+    for (typed, wanted) in [
+        ("josé", Some(apart)),
+        ("JOSE\u{301}", Some(apart)),
+        ("zoë", Some(together)),
+        ("zoe\u{308} ", Some(together)),
+        ("Ｚｏë", Some(together)),
+        ("zoe", None),
+    ] {
+        let found = house.store.credentials(LoginName::Username(typed.into())).await.unwrap();
+        assert_eq!(found.map(|found| found.account.id), wanted, "{typed:?}");
+    }
+    let found = house.store.credentials(LoginName::Email("josé@TEMP.com".into())).await.unwrap();
+    assert_eq!(found.map(|found| found.account.id), Some(apart));
+}
+
+#[tokio::test]
+async fn a_demo_user_is_one_by_its_mark_and_not_by_its_name() {
+    let house = House::fresh().await;
+    house.users(["tom", "spike"]).await;
+    assert_eq!(house.store.demo_accounts().await.unwrap(), []);
+    let jerry = house.store.create_account(NewAccount { is_demo: true, ..account("jerry") }).await.unwrap();
+    assert_eq!(house.store.demo_accounts().await.unwrap(), [jerry]);
+    for (name, is_demo) in [("tom", false), ("jerry", true)] {
+        let found = house.store.credentials(LoginName::Username(name.into())).await.unwrap().unwrap();
+        assert_eq!(found.is_demo, is_demo, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_costliest_of_the_old_hashes_is_known_as_long_as_there_is_one() {
+    let house = House::fresh().await;
+    let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
+    let hash = async |user, old: &str, new: &str| {
+        house.store.replace_password_hash(user, old.into(), new.into()).await.unwrap();
+        house.store.bcrypt_hash().await.unwrap()
+    };
+    assert_eq!(hash(tom, "hash of tom", "$argon2id$x").await, None);
+    assert_eq!(hash(jerry, "hash of jerry", "$2a$10$jerry").await.as_deref(), Some("$2a$10$jerry"));
+    assert_eq!(hash(spike, "hash of spike", "$2b$12$spike").await.as_deref(), Some("$2b$12$spike"));
+    assert_eq!(hash(spike, "$2b$12$spike", "$argon2id$y").await.as_deref(), Some("$2a$10$jerry"));
+    assert_eq!(hash(jerry, "$2a$10$jerry", "$argon2id$z").await, None);
+}
+
+#[tokio::test]
 async fn pages_of_accounts_follow_their_ids() {
     let house = House::fresh().await;
     let ids = house.users(["aaa", "bbb", "ccc", "ddd", "eee"]).await;

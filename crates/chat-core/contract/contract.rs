@@ -21,6 +21,7 @@ mod keys;
 pub mod ledger;
 mod live_text;
 mod log;
+mod logins;
 mod members;
 mod messages;
 mod pointers;

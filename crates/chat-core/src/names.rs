@@ -68,7 +68,7 @@ pub fn username(wished: &str) -> Result<String> {
         return Err(unfit("must not hold an @, so that no name looks like somebody's address"));
     }
     if is_reserved(&name) {
-        return Err(unfit("is a word that is kept for the server, or looks like one; choose another"));
+        return Err(unfit("must not be a word that is kept for the server, or look like one"));
     }
     Ok(name)
 }

@@ -42,6 +42,7 @@ use chat_metrics::Metrics;
 use prometheus_client::registry::Registry;
 
 pub use journal::PostgresJournal;
+pub use names::usernames;
 pub use open::{OpenError, Options, Prepared, describe};
 use reader::Readers;
 pub use transfer::Import;

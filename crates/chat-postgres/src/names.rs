@@ -9,8 +9,10 @@ use chat_core::accounts::{Account, AccountQuery};
 use chat_core::names;
 
 use crate::accounts::account;
+use crate::connect::Address;
 use crate::db::Db;
 use crate::fault::Result;
+use crate::open::{OpenError, connect};
 
 /// How many users get their keys in one transaction at the start, while nobody else can write.
 const BATCH: i64 = 2000;
@@ -88,4 +90,16 @@ fn without_keys(db: &Db, at_most: i64) -> Result<Vec<(i64, String)>> {
                WHERE id > (SELECT coalesce(max(user_id), 0) FROM name_keys) ORDER BY id LIMIT $1";
     let rows = db.rows(sql, &[&at_most])?;
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
+/// All usernames in the order of their ids, of a database that may be served meanwhile. Nothing is written. Blocks.
+///
+/// # Errors
+/// If the database cannot be reached or is none of ours.
+pub fn usernames(url: &str) -> std::result::Result<Vec<(i64, String)>, OpenError> {
+    let address = Address::parse(url)?;
+    let db = connect(&address)?;
+    let rows = db.rows("SELECT id, username FROM users ORDER BY id", &[])?;
+    let name = |row: &tokio_postgres::Row| -> Result<_> { Ok((row.try_get(0)?, row.try_get(1)?)) };
+    Ok(rows.iter().map(name).collect::<Result<_>>()?)
 }

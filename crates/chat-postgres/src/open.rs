@@ -190,14 +190,19 @@ impl Postgres {
 
 /// A connection to a database that is fit and up to date, and whether its tables were made just now.
 pub(crate) fn reach(address: &Address) -> std::result::Result<(Db, bool), OpenError> {
+    let db = connect(address)?;
+    check(&db)?;
+    let is_new = schema::migrate(&db)?;
+    Ok((db, is_new))
+}
+
+/// A connection to a database that may be of any kind.
+pub(crate) fn connect(address: &Address) -> std::result::Result<Db, OpenError> {
     let unreachable = |fault| {
         let reason = cause(&Error::from(fault));
         OpenError::Unreachable { name: address.describe(), reason }
     };
-    let db = Db::connect(address).map_err(unreachable)?;
-    check(&db)?;
-    let is_new = schema::migrate(&db)?;
-    Ok((db, is_new))
+    Db::connect(address).map_err(unreachable)
 }
 
 /// That what the server acknowledges is on its disk.

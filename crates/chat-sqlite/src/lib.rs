@@ -39,6 +39,7 @@ use chat_core::Result;
 use chat_core::ports::Store;
 use prometheus_client::registry::Registry;
 
+pub use names::usernames;
 pub use open::{OpenError, Opened, Options};
 use reader::Readers;
 pub use transfer::Export;

@@ -4,12 +4,19 @@
 //! Users whose keys are missing (brought in by other ways than registering) have larger ids than all whose keys are here.
 //! They are looked at name by name, and get their keys with the next one who registers.
 
+use std::path::Path;
+use std::time::Duration;
+
 use chat_core::accounts::{Account, AccountQuery};
 use chat_core::names;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OpenFlags, params};
 
 use crate::accounts::account;
-use crate::fault;
+use crate::open::{OpenError, followed};
+use crate::{fault, schema};
+
+/// How long a file that is locked for a moment is waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Whether somebody has a name that could be taken for this one.
 pub(crate) fn is_mistakable(db: &Connection, name: &str) -> rusqlite::Result<bool> {
@@ -69,4 +76,31 @@ fn add(db: &Connection, id: i64, kind: &str, keys: Vec<String>) -> rusqlite::Res
     let sql = "INSERT INTO name_keys (user_id, kind, key) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
     let mut statement = db.prepare_cached(sql)?;
     keys.iter().try_for_each(|key| statement.execute(params![id, kind, key]).map(drop))
+}
+
+/// All usernames in the order of their ids, of a file of any release, which may be served meanwhile. Nothing is written.
+///
+/// # Errors
+/// If it is no database of ours.
+pub fn usernames(path: &Path) -> Result<Vec<(i64, String)>, OpenError> {
+    let path = followed(path);
+    if !path.exists() {
+        return Err(OpenError::Missing(path));
+    }
+    let sql_error = |error| OpenError::of(&path, error);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(&path, flags).map_err(sql_error)?;
+    db.busy_timeout(PATIENCE).map_err(sql_error)?;
+    if schema::recognise(&db).map_err(sql_error)? == schema::Found::Foreign {
+        return Err(OpenError::Foreign(path));
+    }
+    let all = || {
+        // In a file of the earlier Go server there may be anything.
+        let sql = "SELECT id, username FROM users
+                   WHERE typeof(id) = 'integer' AND typeof(username) = 'text' ORDER BY id";
+        let mut statement = db.prepare(sql)?;
+        let rows = statement.query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?;
+        rows.collect::<rusqlite::Result<_>>()
+    };
+    all().map_err(sql_error)
 }

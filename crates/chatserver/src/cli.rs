@@ -7,6 +7,7 @@ mod chat;
 mod child;
 mod healthcheck;
 mod migrate;
+mod names;
 mod serve;
 mod torture;
 mod who;
@@ -51,6 +52,8 @@ enum Command {
     Healthcheck(healthcheck::Args),
     /// Move everything from a SQLite file to a PostgreSQL database; exits 3 if a server still writes to the file
     Migrate(migrate::Args),
+    /// List usernames that would not be registered any more, and those that look like another; changes nothing
+    Names(names::Args),
     /// Kill a server again and again under load and check that it keeps its promises; exits 0 if it does
     Torture(torture::Args),
     /// Print the OpenAPI document
@@ -73,6 +76,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         Command::Logout(args) => chat::logout(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
         Command::Migrate(args) => migrate::run(&args),
+        Command::Names(args) => names::run(&args),
         Command::Torture(args) => torture::run(&args),
         Command::Openapi => openapi(),
         Command::Asyncapi => asyncapi::run(),

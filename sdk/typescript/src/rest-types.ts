@@ -585,7 +585,7 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
-                    /** @description Only names that begin so, without regard to case. */
+                    /** @description Only names of which a word begins so, whatever its case and accents. */
                     q?: string;
                 };
                 header?: never;
@@ -1706,7 +1706,7 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
-                    /** @description Only names that begin so, without regard to case. */
+                    /** @description Only names of which a word begins so (`q=ca` finds `Tom Cat`), whatever its case and accents. */
                     q?: string;
                     /** @description At most so many (1 to 1000). */
                     limit?: number;
@@ -1746,7 +1746,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Gives a token for an address or a name, and the password. */
+        /**
+         * Gives a token for an address or a name, and the password.
+         * @description Names, addresses and passwords are compared in Unicode's form NFKC, so that it does not matter which keyboard they
+         *     come from.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -1866,7 +1870,13 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Registers an account and logs it in. */
+        /**
+         * Registers an account and logs it in.
+         * @description A username has 3 to 32 characters that can be seen, a letter or a digit among them, and no `@`. It is kept in Unicode's
+         *     form NFKC with single spaces; words such as `all` and `admin` are nobody's. Names are unique without regard to case,
+         *     and so is what they look like where the scripts differ. A password has 8 to 128 characters, is not blank and neither
+         *     the name nor the address.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -1907,7 +1917,7 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
-                    /** @description Only names that begin so, without regard to case. */
+                    /** @description Only names of which a word begins so (`q=ca` finds `Tom Cat`), whatever its case and accents. */
                     q?: string;
                     /** @description At most so many (1 to 1000). */
                     limit?: number;

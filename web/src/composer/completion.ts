@@ -1,5 +1,6 @@
 /** What is offered while somebody types a name after `@` or a word after `:`. Pure. */
 
+import { finding } from "../text/finding.js";
 import type { Emoji } from "./emoji.js";
 import type { Member } from "./naming.js";
 
@@ -40,21 +41,14 @@ export function triggerAt(text: string, caret: number): Trigger | undefined {
   return undefined;
 }
 
-/** Members whose names, or words of them, begin so; those whose name itself does come first. */
+/** Members of whose names a word begins so; those whose name itself does come first. */
 export function mentionOptions(query: string, members: readonly Member[], allLabel: string): Option[] {
-  const wanted = query.toLowerCase();
-  const rank = ({ username }: Member): number => {
-    const name = username.toLowerCase();
-    if (name.startsWith(wanted)) return 0;
-    return name.split(/[\s._-]+/).some((word) => word.startsWith(wanted)) ? 1 : 2;
-  };
-  const found = members
-    .map((member) => ({ member, rank: rank(member) }))
-    .filter(({ rank }) => rank < 2)
-    .sort((a, b) => a.rank - b.rank || a.member.username.localeCompare(b.member.username))
-    .map(({ member: { id, username } }) => ({ key: `u${id}`, text: `@${username} `, label: username, user: id }));
+  const byName = members.toSorted((a, b) => a.username.localeCompare(b.username));
+  const found = finding(byName, query, ({ username }) => username).map(({ id, username }) => {
+    return { key: `u${id}`, text: `@${username} `, label: username, user: id };
+  });
   const all = { key: ALL, text: `@${ALL} `, label: allLabel, user: 0 };
-  return ALL.startsWith(wanted) && members.length > 0
+  return ALL.startsWith(query.toLowerCase()) && members.length > 0
     ? [...found.slice(0, MAX_OPTIONS - 1), all]
     : found.slice(0, MAX_OPTIONS);
 }

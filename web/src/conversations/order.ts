@@ -1,6 +1,7 @@
 /** Which conversations the list shows, and in which order. Pure. */
 
 import type { Conversation } from "chatserver-client";
+import { finding } from "../text/finding.js";
 
 export interface Arranged {
   /** Pinned ones first, then the newest. */
@@ -32,17 +33,13 @@ export function newestAt(conversation: Conversation): number {
   return at;
 }
 
-/** Those whose name has the text, without regard to case and accents; names that begin with it first. */
+/** Those of whose name a word begins so, whatever its case and accents; names that themselves begin so first. */
 export function matching(
   conversations: readonly Conversation[],
   text: string,
   nameOf: (conversation: Conversation) => string,
 ): Conversation[] {
-  const wanted = folded(text);
-  const named = conversations.map((conversation) => ({ conversation, name: folded(nameOf(conversation)) }));
-  const begins = named.filter(({ name }) => name.startsWith(wanted));
-  const has = named.filter(({ name }) => !name.startsWith(wanted) && name.includes(wanted));
-  return [...begins, ...has].map(({ conversation }) => conversation);
+  return finding(conversations, text, nameOf);
 }
 
 /** The one before or after another; with `wants`, the next of those that are wanted, around the end. */
@@ -75,8 +72,4 @@ export function isMuted({ muted_until }: Conversation, now = Date.now()): boolea
 
 function isPinned({ pinned, archived }: Conversation): boolean {
   return pinned === true && archived !== true;
-}
-
-function folded(text: string): string {
-  return text.normalize("NFKD").replace(/\p{M}/gu, "").toLocaleLowerCase();
 }

@@ -2,6 +2,7 @@
 
 import type { Answer, Conversation } from "chatserver-client";
 import type { Session } from "../session/session.svelte.js";
+import { fit, wanted } from "../text/finding.js";
 
 export type Member = Answer<"get", "/v1/groups/{id}/members">[number];
 
@@ -20,10 +21,10 @@ export function ranked(members: readonly Member[]): Member[] {
   );
 }
 
-/** Those whose names have this in them. */
+/** Those of whose names a word begins so. */
 export function named(members: readonly Member[], part: string): Member[] {
-  const wanted = part.trim().toLocaleLowerCase();
-  return members.filter(({ username }) => username.toLocaleLowerCase().includes(wanted));
+  const sought = wanted(part.trim());
+  return members.filter(({ username }) => fit(username, sought) !== undefined);
 }
 
 export class Group {

@@ -34,6 +34,11 @@ test("names that begin so come first, then those with a word that does", () => {
   assert.deepEqual(names("lena"), ["anna-lena"]);
   assert.deepEqual(names("a"), ["anna-lena", ALL]);
   assert.deepEqual(names("x"), []);
+  const zoe = [{ id: 9, username: "Zoë" }];
+  assert.deepEqual(
+    mentionOptions("zoe", zoe, ALL).map(({ user }) => user),
+    [9],
+  );
   assert.deepEqual(mentionOptions("", [], ALL), [], "nobody to name");
 });
 

@@ -9,6 +9,7 @@ mod contract;
 mod encryption;
 mod index;
 mod journal;
+mod old_nodes;
 mod plans;
 mod support;
 mod transfer;

@@ -10,3 +10,4 @@ mod open;
 mod other_release;
 mod support;
 mod transfer;
+mod upgrade;

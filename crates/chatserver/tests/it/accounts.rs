@@ -62,6 +62,77 @@ async fn a_username_has_3_to_32_characters() {
 }
 
 #[tokio::test]
+async fn a_username_is_what_it_looks_like() {
+    let server = Server::start();
+    for (number, bad) in [
+        "bob\u{200b}",
+        "\u{200b}\u{200b}\u{200b}",
+        "\u{202e}bob",
+        "bo\u{ad}b",
+        "bob\u{3164}",
+        "bob\u{2800}",
+        "bob\u{e0041}",
+        "...",
+        "all",
+        "aII",
+        "аdmin",
+        "ｓｙｓｔｅｍ",
+        "spike@temp.com",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let refusal = register(&server, bad, &format!("bad{number}@temp.com")).await.invalid();
+        assert!(refusal["error"].as_str().unwrap().contains("username must"), "{bad:?}: {refusal}");
+    }
+    register(&server, "Alice", "alice@temp.com").await.expect(201);
+    assert_eq!(register(&server, "jose\u{301}", "jose@temp.com").await.expect(201)["username"], "josé");
+    for taken in ["Аlice", "АLІСЕ", "ａｌｉｃｅ", "josé", "JOSÉ"] {
+        register(&server, taken, "new@temp.com").await.refused(409, "username_taken");
+    }
+    register(&server, "mike", "mike@temp.com").await.expect(201);
+    register(&server, "rnike", "rnike@temp.com").await.expect(201);
+}
+
+#[tokio::test]
+async fn a_groups_name_is_what_it_looks_like_too() {
+    let server = Server::start();
+    let tom = server.login("tom").await;
+    for bad in ["\u{200b}\u{200b}", "Che\u{202e}ese", "\u{3164}", "Cheese\u{ad}"] {
+        tom.post("/v1/groups", &json!({"name": bad})).await.invalid();
+    }
+    for (wished, kept) in [(" Big\u{a0} cheese ", "Big cheese"), ("all", "all"), ("❤\u{fe0f}", "❤\u{fe0f}")]
+    {
+        assert_eq!(tom.post("/v1/groups", &json!({"name": wished})).await.expect(201)["name"], kept);
+    }
+    tom.patch("/v1/groups/1", &json!({"name": "\u{2800}"})).await.invalid();
+    let found = tom.get("/v1/groups?q=CHEE").await.expect(200);
+    assert_eq!(found.as_array().unwrap().len(), 1, "by the second word: {found}");
+}
+
+#[tokio::test]
+async fn a_password_is_a_secret_whatever_the_keyboard() {
+    let server = Server::start();
+    for bad in [
+        "        ",
+        "\u{200b}\u{3164}\u{200b}\u{3164}\u{200b}\u{3164}\u{200b}\u{3164}",
+        "Spike the dog",
+        "SPIKE.dog@temp.com",
+        "spike.dog",
+    ] {
+        let body = registration("spike the dog", "spike.dog@temp.com", bad);
+        server.post("/v1/users/register", &body).await.invalid();
+    }
+    let body = registration("spike the dog", "spike.dog@temp.com", "gr\u{fc}ne wiese");
+    server.post("/v1/users/register", &body).await.expect(201);
+    let login = json!({"username": "Spike the dog", "password": "gru\u{308}ne wiese"});
+    let answer = server.post("/v1/users/login", &login).await.expect(200);
+    let spike = User::with_token(&server, 3, answer["token"].as_str().unwrap());
+    let change = json!({"old_password": "gru\u{308}ne wiese", "new_password": "spike.dog@temp.com"});
+    spike.post("/v1/users/password", &change).await.invalid();
+}
+
+#[tokio::test]
 async fn an_email_must_be_one() {
     let server = Server::start();
     for bad in ["spike", "spike@", "@temp.com", "spike@@temp.com", "spi ke@temp.com", "spike@temp"] {
@@ -150,7 +221,7 @@ async fn names(user: &User, path: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_prefix_is_taken_literally_and_without_regard_to_case() {
+async fn what_is_looked_for_is_taken_literally_and_without_regard_to_case_and_accents() {
     let server = Server::start();
     let tom = server.login("tom").await;
     for (number, name) in ["a_b", "aXb", "100%", "100 pure", "Ärger", "a\\b"].into_iter().enumerate() {
@@ -160,7 +231,9 @@ async fn a_prefix_is_taken_literally_and_without_regard_to_case() {
         ("T", &["tom"][..]),
         ("om", &[]),
         ("a_", &["a_b"]),
-        ("A", &["a_b", "aXb", "a\\b"]),
+        ("A", &["a_b", "aXb", "Ärger", "a\\b"]),
+        ("b", &["a_b", "a\\b"]),
+        ("pure", &["100 pure"]),
         ("ax", &["aXb"]),
         ("100%25", &["100%"]),
         ("100", &["100%", "100 pure"]),
@@ -169,6 +242,8 @@ async fn a_prefix_is_taken_literally_and_without_regard_to_case() {
         ("*", &[]),
         ("a%5C", &["a\\b"]),
         ("%C3%A4R", &["Ärger"]),
+        ("a%CC%88R", &["Ärger"]),
+        ("arg", &["Ärger"]),
         ("tomtom", &[]),
         ("tom%00", &[]),
         ("%27%20OR%201=1--", &[]),

@@ -5,6 +5,7 @@ mod demo;
 mod files;
 mod logs;
 mod metrics;
+mod names;
 mod origins;
 mod proxies;
 mod settings;

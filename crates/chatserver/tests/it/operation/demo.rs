@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
+use crate::support::http::exchange;
 use crate::support::people::PASSWORD;
 use crate::support::server::bytes_of;
-use crate::support::{Server, Setup};
+use crate::support::{Answer, Request, Server, Setup};
 
 async fn login_status(server: &Server, name: &str) -> u16 {
     server.post("/v1/users/login", &json!({"username": name, "password": PASSWORD})).await.status
@@ -67,4 +68,116 @@ async fn demo_makes_them_wherever_one_asks_for_them() {
     server.stop();
     let server = server.setup.clone().start();
     assert_eq!(server.login("tom").await.get("/v1/users").await.expect(200).as_array().unwrap().len(), 2);
+}
+
+/// The ways in which a request shows that it was handed on.
+const OF_PROXIES: [(&str, &str); 5] = [
+    ("Forwarded", "for=192.0.2.1"),
+    ("X-Forwarded-For", "192.0.2.1"),
+    ("X-Forwarded-Proto", "https"),
+    ("Via", "1.1 proxy"),
+    ("X-Real-IP", "192.0.2.1"),
+];
+
+fn login(name: &str, password: &str) -> Request {
+    Request::post("/v1/users/login", &json!({"username": name, "password": password}))
+}
+
+async fn by_name(server: &Server, request: &Request, host: &str) -> Answer {
+    exchange(&server.address, &request.bytes(host)).await
+}
+
+#[tokio::test]
+async fn without_demo_users_and_behind_proxies_none_are_made() {
+    for setup in [
+        Setup::new().arg("--no-demo"),
+        Setup::new().env("NO_DEMO", "1"),
+        Setup::new().env("TRUSTED_PROXIES", "127.0.0.1,::1"),
+    ] {
+        let server = setup.start();
+        assert_eq!(login_status(&server, "tom").await, 401);
+        assert_eq!(server.get("/client.json").await.expect(200)["demo_users"], json!([]));
+        assert_eq!(server.register("spike").await.id, 1);
+    }
+    let server = Setup::new().env("NO_DEMO", "0").start();
+    assert_eq!(login_status(&server, "tom").await, 200);
+    let server = Setup::new().env("NO_DEMO", "1").arg("--demo").start();
+    assert_eq!(login_status(&server, "tom").await, 200, "the wish has the last word");
+}
+
+/// As systemd reads it.
+#[tokio::test]
+async fn the_sample_of_a_service_has_no_demo_users() {
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/systemd/chatserver.env");
+    let sample = std::fs::read_to_string(sample).unwrap();
+    let mut setup = Setup::new();
+    for line in sample.lines().filter(|line| !line.starts_with('#')) {
+        let Some((name, value)) = line.split_once('=') else { continue };
+        // Ports are other tests' too.
+        if !["PORT", "METRICS_ADDRESS"].contains(&name) {
+            setup = setup.env(name, value);
+        }
+    }
+    let server = setup.start();
+    assert_eq!(login_status(&server, "tom").await, 401);
+    assert_eq!(server.register("spike").await.id, 1);
+}
+
+#[tokio::test]
+async fn a_demo_user_logs_in_on_the_servers_machine_alone() {
+    let server = Server::start();
+    let tom = login("tom", PASSWORD);
+    let offer = Request::get("/client.json");
+    for (name, value) in OF_PROXIES {
+        server.send(tom.clone().header(name, value)).await.refused(403, "demo_user");
+        let wrong = login("tom", "password124").header(name, value);
+        server.send(wrong).await.refused(401, "wrong_credentials");
+        let offered = server.send(offer.clone().header(name, value)).await.expect(200);
+        assert_eq!(offered["demo_users"], json!([]), "{name}");
+    }
+    for host in ["chat.example.org", "localhost.example.org:8080", "192.0.2.1"] {
+        by_name(&server, &tom, host).await.refused(403, "demo_user");
+        assert_eq!(by_name(&server, &offer, host).await.expect(200)["demo_users"], json!([]), "{host}");
+    }
+    for host in ["localhost:1234", "chat.localhost", "127.0.0.2", "[::1]:80"] {
+        by_name(&server, &tom, host).await.expect(200);
+        assert_eq!(
+            by_name(&server, &offer, host).await.expect(200)["demo_users"],
+            json!(["tom", "jerry"]),
+            "{host}"
+        );
+    }
+    // Everybody else may come by any way.
+    server.register("spike").await;
+    server.send(login("spike", PASSWORD).header("Via", "1.1 proxy")).await.expect(200);
+    // And so may a demo user with a password of their own.
+    let tom = server.login("tom").await;
+    let change = json!({"old_password": PASSWORD, "new_password": "a password of my own"});
+    tom.post("/v1/users/password", &change).await.expect(200);
+    server.send(login("tom", "a password of my own").header("Via", "1.1 proxy")).await.expect(200);
+}
+
+#[tokio::test]
+async fn with_demo_they_log_in_from_everywhere() {
+    let server = Setup::new().arg("--demo").start();
+    server.send(login("tom", PASSWORD).header("X-Forwarded-For", "192.0.2.1")).await.expect(200);
+    by_name(&server, &login("tom", PASSWORD), "chat.example.org").await.expect(200);
+    let offered = by_name(&server, &Request::get("/client.json"), "chat.example.org").await.expect(200);
+    assert_eq!(offered["demo_users"], json!(["tom", "jerry"]));
+}
+
+#[tokio::test]
+async fn whoever_registers_a_demo_users_name_is_none_and_stops_no_server() {
+    let open = Setup::new().env("HOST", "0.0.0.0");
+    let mut server = open.start();
+    for name in ["tom", "jerry"] {
+        let body = json!({"username": name, "email": format!("{name}@temp.com"), "password": PASSWORD});
+        server.post("/v1/users/register", &body).await.expect(201);
+    }
+    assert_eq!(server.get("/client.json").await.expect(200)["demo_users"], json!([]));
+    server.send(login("tom", PASSWORD).header("Via", "1.1 proxy")).await.expect(200);
+    server.stop();
+    let server = server.setup.clone().start();
+    assert_eq!(login_status(&server, "tom").await, 200);
+    assert_eq!(server.get("/client.json").await.expect(200)["demo_users"], json!([]));
 }

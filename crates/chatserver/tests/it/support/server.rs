@@ -16,7 +16,7 @@ use super::proxy::Proxy;
 use super::{Answer, Request};
 
 /// What could change the server's behaviour from outside the test.
-const SETTINGS: [&str; 20] = [
+const SETTINGS: [&str; 21] = [
     "CHATSERVER_FAILPOINTS",
     "HOST",
     "PORT",
@@ -26,6 +26,7 @@ const SETTINGS: [&str; 20] = [
     "DATABASE_URL",
     "NATS_URL",
     "NATS_PREFIX",
+    "NO_DEMO",
     "LOG_FILE",
     "LOG_LEVEL",
     "MAX_CONNECTIONS",
@@ -111,6 +112,12 @@ impl Setup {
 
     pub fn database(&self) -> PathBuf {
         self.path("chatserver.db")
+    }
+
+    /// Where its database is, if it is no file.
+    pub fn database_url(&self) -> Option<String> {
+        let variables = self.cluster.as_ref()?.variables();
+        variables.into_iter().find(|(name, _)| *name == "DATABASE_URL").map(|(_, url)| url)
     }
 
     /// The key that signs its tokens.

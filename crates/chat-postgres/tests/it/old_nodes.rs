@@ -1,0 +1,91 @@
+//! A database of the release before, and nodes of that release beside one of this: they go on writing rows without what
+//! this release keeps beside names.
+
+use chat_core::accounts::{AccountQuery, LoginName, NewAccount};
+use chat_core::ids::UserId;
+use tokio_postgres::Client;
+
+use crate::contract::house::{account, code};
+use crate::support::House;
+
+const FIRST: &str = include_str!("../../migrations/0001_initial.sql");
+
+/// As a node of the release before does it.
+async fn register(db: &Client, name: &str, email: &str, at: i64) {
+    let sql = "INSERT INTO users (username, username_key, email, email_key, password_hash, created_at)
+               VALUES ($1, lower($1), $2, lower($2), 'x', $3)";
+    db.execute(sql, &[&name, &email, &at]).await.unwrap();
+}
+
+/// A database of the release before with these users; `seconds` is when each was made.
+async fn old_house(users: &[(&str, &str, i64)]) -> House {
+    let database = tokio::task::spawn_blocking(|| chat_engines::shared().database()).await.unwrap().unwrap();
+    let (db, connection) = tokio_postgres::connect(&database.url(), tokio_postgres::NoTls).await.unwrap();
+    let driver = tokio::spawn(connection);
+    db.batch_execute(FIRST).await.unwrap();
+    let version = "CREATE TABLE schema_version (
+                       only_row bigint PRIMARY KEY CHECK (only_row = 1), version bigint NOT NULL,
+                       works_from bigint NOT NULL);
+                   INSERT INTO schema_version VALUES (1, 1, 1)";
+    db.batch_execute(version).await.unwrap();
+    for (name, email, seconds) in users {
+        register(&db, name, email, 1_000_000 * seconds).await;
+    }
+    drop(db);
+    driver.await.unwrap().unwrap();
+    House::on_database(database).await
+}
+
+async fn found(house: &House, typed: &str) -> Vec<String> {
+    let query = AccountQuery { prefix: Some(typed.into()), after: UserId(0), limit: 10 };
+    house.store.accounts(query).await.unwrap().into_iter().map(|account| account.username).collect()
+}
+
+#[tokio::test]
+async fn the_release_before_goes_on_working_and_what_it_writes_counts() {
+    let house = old_house(&[("Zoë", "zoe@temp.com", 1), ("bob\u{200b}", "bob@temp.com", 2)]).await;
+    let db = house.connect().await;
+    let versions = db.query_one("SELECT version, works_from FROM schema_version", &[]).await.unwrap();
+    assert_eq!((versions.get::<_, i64>(0), versions.get::<_, i64>(1)), (2, 1));
+    assert_eq!(found(&house, "zoe").await, ["Zoë"]);
+    assert_eq!(
+        code(house.store.create_account(account("bob")).await),
+        "username_taken",
+        "an old name counts"
+    );
+    let old = house.store.credentials(LoginName::Username("BOB\u{200b}".into())).await.unwrap();
+    assert_eq!(old.map(|old| old.account.id), Some(UserId(2)), "and still logs in");
+
+    register(&db, "Zoé Dupont", "dupont@temp.com", 3).await;
+    assert_eq!(found(&house, "zoe").await, ["Zoë", "Zoé Dupont"], "before it has keys");
+    assert_eq!(found(&house, "dup").await, ["Zoé Dupont"]);
+    let alike = NewAccount { email: "x@temp.com".into(), ..account("Zоé Dupont") };
+    assert_eq!(code(house.store.create_account(alike.clone()).await), "username_taken");
+    house.user("spike").await;
+    assert_eq!(found(&house, "dup").await, ["Zoé Dupont"], "and when it has them");
+    assert_eq!(code(house.store.create_account(alike).await), "username_taken");
+    register(&db, "late", "late@temp.com", 4).await;
+    let keyed = async || {
+        db.query_one("SELECT count(DISTINCT user_id) FROM name_keys", &[]).await.unwrap().get::<_, i64>(0)
+    };
+    assert_eq!(keyed().await, 4);
+    let second = house.second().await;
+    assert_eq!(keyed().await, 5, "the next start fills in the rest");
+    assert_eq!(found(&second, "la").await, ["late"]);
+}
+
+#[tokio::test]
+async fn the_demo_users_of_the_release_before_are_known_by_how_they_were_made() {
+    let [tom, jerry] = [("tom", "tom@temp.com"), ("jerry", "jerry@temp.com")];
+    for (users, n_demo) in [
+        (vec![(tom.0, tom.1, 100), (jerry.0, jerry.1, 101)], 2),
+        (vec![(tom.0, tom.1, 100), (jerry.0, jerry.1, 200)], 0),
+        (vec![("spike", "spike@temp.com", 99), (tom.0, tom.1, 100), (jerry.0, jerry.1, 101)], 0),
+        (vec![(tom.0, tom.1, 100), ("jerry", "other@temp.com", 101)], 0),
+        (vec![(tom.0, tom.1, 100)], 0),
+    ] {
+        let house = old_house(&users).await;
+        assert_eq!(house.store.demo_accounts().await.unwrap().len(), n_demo, "{users:?}");
+        house.close().await;
+    }
+}

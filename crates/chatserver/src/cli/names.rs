@@ -1,0 +1,56 @@
+//! `chatserver names`: which usernames of a database would not be registered any more, for the operator to look at.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, anyhow};
+use chat_core::names::{Report, report};
+
+use super::print_line;
+
+/// Where the names are.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The SQLite file; a server may run on it
+    #[arg(long, env = "DATABASE_PATH", default_value = "./chatserver.db")]
+    database: PathBuf,
+    /// A PostgreSQL database in place of the file, such as postgres://user:password@host/database
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    database_url: Option<String>,
+}
+
+/// Reads all names and says what is the matter with which.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    // Their sentences have the cause in them.
+    let names = match args.database_url.as_deref().filter(|url| !url.is_empty()) {
+        Some(url) => chat_postgres::usernames(url).map_err(|error| anyhow!("{error}"))?,
+        None => chat_sqlite::usernames(&args.database).map_err(|error| anyhow!("{error}"))?,
+    };
+    print_line(&told(&report(names)))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn told(report: &Report) -> String {
+    let mut lines = Vec::new();
+    if !report.unfit.is_empty() {
+        lines.push("Names that would not be registered any more:".into());
+        lines.extend(
+            report.unfit.iter().map(|(id, name, reason)| format!("  {id}  {}  {reason}", shown(name))),
+        );
+    }
+    if !report.alike.is_empty() {
+        lines.push("Names that could be mistaken for an earlier one:".into());
+        let alike = |[(first, one), (second, other)]: &[(i64, String); 2]| {
+            format!("  {second}  {}  for  {first}  {}", shown(other), shown(one))
+        };
+        lines.extend(report.alike.iter().map(alike));
+    }
+    let (n_names, n_unfit, n_alike) = (report.n_names, report.unfit.len(), report.alike.len());
+    lines.push(format!("{n_names} names: {n_unfit} break a rule, {n_alike} look like another."));
+    lines.join("\n")
+}
+
+/// With everything but ASCII spelt out: what looks the same is what this is about.
+fn shown(name: &str) -> String {
+    if name.is_ascii() { format!("{name:?}") } else { format!("{name:?} ({})", name.escape_default()) }
+}
