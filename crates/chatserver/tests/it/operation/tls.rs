@@ -21,6 +21,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 
 use crate::support::people::{PASSWORD, p2p};
+use crate::support::raw_ws::upgrade;
 use crate::support::{Answer, Request, Server, Setup, bytes_of, eventually, within};
 
 /// Boxed, because it is large.
@@ -357,4 +358,31 @@ async fn http_to_a_port_with_tls_is_told_to_use_tls() {
     let output = server.setup.tool(&args).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && said.contains("use https://"), "{said}");
+}
+
+/// With one worker thread, as many slow clients as it takes to occupy it are one.
+#[tokio::test]
+async fn who_resumes_over_tls_and_reads_nothing_holds_nobody_up() {
+    let server = encrypted().env("TOKIO_WORKER_THREADS", "1").start();
+    let (tom, jerry) = (log_in(&server, "tom").await, log_in(&server, "jerry").await);
+    let body = json!({"content": "\u{1}".repeat(16_000)});
+    for _ in 0..40 {
+        ask(&server, Request::post(&p2p(2), &body).bearer(&tom)).await.expect(201);
+    }
+    let trusted = certificate_in(&server.setup.path(CERTIFICATE));
+    let mut asleep = Vec::new();
+    for _ in 0..2 {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let socket = socket.connect(server.address.parse().unwrap()).await.unwrap();
+        let mut stream = handshake(socket, &trusted).await.unwrap();
+        stream.write_all(&upgrade("/ws").bearer(&jerry).bytes(&server.address)).await.unwrap();
+        let mut first = [0; 12];
+        within(20, stream.read_exact(&mut first)).await.unwrap();
+        assert_eq!(first, *b"HTTP/1.1 101");
+        asleep.push(stream);
+    }
+    for _ in 0..10 {
+        within(5, ask(&server, Request::get("/healthz"))).await.expect(200);
+    }
 }

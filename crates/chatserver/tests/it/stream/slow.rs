@@ -1,11 +1,13 @@
 //! A consumer that is too slow is closed, slows nobody and loses nothing (promise 6).
 
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 use tokio::sync::watch;
 
 use crate::support::people::to_group;
 use crate::support::raw_ws::{CLOSE, TEXT};
-use crate::support::{Got, RawWs, Server, Setup, User, Ws, within};
+use crate::support::{Got, RawWs, Server, Setup, Stream, User, Ws, within};
 
 const MEMBERS: usize = 100;
 /// Together more than the queue (1 MiB) and what the system's buffers hold for a loopback socket (some MiB).
@@ -144,4 +146,32 @@ async fn a_consumer_who_wakes_up_in_time_reads_why_it_was_closed() {
         }
     }
     panic!("the queue of 8 frames never was too long");
+}
+
+/// A server with one worker thread, and clients of both streams that come back to a great deal and read nothing of it: each
+/// of them alone would be enough to occupy the thread, if waiting for it took one.
+#[tokio::test]
+async fn who_resumes_and_reads_nothing_holds_nobody_up() {
+    let server = Setup::new().env("TOKIO_WORKER_THREADS", "1").start();
+    let (tom, jerry) = server.tom_and_jerry().await;
+    let cursor = Stream::connect(&server, &jerry).await.cursor;
+    // JSON takes six bytes for each of these, which makes more than the system's buffers hold.
+    let large = "\u{1}".repeat(BYTES);
+    for _ in 0..40 {
+        tom.write(&jerry, &large).await;
+    }
+    let mut asleep = Vec::new();
+    for _ in 0..2 {
+        asleep.push(RawWs::connect_narrow(&server, &jerry.token).await);
+        asleep.push(RawWs::resume_narrow_v2(&server, &jerry.token, &cursor).await);
+    }
+    let mut prompt = 0;
+    for _ in 0..40 {
+        let began = Instant::now();
+        within(5, server.get("/healthz")).await.expect(200);
+        prompt += usize::from(began.elapsed() < Duration::from_millis(50));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // Not all of them: the machine may have other things to do as well.
+    assert!(prompt >= 30, "{prompt} of 40 answers within 50 ms");
 }

@@ -88,10 +88,19 @@ impl RawWs {
 
     /// The v2 stream with a small window.
     pub async fn connect_narrow_v2(server: &Server, token: &str) -> Self {
+        Self::narrow_v2(server, token, "/ws").await
+    }
+
+    /// The same from a cursor.
+    pub async fn resume_narrow_v2(server: &Server, token: &str, cursor: &str) -> Self {
+        Self::narrow_v2(server, token, &format!("/ws?cursor={cursor}")).await
+    }
+
+    async fn narrow_v2(server: &Server, token: &str, path: &str) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
         let socket = socket.connect(server.address.parse().unwrap()).await.unwrap();
-        let request = upgrade("/ws").bearer(token).header("Sec-WebSocket-Protocol", super::v2::V2);
+        let request = upgrade(path).bearer(token).header("Sec-WebSocket-Protocol", super::v2::V2);
         Self::over(socket, server, request).await
     }
 
