@@ -4,6 +4,7 @@
 mod access;
 mod clean;
 mod credentials;
+mod finding;
 mod plain;
 mod screen;
 mod send;

@@ -3,6 +3,7 @@
 use chat_protocol::rest::User;
 
 use super::{Effect, Model, Place};
+use crate::finding::fit;
 use crate::screen::editor::Editor;
 use crate::screen::errand::Errand;
 
@@ -146,7 +147,7 @@ impl Model {
 
     fn offer(&mut self) {
         let Some(prompt) = &self.prompt else { return };
-        let text = prompt.editor.text().trim().to_lowercase();
+        let text = prompt.editor.text().trim().to_owned();
         let choices = match prompt.asking {
             Asking::GoTo => self.destinations(&text, &prompt.users),
             Asking::React(seq) => self.reactions(seq),
@@ -163,7 +164,7 @@ impl Model {
         }
     }
 
-    /// The conversations whose names have this text in them, and then the users with whom there is none yet.
+    /// The conversations of whose names a word begins so, and then the users with whom there is none yet.
     fn destinations(&self, text: &str, users: &[User]) -> Vec<Choice> {
         let places =
             self.state.rooms().iter().filter(|(_, room)| {
@@ -171,14 +172,13 @@ impl Model {
             });
         let mut choices: Vec<_> = places
             .map(|(id, _)| Place::Room(*id))
-            .filter(|place| self.title(*place).to_lowercase().contains(text))
+            .filter(|place| fit(&self.title(*place), text).is_some())
             .map(|place| {
                 let kind = if self.other_side(place).is_some() { "" } else { "group" };
                 choice(&self.title(place), kind, Deed::Open(place))
             })
             .collect();
-        // The best fit is the one that begins so.
-        choices.sort_by_key(|choice| !choice.label.to_lowercase().starts_with(text));
+        choices.sort_by_key(|choice| fit(&choice.label, text));
         for user in users.iter().filter(|user| user.id != self.me()) {
             if let Place::User(id) = self.place_of_user(user.id) {
                 choices.push(choice(&self.name(id), "new", Deed::OpenUser(id)));

@@ -81,7 +81,7 @@ struct World {
 impl World {
     async fn new(server: &Server) -> Self {
         let mut people = Vec::new();
-        for name in ["stranger", "former", "member", "admin", "owner", "author", "other"] {
+        for name in ["stranger", "former", "member", "an admin", "owner", "author", "other"] {
             people.push(server.register(name).await);
         }
         let [stranger, former, member, admin, owner, author, other] = people.try_into().ok().unwrap();
