@@ -55,6 +55,7 @@ fn change_password(tx: &Tx<'_>, ended: Ended, old: &str, new: &str) -> fault::Re
     if hash.as_deref() != Some(old) {
         return Err(Error::WrongCredentials.into());
     }
+    tx.forgets();
     let sql = "UPDATE users SET password_hash = ?2 WHERE id = ?1";
     tx.prepare_cached(sql)?.execute(params![ended.user.0, new])?;
     revoke(tx, ended)

@@ -1,12 +1,15 @@
-//! Moves the write-ahead log into the database from a thread of its own, so that no commit pays for it.
+//! Moves the write-ahead log into the database from a thread of its own, so that no commit pays for it, and empties the
+//! log after something was deleted, since the former pages stand in it until others are written over them.
 
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use chat_core::failpoints;
 use rusqlite::Connection;
 
 /// Writes after which the thread is woken.
@@ -16,39 +19,93 @@ const WRITES_PER_CHECKPOINT: usize = 4096;
 const PAGES_TO_RESTART: i64 = 10_000;
 /// How long a quiet server leaves pages in the log.
 const IDLE: Duration = Duration::from_secs(5);
+/// The log is emptied so soon after something was deleted, for other deletions to come with it ...
+const GATHER: Duration = Duration::from_secs(1);
+/// ... and no more often than this: one that is empty has to grow again, which costs more than to be written over.
+const SPACING: Duration = Duration::from_secs(15);
+/// How soon it is tried again where a reader or the writer was in the way.
+const RETRY: Duration = Duration::from_secs(1);
+/// How long the readers that are at work are waited for while nobody can write.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// The handle to the checkpointing thread, held by the writer. Dropping it ends the thread.
 pub(crate) struct Checkpointer {
     wake: Option<SyncSender<()>>,
-    wants_restart: Arc<AtomicBool>,
-    writes: std::cell::Cell<usize>,
+    wants: Arc<Wants>,
+    writes: Cell<usize>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// What the thread and the writer want of each other.
+#[derive(Default)]
+struct Wants {
+    /// The log is long, and the writer is to finish a checkpoint.
+    restart: AtomicBool,
+    /// The writer is so busy that only it can empty the log.
+    emptying: AtomicBool,
+    /// Commits that deleted something, and how many of them the log no longer holds.
+    forgotten: AtomicU64,
+    gone: AtomicU64,
+}
+
+impl Wants {
+    /// Whether the log holds something that was deleted.
+    fn is_owed(&self) -> bool {
+        self.gone.load(Ordering::Acquire) < self.forgotten.load(Ordering::Acquire)
+    }
+
+    /// Empties the log if it can be done now.
+    fn empty(&self, connection: &Connection) -> bool {
+        let forgotten = self.forgotten.load(Ordering::Acquire);
+        let is_empty = empty(connection);
+        if is_empty {
+            self.gone.fetch_max(forgotten, Ordering::AcqRel);
+        }
+        is_empty
+    }
 }
 
 impl Checkpointer {
     pub(crate) fn start(path: &Path) -> std::io::Result<Self> {
         let (wake, woken) = sync_channel(1);
-        let wants_restart = Arc::new(AtomicBool::new(false));
+        // A server that was killed may have left something in the log.
+        let wants = Arc::new(Wants { forgotten: AtomicU64::new(1), ..Wants::default() });
         let path = path.to_owned();
-        let flag = wants_restart.clone();
+        let shared = wants.clone();
         let thread = std::thread::Builder::new().name("sqlite-checkpoint".into());
-        let thread = thread.spawn(move || serve(&path, &woken, &flag))?;
-        Ok(Self { wake: Some(wake), wants_restart, writes: std::cell::Cell::new(0), thread: Some(thread) })
+        let thread = thread.spawn(move || serve(&path, &woken, &shared))?;
+        let checkpointer = Self { wake: Some(wake), wants, writes: Cell::new(0), thread: Some(thread) };
+        checkpointer.wake();
+        Ok(checkpointer)
     }
 
-    /// To be called after each commit, with the number of its writes.
-    pub(crate) fn committed(&self, connection: &Connection, writes: usize) {
+    /// To be called after each commit, with the number of its writes and whether one of them deleted something.
+    pub(crate) fn committed(&self, connection: &Connection, writes: usize, forgets: bool) {
         let writes = self.writes.get() + writes;
         self.writes.set(writes);
-        if writes >= WRITES_PER_CHECKPOINT {
-            self.writes.set(0);
-            if let Some(wake) = &self.wake {
-                // A full channel means that the thread is about to run anyway.
-                let _ = wake.try_send(());
+        if forgets {
+            let is_first = !self.wants.is_owed();
+            self.wants.forgotten.fetch_add(1, Ordering::AcqRel);
+            if is_first {
+                self.wake();
             }
         }
-        if self.wants_restart.swap(false, Ordering::Relaxed) {
+        if writes >= WRITES_PER_CHECKPOINT {
+            self.writes.set(0);
+            self.wake();
+        }
+        if self.wants.emptying.swap(false, Ordering::AcqRel) {
+            self.wants.empty(connection);
+        }
+        if self.wants.restart.swap(false, Ordering::Relaxed) {
             checkpoint(connection);
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(wake) = &self.wake {
+            // A full channel means that the thread is about to run anyway.
+            let _ = wake.try_send(());
         }
     }
 }
@@ -62,15 +119,34 @@ impl Drop for Checkpointer {
     }
 }
 
-fn serve(path: &Path, woken: &Receiver<()>, wants_restart: &AtomicBool) {
+fn serve(path: &Path, woken: &Receiver<()>, wants: &Wants) {
+    let spacing = if failpoints::is_broken("forgets_at_once") { Duration::ZERO } else { SPACING };
     let mut connection = None;
-    while !matches!(woken.recv_timeout(IDLE), Err(RecvTimeoutError::Disconnected)) {
+    let mut pause = IDLE;
+    // When the log may be emptied, if it has to be.
+    let (mut due, mut emptied) = (None, None::<Instant>);
+    while !matches!(woken.recv_timeout(pause), Err(RecvTimeoutError::Disconnected)) {
         if connection.is_none() {
             connection = Connection::open(path).ok();
         }
         let pages = connection.as_ref().and_then(checkpoint);
         if pages.is_some_and(|pages| pages > PAGES_TO_RESTART) {
-            wants_restart.store(true, Ordering::Relaxed);
+            wants.restart.store(true, Ordering::Relaxed);
+        }
+        pause = IDLE;
+        if !wants.is_owed() {
+            due = None;
+            continue;
+        }
+        let now = Instant::now();
+        let next = *due.get_or_insert(emptied.map_or(now + GATHER, |at| (at + spacing).max(now + GATHER)));
+        if next > now {
+            pause = IDLE.min(next - now);
+        } else if connection.as_ref().is_some_and(|connection| wants.empty(connection)) {
+            (due, emptied) = (None, Some(now));
+        } else {
+            wants.emptying.store(true, Ordering::Release);
+            pause = RETRY;
         }
     }
 }
@@ -78,4 +154,16 @@ fn serve(path: &Path, woken: &Receiver<()>, wants_restart: &AtomicBool) {
 /// Moves what it can without waiting for anybody; answers how many pages the log has.
 fn checkpoint(connection: &Connection) -> Option<i64> {
     connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |row| row.get(1)).ok()
+}
+
+/// Moves all of the log and empties its file; whether that was possible, with nobody reading from it.
+pub(crate) fn empty(connection: &Connection) -> bool {
+    let usual = connection.query_row("PRAGMA busy_timeout", (), |row| row.get::<_, u32>(0));
+    let is_empty = connection.busy_timeout(PATIENCE).and_then(|()| {
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| Ok(row.get::<_, i64>(0)? == 0))
+    });
+    if let Ok(usual) = usual {
+        let _ = connection.busy_timeout(Duration::from_millis(usual.into()));
+    }
+    is_empty.unwrap_or(false)
 }

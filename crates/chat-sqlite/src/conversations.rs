@@ -178,6 +178,10 @@ fn change_own_part(
     if n_changed == 0 {
         return Err(Error::NotFound(Kind::Conversation).into());
     }
+    if change.draft.is_some() {
+        // Most take the place of an earlier one.
+        tx.forgets();
+    }
     match &change.draft {
         Some(Some(draft)) => {
             let sql = "INSERT INTO drafts (user_id, conversation_id, content) VALUES (?1, ?2, ?3)

@@ -82,7 +82,9 @@ fn edit(tx: &Tx<'_>, deed: Deed, content: &str) -> fault::Result<Changed> {
     tx.prepare_cached(sql)?.execute(params![message.id.0, since.0, message.content])?;
     let sql = "DELETE FROM message_versions WHERE message_id = ?1 AND id <= (
                    SELECT id FROM message_versions WHERE message_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)";
-    tx.prepare_cached(sql)?.execute(params![message.id.0, MAX_VERSIONS])?;
+    if tx.prepare_cached(sql)?.execute(params![message.id.0, MAX_VERSIONS])? > 0 {
+        tx.forgets();
+    }
     let sql = "UPDATE messages SET content = ?2, edited_at = ?3, rev = ?4 WHERE id = ?1";
     tx.prepare_cached(sql)?.execute(params![message.id.0, content, deed.at.0, rev.0])?;
     in_place::changed(tx, message.id, MessageEvent::Edited)
@@ -112,6 +114,7 @@ fn delete(tx: &Tx<'_>, deed: Deed) -> fault::Result<Changed> {
 
 /// Takes away what other tables have of a message's substance.
 fn forget(tx: &Tx<'_>, message: &Message) -> rusqlite::Result<()> {
+    tx.forgets();
     tx.prepare_cached("DELETE FROM message_versions WHERE message_id = ?1")?.execute([message.id.0])?;
     tx.prepare_cached("DELETE FROM reactions WHERE message_id = ?1")?.execute([message.id.0])?;
     let sql = "DELETE FROM mentions WHERE conversation_id = ?1 AND user_id = ?2 AND seq = ?3";

@@ -189,6 +189,8 @@ fn remove(tx: &Tx<'_>, command: RemoveMember) -> fault::Result<MembersChanged> {
     let sql = "UPDATE conversations SET rev = rev + 1, n_members = n_members - 1, position = ?2,
                       meta_position = ?2 WHERE id = ?1";
     tx.prepare_cached(sql)?.execute([conversation.0, tx.position.0])?;
+    // With the draft.
+    tx.forgets();
     note_departure(tx, conversation, user)?;
     Ok(MembersChanged::Removed { conversation: view::load(tx, conversation)?, user })
 }
@@ -237,6 +239,7 @@ fn set_role(tx: &Connection, conversation: ConversationId, user: UserId, role: R
 fn rename(tx: &Tx<'_>, actor: UserId, group: GroupId, name: &str) -> fault::Result<Renamed> {
     let conversation = conversation_for(tx, group, actor, Action::Rename)?;
     tx.prepare_cached("UPDATE groups SET name = ?2 WHERE id = ?1")?.execute(params![group.0, name])?;
+    tx.forgets();
     let sql = "UPDATE conversations SET rev = rev + 1, position = ?2, meta_position = ?2 WHERE id = ?1";
     tx.prepare_cached(sql)?.execute([conversation.0, tx.position.0])?;
     Ok(Renamed(view::load(tx, conversation)?))

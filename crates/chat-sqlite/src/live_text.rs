@@ -71,6 +71,9 @@ fn finish(tx: &Tx<'_>, deed: Deed, ending: &Ending) -> fault::Result<Changed> {
     let sql = "UPDATE messages SET content = coalesce(?2, content), streaming = ?3, rev = ?4 WHERE id = ?1";
     let row = params![message.id.0, ending.content, ending.state.as_str(), rev.0];
     tx.prepare_cached(sql)?.execute(row)?;
+    if ending.content.is_some() {
+        tx.forgets();
+    }
     in_place::changed(tx, message.id, MessageEvent::Finished)
 }
 

@@ -14,7 +14,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use crate::lock::Lock;
 use crate::reader::Readers;
-use crate::writer::Writer;
+use crate::writer::{Writer, forget_what_is_deleted};
 use crate::{Sqlite, legacy, schema, search};
 use chat_metrics::Metrics;
 
@@ -239,6 +239,7 @@ fn create(path: &Path) -> Result<(), OpenError> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(&draft).map_err(unwritable)?;
     let mut connection = Connection::open(&draft).map_err(sql_error)?;
+    forget_what_is_deleted(&connection).map_err(sql_error)?;
     schema::migrate(&mut connection, 0).map_err(sql_error)?;
     connection.close().map_err(|(_, error)| sql_error(error))?;
     std::fs::rename(&draft, path).map_err(unwritable)?;
@@ -259,6 +260,7 @@ pub(crate) fn prepare(path: &Path) -> Result<Option<PathBuf>, OpenError> {
     let sql_error = |error| OpenError::of(path, error);
     let mut connection = Connection::open(path).map_err(sql_error)?;
     connection.busy_timeout(std::time::Duration::from_secs(2)).map_err(sql_error)?;
+    forget_what_is_deleted(&connection).map_err(sql_error)?;
     // Else closing a file that is refused would move its write-ahead log into it.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(sql_error)?;
     let found = schema::recognise(&connection).map_err(sql_error)?;

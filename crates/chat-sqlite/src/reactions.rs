@@ -54,6 +54,7 @@ fn react(tx: &Tx<'_>, deed: Deed, emoji: &str, present: bool) -> fault::Result<C
     } else {
         let sql = "DELETE FROM reactions WHERE message_id = ?1 AND emoji = ?2 AND user_id = ?3";
         tx.prepare_cached(sql)?.execute(params![deed.message.0, emoji, deed.actor.0])?;
+        tx.forgets();
     }
     let step = if present { 1 } else { -1 };
     let sql = "UPDATE messages SET n_reactions = n_reactions + ?2, rev = ?3 WHERE id = ?1";

@@ -8,6 +8,7 @@ mod expression;
 mod file;
 mod finder;
 mod indexer;
+mod purge;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -4,6 +4,7 @@
 //! A write is answered, and its events are published, only after the commit that holds it is on disk (promise 1).
 //! No statement of a feature may stand here.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -39,6 +40,15 @@ pub(crate) struct Tx<'a> {
     connection: &'a Connection,
     /// The position of this write's first change.
     pub(crate) position: Position,
+    forgets: &'a Cell<bool>,
+}
+
+impl Tx<'_> {
+    /// To be called by a write that takes away something that somebody wrote: what the write-ahead log still has of it
+    /// then goes soon. The database file itself keeps nothing that was deleted, see `secure_delete`.
+    pub(crate) fn forgets(&self) {
+        self.forgets.set(true);
+    }
 }
 
 impl std::ops::Deref for Tx<'_> {
@@ -117,7 +127,7 @@ impl Writer {
                 let writes = batch.len();
                 log.metrics.waiting.dec_by(i64::try_from(writes).unwrap_or(0));
                 log.commit(std::mem::take(&mut batch));
-                checkpointer.committed(&log.connection, writes);
+                checkpointer.committed(&log.connection, writes, log.forgets.take());
             }
             drop(checkpointer);
             log.close();
@@ -184,6 +194,8 @@ struct Log {
     position: Position,
     sink: Arc<dyn EventSink>,
     waits_shortly: bool,
+    /// Whether a write since the last look has taken something away.
+    forgets: Cell<bool>,
     metrics: WriterMetrics,
 }
 
@@ -191,7 +203,8 @@ impl Log {
     fn open(path: &Path, sink: Arc<dyn EventSink>, metrics: WriterMetrics) -> rusqlite::Result<Self> {
         let connection = connect(path)?;
         let position = stored_position(&connection)?;
-        Ok(Self { connection, path: path.to_owned(), position, sink, waits_shortly: false, metrics })
+        let (path, forgets) = (path.to_owned(), Cell::new(false));
+        Ok(Self { connection, path, position, sink, waits_shortly: false, forgets, metrics })
     }
 
     fn commit(&mut self, mut jobs: Vec<Box<dyn Job>>) {
@@ -237,7 +250,8 @@ impl Log {
         let mut events = Vec::with_capacity(jobs.len());
         for job in jobs {
             let changes_before = self.connection.total_changes();
-            let ran = job.run(&Tx { connection: &self.connection, position: Position(position + 1) });
+            let first = Position(position + 1);
+            let ran = job.run(&Tx { connection: &self.connection, position: first, forgets: &self.forgets });
             if ran.failed
                 && (self.connection.total_changes() != changes_before || self.connection.is_autocommit())
             {
@@ -331,9 +345,15 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "synchronous", synchronous)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
+    forget_what_is_deleted(&connection)?;
     // The checkpointer does it, on a connection of its own.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     Ok(connection)
+}
+
+/// What is deleted is overwritten, rather than left in space that is free for others.
+pub(crate) fn forget_what_is_deleted(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "secure_delete", "ON")
 }
 
 fn stored_position(connection: &Connection) -> rusqlite::Result<Position> {

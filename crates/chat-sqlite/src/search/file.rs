@@ -10,8 +10,10 @@ use chat_core::Error;
 use crossbeam_channel::Sender;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::purge;
 use crate::fault;
 use crate::open::with_suffix;
+use crate::writer::forget_what_is_deleted;
 
 /// What is added to the database's name.
 const SUFFIX: &str = "-search";
@@ -62,6 +64,7 @@ pub(super) fn open(path: &Path) -> rusqlite::Result<Option<(Connection, State)>>
     let state = connection.query_row(sql, [VERSION], |row| {
         Ok(State { epoch: row.get(0)?, message: row.get(1)?, position: row.get(2)? })
     })?;
+    purge::prepare(&connection)?;
     Ok(Some((connection, state)))
 }
 
@@ -76,6 +79,7 @@ pub(super) fn create(path: &Path, state: State) -> rusqlite::Result<Connection> 
     let mut connection = connect(path)?;
     let transaction = connection.transaction()?;
     transaction.execute_batch(TABLES)?;
+    transaction.execute_batch(purge::TABLE)?;
     transaction.execute(
         "INSERT INTO state (only_row, version, epoch, message, position) VALUES (1, ?1, ?2, ?3, ?4)",
         [VERSION, state.epoch, state.message, state.position],
@@ -109,6 +113,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "wal_autocheckpoint", PAGES_PER_CHECKPOINT)?;
+    forget_what_is_deleted(&connection)?;
     Ok(connection)
 }
 

@@ -12,6 +12,7 @@ use rusqlite::{Connection, OpenFlags, Row, params};
 use super::Ear;
 use super::expression::scope;
 use super::file::{self, Shelf, State, Trouble};
+use super::purge::{self, Purge};
 
 /// Most messages in one transaction, and most bytes of text, whichever comes first.
 const BATCH: usize = 4000;
@@ -20,6 +21,10 @@ const BATCH_BYTES: usize = 2 << 20;
 const ROUND: Duration = Duration::from_secs(1);
 /// A round begins so long after the first commit that calls for it, for others to come with it.
 const GATHER: Duration = Duration::from_millis(20);
+/// How long nothing has to happen before the thread looks around by itself.
+const FOREVER: Duration = Duration::from_secs(24 * 3600);
+/// How long a round gets rid of words before new messages are looked for.
+const PURGE: Duration = Duration::from_millis(500);
 /// How long to leave an index alone that can't be written.
 const RETRY: Duration = Duration::from_secs(5);
 /// Events a second from which on the server counts as busy.
@@ -64,7 +69,7 @@ impl Indexer {
             if let Err(trouble) = &outcome {
                 self.recover(trouble);
             }
-            if self.ends_within(pause) || (outcome.is_ok() && self.ends_before_a_ring()) {
+            if self.ends_within(pause) || (outcome.is_ok() && self.ends_before_there_is_work()) {
                 return;
             }
         }
@@ -80,7 +85,7 @@ impl Indexer {
             Some(session) => session,
             None => Session::open(&self.database, &self.shelf)?,
         };
-        let done = self.catch_up(&mut session);
+        let done = self.catch_up(&mut session).and_then(|()| self.purge(&mut session));
         // After an error the state of the connections is not to be trusted.
         if done.is_ok() {
             self.session = Some(session);
@@ -116,6 +121,23 @@ impl Indexer {
         Ok(())
     }
 
+    /// Gets rid of the words of deleted messages for a while, if it is time.
+    fn purge(&self, session: &mut Session) -> Result<(), Trouble> {
+        let begun = Instant::now();
+        while begun.elapsed() < PURGE {
+            let due = session.purge.due(&session.index).map_err(Trouble::Index)?;
+            if due.is_none_or(|due| !due.is_zero()) {
+                break;
+            }
+            let (step, events) = (Instant::now(), self.ear.lag.committed.load(Ordering::Relaxed));
+            session.purge.step(&mut session.index).map_err(Trouble::Index)?;
+            if self.ends_within(self.rest(step.elapsed(), events)) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// How long to rest after so much work, during which the count of events went on from `events`.
     fn rest(&self, work: Duration, events: u64) -> Duration {
         let new = self.ear.lag.committed.load(Ordering::Relaxed).saturating_sub(events);
@@ -142,10 +164,13 @@ impl Indexer {
         !matches!(self.ended.recv_timeout(pause), Err(RecvTimeoutError::Timeout))
     }
 
-    fn ends_before_a_ring(&self) -> bool {
+    /// Waits until something was committed, or there are words to get rid of; whether the thread is to end before.
+    fn ends_before_there_is_work(&self) -> bool {
+        let due = self.session.as_ref().and_then(|session| session.purge.due(&session.index).ok().flatten());
         select! {
             recv(self.ended) -> _ => true,
             recv(self.ear.rung) -> _ => self.ends_within(GATHER),
+            default(due.unwrap_or(FOREVER)) => false,
         }
     }
 }
@@ -155,6 +180,7 @@ struct Session {
     database: Connection,
     index: Connection,
     state: State,
+    purge: Purge,
 }
 
 /// Of what there is more to take in.
@@ -188,7 +214,7 @@ impl Session {
         if let Some((index, state)) = file::open(&shelf.path).map_err(Trouble::Index)? {
             // One that is ahead belongs to a database that was since replaced by an older copy of itself.
             if state.epoch == end.epoch && state.message <= end.message && state.position <= end.position {
-                return Ok(Self { database, index, state });
+                return Ok(Self { database, index, state, purge: Purge::default() });
             }
             tracing::info!("the search index belongs to another database and is made anew");
             drop(index);
@@ -200,7 +226,7 @@ impl Session {
         let index = file::create(&shelf.path, state).map_err(Trouble::Index)?;
         // Somebody may have opened the former file just before it was removed.
         shelf.clear();
-        Ok(Self { database, index, state })
+        Ok(Self { database, index, state, purge: Purge::default() })
     }
 
     /// Takes in one batch.
@@ -234,11 +260,18 @@ impl Session {
                 .prepare_cached("INSERT INTO texts (rowid, content, scope) VALUES (?1, ?2, ?3)")?
                 .execute(params![text.id, text.content, text.scope])?;
         }
+        let forgets = changed.iter().any(|text| text.is_deleted);
+        if forgets {
+            purge::note(&transaction)?;
+        }
         transaction
             .prepare_cached("UPDATE state SET message = ?1, position = ?2 WHERE only_row = 1")?
             .execute([state.message, state.position])?;
         transaction.commit()?;
         self.state = state;
+        if forgets {
+            self.purge.deleted();
+        }
         Ok(())
     }
 }

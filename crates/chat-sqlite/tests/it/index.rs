@@ -30,7 +30,7 @@ const BOTH: [&str; 2] = ["red cheese", "blue cheese"];
 #[tokio::test]
 async fn an_index_that_is_gone_or_no_good_is_made_anew() {
     type Harm = fn(&Path);
-    let harms: [(&str, Harm); 7] = [
+    let harms: [(&str, Harm); 8] = [
         ("nothing", |_| {}),
         ("deleted", |index| std::fs::remove_file(index).unwrap()),
         ("emptied", |index| std::fs::write(index, "").unwrap()),
@@ -38,6 +38,9 @@ async fn an_index_that_is_gone_or_no_good_is_made_anew() {
         ("cut off", |index| {
             let whole = std::fs::read(index).unwrap();
             std::fs::write(index, &whole[..whole.len() / 2]).unwrap();
+        }),
+        ("of the release before", |index| {
+            Connection::open(index).unwrap().execute_batch("DROP TABLE forgotten").unwrap();
         }),
         ("another release's", |index| {
             Connection::open(index).unwrap().execute("UPDATE state SET version = 0", ()).unwrap();

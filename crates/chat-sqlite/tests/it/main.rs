@@ -4,6 +4,7 @@
 
 #[path = "../../../chat-core/contract/contract.rs"]
 mod contract;
+mod forgotten;
 mod index;
 mod legacy;
 mod open;

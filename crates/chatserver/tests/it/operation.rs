@@ -3,6 +3,7 @@
 mod bench;
 mod demo;
 mod files;
+mod forgotten;
 mod logs;
 mod metrics;
 mod names;

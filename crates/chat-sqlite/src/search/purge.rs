@@ -1,0 +1,86 @@
+//! Getting the words of deleted messages out of the index. A deletion only marks a message as gone: what knows its words
+//! is written anew when FTS5 next merges that part of the index, which for a large part may be never. So some hours after
+//! a deletion, and once for all that came until then, the whole is merged, in small steps between which all else goes on.
+
+use std::time::Duration;
+
+use chat_core::failpoints;
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::checkpoint;
+
+/// How long after a deletion the merge begins: the words are gone within a day.
+const AFTER: Duration = Duration::from_secs(12 * 3600);
+/// Pages that one step writes, about half a megabyte.
+const STEP: i64 = 128;
+
+/// Since when there is something to get rid of (seconds since 1970); no row where there is nothing.
+pub(super) const TABLE: &str = "
+    CREATE TABLE forgotten (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), since INTEGER NOT NULL) STRICT;";
+
+/// Adds the table to an index of a release that did not have it, and of whose deletions nothing is known.
+pub(super) fn prepare(index: &Connection) -> rusqlite::Result<()> {
+    let sql = "SELECT 1 FROM sqlite_schema WHERE name = 'forgotten'";
+    if index.query_row(sql, (), |_| Ok(())).optional()?.is_none() {
+        index.execute_batch(TABLE)?;
+        note(index)?;
+    }
+    Ok(())
+}
+
+/// Notes that a message was deleted.
+pub(super) fn note(index: &Connection) -> rusqlite::Result<()> {
+    let sql = "INSERT OR IGNORE INTO forgotten (only_row, since) VALUES (1, unixepoch())";
+    index.prepare_cached(sql)?.execute(()).map(drop)
+}
+
+/// How far a merge has come.
+#[derive(Default)]
+pub(super) struct Purge {
+    has_begun: bool,
+    /// Whether a message was deleted while it went on, whose words may be in what is merged already.
+    has_more: bool,
+}
+
+impl Purge {
+    /// To be called when messages were deleted.
+    pub(super) fn deleted(&mut self) {
+        self.has_more = self.has_begun;
+    }
+
+    /// How long until there is work for [`Self::step`]; `None` where none is to be seen.
+    pub(super) fn due(&self, index: &Connection) -> rusqlite::Result<Option<Duration>> {
+        if self.has_begun {
+            return Ok(Some(Duration::ZERO));
+        }
+        let sql = "SELECT unixepoch() - since FROM forgotten";
+        let waited = index.prepare_cached(sql)?.query_row((), |row| row.get::<_, i64>(0)).optional()?;
+        let after = if failpoints::is_broken("forgets_at_once") { Duration::ZERO } else { AFTER };
+        Ok(waited.map(|waited| after.saturating_sub(Duration::from_secs(waited.max(0).cast_unsigned()))))
+    }
+
+    /// Merges a little.
+    pub(super) fn step(&mut self, index: &mut Connection) -> rusqlite::Result<()> {
+        let before = index.total_changes();
+        // A negative number begins a merge of all that there is; a positive one goes on with it.
+        let pages = if self.has_begun { STEP } else { -STEP };
+        index.prepare_cached("INSERT INTO texts (texts, rank) VALUES ('merge', ?1)")?.execute([pages])?;
+        self.has_begun = true;
+        // The statement itself counts as one.
+        if index.total_changes() - before < 2 {
+            self.end(index)?;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, index: &Connection) -> rusqlite::Result<()> {
+        index.execute("DELETE FROM forgotten", ())?;
+        if self.has_more {
+            note(index)?;
+        }
+        *self = Self::default();
+        // A search may be in the way; then what is merged away stays in the log until that is written over.
+        checkpoint::empty(index);
+        Ok(())
+    }
+}

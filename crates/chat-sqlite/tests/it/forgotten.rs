@@ -1,0 +1,203 @@
+//! Deleted is gone: what was deleted is in no byte of the files, and its words are in no part of the index.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use chat_core::conversations::OwnChange;
+use chat_core::live_text::Ending;
+use chat_core::messages::{Media, Message, Recipient, Streaming};
+use chat_core::posting::{Body, NewMessage};
+use rusqlite::{Connection, OpenFlags};
+
+use crate::contract::house::{deed, message};
+use crate::contract::search::settle;
+use crate::support::House;
+
+/// Longest wait for what takes a second or two.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    path.with_file_name(format!("{}{suffix}", path.file_name().unwrap().to_str().unwrap()))
+}
+
+/// Which of the words are in the database's file or in its log.
+fn found(path: &Path, words: &[String]) -> Vec<String> {
+    let mut found = Vec::new();
+    for suffix in ["", "-wal"] {
+        let bytes = std::fs::read(beside(path, suffix)).unwrap_or_default();
+        let is_there = |word: &str| bytes.windows(word.len()).any(|window| window == word.as_bytes());
+        found.extend(words.iter().filter(|word| is_there(word)).map(|word| format!("{word} in {suffix:?}")));
+    }
+    found
+}
+
+/// Waits until none of the words is there any more.
+async fn gone(path: &Path, words: &[String]) {
+    let begun = Instant::now();
+    while !found(path, words).is_empty() {
+        assert!(begun.elapsed() < PATIENCE, "still there: {:?}", found(path, words));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// A word of its own for each thing that is to be forgotten, long enough for no page to have it by chance.
+fn word(what: &str) -> String {
+    format!("forgetme-{what}-{}", "x".repeat(8))
+}
+
+#[tokio::test]
+async fn what_is_deleted_is_in_no_file_a_moment_later() {
+    let house = House::fresh().await;
+    let [tom, jerry] = house.users(["tom", "jerry"]).await;
+    let to = Recipient::User(jerry);
+    let body = Body {
+        content: word("text"),
+        media: vec![Media { url: format!("https://example.com/{}", word("media")), ..Media::default() }],
+        custom: Some(format!("{{\"a\":\"{}\"}}", word("custom"))),
+        ..Body::default()
+    };
+    // One on a page with others, and one that takes pages of its own.
+    let sent = house.post(NewMessage { body, ..message(tom, to, "") }).await;
+    let long = house.say(tom, to, &word("long").repeat(2000)).await;
+    let kept = house.say(tom, to, &word("kept")).await;
+    let growing = NewMessage { streaming: Some(Streaming::Growing), ..message(tom, to, &word("begun")) };
+    let growing = house.post(growing).await;
+    house.store.edit(deed(tom, &sent), word("edited")).await.unwrap();
+    house.store.react(deed(jerry, &kept), word("reaction"), true).await.unwrap();
+    let draft = |draft: Option<String>| OwnChange { draft: Some(draft), ..OwnChange::default() };
+    house.store.change_own_part(tom, sent.conversation, draft(Some(word("draft")))).await.unwrap();
+    let words = ["text", "media", "custom", "long", "begun", "edited", "reaction", "draft"].map(word);
+    assert_eq!(found(&house.path, &words).len(), words.len(), "what is not there can't be forgotten");
+
+    house.store.delete(deed(tom, &sent)).await.unwrap();
+    house.store.delete(deed(tom, &long)).await.unwrap();
+    let ending = Ending { state: Streaming::Finished, content: Some("all".into()) };
+    house.store.finish(deed(tom, &growing), ending).await.unwrap();
+    house.store.react(deed(jerry, &kept), word("reaction"), false).await.unwrap();
+    house.store.change_own_part(tom, sent.conversation, draft(None)).await.unwrap();
+    gone(&house.path, &words).await;
+    assert_eq!(found(&house.path, &[word("kept")]), [format!("{} in \"\"", word("kept"))]);
+}
+
+/// Texts that grow move others to other pages, where copies could stay behind.
+#[tokio::test]
+async fn no_copy_of_a_deleted_text_stays_behind_on_pages_that_were_divided() {
+    let house = House::fresh().await;
+    let [tom, jerry] = house.users(["tom", "jerry"]).await;
+    let to = Recipient::User(jerry);
+    let text = |number: usize, round: usize| {
+        format!("{} {}", word(&format!("{number}:{round}")), "y".repeat(150 * round))
+    };
+    let mut sent: Vec<Message> = Vec::new();
+    for number in 0..120 {
+        sent.push(house.say(tom, to, &text(number, 0)).await);
+    }
+    for round in 1..4 {
+        for (number, message) in sent.iter().enumerate().filter(|(number, _)| number % (round + 1) == 0) {
+            house.store.edit(deed(tom, message), text(number, round)).await.unwrap();
+        }
+    }
+    for message in &sent {
+        house.store.delete(deed(tom, message)).await.unwrap();
+    }
+    let words: Vec<_> =
+        (0..120).flat_map(|number| (0..4).map(move |round| word(&format!("{number}:{round}")))).collect();
+    gone(&house.path, &words).await;
+}
+
+#[tokio::test]
+async fn a_reader_that_holds_an_old_state_keeps_it_no_longer_than_it_reads() {
+    let house = House::fresh().await;
+    let [tom, jerry] = house.users(["tom", "jerry"]).await;
+    let sent = house.say(tom, Recipient::User(jerry), &word("held")).await;
+    let reader = Connection::open_with_flags(&house.path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+    reader.execute_batch("BEGIN").unwrap();
+    let content = || reader.query_row("SELECT content FROM messages", (), |row| row.get::<_, String>(0));
+    assert_eq!(content().unwrap(), word("held"));
+    house.store.delete(deed(tom, &sent)).await.unwrap();
+    // Others write meanwhile, and wait for nobody.
+    for number in 0..20 {
+        house.say(tom, Recipient::User(jerry), &format!("message {number}")).await;
+    }
+    assert_eq!(content().unwrap(), word("held"));
+    reader.execute_batch("COMMIT").unwrap();
+    gone(&house.path, &[word("held")]).await;
+}
+
+#[tokio::test]
+async fn what_a_killed_server_left_in_its_log_goes_after_the_next_start() {
+    let house = House::fresh().await;
+    let [tom, jerry] = house.users(["tom", "jerry"]).await;
+    let sent = house.say(tom, Recipient::User(jerry), &word("left")).await;
+    let reader = Connection::open_with_flags(&house.path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+    reader.execute_batch("BEGIN; SELECT * FROM messages").unwrap();
+    house.store.delete(deed(tom, &sent)).await.unwrap();
+    // Its files as they were at that moment.
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("chat.db");
+    for suffix in ["", "-wal"] {
+        std::fs::copy(beside(&house.path, suffix), beside(&copy, suffix)).unwrap();
+    }
+    assert!(!found(&copy, &[word("left")]).is_empty(), "what is not there can't be forgotten");
+    let _house = House::open(&copy).unwrap();
+    gone(&copy, &[word("left")]).await;
+}
+
+/// Whether a word is in the index, deleted or not: FTS5 writes the beginning that a word shares with the one before it
+/// only once, but these share none.
+fn is_in(index: &Path, word: &str) -> bool {
+    let db = Connection::open(index).unwrap();
+    let sql = "SELECT 1 FROM texts_data WHERE instr(block, CAST(?1 AS BLOB)) > 0";
+    db.prepare(sql).unwrap().exists([word]).unwrap()
+}
+
+/// The words that the index admits to know.
+fn vocabulary(index: &Path) -> Vec<String> {
+    let db = Connection::open(index).unwrap();
+    db.execute_batch("CREATE VIRTUAL TABLE temp.words USING fts5vocab(main, texts, row)").unwrap();
+    let mut statement = db.prepare("SELECT term FROM temp.words").unwrap();
+    let words = statement.query_map((), |row| row.get(0)).unwrap();
+    words.map(Result::unwrap).collect()
+}
+
+#[tokio::test]
+async fn the_words_of_a_deleted_message_leave_the_index_when_it_is_time() {
+    let house = House::fresh().await;
+    let [tom, jerry] = house.users(["tom", "jerry"]).await;
+    let to = Recipient::User(jerry);
+    let index = beside(&house.path, "-search");
+    settle(&house).await;
+    // So that what is deleted stays in its part of the index, as it does where parts are large.
+    let options = "INSERT INTO texts (texts, rank) VALUES ('automerge', 0), ('deletemerge', 0)";
+    Connection::open(&index).unwrap().execute_batch(options).unwrap();
+    let mut sent = Vec::new();
+    for text in ["alpha kept", "bravo secret", "charlie kept", "delta secret", "echo kept"] {
+        sent.push(house.say(tom, to, text).await);
+        settle(&house).await;
+    }
+    let has = |word: &str| is_in(&index, word);
+    assert!(has("bravo") && has("delta") && has("secret"));
+    for number in [1, 3] {
+        house.store.delete(deed(tom, &sent[number])).await.unwrap();
+    }
+    settle(&house).await;
+    assert!(has("bravo"), "it is not time yet");
+    let db = Connection::open(&index).unwrap();
+    let since = || db.query_row("SELECT since FROM forgotten", (), |row| row.get::<_, i64>(0));
+    assert!(since().unwrap() > 0, "since when is known over restarts");
+    // As if the deletion had been half a day ago.
+    db.execute("UPDATE forgotten SET since = since - 12 * 3600", ()).unwrap();
+    drop(db);
+    let house = house.reopen().await;
+    let begun = Instant::now();
+    while has("bravo") || has("delta") || has("secret") {
+        assert!(begun.elapsed() < PATIENCE, "the words are still there");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let known = vocabulary(&index);
+    let knows = |word: &str| known.iter().any(|known| known == word);
+    assert!(["alpha", "charlie", "echo", "kept"].into_iter().all(knows));
+    assert!(!["bravo", "delta", "secret"].into_iter().any(knows));
+    let found = crate::contract::search::texts(&house, jerry, "kept").await;
+    assert_eq!(found, ["echo kept", "charlie kept", "alpha kept"]);
+}
