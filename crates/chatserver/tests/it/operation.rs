@@ -16,4 +16,5 @@ mod storage;
 mod stuck;
 mod tls;
 mod tracing;
+mod upgrade;
 mod web;
