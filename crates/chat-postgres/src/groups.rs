@@ -190,6 +190,16 @@ fn note_departure(tx: &Tx<'_>, conversation: ConversationId, user: UserId) -> fa
     tx.execute(sql, &[&user.0, &conversation.0, &tx.position().0]).map(drop)
 }
 
+/// Keeps how groups are now for those who left them by way of a node of the release before, which does not keep how they
+/// were then: from here on, at least, nothing that changes is told.
+pub(crate) fn keep_departures(db: &Db) -> fault::Result<()> {
+    let sql = "UPDATE departures d SET as_of = d.position, rev = c.rev, owner_id = g.owner_id
+               FROM conversations c, groups g
+               WHERE c.id = d.conversation_id AND g.conversation_id = d.conversation_id
+                 AND d.as_of IS DISTINCT FROM d.position";
+    db.execute(sql, &[]).map(drop)
+}
+
 fn change_role(tx: &Tx<'_>, command: ChangeRole) -> fault::Result<MembersChanged> {
     let ChangeRole { actor, group, user, role } = command;
     let conversation = conversation_for(tx, group, actor, Action::ChangeRole)?;

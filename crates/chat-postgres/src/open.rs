@@ -13,7 +13,7 @@ use crate::fault::{Fault, Result};
 use crate::journal::PostgresJournal;
 use crate::reader::Readers;
 use crate::writer::Writer;
-use crate::{Postgres, names, schema, search, transfer};
+use crate::{Postgres, groups, names, schema, search, transfer};
 
 /// The oldest server that has what the statements here need.
 const OLDEST_SERVER: i64 = 140_000;
@@ -184,6 +184,7 @@ impl Postgres {
             return Err(OpenError::Unfinished(address.describe()));
         }
         names::catch_up_in_batches(&db)?;
+        groups::keep_departures(&db)?;
         Ok(Prepared { options: options.clone(), address, db, readers: ReaderMetrics::default(), is_new })
     }
 }

@@ -1,3 +1,5 @@
+//! What is the same and what is not, and what who has left is told.
+
 use super::*;
 use crate::groups::Role;
 use crate::ids::{ConversationId, GroupId, Seq, UserId};

@@ -57,7 +57,8 @@ pub(crate) fn post_all(tx: &Tx<'_>, new: &[&NewMessage]) -> Result<Vec<Result<Po
     for (index, (new, facts)) in new.iter().zip(facts).enumerate() {
         let fate = batch.decide(index, new, facts)?;
         if let Fate::New { conversation, to, made } = &fate {
-            batch.number(index, new, draft(new, *conversation, *to), facts, made.is_some());
+            let draft = (draft(new, *conversation, *to), new.intention.clone());
+            batch.number(index, draft, facts, made.is_some());
         }
         fates.push(fate);
     }
@@ -158,14 +159,20 @@ impl<'a> Batch<'a> {
     }
 
     /// Gives the message its numbers.
-    fn number(&mut self, index: usize, new: &NewMessage, message: Message, facts: Facts, is_made: bool) {
+    fn number(
+        &mut self,
+        index: usize,
+        (message, intention): (Message, Option<Intention>),
+        facts: Facts,
+        is_made: bool,
+    ) {
         let start = if is_made { (0, 0, 0) } else { (facts.last_seq, facts.rev, 0) };
         let numbers = self.numbers.entry(message.conversation).or_insert(start);
         *numbers = (numbers.0 + 1, numbers.1 + 1, self.position);
         let (seq, rev) = (Seq(numbers.0), Rev(numbers.1));
         let message = Message { id: self.tx.next_message_id(), seq, rev, ..message };
         self.places.insert(index, self.messages.len());
-        self.messages.push((message, new.intention.clone(), Position(self.position)));
+        self.messages.push((message, intention, Position(self.position)));
         self.position += 1;
     }
 

@@ -2,7 +2,10 @@
 //! this release keeps beside names.
 
 use chat_core::accounts::{AccountQuery, LoginName, NewAccount};
+use chat_core::event::{Change, Event};
+use chat_core::groups::RemoveMember;
 use chat_core::ids::UserId;
+use chat_core::messages::Recipient;
 use tokio_postgres::Client;
 
 use crate::contract::house::{account, code};
@@ -72,6 +75,46 @@ async fn the_release_before_goes_on_working_and_what_it_writes_counts() {
     let second = house.second().await;
     assert_eq!(keyed().await, 5, "the next start fills in the rest");
     assert_eq!(found(&second, "la").await, ["late"]);
+}
+
+/// As a node of the release before takes somebody out of a group.
+async fn remove(db: &Client, conversation: i64, user: i64) {
+    let sql = "UPDATE log SET position = position + 1 RETURNING position";
+    let position: i64 = db.query_one(sql, &[]).await.unwrap().get(0);
+    let sql = "DELETE FROM members WHERE conversation_id = $1 AND user_id = $2";
+    db.execute(sql, &[&conversation, &user]).await.unwrap();
+    let sql = "INSERT INTO departures (user_id, conversation_id, position) VALUES ($1, $2, $3)
+               ON CONFLICT (user_id, conversation_id) DO UPDATE SET position = excluded.position";
+    db.execute(sql, &[&user, &conversation, &position]).await.unwrap();
+    let sql = "UPDATE conversations SET rev = rev + 1, n_members = n_members - 1, position = $2,
+                      meta_position = $2 WHERE id = $1";
+    db.execute(sql, &[&conversation, &position]).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_left_by_way_of_an_old_node_is_told_of_no_change_after_the_next_start() {
+    let house = House::fresh().await;
+    let [tom, jerry] = house.users(["tom", "jerry"]).await;
+    let group = house.group(tom, &[jerry]).await;
+    let db = house.connect().await;
+    let start = house.store.log_end().await.unwrap().position;
+    let told = async |house: &House| {
+        let changes = house.store.changes(jerry, start, 100).await.unwrap().events;
+        let [Event { change: Change::MemberRemoved { conversation, .. }, .. }] = &changes[..] else {
+            panic!("{changes:?}")
+        };
+        conversation.rev
+    };
+    // Once by this release, and then, a member again, by the one before: the first time is no longer what counts.
+    house.store.remove_member(RemoveMember { actor: tom, group: group.id, user: jerry }).await.unwrap();
+    let first = told(&house).await;
+    house.add(tom, group.id, jerry).await.unwrap();
+    remove(&db, group.conversation.0, jerry.0).await;
+    assert!(told(&house).await > first);
+    let second = house.second().await;
+    let kept = told(&second).await;
+    second.say(tom, Recipient::Group(group.id), "since then").await;
+    assert_eq!(told(&second).await, kept);
 }
 
 #[tokio::test]

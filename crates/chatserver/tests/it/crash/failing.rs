@@ -18,7 +18,7 @@ use crate::support::{Server, Setup, eventually};
 
 const PLACES: usize = 4;
 /// Calls of either kind that a start and the cast make are fewer than this.
-const FIRST_PLACE: usize = 150;
+const FIRST_PLACE: usize = 200;
 
 /// Sets the largest size of a file that the server may write; `None` lifts it.
 fn limit_files(server: &Server, bytes: Option<u64>) {
