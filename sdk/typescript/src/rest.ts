@@ -133,10 +133,16 @@ export class Rest {
       signal: AbortSignal.timeout(this.#timeoutMs),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    const data = parseJson(await response.text());
-    if (!response.ok) throw problem(response.status, data, response.headers.get("retry-after"));
+    const text = await response.text();
+    const data = parseJson(text);
+    if (!response.ok) throw problem(response.status, data ?? said(text), response.headers.get("retry-after"));
     return { data, next: nextPage(response.headers.get("link")) };
   }
+}
+
+/** A refusal that is a sentence and no problem of the API's, as of a port that speaks TLS to whoever does not. */
+function said(text: string): unknown {
+  return /^[^<\n]{1,200}\n?$/.test(text) ? { error: text.trim() } : undefined;
 }
 
 function problem(status: number, body: unknown, retryAfter: string | null): ChatError {

@@ -46,11 +46,12 @@ test("a body is JSON", async () => {
 
 test("a problem becomes an error with its code", async () => {
   const problem = { error: "Not a member", code: "not_member", request_id: "r1" };
-  const { fetch } = server({ status: 403, body: problem }, { status: 503, body: "<html>", headers: { "retry-after": "2" } });
+  const { fetch } = server({ status: 403, body: problem }, { status: 503, body: "<html>", headers: { "retry-after": "2" } }, { status: 400, body: "Use https://\n" });
   const rest = new Rest({ url: "http://chat.test", fetch });
   const expected = { code: "not_member", message: "Not a member", status: 403, temporary: false, request_id: "r1" };
   await assert.rejects(rest.get("/v1/groups"), (error) => error instanceof ChatError && Object.entries(expected).every(([key, value]) => error[key as keyof ChatError] === value));
   await assert.rejects(rest.get("/v1/groups"), { code: "http_503", temporary: true, retry_after_ms: 2000 });
+  await assert.rejects(rest.get("/v1/groups"), { code: "http_400", temporary: false, message: "Use https://" });
 });
 
 test("pages follow the links of the server, and nowhere else", async () => {
