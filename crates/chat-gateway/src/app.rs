@@ -9,9 +9,10 @@ use tokio::sync::Semaphore;
 
 use crate::auth::Authenticator;
 use crate::hub::{Hub, Slots, Surroundings};
+use crate::places::Places;
 use crate::probe::Probes;
 use crate::receipts::Receipts;
-use crate::{GatewayOptions, Tokens, housekeeping};
+use crate::{GatewayOptions, Tokens, housekeeping, tickets};
 
 /// The gateway's state; cheap to clone.
 #[derive(Clone)]
@@ -34,6 +35,10 @@ pub struct Shared {
     is_draining: AtomicBool,
     /// Places for streams whose first frame has yet to say who they are.
     pub(crate) unauthenticated: Arc<Semaphore>,
+    /// How many of these one address may have.
+    pub(crate) unauthenticated_by_address: Arc<Places>,
+    /// The tickets that wait for their use.
+    pub(crate) tickets: tickets::Waiting,
     /// Turns of those who arrive and have to be read something.
     arrivals: Semaphore,
 }
@@ -49,6 +54,8 @@ pub struct Cluster {
 
 /// Streams at a time whose first frame has yet to say who they are.
 const UNAUTHENTICATED: usize = 1000;
+/// Of these, those of one address.
+const UNAUTHENTICATED_BY_ADDRESS: usize = 100;
 /// Reads at a time for streams that begin or resume. All clients of a node come back at once: they wait here, where
 /// waiting has no end, and leave the store's own queue, where it has, to requests.
 const ARRIVALS: usize = 16;
@@ -87,6 +94,8 @@ impl App {
             options,
             is_draining: AtomicBool::new(false),
             unauthenticated: Arc::new(Semaphore::new(UNAUTHENTICATED)),
+            unauthenticated_by_address: Places::new(UNAUTHENTICATED_BY_ADDRESS),
+            tickets: tickets::Waiting::default(),
             arrivals: Semaphore::new(ARRIVALS),
         })))
     }

@@ -36,6 +36,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
+use crate::answers::{self, Answers};
 use crate::metrics::Requests;
 use crate::{App, Origins, asyncapi, ws};
 use problem::Problem;
@@ -142,10 +143,12 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 /// them, is refused in the API's words. Pages of the named origins may ask, too.
 pub fn router(app: App, pages: Router, origins: Origins) -> Router {
     let (api, document) = routes().split_for_parts();
+    let answers = Answers::new(app.hub.metrics().answers.clone());
     let requests = app.hub.metrics().requests.get_or_init(|| Arc::new(Requests::of(&document))).clone();
     let router = api
         .route("/ws", get(ws::upgrade))
         .route("/v1/ws", get(ws::upgrade))
+        .layer(axum::middleware::from_fn_with_state(answers, answers::bound))
         .route("/asyncapi.json", get(stream_reference))
         .merge(reference(document))
         .with_state(app)

@@ -4,6 +4,7 @@
 //! stream's entrance, `hub.rs` the way of an event to its clients, `accept.rs` the way of a socket to the routes.
 
 mod accept;
+mod answers;
 mod app;
 mod asyncapi;
 mod auth;
@@ -13,11 +14,15 @@ mod failures;
 mod housekeeping;
 mod http;
 mod hub;
+mod link;
 mod metrics;
 mod origins;
+mod pace;
+mod places;
 mod presence;
 mod probe;
 mod proxies;
+mod proxy_protocol;
 mod receipts;
 mod revocations;
 mod sends;
@@ -32,13 +37,14 @@ pub use axum::Router;
 
 use chat_core::cluster::NodeId;
 
-pub use accept::{ServeOptions, serve};
+pub use accept::{ServeOptions, SocketCounts, serve};
 pub use app::{App, Cluster};
 pub use asyncapi::asyncapi;
 pub use http::{openapi, router};
 pub use hub::{Hub, OutboxLimits, Slowest};
 pub use metrics::metrics_router;
 pub use origins::Origins;
+pub use pace::Pace;
 pub use proxies::{ProxyHeader, TrustedProxies};
 pub use this_machine::is_from_this_machine;
 pub use tickets::MemoryTickets;

@@ -13,8 +13,9 @@ use chat_websocket::close_code;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Registry, Unit};
 
+use crate::answers::AnswerCounts;
 use crate::hub::{Full, Protocol};
 pub use page::metrics_router;
 pub(crate) use queues::Queues;
@@ -89,12 +90,14 @@ impl<M: Default + Clone, const N: usize> ByLabel<M, N> {
 #[derive(Debug)]
 pub(crate) struct Metrics {
     connections: ByLabel<Gauge, 2>,
-    refused: ByLabel<Counter, 4>,
+    refused: ByLabel<Counter, 5>,
     sends: Family<Labels<2>, Counter>,
     /// By door, and in each: accepted, duplicate, refused.
     sent: [[Counter; 3]; 3],
     /// Frames of events that were queued with clients.
     pub(crate) deliveries: Counter,
+    /// Answers that clients have yet to take.
+    pub(crate) answers: AnswerCounts,
     signals_shed: ByLabel<Counter, 2>,
     slow_closes: Counter,
     closes: ByLabel<Counter, 15>,
@@ -121,10 +124,11 @@ impl Default for Metrics {
         codes[14] = "none";
         Self {
             connections: ByLabel::new("protocol", ["v1", "v2"]),
-            refused: ByLabel::new("reason", ["user", "server", "draining", "unauthenticated"]),
+            refused: ByLabel::new("reason", ["user", "server", "draining", "unauthenticated", "address"]),
             sends,
             sent,
             deliveries: Counter::default(),
+            answers: AnswerCounts::default(),
             signals_shed: ByLabel::new("by", ["hub", "client"]),
             slow_closes: Counter::default(),
             closes: ByLabel::new("code", codes),
@@ -146,6 +150,17 @@ impl Metrics {
         registry.register("sends", "Messages that clients sent, and what became of them", self.sends.clone());
         let deliveries = self.deliveries.clone();
         registry.register("fanout_deliveries", "Frames of events queued with clients", deliveries);
+        registry.register_with_unit(
+            "answers_waiting",
+            "Large answers that clients have yet to take",
+            Unit::Bytes,
+            self.answers.waiting.clone(),
+        );
+        registry.register(
+            "answers_dropped",
+            "Connections given up with an answer that others needed the room of",
+            self.answers.dropped.clone(),
+        );
         let shed = self.signals_shed.family.clone();
         registry.register("signals_shed", "Typing signals let go of because a queue was full", shed);
         let slow = self.slow_closes.clone();
@@ -187,6 +202,11 @@ impl Metrics {
     /// A connection came without a valid token.
     pub(crate) fn refused_unauthenticated(&self) {
         self.refused.each[3].inc();
+    }
+
+    /// There was no place for a connection of this address.
+    pub(crate) fn refused_by_address(&self) {
+        self.refused.each[4].inc();
     }
 
     /// A message came in by this door.

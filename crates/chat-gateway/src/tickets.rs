@@ -1,6 +1,8 @@
 //! Tickets: a browser can't send an `Authorization` header with a WebSocket, and a token in a URL ends up in logs, so
 //! a token may be exchanged for something that works once and not for long (contract.md part 2).
 
+mod waiting;
+
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -8,10 +10,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chat_core::access::{Fingerprint, Ticket, TicketStore};
 use chat_core::time::Timestamp;
-use chat_core::{Chat, Error, Result};
+use chat_core::{Error, Result};
 use ring::rand::{SecureRandom, SystemRandom};
 
+use crate::App;
+use crate::client_address::ClientAddress;
+use crate::http::problem::Problem;
 use crate::tokens::{Granted, fingerprint};
+use waiting::Holder;
 
 /// How long a ticket waits for its use.
 pub(crate) const LIFETIME: Duration = Duration::from_secs(30);
@@ -19,21 +25,30 @@ pub(crate) const LIFETIME: Duration = Duration::from_secs(30);
 const CAPACITY: usize = 10_000;
 
 /// A new ticket.
-pub(crate) async fn issue(chat: &Chat, granted: Granted) -> Result<String> {
+pub(crate) async fn issue(
+    app: &App,
+    granted: Granted,
+    client: ClientAddress,
+) -> std::result::Result<String, Problem> {
     let mut random = [0; 24];
     SystemRandom::new().fill(&mut random).map_err(|_| Error::internal("no randomness"))?;
     let ticket: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
     let lifetime_us = i64::try_from(LIFETIME.as_micros()).unwrap_or(i64::MAX);
-    let until = Timestamp(chat.now().0.saturating_add(lifetime_us));
+    let now = app.chat.now();
+    let until = Timestamp(now.0.saturating_add(lifetime_us));
     let Granted { user, issued_at, expires_at, fingerprint: token } = granted;
     let fingerprint = fingerprint(&ticket);
-    chat.keep_ticket(Ticket { fingerprint, user, token, issued_at, expires_at, until }).await?;
+    app.tickets.add(fingerprint, Holder { user, address: client.strangers_key(), until }, now)?;
+    let kept = app.chat.keep_ticket(Ticket { fingerprint, user, token, issued_at, expires_at, until }).await;
+    kept.inspect_err(|_| app.tickets.remove(fingerprint))?;
     Ok(ticket)
 }
 
 /// Uses a ticket up.
-pub(crate) async fn redeem(chat: &Chat, ticket: &str) -> Result<Option<Granted>> {
-    let found = chat.redeem_ticket(fingerprint(ticket)).await?;
+pub(crate) async fn redeem(app: &App, ticket: &str) -> Result<Option<Granted>> {
+    let fingerprint = fingerprint(ticket);
+    let found = app.chat.redeem_ticket(fingerprint).await?;
+    app.tickets.remove(fingerprint);
     Ok(found.map(|Ticket { user, token, issued_at, expires_at, .. }| Granted {
         user,
         issued_at,
@@ -41,6 +56,8 @@ pub(crate) async fn redeem(chat: &Chat, ticket: &str) -> Result<Option<Granted>>
         fingerprint: token,
     }))
 }
+
+pub(crate) use waiting::Waiting;
 
 /// The tickets of a server that is alone.
 #[derive(Default)]

@@ -16,10 +16,11 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{InconsistentKeys, ServerConfig};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use x509_cert::der::Decode;
+
+use crate::pace::Paced;
 
 /// Where the certificate and its key are, as PEM.
 #[derive(Debug, Clone)]
@@ -126,7 +127,7 @@ impl Tls {
         );
     }
 
-    pub(crate) async fn accept(&self, stream: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
+    pub(crate) async fn accept(&self, stream: Paced) -> std::io::Result<TlsStream<Paced>> {
         self.0.acceptor.accept(stream).await
     }
 

@@ -21,16 +21,15 @@ use chat_websocket::{accept_key, is_valid_key};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
-use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::server::TlsStream;
 
-use crate::accept::Upgrading;
+use crate::accept::{Seat, Upgrading};
 use crate::auth::{bearer, unauthenticated};
 use crate::client_address::ClientAddress;
 use crate::http::extract::Params;
 use crate::http::problem::Problem;
 use crate::hub::{Bearer, Connection, Full, Protocol, Slot, Socket};
+use crate::pace::Paced;
 use crate::tokens::Granted;
 use crate::{App, tickets};
 use first_frame::Asked;
@@ -67,8 +66,8 @@ pub(crate) async fn upgrade(
     let protocol = chosen_protocol(&parts.headers)?;
     let client = ClientAddress::of(&parts.extensions);
     let who = match authenticate(&app, &query, &parts.headers).await? {
-        Claim::Granted(granted) => Who::Known(granted, slot(&app, granted)?),
-        Claim::None if protocol == Protocol::V2 => Who::Unknown(first_frame::place(&app)?),
+        Claim::Granted(granted) => Who::Known(granted, slot(&app, granted, seat(&parts))?),
+        Claim::None if protocol == Protocol::V2 => Who::Unknown(first_frame::place(&app, client)?),
         Claim::None | Claim::Refused => {
             app.hub.metrics().refused_unauthenticated();
             return Ok(unauthenticated(WAYS_IN));
@@ -83,9 +82,12 @@ pub(crate) async fn upgrade(
             Entrance { granted, slot, protocol, cursor: query.cursor, client },
             on_upgrade,
         )),
-        Who::Unknown(place) => {
-            tokio::spawn(first_frame::start(app, place, on_upgrade, Asked { cursor: query.cursor, client }))
-        }
+        Who::Unknown(place) => tokio::spawn(first_frame::start(
+            app,
+            place,
+            on_upgrade,
+            Asked { cursor: query.cursor, client, seat: seat(&parts) },
+        )),
     };
     Ok(switching_protocols(accept, protocol_to_name(&parts.headers, protocol)))
 }
@@ -102,7 +104,7 @@ enum Claim {
 enum Who {
     Known(Granted, Slot),
     /// Somebody whose first frame has to tell.
-    Unknown(OwnedSemaphorePermit),
+    Unknown(first_frame::Place),
 }
 
 /// A client that has been let in.
@@ -144,7 +146,7 @@ fn words<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = 
 async fn authenticate(app: &App, query: &Query, headers: &HeaderMap) -> Result<Claim, Problem> {
     let granted = if let Some(ticket) = &query.ticket {
         // A ticket does not outlive the token that it was made for.
-        let granted = tickets::redeem(&app.chat, ticket).await?;
+        let granted = tickets::redeem(app, ticket).await?;
         granted.filter(|granted| !app.hub.revocations().has(granted))
     } else {
         let in_protocols =
@@ -157,12 +159,17 @@ async fn authenticate(app: &App, query: &Query, headers: &HeaderMap) -> Result<C
     Ok(granted.map_or(Claim::Refused, Claim::Granted))
 }
 
-fn slot(app: &App, granted: Granted) -> Result<Slot, Problem> {
+/// What the request takes up, for the stream that it becomes.
+fn seat(parts: &Parts) -> Seat {
+    parts.extensions.get().cloned().unwrap_or_default()
+}
+
+fn slot(app: &App, granted: Granted, seat: Seat) -> Result<Slot, Problem> {
     if app.is_draining() {
         app.hub.metrics().refused_while_draining();
         return Err(Problem::new(503, "draining", "The server is shutting down").retry_after(1));
     }
-    app.slots.take(granted.user).map_err(|full| {
+    app.slots.take(granted.user, seat).map_err(|full| {
         app.hub.metrics().refused(full);
         match full {
             Full::User => {
@@ -246,10 +253,12 @@ fn connection(app: &App, entrance: Entrance, socket: Socket) -> (Arc<Connection>
 /// The socket without hyper around it, and what the client has sent already.
 fn bare_socket(upgraded: Upgraded) -> Option<(Socket, Vec<u8>)> {
     // The bytes are copied, because the buffer behind them is large and would live as long as they do.
-    let upgraded = match upgraded.downcast::<TokioIo<Upgrading<TcpStream>>>() {
-        Ok(plain) => return Some((plain.io.into_inner().into_inner().into(), plain.read_buf.to_vec())),
+    let upgraded = match upgraded.downcast::<TokioIo<Upgrading<Paced>>>() {
+        Ok(plain) => {
+            return Some((plain.io.into_inner().into_inner().into_inner().into(), plain.read_buf.to_vec()));
+        }
         Err(upgraded) => upgraded,
     };
-    let encrypted = upgraded.downcast::<TokioIo<Upgrading<TlsStream<TcpStream>>>>().ok()?;
+    let encrypted = upgraded.downcast::<TokioIo<Upgrading<TlsStream<Paced>>>>().ok()?;
     Some((encrypted.io.into_inner().into_inner().into(), encrypted.read_buf.to_vec()))
 }

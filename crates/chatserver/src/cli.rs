@@ -33,7 +33,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Serve (the default)
-    Serve(serve::Args),
+    Serve(Box<serve::Args>),
     /// Measure a server: sends, fan-out, latency, connections, resuming, history, search
     Bench(bench::Args),
     /// Say what so many users need: nodes, database, bus, and what breaks first
@@ -65,8 +65,8 @@ enum Command {
 /// Runs what the command line asks for.
 pub(crate) fn run() -> Result<ExitCode> {
     let cli = Cli::parse();
-    match cli.command.unwrap_or(Command::Serve(cli.serve)) {
-        Command::Serve(args) => serve::run(args),
+    match cli.command.unwrap_or_else(|| Command::Serve(Box::new(cli.serve))) {
+        Command::Serve(args) => serve::run(*args),
         Command::Bench(args) => bench::run(args),
         Command::Capacity(args) => capacity::run(&args),
         Command::Chat(args) => chat::run(args),

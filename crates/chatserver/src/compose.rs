@@ -98,8 +98,8 @@ pub(crate) async fn compose(plan: Plan) -> Result<Server> {
     };
     let demo_users = demo::prepare(&chat, circumstances).await?;
     let offer = Arc::new(demo::Offer::new(chat.clone()));
-    let watched =
-        metrics_listener.map(|listener| (listener, metrics::registry(&hub, &storage, tls.as_ref())));
+    let watched = metrics_listener
+        .map(|listener| (listener, metrics::registry(&hub, &storage, &plan.serve.counts, tls.as_ref())));
     let metrics_address = watched.as_ref().and_then(|(listener, _)| listener.local_addr().ok());
     let demo_for_all = plan.demo == demo::Wish::Wanted;
     let options = GatewayOptions { node: storage.node, demo_for_all, ..plan.gateway };

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Instant;
 
-use chat_gateway::{Hub, Tls};
+use chat_gateway::{Hub, SocketCounts, Tls};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::MetricType;
@@ -14,13 +14,14 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::compose::storage::Storage;
 
 /// A registry with everything that these parts count, under names that begin with `chatserver_`.
-pub(crate) fn registry(hub: &Hub, storage: &Storage, tls: Option<&Tls>) -> Registry {
+pub(crate) fn registry(hub: &Hub, storage: &Storage, sockets: &SocketCounts, tls: Option<&Tls>) -> Registry {
     let mut registry = Registry::with_prefix("chatserver");
     let build = Info::new([("version", env!("CARGO_PKG_VERSION")), ("os", std::env::consts::OS)]);
     registry.register("build", "Which release this is", build);
     registry.register_collector(Box::new(Process { started: Instant::now() }));
     hub.register_metrics(&mut registry);
     storage.register_metrics(&mut registry);
+    sockets.register_metrics(&mut registry);
     if let Some(tls) = tls {
         tls.register_metrics(&mut registry);
     }

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::{OriginalUri, State};
 use axum::http::header::LINK;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chat_core::accounts::{Account, AccountQuery, LastMessage, LoginName, MAX_ACCOUNTS, Register};
 use chat_core::demo::DemoLogin;
@@ -18,6 +18,7 @@ use super::extract::{Body, Params, PathId, limit};
 use super::problem::Problem;
 use super::refusals::{Any, BodyRefused, NoSuchUser, Unauthenticated};
 use crate::auth::{Caller, bearer, unauthenticated};
+use crate::client_address::ClientAddress;
 use crate::{App, is_from_this_machine, tickets, wire};
 
 /// Registers an account and logs it in.
@@ -100,15 +101,22 @@ pub(super) async fn test_auth(Caller(user): Caller) -> Json<rest::AccessGranted>
 
 /// Gives a ticket that opens one WebSocket connection, for clients that can send no header with it.
 #[utoipa::path(post, path = "/v1/ws-ticket", tag = "accounts", security(("bearer" = [])), responses(
-    (status = 201, body = rest::WsTicket), Unauthenticated, Any,
+    (status = 201, body = rest::WsTicket),
+    (status = 429, description = "The user or the address has too many tickets that wait for their use",
+     body = ProblemBody, content_type = "application/problem+json"),
+    Unauthenticated, Any,
 ))]
-pub(super) async fn ws_ticket(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
+pub(super) async fn ws_ticket(
+    State(app): State<App>,
+    extensions: Extensions,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let granted = match bearer(&headers) {
         Some(token) => app.auth.check(token).await?,
         None => None,
     };
     let Some(granted) = granted else { return Ok(unauthenticated("A valid bearer token is needed")) };
-    let ticket = tickets::issue(&app.chat, granted).await?;
+    let ticket = tickets::issue(&app, granted, ClientAddress::of(&extensions)).await?;
     let expires_in = u32::try_from(tickets::LIFETIME.as_secs()).unwrap_or(u32::MAX);
     Ok((StatusCode::CREATED, Json(rest::WsTicket { ticket, expires_in })).into_response())
 }

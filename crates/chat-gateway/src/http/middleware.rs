@@ -18,6 +18,7 @@ use tracing::{Instrument, Span};
 use super::browsers;
 use super::problem::Problem;
 use super::trace_context::trace_id;
+use crate::accept::Seat;
 use crate::client_address::ClientAddress;
 use crate::metrics::Requests;
 
@@ -38,7 +39,12 @@ pub(crate) async fn surround(
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let trace_id = trace_id(request.headers()).map(str::to_owned);
     let trace_id = trace_id.as_deref();
+    // A stream keeps what it takes up; everything else is done with when it is answered.
+    let seat = request.extensions().get::<Seat>().cloned().unwrap_or_default();
     let handled = async {
+        if seat.is_over {
+            return too_many_connections();
+        }
         match names_its_host(&request) {
             true => next.run(request).await,
             false => Problem::new(400, "invalid_request", ONE_HOST).into_response(),
@@ -77,6 +83,12 @@ fn names_its_host(request: &Request) -> bool {
         0 => request.version() < Version::HTTP_11,
         n => n == 1,
     }
+}
+
+/// The address has as many connections, or behind a proxy requests, as it may have.
+fn too_many_connections() -> Response {
+    let sentence = "Your address has too many connections; close some";
+    Problem::new(429, "too_many_connections", sentence).retry_after(5).into_response()
 }
 
 /// A refusal that nobody has put into words yet.

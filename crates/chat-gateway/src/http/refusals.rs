@@ -10,6 +10,9 @@ pub(super) enum Any {
     /// A path id, parameter or body does not fit
     #[response(status = 400, content_type = "application/problem+json")]
     Invalid(Problem),
+    /// Too many connections of the same address, or too many requests; try again after `Retry-After` seconds
+    #[response(status = 429, content_type = "application/problem+json")]
+    TooMany(Problem),
     /// The head of the request is too large
     #[response(status = 431)]
     HeadTooLarge,

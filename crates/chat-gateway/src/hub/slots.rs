@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chat_core::ids::UserId;
 use tokio::sync::Notify;
 
+use crate::accept::Seat;
+
 /// Why a connection is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Full {
@@ -36,6 +38,8 @@ pub(crate) struct Slot {
     counts: Arc<Mutex<Counts>>,
     all_free: Arc<Notify>,
     user: UserId,
+    /// What the client's address gave for it.
+    _seat: Seat,
 }
 
 impl Slots {
@@ -43,7 +47,7 @@ impl Slots {
         Self { counts: Arc::default(), all_free: Arc::default(), per_user, per_server }
     }
 
-    pub(crate) fn take(&self, user: UserId) -> Result<Slot, Full> {
+    pub(crate) fn take(&self, user: UserId, seat: Seat) -> Result<Slot, Full> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if counts.total >= self.per_server {
             return Err(Full::Server);
@@ -54,7 +58,7 @@ impl Slots {
         }
         *of_user += 1;
         counts.total += 1;
-        Ok(Slot { counts: self.counts.clone(), all_free: self.all_free.clone(), user })
+        Ok(Slot { counts: self.counts.clone(), all_free: self.all_free.clone(), user, _seat: seat })
     }
 
     /// Resolves once no place is taken.
@@ -98,13 +102,13 @@ mod tests {
     fn places_are_bounded_and_given_back() {
         let slots = Slots::new(2, 3);
         let (tom, jerry) = (UserId(1), UserId(2));
-        let first = slots.take(tom).ok();
-        let _second = slots.take(tom).ok();
-        assert_eq!(slots.take(tom).err(), Some(Full::User));
-        let _third = slots.take(jerry).ok();
-        assert_eq!(slots.take(jerry).err(), Some(Full::Server));
+        let first = slots.take(tom, Seat::default()).ok();
+        let _second = slots.take(tom, Seat::default()).ok();
+        assert_eq!(slots.take(tom, Seat::default()).err(), Some(Full::User));
+        let _third = slots.take(jerry, Seat::default()).ok();
+        assert_eq!(slots.take(jerry, Seat::default()).err(), Some(Full::Server));
         drop(first);
         assert_eq!(slots.total(), 2);
-        assert!(slots.take(tom).is_ok());
+        assert!(slots.take(tom, Seat::default()).is_ok());
     }
 }

@@ -10,6 +10,7 @@ use tokio::task::coop::consume_budget;
 use tokio_rustls::server::TlsStream;
 
 use super::outbox::Outbox;
+use crate::pace::Paced;
 use tls::TlsSocket;
 
 /// A client's socket, after the upgrade. What begins with `try_` never waits.
@@ -25,8 +26,8 @@ impl From<TcpStream> for Socket {
     }
 }
 
-impl From<TlsStream<TcpStream>> for Socket {
-    fn from(stream: TlsStream<TcpStream>) -> Self {
+impl From<TlsStream<Paced>> for Socket {
+    fn from(stream: TlsStream<Paced>) -> Self {
         Self::Tls(Box::new(TlsSocket::new(stream)))
     }
 }

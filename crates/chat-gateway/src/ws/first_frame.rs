@@ -10,10 +10,11 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::session::{self, Beginning, End, Input, Taken};
 use super::{Entrance, bare_socket, connection, slot};
-use crate::App;
+use crate::accept::Seat;
 use crate::client_address::ClientAddress;
 use crate::http::problem::Problem;
 use crate::hub::{Protocol, Socket};
+use crate::{App, places};
 
 /// How long a client may take to say who it is.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -24,29 +25,43 @@ const READ_BYTES: usize = 4096;
 /// Why a client is turned away: the close code and the reason.
 type Refusal = (u16, &'static str);
 
-/// A place for a client that is not known yet.
-pub(super) fn place(app: &App) -> Result<OwnedSemaphorePermit, Problem> {
-    app.unauthenticated.clone().try_acquire_owned().map_err(|_| {
+/// A place for a client that is not known yet: one of all, and one of its address.
+pub(super) struct Place {
+    _of_all: OwnedSemaphorePermit,
+    _of_address: Option<places::Place>,
+}
+
+pub(super) fn place(app: &App, client: ClientAddress) -> Result<Place, Problem> {
+    let of_address = app.unauthenticated_by_address.take_for(client).map_err(|_| {
+        app.hub.metrics().refused_by_address();
+        let sentence =
+            "Too many clients of your address have yet to say who they are; send the token with the upgrade";
+        Problem::new(429, "too_many_connections", sentence).retry_after(1)
+    })?;
+    let of_all = app.unauthenticated.clone().try_acquire_owned().map_err(|_| {
         let sentence = "Too many clients have yet to say who they are; send the token with the upgrade";
         Problem::new(503, "overloaded", sentence).retry_after(1)
-    })
+    })?;
+    Ok(Place { _of_all: of_all, _of_address: of_address })
 }
 
 /// What its upgrade said.
 pub(super) struct Asked {
     pub(super) cursor: Option<String>,
     pub(super) client: ClientAddress,
+    pub(super) seat: Seat,
 }
 
 /// Waits for the upgrade and the first frame, and goes on as for any other client, or turns it away. The `cursor` of the
 /// URL counts where the first frame has none.
-pub(super) async fn start(app: App, place: OwnedSemaphorePermit, on_upgrade: OnUpgrade, asked: Asked) {
+pub(super) async fn start(app: App, place: Place, on_upgrade: OnUpgrade, asked: Asked) {
     let Some((socket, early)) = on_upgrade.await.ok().and_then(bare_socket) else { return };
-    let told = tokio::time::timeout(DEADLINE, listen(&app, &socket, early, asked.client)).await;
+    let Asked { cursor, client, seat } = asked;
+    let told = tokio::time::timeout(DEADLINE, listen(&app, &socket, early, (client, seat))).await;
     drop(place);
     match told.unwrap_or(Err((close_code::POLICY_VIOLATION, "no auth frame in time"))) {
         Ok((entrance, mut beginning)) => {
-            beginning.cursor = beginning.cursor.or(asked.cursor);
+            beginning.cursor = beginning.cursor.or(cursor);
             let (connection, slot) = connection(&app, entrance, socket);
             tokio::spawn(session::run(app, connection, slot, beginning));
         }
@@ -64,7 +79,7 @@ async fn listen(
     app: &App,
     socket: &Socket,
     mut bytes: Vec<u8>,
-    client: ClientAddress,
+    from: (ClientAddress, Seat),
 ) -> Result<(Entrance, Beginning), Refusal> {
     let gone = (close_code::NORMAL, "");
     let mut decoder = Decoder::new(Role::Server, app.options.frame_bytes);
@@ -89,12 +104,12 @@ async fn listen(
     let Input::Text(first) = taken.inputs.remove(0) else {
         return Err((close_code::POLICY_VIOLATION, "the first frame must be an auth frame"));
     };
-    let entrance = enter(app, &first, client).await?;
+    let entrance = enter(app, &first, from).await?;
     let cursor = entrance.cursor.clone();
     Ok((entrance, Beginning { decoder, taken, cursor }))
 }
 
-async fn enter(app: &App, first: &str, client: ClientAddress) -> Result<Entrance, Refusal> {
+async fn enter(app: &App, first: &str, (client, seat): (ClientAddress, Seat)) -> Result<Entrance, Refusal> {
     // A list of values in the right order would be read as an object too.
     let is_object = first.trim_start().starts_with('{');
     let is_auth = is_object && serde_json::from_str::<Head<'_>>(first).is_ok_and(|head| head.op == "auth");
@@ -102,7 +117,7 @@ async fn enter(app: &App, first: &str, client: ClientAddress) -> Result<Entrance
     let auth = auth.ok_or((close_code::POLICY_VIOLATION, "the first frame must be an auth frame"))?;
     match app.auth.check(&auth.token).await {
         Ok(Some(granted)) => {
-            let slot = slot(app, granted);
+            let slot = slot(app, granted, seat);
             let slot = slot.map_err(|_| (close_codes::TOO_MANY, "too many connections: close one"))?;
             Ok(Entrance { granted, slot, protocol: Protocol::V2, cursor: auth.cursor, client })
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use chat_core::failpoints;
-use chat_gateway::{GatewayOptions, Origins, OutboxLimits, ProxyHeader, ServeOptions, TrustedProxies};
+use chat_gateway::{GatewayOptions, Origins, OutboxLimits, Pace, ProxyHeader, ServeOptions, TrustedProxies};
 use clap::builder::FalseyValueParser;
 use tokio::runtime::Handle;
 use tracing::level_filters::LevelFilter;
@@ -71,6 +71,9 @@ pub(crate) struct Args {
     /// WebSocket connections that one user may have
     #[arg(long, env = "MAX_CONNECTIONS_PER_USER", default_value_t = 100)]
     max_connections_per_user: usize,
+    /// Connections and streams that one address may have, or behind a trusted proxy requests and streams; not for this machine
+    #[arg(long, env = "MAX_CONNECTIONS_PER_ADDRESS", default_value_t = 1000)]
+    max_connections_per_address: usize,
     /// WebSocket connections that the server may have
     #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 100_000)]
     max_connections: usize,
@@ -83,6 +86,9 @@ pub(crate) struct Args {
     /// Frames that one v2 client may send per second, on average over some seconds
     #[arg(long, env = "MAX_FRAMES_PER_SECOND", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
     max_frames_per_second: u32,
+    /// Seconds for which a client may take nothing of an answer before it is cut off
+    #[arg(long, env = "ANSWER_TIMEOUT", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    answer_timeout: u64,
     /// Whether messages can be searched, which takes a file beside the database and up to a quarter of a core
     #[arg(long, env = "SEARCH", default_value_t = true, action = clap::ArgAction::Set)]
     search: bool,
@@ -95,6 +101,9 @@ pub(crate) struct Args {
     /// The one header in which those proxies name the client
     #[arg(long, env = "TRUSTED_PROXIES_HEADER", default_value = "X-Forwarded-For", value_parser = ProxyHeader::parse)]
     trusted_proxies_header: ProxyHeader,
+    /// `required` if those proxies begin each connection with a header of the PROXY protocol, and nobody else connects
+    #[arg(long, env = "PROXY_PROTOCOL", default_value = "off", value_parser = proxy_protocol)]
+    proxy_protocol: bool,
 }
 
 /// Serves until told to stop.
@@ -152,7 +161,32 @@ fn wish(args: &Args) -> demo::Wish {
     }
 }
 
+/// Whether each connection has to begin with a header of the PROXY protocol.
+fn proxy_protocol(setting: &str) -> Result<bool, String> {
+    match setting {
+        "" | "off" => Ok(false),
+        "required" => Ok(true),
+        _ => Err(format!("`{setting}` is neither off nor required")),
+    }
+}
+
+/// How sockets are to be served.
+fn serve_options(args: &Args) -> Result<ServeOptions> {
+    if args.proxy_protocol && args.trusted_proxies.is_empty() {
+        bail!("PROXY_PROTOCOL is required of proxies alone: name them in TRUSTED_PROXIES");
+    }
+    Ok(ServeOptions {
+        trusted_proxies: args.trusted_proxies.clone(),
+        proxy_header: args.trusted_proxies_header.clone(),
+        proxy_protocol: args.proxy_protocol,
+        connections_per_address: args.max_connections_per_address,
+        pace: Pace { nothing_for: Duration::from_secs(args.answer_timeout), ..Pace::default() },
+        ..ServeOptions::default()
+    })
+}
+
 fn plan(args: Args, database: Database) -> Result<Plan> {
+    let serve = serve_options(&args)?;
     let demo = wish(&args);
     let outbox = OutboxLimits { frames: args.max_queued_frames, bytes: args.max_queued_bytes };
     Ok(Plan {
@@ -173,11 +207,7 @@ fn plan(args: Args, database: Database) -> Result<Plan> {
             frames_per_second: args.max_frames_per_second,
             ..GatewayOptions::default()
         },
-        serve: ServeOptions {
-            trusted_proxies: args.trusted_proxies,
-            proxy_header: args.trusted_proxies_header,
-            ..ServeOptions::default()
-        },
+        serve,
     })
 }
 

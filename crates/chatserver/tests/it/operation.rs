@@ -1,5 +1,6 @@
 //! Running the server: starting, refusing to start, stopping, settings, logs and demo users.
 
+mod addresses;
 mod bench;
 mod demo;
 mod files;
@@ -14,6 +15,7 @@ mod shutdown;
 mod sockets;
 mod storage;
 mod stuck;
+mod takers;
 mod tls;
 mod tracing;
 mod upgrade;

@@ -9,6 +9,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::rustls::ServerConnection;
 use tokio_rustls::server::TlsStream;
 
+use crate::pace::Paced;
+
 /// How much may be encrypted ahead of what the socket takes: one record. It is room beyond the client's outbox.
 const AHEAD: usize = 16 * 1024;
 /// Readings in a row that may bring nothing for the client's session, such as a handshake's rest or empty records, before
@@ -23,8 +25,9 @@ pub(crate) struct TlsSocket {
 }
 
 impl TlsSocket {
-    pub(super) fn new(stream: TlsStream<TcpStream>) -> Self {
+    pub(super) fn new(stream: TlsStream<Paced>) -> Self {
         let (stream, mut session) = stream.into_inner();
+        let stream = stream.into_inner();
         session.set_buffer_limit(Some(AHEAD));
         let has_plaintext = has_plaintext(&mut session);
         Self { stream, session: Mutex::new(session), has_plaintext: AtomicBool::new(has_plaintext) }

@@ -25,6 +25,9 @@ fn help_names_every_flag_and_variable() {
         "MAX_CONNECTIONS_PER_USER",
         "MAX_QUEUED_FRAMES",
         "MAX_QUEUED_BYTES",
+        "MAX_CONNECTIONS_PER_ADDRESS",
+        "ANSWER_TIMEOUT",
+        "PROXY_PROTOCOL",
         "TRUSTED_PROXIES",
         "TRUSTED_PROXIES_HEADER",
     ] {
@@ -62,6 +65,7 @@ fn a_setting_that_makes_no_sense_is_refused() {
         ("TRUSTED_PROXIES", "10.0.0.0/8 proxy.local"),
         ("TRUSTED_PROXIES", "0.0.0.0/0"),
         ("TRUSTED_PROXIES_HEADER", "X Forwarded For"),
+        ("PROXY_PROTOCOL", "perhaps"),
         ("ALLOWED_ORIGINS", "https://app.example.com localhost:3000"),
     ] {
         let refusal = Setup::new().env(name, value).refuse();

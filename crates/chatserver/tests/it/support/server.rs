@@ -16,7 +16,7 @@ use super::proxy::Proxy;
 use super::{Answer, Request};
 
 /// What could change the server's behaviour from outside the test.
-const SETTINGS: [&str; 21] = [
+const SETTINGS: [&str; 24] = [
     "CHATSERVER_FAILPOINTS",
     "HOST",
     "PORT",
@@ -37,6 +37,9 @@ const SETTINGS: [&str; 21] = [
     "TLS_CERT",
     "TLS_KEY",
     "TRUSTED_PROXIES",
+    "MAX_CONNECTIONS_PER_ADDRESS",
+    "ANSWER_TIMEOUT",
+    "PROXY_PROTOCOL",
     "TRUSTED_PROXIES_HEADER",
 ];
 

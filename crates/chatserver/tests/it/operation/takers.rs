@@ -1,0 +1,123 @@
+//! Clients that ask and do not take the answer: each is cut off, gives back what it held, and nobody else notices.
+
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+
+use crate::support::{Request, Server, Setup, User, eventually, within};
+
+/// Of the pages that come with the server the largest.
+const STATIC: &str = "/docs/swagger-ui-bundle.js";
+const PAGE: &str = "/v1/messages/history/2?limit=200";
+
+/// How long a client may take nothing here.
+fn impatient() -> Setup {
+    Setup::new().on_one_node("the nodes' own proxy would take the answers").env("ANSWER_TIMEOUT", "1")
+}
+
+/// A client with a small window that sends this and reads nothing.
+async fn asks(server: &Server, bytes: &[u8]) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut socket = socket.connect(server.address.parse().unwrap()).await.unwrap();
+    // Of many requests the server takes only the first ones.
+    let _ = tokio::time::timeout(Duration::from_millis(200), socket.write_all(bytes)).await;
+    socket
+}
+
+/// A request that leaves its connection open.
+fn keeping(request: &Request) -> Vec<u8> {
+    let bytes = String::from_utf8(request.bytes("localhost")).unwrap();
+    bytes.replace("Connection: close\r\n", "").into_bytes()
+}
+
+/// The sockets that the server has not reset yet.
+fn held(sockets: &[TcpStream]) -> usize {
+    sockets.iter().filter(|socket| socket.take_error().unwrap().is_none()).count()
+}
+
+/// 200 messages of 16,000 letters between Tom and Jerry; gives Tom.
+async fn long_history(server: &Server) -> User {
+    let (tom, jerry) = server.tom_and_jerry().await;
+    let content = "x".repeat(16_000);
+    for _ in 0..20 {
+        let sends = (0..10).map(|_| tom.write(&jerry, &content));
+        futures_util::future::join_all(sends).await;
+    }
+    tom
+}
+
+#[tokio::test]
+async fn whoever_takes_no_answer_is_cut_off_whatever_it_asked_for() {
+    let server = impatient().start();
+    let tom = long_history(&server).await;
+    let page = keeping(&Request::get(PAGE).bearer(&tom.token));
+    let kinds = [keeping(&Request::get(STATIC)), page, keeping(&Request::get("/nothing")).repeat(20_000)];
+    let asked = kinds.iter().flat_map(|bytes| (0..8).map(|_| asks(&server, bytes)));
+    let mut sockets: Vec<_> = futures_util::future::join_all(asked).await;
+    let began = Instant::now();
+    while held(&sockets) > 0 {
+        let asked = Instant::now();
+        server.get("/ping").await.expect(200);
+        tom.get("/v1/chats").await.expect(200);
+        assert!(asked.elapsed() < Duration::from_secs(1), "others wait: {:?}", asked.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(6), "{} are still held", held(&sockets));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        sockets.retain(|socket| socket.take_error().unwrap().is_none());
+    }
+}
+
+#[tokio::test]
+async fn whoever_takes_it_slowly_gets_all_of_it() {
+    let server = impatient().start();
+    let whole = server.get(STATIC).await;
+    assert!(whole.body.len() > 1_000_000, "{}", whole.body.len());
+    let mut socket = asks(&server, &Request::get(STATIC).bytes("localhost")).await;
+    let (mut taken, mut chunk, began) = (0, vec![0; 64 * 1024], Instant::now());
+    while let Ok(read @ 1..) = within(20, socket.read(&mut chunk)).await {
+        taken += read;
+        // Longer in all than nothing may be taken for.
+        tokio::time::sleep(Duration::from_millis(if began.elapsed() < Duration::from_secs(2) {
+            100
+        } else {
+            0
+        }))
+        .await;
+    }
+    assert!(taken > whole.body.len(), "{taken} bytes of {} and a head", whole.body.len());
+    assert!(began.elapsed() > Duration::from_millis(1500), "{:?}", began.elapsed());
+}
+
+/// Each page is 3 MB; without a bound in all, 60 of them are 190.
+#[tokio::test]
+async fn answers_that_nobody_takes_have_a_bound_in_all() {
+    let server = impatient().env("ANSWER_TIMEOUT", "4").start();
+    let tom = long_history(&server).await;
+    assert!(tom.get(PAGE).await.body.len() > 3_000_000);
+    let before = server.resident_kib("VmRSS");
+    let page = keeping(&Request::get(PAGE).bearer(&tom.token));
+    let mut sockets = Vec::new();
+    let mut most = 0;
+    for _ in 0..6 {
+        let asked = (0..10).map(|_| asks(&server, &page));
+        sockets.extend(futures_util::future::join_all(asked).await);
+        most = most.max(server.resident_kib("VmRSS"));
+    }
+    let grown = most.saturating_sub(before) / 1024;
+    assert!(grown < 64 + 48, "{grown} MiB for answers that nobody takes");
+    eventually(10, "a page for somebody who takes it", async || tom.get(PAGE).await.status == 200).await;
+    drop(sockets);
+}
+
+#[tokio::test]
+async fn a_server_that_is_to_end_does_not_wait_for_them() {
+    let mut server = impatient().env("ANSWER_TIMEOUT", "60").start();
+    let bytes = keeping(&Request::get(STATIC));
+    let mut sockets = Vec::new();
+    for _ in 0..4 {
+        sockets.push(asks(&server, &bytes).await);
+    }
+    server.ask_to_end();
+    assert!(server.ended_within(Duration::from_secs(10)).success(), "{}", server.printed());
+}
