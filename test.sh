@@ -77,6 +77,7 @@ missing_packages() {
   command -v tmux >/dev/null || echo tmux
   command -v openssl >/dev/null || echo openssl
   PATH=$PATH:/usr/sbin command -v nginx >/dev/null || echo nginx-light
+  PATH=$PATH:/usr/sbin command -v haproxy >/dev/null || echo haproxy
   has_postgres || echo postgresql
   has_nats || echo nats-server
   python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Checks deploy/: that every file is well formed and fits the others and the server, and that a client behind each proxy
-# that is installed here (nginx, Caddy) can send, receive and resume. Starts no containers and changes nothing.
+# that is installed here (nginx, Caddy) can send, receive and resume, and that the server knows its address (HAProxy too). Starts no containers and changes nothing.
 #
 # Wants a debug build (`cargo build`; or name another binary in CHATSERVER), openssl, and in $VENV (default .venv) what
 # scripts/requirements-test.txt lists.
@@ -20,8 +20,8 @@ binary=${CHATSERVER:-${CARGO_TARGET_DIR:-target}/debug/chatserver}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 not_here() { echo "  NOT CHECKED: $1 is not installed here, so $2"; }
-# Debian has nginx where only root looks.
-PATH=$PATH:/usr/sbin:/sbin
+# Debian has nginx and HAProxy where only root looks; Caddy comes from PyPI.
+PATH=$(dirname "$python"):$PATH:/usr/sbin:/sbin
 
 "$python" scripts/check_manifests.py
 
@@ -69,7 +69,7 @@ else
 fi
 
 n_proxies=0
-for proxy in nginx caddy; do
+for proxy in nginx caddy haproxy; do
   if command -v "$proxy" >/dev/null; then
     "$python" scripts/check_proxy.py "$proxy" "$binary"
     n_proxies=$((n_proxies + 1))
@@ -78,6 +78,6 @@ for proxy in nginx caddy; do
   fi
 done
 if [ "$n_proxies" = 0 ]; then
-  echo "Neither nginx nor Caddy is installed: no proxy was run in front of a server. Install nginx-light." >&2
+  echo "Neither nginx nor Caddy nor HAProxy is installed: no proxy was run in front of a server. Install nginx-light and haproxy." >&2
   exit 1
 fi

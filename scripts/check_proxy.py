@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Runs the sample of a reverse proxy in front of a real server, one of two nodes it knows of (the other is gone), and checks
 as a client that REST and the v2 stream work through it, that a cut stream resumes, that a restart of the node is told and
-outlived, and that no token gets into the proxy's log.
+outlived, that no token gets into the proxy's log, and that the server knows its clients' addresses, whatever they forge. Of
+HAProxy, which has no sample, the addresses alone are checked, by its header and by both versions of the PROXY protocol.
 
-    check_proxy.py nginx|caddy <the server's binary>
+    check_proxy.py nginx|caddy|haproxy <the server's binary>
 
 Only what belongs to the machine is changed in the sample: ports, certificates, the log. Wants nothing but Python."""
 
@@ -24,6 +25,10 @@ from pathlib import Path
 
 DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
 DEADLINE = 20
+# Where a client is that is no trusted proxy: all of 127/8 is this machine.
+CLIENT = "127.0.0.77"
+PASSWORD = "a password for the proxy"
+HAS_IPV6 = Path("/proc/net/if_inet6").exists() and Path("/proc/net/if_inet6").read_text() != ""
 
 
 def free_port():
@@ -41,14 +46,17 @@ def replaced(text, *pairs):
 
 
 class Proxy:
-    """Where clients connect; `log` is what it writes of requests."""
+    """Where clients connect; `log` is what it writes of requests. The server behind it gets `settings`."""
+
+    settings = {}
 
     def __init__(self, work, nodes):
         self.work, self.nodes, self.port = work, nodes, free_port()
         self.log, self.tls = work / "access.log", None
 
-    def connect(self):
-        stream = socket.create_connection(("127.0.0.1", self.port), timeout=DEADLINE)
+    def connect(self, ipv6=False):
+        there, here = ("::1", None) if ipv6 else ("127.0.0.1", (CLIENT, 0))
+        stream = socket.create_connection((there, self.port), timeout=DEADLINE, source_address=here)
         return self.tls.wrap_socket(stream) if self.tls else stream
 
     def run(self, *command):
@@ -72,7 +80,7 @@ class Nginx(Proxy):
             ("listen 80;", f"listen 127.0.0.1:{free_port()};"),
             ("listen 443 ssl http2;", f"listen 127.0.0.1:{self.port} ssl http2;"),
             ("    listen [::]:80;\n", ""),
-            ("    listen [::]:443 ssl http2;\n", ""),
+            ("listen [::]:443 ssl http2;", f"listen [::1]:{self.port} ssl http2;" if HAS_IPV6 else ""),
             ("/etc/ssl/chatserver/fullchain.pem", str(certificate)),
             ("/etc/ssl/chatserver/privkey.pem", str(key)),
             ("/var/log/nginx/chatserver.log", str(self.log)),
@@ -115,11 +123,34 @@ class Caddy(Proxy):
         return self.run("caddy", "run", "--config", self.work / "caddy.json")
 
 
+class HAProxy(Proxy):
+    mode, send = "http", ""
+    more = "option forwardfor"
+
+    def start(self):
+        ipv6 = f"bind [::1]:{self.port}" if HAS_IPV6 else ""
+        (self.work / "haproxy.cfg").write_text(
+            f"defaults\n mode {self.mode}\n timeout connect 5s\n timeout client 120s\n timeout server 120s\n {self.more}\n"
+            f"listen chatserver\n bind 127.0.0.1:{self.port}\n {ipv6}\n server node {self.nodes[0]} {self.send}\n"
+        )
+        return self.run("haproxy", "-db", "-f", self.work / "haproxy.cfg")
+
+
+class HAProxyV1(HAProxy):
+    mode, send, more = "tcp", "send-proxy", ""
+    settings = {"PROXY_PROTOCOL": "required"}
+
+
+class HAProxyV2(HAProxyV1):
+    send = "send-proxy-v2"
+
+
 class Node:
     """The server, on one port and one database over restarts."""
 
-    def __init__(self, binary, work, port):
+    def __init__(self, binary, work, port, settings):
         self.binary, self.work, self.port = binary, work, port
+        self.settings = {"TRUSTED_PROXIES": "127.0.0.1", "LOG_LEVEL": "debug", **settings}
         self.start()
 
     def start(self):
@@ -127,18 +158,33 @@ class Node:
         out = open(self.work / "node.out", "ab")
         command = [self.binary, "serve", "--port", str(self.port), "--database", str(self.work / "chat.db")]
         command += ["--log-file", str(self.work / "app.log")]
-        self.process = subprocess.Popen(command, cwd=self.work, env=kept, stdout=out, stderr=out)
+        self.process = subprocess.Popen(command, cwd=self.work, env=kept | self.settings, stdout=out, stderr=out)
+
+    def client_of(self, request_id):
+        """The address that the server took for a request's, as its log has it."""
+        seen = []
+
+        def is_logged():
+            for line in (self.work / "node.out").read_text().splitlines():
+                fields = json.loads(line)["fields"]
+                if fields.get("message") == "request" and fields.get("request_id") == request_id:
+                    seen.append(fields.get("client"))
+            return seen
+
+        eventually(f"a line about the request {request_id}", is_logged)
+        return seen[0]
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         assert self.process.wait(DEADLINE) == 0
 
 
-def request(proxy, method, path, token=None, body=None):
+def request(proxy, method, path, token=None, body=None, ipv6=False, **headers):
     """A connection of its own for each: (status, what was answered)."""
     connection = http.client.HTTPConnection("chat.example.org")
-    connection.sock = proxy.connect()
-    headers = {"Content-Type": "application/json"}
+    connection.sock = proxy.connect(ipv6)
+    headers = {name.replace("_", "-"): value for name, value in headers.items()}
+    headers["Content-Type"] = "application/json"
     if token:
         headers["Authorization"] = f"Bearer {token}"
     connection.request(method, path, json.dumps(body) if body else None, headers)
@@ -146,17 +192,6 @@ def request(proxy, method, path, token=None, body=None):
     text = response.read()
     connection.close()
     return response.status, json.loads(text) if "json" in response.headers.get("Content-Type", "") else text
-
-
-def log_in_here(node, login):
-    """A token of the node itself, as somebody on its machine gets it."""
-    connection = http.client.HTTPConnection("127.0.0.1", node.port)
-    connection.request("POST", "/v1/users/login", json.dumps(login), {"Content-Type": "application/json"})
-    response = connection.getresponse()
-    answer = json.loads(response.read())
-    connection.close()
-    assert response.status == 200, answer
-    return answer["token"]
 
 
 def eventually(what, condition):
@@ -174,13 +209,13 @@ def eventually(what, condition):
 class Stream:
     """A v2 client: what RFC 6455 asks of one, and no more."""
 
-    def __init__(self, proxy, query):
+    def __init__(self, proxy, query, headers=""):
         self.socket = proxy.connect()
         key = base64.b64encode(os.urandom(16)).decode()
         self.socket.sendall(
             f"GET /ws?{query} HTTP/1.1\r\nHost: chat.example.org\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
-            f"Sec-WebSocket-Protocol: chatserver.v2\r\n\r\n".encode()
+            f"Sec-WebSocket-Protocol: chatserver.v2\r\n{headers}\r\n".encode()
         )
         self.bytes = b""
         while b"\r\n\r\n" not in self.bytes:
@@ -256,9 +291,49 @@ def enter(proxy, token, cursor=None):
     return ticket["ticket"], Stream(proxy, query)
 
 
-def say(proxy, token, text):
-    status, answer = request(proxy, "POST", "/v1/messages/p2p/2", token, {"content": text, "client_msg_id": text})
+def say(proxy, token, user, text):
+    path = f"/v1/messages/p2p/{user}"
+    status, answer = request(proxy, "POST", path, token, {"content": text, "client_msg_id": text})
     assert status == 201, (status, answer)
+
+
+def register(proxy, name):
+    """A new user: the token, and the id."""
+    body = {"username": name, "email": f"{name}@example.org", "password": PASSWORD}
+    status, answer = request(proxy, "POST", "/v1/users/register", body=body)
+    assert status == 201, (status, answer)
+    return answer["token"], answer["id"]
+
+
+def check_addresses(proxy, node):
+    """The server sees where its clients are and not what they say of it."""
+    eventually("ready through the proxy", lambda: request(proxy, "GET", "/readyz")[1]["status"] == "ready")
+    forged = {"X_Forwarded_For": "1.2.3.4, 127.0.0.1", "Forwarded": "for=1.2.3.4", "X_Real_IP": "1.2.3.4"}
+    for number, headers in enumerate(({}, forged)):
+        assert request(proxy, "GET", "/ping", X_Request_Id=f"rest-{number}", **headers)[0] == 200
+        seen = node.client_of(f"rest-{number}")
+        assert seen == CLIENT, f"{CLIENT} was taken for {seen}, having sent {headers}"
+    if HAS_IPV6:
+        assert request(proxy, "GET", "/ping", ipv6=True, X_Request_Id="v6", X_Forwarded_For="2001:db8::17")[0] == 200
+        seen = node.client_of("v6")
+        assert seen == "::1", f"::1 was taken for {seen}"
+    token, _ = register(proxy, "Butch")
+    _, ticket = request(proxy, "POST", "/v1/ws-ticket", token)
+    stream = Stream(proxy, f"ticket={ticket['ticket']}", "X-Request-Id: stream\r\nX-Forwarded-For: 1.2.3.4\r\n")
+    stream.next("live")
+    stream.socket.close()
+    seen = node.client_of("stream")
+    assert seen == CLIENT, f"the stream of {CLIENT} was taken for {seen}'s"
+
+
+def check_demo_users(proxy):
+    """A server that was told of no proxy recognises this one: everybody knows the demo users' password, and by a proxy
+    everybody could come."""
+    eventually("ready through the proxy", lambda: request(proxy, "GET", "/readyz")[1]["status"] == "ready")
+    for name in ("tom", "jerry"):
+        login = {"username": name, "password": "password123"}
+        status, answer = request(proxy, "POST", "/v1/users/login", body=login)
+        assert (status, answer["code"]) == (403, "demo_user"), (status, answer)
 
 
 def check(proxy, node):
@@ -267,20 +342,13 @@ def check(proxy, node):
     eventually("ready through the proxy", ready)
     # Half of them meet the node that is gone first.
     assert all(request(proxy, "GET", "/ping")[0] == 200 for _ in range(10))
-    tokens = {}
-    for name in ("tom", "jerry"):
-        login = {"username": name, "password": "password123"}
-        # Everybody knows this password, and by the proxy everybody could come.
-        status, answer = request(proxy, "POST", "/v1/users/login", body=login)
-        assert (status, answer["code"]) == (403, "demo_user"), (status, answer)
-        tokens[name] = log_in_here(node, login)
-    tom, jerry = tokens["tom"], tokens["jerry"]
+    (tom, tom_id), (jerry, jerry_id) = (register(proxy, name) for name in ("Spike", "Tyke"))
 
     ticket, stream = enter(proxy, jerry)
     stream.next("live")
-    say(proxy, tom, "live")
+    say(proxy, tom, jerry_id, "live")
     assert created(stream, 1) == ["live"]
-    stream.send(1, json.dumps({"op": "send", "id": 7, "to_user": 1, "content": "heard"}).encode())
+    stream.send(1, json.dumps({"op": "send", "id": 7, "to_user": tom_id, "content": "heard"}).encode())
     # The message may come before its ack or after it.
     types = {stream.next(None)["type"], stream.next(None)["type"]}
     assert types == {"ack", "message"}, types
@@ -289,7 +357,7 @@ def check(proxy, node):
     stream.socket.close()
     missed = [f"missed {number}" for number in range(20)]
     for text in missed:
-        say(proxy, tom, text)
+        say(proxy, tom, jerry_id, text)
     _, stream = enter(proxy, jerry, cursor)
     assert stream.next("hello")["resumed"] is True
     assert created(stream, 20) == missed
@@ -302,7 +370,7 @@ def check(proxy, node):
     assert request(proxy, "GET", f"/ws?token={jerry}")[0] in (502, 503, 504)
     node.start()
     eventually("ready after the restart", ready)
-    say(proxy, tom, "after the restart")
+    say(proxy, tom, jerry_id, "after the restart")
     _, stream = enter(proxy, jerry, cursor)
     assert stream.next("hello")["resumed"] is True
     assert created(stream, 1) == ["after the restart"]
@@ -313,22 +381,31 @@ def check(proxy, node):
     # A request is logged when it has ended.
     eventually("the log has a line", lambda: "/v1/ws-ticket" in proxy.log.read_text() and "/ws" in proxy.log.read_text())
     logged = proxy.log.read_text() + (proxy.work / "proxy.out").read_text()
-    for secret in (tom, jerry, ticket, "password123"):
+    for secret in (tom, jerry, ticket, PASSWORD):
         where = [line for line in logged.splitlines() if secret in line]
         assert not where, f"the log of the proxy has a secret in it: {where[0]}"
 
 
-def main():
-    kind, binary = sys.argv[1:]
+KINDS = {"nginx": [Nginx], "caddy": [Caddy], "haproxy": [HAProxy, HAProxyV1, HAProxyV2]}
+
+
+def run(kind, binary):
+    """Checks one proxy in front of a server of its own."""
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         port = free_port()
-        proxy = {"nginx": Nginx, "caddy": Caddy}[kind](work, [f"127.0.0.1:{port}", f"127.0.0.1:{free_port()}"])
-        node = Node(str(Path(binary).resolve()), work, port)
+        proxy = kind(work, [f"127.0.0.1:{port}", f"127.0.0.1:{free_port()}"])
+        node = Node(str(Path(binary).resolve()), work, port, proxy.settings)
         running = None
         try:
             running = proxy.start()
-            check(proxy, node)
+            check_addresses(proxy, node)
+            if not isinstance(proxy, HAProxy):
+                check(proxy, node)
+                node.stop()
+                (work / "untold").mkdir()
+                node = Node(node.binary, work / "untold", port, {"TRUSTED_PROXIES": ""})
+                check_demo_users(proxy)
         except BaseException:
             for name in ("proxy.out", "node.out"):
                 if (work / name).exists():
@@ -339,7 +416,19 @@ def main():
                 if process and process.poll() is None:
                     process.terminate()
                     process.wait(DEADLINE)
-    print(f"  {kind}: REST, the stream, resuming and a restart of the node work through it; no secret in its log")
+
+
+def main():
+    name, binary = sys.argv[1:]
+    for kind in KINDS[name]:
+        run(kind, binary)
+    if name == "haproxy":
+        print("  haproxy: the server knows its clients' addresses, by the header and by the PROXY protocol, 1 and 2")
+    else:
+        print(
+            f"  {name}: REST, the stream, resuming and a restart of the node work through it; no secret in its log; "
+            "the server knows its clients' addresses"
+        )
 
 
 main()
