@@ -33,11 +33,12 @@ fn without_towers(text: &str) -> String {
 fn cleaned(text: &str, line_break: &str) -> String {
     let mut cleaned = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
+    let mut strings = Strings::default();
     while let Some(c) = chars.next() {
         match c {
-            '\u{1b}' => skip_escape(&mut chars),
+            '\u{1b}' => skip_escape(&mut chars, &mut strings),
             '\u{9b}' => skip_control_sequence(&mut chars),
-            '\u{90}' | '\u{98}' | '\u{9d}'..='\u{9f}' => skip_string(&mut chars),
+            '\u{90}' | '\u{98}' | '\u{9d}'..='\u{9f}' => strings.skip(&mut chars),
             '\r' if chars.peek() == Some(&'\n') => {}
             '\n' | '\r' | '\u{2028}' | '\u{2029}' | '\u{85}' => cleaned.push_str(line_break),
             '\t' => cleaned.push(' '),
@@ -65,7 +66,7 @@ fn is_reordering(c: char) -> bool {
 }
 
 /// What follows an escape character (ECMA-48, 5.3 and 8.3).
-fn skip_escape(chars: &mut Peekable<Chars<'_>>) {
+fn skip_escape(chars: &mut Peekable<Chars<'_>>, strings: &mut Strings) {
     match chars.peek() {
         Some('[') => {
             chars.next();
@@ -73,7 +74,7 @@ fn skip_escape(chars: &mut Peekable<Chars<'_>>) {
         }
         Some(']' | 'P' | 'X' | '^' | '_') => {
             chars.next();
-            skip_string(chars);
+            strings.skip(chars);
         }
         _ => {
             while chars.next_if(|c| (' '..='/').contains(c)).is_some() {}
@@ -88,19 +89,38 @@ fn skip_control_sequence(chars: &mut Peekable<Chars<'_>>) {
     chars.next_if(|c| ('@'..='~').contains(c));
 }
 
-/// A string that has an end; one that has none is left, so that a lone introducer cannot hide what follows.
-fn skip_string(chars: &mut Peekable<Chars<'_>>) {
-    let mut ahead = chars.clone();
-    while let Some(c) = ahead.next() {
-        let ends = match c {
-            '\u{7}' | '\u{9c}' => true,
-            '\u{1b}' => ahead.next_if_eq(&'\\').is_some(),
-            _ => false,
-        };
-        if ends {
-            *chars = ahead;
+/// Strings that have an end are skipped; one that has none is left, so that a lone introducer cannot hide what follows.
+#[derive(Default)]
+struct Strings {
+    /// Nothing from here on ends one, so it is not looked for again: a text may be full of introducers.
+    is_endless: bool,
+    /// How many characters were looked at.
+    #[cfg(test)]
+    looked_at: usize,
+}
+
+impl Strings {
+    fn skip(&mut self, chars: &mut Peekable<Chars<'_>>) {
+        if self.is_endless {
             return;
         }
+        let mut ahead = chars.clone();
+        while let Some(c) = ahead.next() {
+            #[cfg(test)]
+            {
+                self.looked_at += 1;
+            }
+            let ends = match c {
+                '\u{7}' | '\u{9c}' => true,
+                '\u{1b}' => ahead.next_if_eq(&'\\').is_some(),
+                _ => false,
+            };
+            if ends {
+                *chars = ahead;
+                return;
+            }
+        }
+        self.is_endless = true;
     }
 }
 
@@ -133,6 +153,19 @@ mod tests {
         ] {
             assert_eq!(clean(text), left, "{text:?}");
         }
+    }
+
+    /// Looking for its end from each of them would take as long as the text is long, squared.
+    #[test]
+    fn many_strings_without_an_end_are_looked_at_once() {
+        let text = "\u{90}a".repeat(8 * 1024);
+        let (mut chars, mut strings) = (text.chars().peekable(), Strings::default());
+        while chars.next().is_some() {
+            strings.skip(&mut chars);
+        }
+        assert!(strings.looked_at <= text.len(), "{}", strings.looked_at);
+        assert_eq!(clean(&"\u{1b}Pa".repeat(3)), "aaa");
+        assert_eq!(clean("\u{90}a\u{9c}b\u{90}c"), "bc");
     }
 
     #[test]

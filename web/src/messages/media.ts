@@ -2,6 +2,7 @@
 
 import type { Media } from "chatserver-client";
 import { say } from "../strings.js";
+import { lastPart } from "./address.js";
 import { safeHref } from "../text/links.js";
 
 const KINDS = ["image", "video", "audio", "file"] as const;
@@ -31,8 +32,7 @@ export function isShown(media: Media): boolean {
 
 /** Its name, else the last part of where it is, else what it is. */
 export function nameOf(media: Media): string {
-  const last = /([^/?#]+)(?:[?#].*)?$/.exec(media.url)?.[1];
-  return media.name || last || say.actions.media[kindOf(media)]!;
+  return media.name || lastPart(media.url) || say.actions.media[kindOf(media)]!;
 }
 
 /** Width by height, so that nothing moves when it comes. */

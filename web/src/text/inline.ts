@@ -3,7 +3,7 @@
  * number of times, whatever the text: it may come from somebody who wants it to take long.
  */
 
-import { addressAt, safeHref, targetAt } from "./links.js";
+import { addressAt, LONGEST_ADDRESS, safeHref, targetAt } from "./links.js";
 import { nobody, type MentionAt } from "./mentions.js";
 import type { Inline } from "./tree.js";
 
@@ -35,6 +35,8 @@ class Reader {
   #at = 0;
   /** Where the plain text that is not among the parts yet begins. */
   #from = 0;
+  /** No address begins before this: what looked like one is none, and looking again at every sign of it takes long. */
+  #noAddress = 0;
   #ticks: Map<number, number[]> | undefined;
 
   constructor(
@@ -94,7 +96,8 @@ class Reader {
     if (end === undefined) return this.#take(size, { kind: "text", text: "`".repeat(size) });
     const inner = this.text.slice(from, end);
     // A space on either side makes room for ticks within.
-    const text = /^ .*\S.* $/s.test(inner) ? inner.slice(1, -1) : inner;
+    const hasRoom = inner.startsWith(" ") && inner.endsWith(" ") && inner.trim() !== "";
+    const text = hasRoom ? inner.slice(1, -1) : inner;
     return this.#take(end + size - this.#at, { kind: "code", text });
   }
 
@@ -176,11 +179,17 @@ class Reader {
   }
 
   #address(): boolean {
-    if (isWord(this.text[this.#at - 1])) return false;
+    if (this.#at < this.#noAddress || isWord(this.text[this.#at - 1])) return false;
     const address = addressAt(this.text, this.#at);
-    const href = address && safeHref(address);
-    if (!address || !href) return false;
-    const parts: Inline[] = [{ kind: "text", text: address }];
+    if (!address) return false;
+    const words: Inline = { kind: "text", text: address };
+    if (address.length > LONGEST_ADDRESS) return this.#take(address.length, words);
+    const href = safeHref(address);
+    if (href === undefined) {
+      this.#noAddress = this.#at + address.length;
+      return false;
+    }
+    const parts = [words];
     return this.#take(address.length, { kind: "link", href, parts, isBare: true });
   }
 

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { hiddenPlace, otherPlace } from "../../src/text/links.js";
 import { parse } from "../../src/text/markdown.js";
 import { mentionsOf } from "../../src/text/mentions.js";
 import type { Block, Inline } from "../../src/text/tree.js";
@@ -84,6 +85,54 @@ test("bare addresses end where the sentence goes on", () => {
   assert.deepEqual(hrefs("(http://a.example/x_(y))"), ["http://a.example/x_(y)"]);
   assert.deepEqual(hrefs("**https://a.example**, HTTPS://B.example!"), ["https://b.example/"]);
   assert.deepEqual(line("xhttps://a.example"), [text("xhttps://a.example")]);
+});
+
+test("what is too long for an address is text, and the text goes on behind it", () => {
+  const long = `https://a.example/${"x/https://b.example/".repeat(150)}`;
+  assert.deepEqual(line(`${long} https://c.example/`), [
+    text(`${long} `),
+    { kind: "link", href: "https://c.example/", parts: [text("https://c.example/")], isBare: true },
+  ]);
+});
+
+test("a link whose words look like another place says where it leads", () => {
+  for (const [words, href, place] of [
+    ["https://bank.example", "https://evil.example/login", "evil.example"],
+    ["bank.example", "https://evil.example:8443/", "evil.example:8443"],
+    ["log in at www.bank.example/here now", "https://evil.example/", "evil.example"],
+    ["https://bank.example", "https://bank.example.evil.example/", "bank.example.evil.example"],
+    ["bank.example@evil.example", "https://evil.example/", "evil.example"],
+    ["ｂａｎｋ．example", "https://evil.example/", "evil.example"],
+    ["bank\u200b.exam\u00adple", "https://evil.example/", "evil.example"],
+    ["bank。example", "https://evil.example/", "evil.example"],
+    ["192.0.2.1", "https://evil.example/", "evil.example"],
+    ["tom@bank.example", "https://evil.example/", "evil.example"],
+    ["https://bank.example", "mailto:me@evil.example", "me@evil.example"],
+    ["tom@bank.example", "mailto:tom@evil.example", "tom@evil.example"],
+    ["раураӏ.example", "https://evil.example/", "evil.example"],
+  ] as const) {
+    assert.equal(otherPlace(words, href), place, words);
+  }
+  for (const [words, href] of [
+    ["the documents", "https://docs.example/"],
+    ["https://docs.example/a.html", "https://docs.example/b.html"],
+    ["www.docs.example", "https://docs.example/"],
+    ["docs.example:8443 and docs.example", "https://DOCS.example/"],
+    ["tom@docs.example", "mailto:tom@docs.example"],
+    ["münchen.example", "https://xn--mnchen-3ya.example/"],
+    ["Hello. World", "https://docs.example/"],
+    ["v1.2, 3.5 and e.g. so", "https://docs.example/"],
+    ["", "https://docs.example/"],
+  ] as const) {
+    assert.equal(otherPlace(words, href), undefined, words);
+  }
+});
+
+test("a bare address that hides where it leads says so", () => {
+  assert.equal(hiddenPlace("https://bank.example@evil.example/"), "evil.example");
+  assert.equal(hiddenPlace("https://xn--80ak6aa92e.example/"), "xn--80ak6aa92e.example");
+  assert.equal(hiddenPlace("https://docs.example/a@b.example"), undefined);
+  assert.equal(hiddenPlace("mailto:tom@docs.example"), undefined);
 });
 
 test("links that may not be followed are text", () => {

@@ -2,6 +2,9 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { lastPart } from "../../src/messages/address.js";
+import { withoutEmptyLines } from "../../src/text/lines.js";
+import { otherPlace } from "../../src/text/links.js";
 import { parse } from "../../src/text/markdown.js";
 import { mentionsOf } from "../../src/text/mentions.js";
 import type { Block, Inline } from "../../src/text/tree.js";
@@ -146,6 +149,42 @@ test("texts that repeat what is costly, as long as they may be", () => {
     "\t- ",
   ];
   for (const piece of costly) check(piece.repeat(Math.floor(LONGEST / piece.length)));
+});
+
+/** Each sign is looked at a bounded number of times, so a text that is eight times as long takes eight times as long. Where each
+ * place is looked at from every other, it takes sixty-four times as long, and seconds. */
+test("texts far longer than any take time in proportion", () => {
+  const far = 8 * LONGEST;
+  for (const piece of [
+    "http://a.example/",
+    "https://",
+    "https://(((",
+    "https://[",
+    "https://a.example)))",
+    "(http://a)",
+  ]) {
+    check(piece.repeat(Math.floor(far / piece.length)));
+  }
+  for (const text of [
+    `\`\` ${"a".repeat(far)}\`\``,
+    `\` ${"a ".repeat(far / 2)}b\``,
+    `https://a.example/${"x".repeat(far)}`,
+  ]) {
+    check(text);
+  }
+});
+
+test("what stands around a text costs no more than the text", () => {
+  const far = 8 * LONGEST;
+  const url = `https://a.example/${"a".repeat(far)}/`;
+  const took = workOf(() => {
+    assert.equal(withoutEmptyLines(`a${" ".repeat(far)}b \n\n \r\n c`), `a${" ".repeat(far)}b\nc`);
+    assert.equal(lastPart(url), undefined);
+    assert.equal(lastPart(`${url}b.png?c#d`), "b.png");
+    otherPlace("a.example ".repeat(far / 10), "https://a.example/");
+    otherPlace("a".repeat(far), "https://a.example/");
+  });
+  assert.ok(took < 4 * PATIENCE_MS, `${took} ms`);
 });
 
 test("nothing nests so deeply that it could not be shown", () => {
