@@ -1,6 +1,7 @@
 //! Where a server is, and whom a client trusts to be it.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject;
@@ -76,6 +77,14 @@ impl ServerUrl {
         self.tls.is_some()
     }
 
+    /// Whether nobody on the way can read what is sent there: with TLS, or where the way does not leave this machine.
+    pub fn keeps_secrets(&self) -> bool {
+        let host = self.authority.rsplit_once(':').map_or(self.authority.as_str(), |(host, _)| host);
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+        let is_loopback = host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback());
+        self.is_secure() || is_loopback || host == "localhost" || host.ends_with(".localhost")
+    }
+
     pub(crate) fn tls(&self) -> Option<&Tls> {
         self.tls.as_ref()
     }
@@ -108,6 +117,27 @@ impl fmt::Debug for ServerUrl {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn secrets_go_by_tls_or_stay_on_the_machine() {
+        for (url, is_kept) in [
+            ("https://chat.example.com", true),
+            ("http://127.0.0.1:8080", true),
+            ("http://127.9.9.9", true),
+            ("http://[::1]:8080", true),
+            ("http://[::ffff:127.0.0.1]:8080", true),
+            ("http://LOCALHOST", true),
+            ("http://chat.localhost:8080", true),
+            ("http://chat.example.com", false),
+            ("http://192.168.1.5:8080", false),
+            ("http://[2001:db8::1]", false),
+            ("http://127.0.0.1.example.com", false),
+            ("http://localhost.example.com", false),
+            ("http://notlocalhost", false),
+        ] {
+            assert_eq!(ServerUrl::parse(url).unwrap().keeps_secrets(), is_kept, "{url}");
+        }
+    }
 
     #[test]
     fn addresses_are_understood_or_refused() {

@@ -20,7 +20,8 @@ use clap::{Parser, Subcommand};
 /// A self-hosted chat backend: accounts, direct and group messages, history and live delivery in one binary.
 ///
 /// Without a subcommand it serves. Every setting of the server can be given as a flag, as an environment variable or
-/// in a file `.env` in the working folder; flags come first, then the environment, then the file.
+/// in a file `.env` in the working folder; flags come first, then the environment, then the file. The clients (chat, send,
+/// tail, login, logout) do not read that file.
 #[derive(Parser)]
 #[command(name = "chatserver", version, args_conflicts_with_subcommands = true)]
 struct Cli {
@@ -60,6 +61,15 @@ enum Command {
     Openapi,
     /// Print the AsyncAPI document of the stream
     Asyncapi,
+}
+
+/// The commands of the terminal client, which are run in whatever folder somebody happens to be in.
+const CLIENTS: [&str; 5] = ["chat", "send", "tail", "login", "logout"];
+
+/// Whether the command line asks for one of them. Flags of the server stand in front of no command.
+pub(crate) fn is_a_client() -> bool {
+    let command = std::env::args_os().nth(1);
+    command.is_some_and(|command| CLIENTS.iter().any(|client| command == *client))
 }
 
 /// Runs what the command line asks for.

@@ -15,7 +15,9 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     // Before anything else, because it sets environment variables, and before threads that could read them.
-    if let Err(reason) = read_dotenv() {
+    if !cli::is_a_client()
+        && let Err(reason) = read_dotenv()
+    {
         eprintln!("chatserver: the file .env cannot be read: {reason}");
         return ExitCode::from(78);
     }
@@ -30,7 +32,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Reads `.env` in the working folder, if it is there; one of a folder above belongs to something else. What it holds
+/// Reads `.env` in the working folder, if it is there; one of a folder above belongs to something else. Not for clients: a
+/// folder that is not the user's own could name a server to which the user's password would go. What it holds
 /// is not repeated: it may be a secret.
 fn read_dotenv() -> Result<(), String> {
     match dotenvy::from_path(".env") {

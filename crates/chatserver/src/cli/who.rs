@@ -44,6 +44,9 @@ pub(crate) struct Caller {
     /// A token from an earlier login, in place of name and password
     #[arg(long, env = "CHATSERVER_TOKEN", hide_env_values = true)]
     token: Option<String>,
+    /// Send password and token to a server elsewhere without TLS, where anybody on the way can read them
+    #[arg(long)]
+    insecure: bool,
     #[command(flatten)]
     address: Address,
 }
@@ -51,6 +54,10 @@ pub(crate) struct Caller {
 impl Caller {
     pub(crate) fn who(&self) -> Result<Who> {
         let url = self.address.url().map_err(|error| Usage(format!("{error:#}")))?;
+        if !self.insecure && !url.keeps_secrets() {
+            let why = "is not encrypted, so anybody on the way could read the password";
+            return Err(Usage(format!("{url} {why}: use https://, or say --insecure")).into());
+        }
         Ok(Who {
             url,
             username: self.username.clone(),

@@ -51,6 +51,63 @@ async fn send_prints_the_number_of_the_message_and_makes_one() {
     assert_eq!(first, again);
 }
 
+/// A folder that somebody else has filled names neither the server nor the user nor what is trusted.
+#[tokio::test]
+async fn a_foreign_folder_has_no_say_in_where_a_password_goes() {
+    let (server, folder) = (Server::start(), tempfile::tempdir().unwrap());
+    let foreign = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    foreign.set_nonblocking(true).unwrap();
+    let lines = format!(
+        "CHATSERVER_URL=http://{}\nCHATSERVER_TOKEN=theirs\nCHATSERVER_CA=/nowhere\nXDG_CONFIG_HOME=/nowhere\n",
+        foreign.local_addr().unwrap()
+    );
+    std::fs::write(folder.path().join(".env"), lines).unwrap();
+    let spike = server.register("spike").await;
+    let url = server.url();
+    let send = ["send", "--as", "spike", "--to", "tom", "to whom I mean"];
+    let output = client(folder.path(), &send)
+        .envs([("CHATSERVER_URL", url.as_str()), ("CHATSERVER_PASSWORD", PASSWORD)])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    // Without one of one's own it is the usual one of this machine. There is no login to end, so nobody is asked.
+    let output = client(folder.path(), &["logout", "--as", "spike"]).output().unwrap();
+    let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
+    let theirs = foreign.local_addr().unwrap().to_string();
+    assert!(said.contains("127.0.0.1:8080") && !said.contains(&theirs), "{said}");
+    let nobody = foreign.accept();
+    assert!(nobody.is_err(), "{nobody:?}");
+    let said = spike.get("/v1/chats").await.expect(200);
+    assert_eq!(said[0]["content"], "to whom I mean");
+    // And one that cannot be read is no reason not to chat.
+    std::fs::write(folder.path().join(".env"), "'").unwrap();
+    let output =
+        client(folder.path(), &["send", "--url", &url, "--as", "tom", "--to", "jerry", "hi"]).output();
+    assert_eq!(output.unwrap().status.code(), Some(0));
+}
+
+#[test]
+fn a_password_goes_to_no_other_machine_in_the_clear() {
+    let home = tempfile::tempdir().unwrap();
+    // An address of documentation (RFC 5737), which nobody has.
+    let url = "http://192.0.2.1:8080";
+    for rest in [
+        &["send", "--to", "jerry", "hi"][..],
+        &["chat", "--plain"],
+        &["tail"],
+        &["login"],
+        &["logout"],
+        &["send", "--token", "x", "--to", "jerry", "hi"],
+    ] {
+        let (status, _, errors) = run(home.path(), &[rest, &["--url", url, "--as", "spike"]].concat());
+        assert_eq!(status, Some(2), "{rest:?}: {errors}");
+        assert!(errors.contains("https://") && errors.contains("--insecure"), "{errors}");
+    }
+    // Whoever says so has it; that there is no such login is found out on this machine alone.
+    let (status, _, errors) = run(home.path(), &["logout", "--url", url, "--as", "spike", "--insecure"]);
+    assert!(status != Some(2) && !errors.contains("--insecure"), "{status:?} {errors}");
+}
+
 #[tokio::test]
 async fn send_reads_standard_input_as_it_is() {
     let (server, home) = (Server::start(), tempfile::tempdir().unwrap());
