@@ -59,7 +59,7 @@ impl Clock for Always {
 
 #[async_trait]
 impl TicketStore for Always {
-    async fn keep_ticket(&self, _: Ticket) -> Result<()> {
+    async fn keep_ticket(&self, _: Ticket, _: Timestamp) -> Result<()> {
         Ok(())
     }
 
@@ -148,7 +148,7 @@ async fn only_a_demo_user_with_the_known_password_has_to_be_on_the_servers_machi
     // A demo user with a password of somebody's own is an account like any other, and so is one that only looks like one.
     let [tom, _] = &chat.demo_users().await.unwrap()[..] else { panic!("two were made") };
     assert!(chat.has_known_password(tom).await.unwrap());
-    chat.change_password(tom.id, PASSWORD.into(), "a secret".into()).await.unwrap();
+    chat.change_password(tom.id, 0, PASSWORD.into(), "a secret".into()).await.unwrap();
     assert!(!chat.has_known_password(tom).await.unwrap());
     assert!(attempt("tom", "a secret", DemoLogin::Refused).await.is_ok());
     let spike =

@@ -26,7 +26,7 @@ pub enum Revoked {
         /// When it would have expired, in seconds since 1970; after that it need not be remembered.
         expires_at: i64,
     },
-    /// All that were issued before this second since 1970.
+    /// All that count from an earlier second since 1970.
     IssuedBefore(i64),
 }
 
@@ -54,8 +54,8 @@ pub struct Ticket {
     pub user: UserId,
     /// The token that it was made for.
     pub token: Fingerprint,
-    /// When the token was issued, in seconds since 1970.
-    pub issued_at: i64,
+    /// From when the token counts, in seconds since 1970: what [`Revoked::IssuedBefore`] is compared with.
+    pub counts_from: i64,
     /// When the token expires, in seconds since 1970.
     pub expires_at: i64,
     /// Until when it waits for its use.
@@ -66,17 +66,18 @@ pub struct Ticket {
 /// fetch its ticket from one and use it at another.
 #[async_trait]
 pub trait TicketStore: Send + Sync + 'static {
-    /// Keeps a ticket. MAY refuse with `Overloaded` where too many wait.
-    async fn keep_ticket(&self, ticket: Ticket) -> Result<()>;
+    /// Keeps a ticket that is made `now`. MAY refuse with `Overloaded` where too many wait.
+    async fn keep_ticket(&self, ticket: Ticket, now: Timestamp) -> Result<()>;
     /// The ticket of that fingerprint, unless it has expired by `now`. MUST give it out once, also when several ask at
-    /// the same moment.
+    /// the same moment. Where nodes share tickets, what it has left MUST NOT depend on whose clock is asked.
     async fn redeem_ticket(&self, fingerprint: Fingerprint, now: Timestamp) -> Result<Option<Ticket>>;
 }
 
 /// The durable side of ending access.
 #[async_trait]
 pub trait AccessStore: Send + Sync + 'static {
-    /// Remembers that tokens are revoked.
+    /// Remembers that tokens are revoked. The second before which all of a user's are MUST grow each time, by one at
+    /// least, whatever it is given: clocks differ, and are set back. The answer has the second that was taken.
     async fn revoke(&self, ended: Ended) -> Result<Ended>;
     /// Replaces the password's hash and revokes the tokens, in one transaction; MUST refuse with `WrongCredentials` if
     /// the hash is no longer `old`.
@@ -92,14 +93,21 @@ impl Chat {
         self.store.revoke(Ended { user, which }).await
     }
 
-    /// Logs all of a user's tokens out.
-    pub async fn log_out_everywhere(&self, user: UserId) -> Result<Ended> {
-        let which = Revoked::IssuedBefore(self.next_second());
+    /// Logs all of a user's tokens out, the one that asks for it above all, which counts from the given second.
+    pub async fn log_out_everywhere(&self, user: UserId, counts_from: i64) -> Result<Ended> {
+        let which = Revoked::IssuedBefore(self.second_after(counts_from));
         self.store.revoke(Ended { user, which }).await
     }
 
-    /// Changes the password of a user who knows the present one, and logs all tokens out; the login is the next one.
-    pub async fn change_password(&self, user: UserId, old: String, new: String) -> Result<(Ended, Login)> {
+    /// Changes the password of a user who knows the present one, and logs all tokens out, as
+    /// [`log_out_everywhere`](Self::log_out_everywhere) does; the login is the next one.
+    pub async fn change_password(
+        &self,
+        user: UserId,
+        counts_from: i64,
+        old: String,
+        new: String,
+    ) -> Result<(Ended, Login)> {
         let account = self.account(user).await?;
         check_password(&new, &account.username, &account.email)?;
         let found = self.store.credentials(LoginName::Username(account.username.clone())).await?;
@@ -109,10 +117,14 @@ impl Chat {
             return Err(Error::WrongCredentials);
         };
         let new_hash = self.hash_password(&new).await?;
-        let tokens_from = self.next_second();
-        let ended = Ended { user, which: Revoked::IssuedBefore(tokens_from) };
+        let wished = self.second_after(counts_from);
+        let ended = Ended { user, which: Revoked::IssuedBefore(wished) };
         let ended = self.store.change_password(ended, old_hash, new_hash).await?;
-        Ok((ended, Login { account, dated: tokens_from }))
+        let tokens_from = match ended.which {
+            Revoked::IssuedBefore(second) => second,
+            Revoked::One { .. } => wished,
+        };
+        Ok((ended, Login { account, dated: tokens_from, tokens_from }))
     }
 
     /// What was revoked and would still be valid.
@@ -122,7 +134,7 @@ impl Chat {
 
     /// Keeps a ticket until it is used.
     pub async fn keep_ticket(&self, ticket: Ticket) -> Result<()> {
-        self.tickets.keep_ticket(ticket).await
+        self.tickets.keep_ticket(ticket, self.clock.now()).await
     }
 
     /// Uses a ticket up.
@@ -130,8 +142,9 @@ impl Chat {
         self.tickets.redeem_ticket(fingerprint, self.clock.now()).await
     }
 
-    /// Before this, all tokens so far were issued: they know the second of their issue and no more.
-    fn next_second(&self) -> i64 {
-        self.clock.now().seconds() + 1
+    /// Before this, all tokens so far were issued that know the second of their issue and no more: by this clock, and by
+    /// that of whoever issued the token that asks.
+    fn second_after(&self, counts_from: i64) -> i64 {
+        self.clock.now().seconds().max(counts_from).saturating_add(1)
     }
 }

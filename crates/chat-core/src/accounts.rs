@@ -35,7 +35,8 @@ pub struct Credentials {
     pub account: Account,
     /// A PHC string, or a bcrypt hash of the earlier Go server.
     pub password_hash: String,
-    /// The second since 1970 from which on tokens of this user count; 0 where they were never all revoked.
+    /// The second since 1970 from which on tokens of this user count; 0 where they were never all revoked. Grows each time
+    /// they are.
     pub tokens_from: i64,
     /// Whether the server made the account for newcomers to try.
     pub is_demo: bool,
@@ -50,6 +51,9 @@ pub struct Login {
     /// rather than by what this node has heard; and not after the password was read, so that whoever changes it
     /// meanwhile ends this token too.
     pub dated: i64,
+    /// What `tokens_from` was when the password was read. By this the token is told from those of before and after,
+    /// whatever the clocks of the nodes say that made it and that end it.
+    pub tokens_from: i64,
 }
 
 /// What somebody gives to register.
@@ -164,7 +168,7 @@ impl Chat {
         let at = self.clock.now();
         let new = NewAccount { username, email, password_hash, is_demo, at };
         let account = self.store.create_account(new).await?;
-        Ok(Login { account, dated: at.seconds() })
+        Ok(Login { account, dated: at.seconds(), tokens_from: 0 })
     }
 
     /// Checks a login. Unknown user and wrong password answer alike and take as long. Demo users with the password that
@@ -186,7 +190,7 @@ impl Chat {
         if verdict == Verdict::MatchOutdated {
             self.upgrade_hash(account.id, password_hash, &password).await;
         }
-        Ok(Login { account, dated: asked_at.max(tokens_from) })
+        Ok(Login { account, dated: asked_at.max(tokens_from), tokens_from })
     }
 
     /// A login that was right stays right even if its hash can't be replaced now; the next one tries again.

@@ -23,6 +23,19 @@ pub fn is_broken(way: &str) -> bool {
     }
 }
 
+/// The number that a test has given to something, such as the seconds that a clock is ahead; 0 where it has given none.
+#[inline]
+#[must_use]
+pub fn number(name: &str) -> u32 {
+    #[cfg(feature = "failpoints")]
+    return armed::number(name);
+    #[cfg(not(feature = "failpoints"))]
+    {
+        let _ = name;
+        0
+    }
+}
+
 #[cfg(feature = "failpoints")]
 pub use armed::arm;
 
@@ -63,6 +76,11 @@ mod armed {
                 std::process::abort();
             }
         }
+    }
+
+    pub(super) fn number(name: &str) -> u32 {
+        let given = wishes().find(|wish| wish.name == name).and_then(|wish| wish.left.as_ref());
+        given.and_then(|given| u32::try_from(given.load(Ordering::Relaxed)).ok()).unwrap_or(0)
     }
 
     pub(super) fn is_broken(way: &str) -> bool {

@@ -16,7 +16,7 @@ use chat_core::{Chat, Error};
 use crate::App;
 use crate::http::problem::Problem;
 use crate::hub::Hub;
-use crate::tokens::{Granted, Tokens};
+use crate::tokens::{Granted, LEEWAY_S, Tokens};
 
 /// A second that is further away is a matter of clocks, and not waited for.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
@@ -35,14 +35,18 @@ impl Authenticator {
     }
 
     /// The token of a login, and when it expires (seconds since 1970). Where all of the user's were revoked in this very
-    /// second, the next one is waited for: a token that is dated ahead would outlive another revocation until then.
+    /// second, the next one is waited for: a node of an earlier release goes by the date alone, and to it a token that is
+    /// dated ahead would outlive another revocation until then.
     pub(crate) async fn issue(&self, login: &Login) -> Result<(String, i64), Error> {
         let ahead_us = login.dated.saturating_mul(1_000_000).saturating_sub(self.chat.now().0);
         let wait = Duration::from_micros(u64::try_from(ahead_us).unwrap_or(0)).min(LONGEST_WAIT);
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
         }
-        self.tokens.issue(login.account.id, login.dated).map_err(Error::internal)
+        let now = self.chat.now().seconds();
+        // One that were dated further ahead would be refused by ourselves. So far ahead was a clock that is no more.
+        let dated = if login.dated.saturating_sub(now) > LEEWAY_S { now } else { login.dated };
+        self.tokens.issue(login.account.id, dated, login.tokens_from).map_err(Error::internal)
     }
 
     /// Who the token stands for; `None` if it is not valid, was revoked, or its account is gone.

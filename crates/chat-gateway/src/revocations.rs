@@ -17,7 +17,7 @@ pub(crate) struct Revocations(RwLock<Known>);
 struct Known {
     /// With the second since 1970 at which each expires.
     tokens: HashMap<Fingerprint, i64>,
-    /// The second since 1970 before which nothing that was issued counts.
+    /// The second since 1970 before which no token counts.
     users: HashMap<UserId, i64>,
 }
 
@@ -39,7 +39,7 @@ impl Revocations {
     pub(crate) fn has(&self, granted: &Granted) -> bool {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let tokens_from = known.users.get(&granted.user).copied().unwrap_or(i64::MIN);
-        granted.issued_at < tokens_from || known.tokens.contains_key(&granted.fingerprint)
+        granted.counts_from < tokens_from || known.tokens.contains_key(&granted.fingerprint)
     }
 
     /// Forgets what has expired by itself.
@@ -55,7 +55,7 @@ impl Granted {
     pub(crate) fn is_revoked_by(&self, which: Revoked) -> bool {
         match which {
             Revoked::One { token, .. } => self.fingerprint == token,
-            Revoked::IssuedBefore(second) => self.issued_at < second,
+            Revoked::IssuedBefore(second) => self.counts_from < second,
         }
     }
 }
@@ -64,9 +64,9 @@ impl Granted {
 mod tests {
     use super::*;
 
-    fn granted(user: i64, issued_at: i64, token: u8) -> Granted {
+    fn granted(user: i64, counts_from: i64, token: u8) -> Granted {
         let fingerprint = Fingerprint([token; 16]);
-        Granted { user: UserId(user), issued_at, expires_at: 1000, fingerprint }
+        Granted { user: UserId(user), counts_from, expires_at: 1000, fingerprint }
     }
 
     #[test]

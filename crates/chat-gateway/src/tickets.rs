@@ -36,10 +36,11 @@ pub(crate) async fn issue(
     let lifetime_us = i64::try_from(LIFETIME.as_micros()).unwrap_or(i64::MAX);
     let now = app.chat.now();
     let until = Timestamp(now.0.saturating_add(lifetime_us));
-    let Granted { user, issued_at, expires_at, fingerprint: token } = granted;
+    let Granted { user, counts_from, expires_at, fingerprint: token } = granted;
     let fingerprint = fingerprint(&ticket);
     app.tickets.add(fingerprint, Holder { user, address: client.strangers_key(), until }, now)?;
-    let kept = app.chat.keep_ticket(Ticket { fingerprint, user, token, issued_at, expires_at, until }).await;
+    let kept =
+        app.chat.keep_ticket(Ticket { fingerprint, user, token, counts_from, expires_at, until }).await;
     kept.inspect_err(|_| app.tickets.remove(fingerprint))?;
     Ok(ticket)
 }
@@ -49,9 +50,9 @@ pub(crate) async fn redeem(app: &App, ticket: &str) -> Result<Option<Granted>> {
     let fingerprint = fingerprint(ticket);
     let found = app.chat.redeem_ticket(fingerprint).await?;
     app.tickets.remove(fingerprint);
-    Ok(found.map(|Ticket { user, token, issued_at, expires_at, .. }| Granted {
+    Ok(found.map(|Ticket { user, token, counts_from, expires_at, .. }| Granted {
         user,
-        issued_at,
+        counts_from,
         expires_at,
         fingerprint: token,
     }))
@@ -65,7 +66,7 @@ pub struct MemoryTickets(Mutex<HashMap<Fingerprint, Ticket>>);
 
 #[async_trait]
 impl TicketStore for MemoryTickets {
-    async fn keep_ticket(&self, ticket: Ticket) -> Result<()> {
+    async fn keep_ticket(&self, ticket: Ticket, _now: Timestamp) -> Result<()> {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.len() >= CAPACITY {
             // Nothing older than one lifetime before the newest can still be used.
@@ -99,7 +100,7 @@ mod tests {
             fingerprint: Fingerprint(fingerprint),
             user,
             token,
-            issued_at: 0,
+            counts_from: 0,
             expires_at: 10,
             until: Timestamp(until),
         }
@@ -112,7 +113,7 @@ mod tests {
     #[tokio::test]
     async fn a_ticket_works_once() {
         let tickets = MemoryTickets::default();
-        tickets.keep_ticket(ticket(1, 100)).await.unwrap();
+        tickets.keep_ticket(ticket(1, 100), Timestamp(0)).await.unwrap();
         assert_eq!(redeem(&tickets, 2, 50).await, None);
         assert_eq!(redeem(&tickets, 1, 50).await, Some(ticket(1, 100)));
         assert_eq!(redeem(&tickets, 1, 50).await, None);
@@ -122,7 +123,7 @@ mod tests {
     async fn a_ticket_works_until_it_expires() {
         let tickets = MemoryTickets::default();
         for number in [1, 2] {
-            tickets.keep_ticket(ticket(number, 100)).await.unwrap();
+            tickets.keep_ticket(ticket(number, 100), Timestamp(0)).await.unwrap();
         }
         assert_eq!(redeem(&tickets, 1, 99).await, Some(ticket(1, 100)));
         assert_eq!(redeem(&tickets, 2, 100).await, None);
@@ -132,12 +133,12 @@ mod tests {
     async fn tickets_are_bounded_and_those_that_expired_make_room() {
         let tickets = MemoryTickets::default();
         for number in 0..CAPACITY {
-            tickets.keep_ticket(ticket(number, 100)).await.unwrap();
+            tickets.keep_ticket(ticket(number, 100), Timestamp(0)).await.unwrap();
         }
-        let full = tickets.keep_ticket(ticket(CAPACITY, 100)).await;
+        let full = tickets.keep_ticket(ticket(CAPACITY, 100), Timestamp(0)).await;
         assert!(matches!(full, Err(Error::Overloaded)), "{full:?}");
         let lifetime_us = i64::try_from(LIFETIME.as_micros()).unwrap();
-        tickets.keep_ticket(ticket(CAPACITY, 100 + lifetime_us)).await.unwrap();
+        tickets.keep_ticket(ticket(CAPACITY, 100 + lifetime_us), Timestamp(0)).await.unwrap();
         assert_eq!(redeem(&tickets, CAPACITY, 100).await, Some(ticket(CAPACITY, 100 + lifetime_us)));
     }
 }

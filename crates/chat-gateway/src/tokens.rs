@@ -14,8 +14,11 @@ use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 
 const ISSUER: &str = "chatserver";
-/// How far clocks may differ, in seconds.
-const LEEWAY_S: u64 = 5;
+/// How far ahead of ours the clock may have been by which a token was made, in seconds: that of another node, or our own
+/// before it was set back.
+pub(crate) const LEEWAY_S: i64 = 60;
+/// For how many seconds a token is taken after it has expired.
+const EXPIRY_LEEWAY_S: i64 = 5;
 
 /// How tokens are made.
 #[derive(Clone)]
@@ -38,8 +41,8 @@ pub struct Tokens {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Granted {
     pub(crate) user: UserId,
-    /// Seconds since 1970.
-    pub(crate) issued_at: i64,
+    /// What is compared with the second before which all of the user's were revoked.
+    pub(crate) counts_from: i64,
     /// Seconds since 1970.
     pub(crate) expires_at: i64,
     /// By what the token is known once it is revoked.
@@ -53,6 +56,11 @@ struct Claims {
     iat: i64,
     nbf: i64,
     exp: i64,
+    /// From which second on the user's tokens counted when this one was made. By this, and not by its date, it is told
+    /// whether all of them have been revoked since: dates come from clocks that differ. Tokens of earlier releases, and of
+    /// others who have our key, go by their date.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tokens_from: Option<i64>,
     /// Makes each token one of its own, so that logging one out is not logging out another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     jti: Option<String>,
@@ -64,8 +72,9 @@ impl Tokens {
         // A second installation fails and changes nothing, which is what a second instance wants.
         let _ = PROVIDER.install_default();
         let mut validation = Validation::new(Algorithm::HS256);
-        validation.leeway = LEEWAY_S;
-        validation.validate_nbf = true;
+        // Times are checked below, each with its own leeway and by the application's clock.
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
         validation.set_issuer(&[ISSUER]);
         validation.set_required_spec_claims(&["exp", "nbf", "iss"]);
         Self {
@@ -76,30 +85,41 @@ impl Tokens {
         }
     }
 
-    /// A token for this user, dated so, and when it expires (both in seconds since 1970).
-    pub fn issue(&self, user: UserId, dated: i64) -> Result<(String, i64), JwtError> {
+    /// A token for this user, dated so, and when it expires (both in seconds since 1970). `tokens_from` is the second from
+    /// which the user's tokens count at present.
+    pub fn issue(&self, user: UserId, dated: i64, tokens_from: i64) -> Result<(String, i64), JwtError> {
         let exp = dated.saturating_add(self.lifetime_s);
         let mut number = [0; 12];
         SystemRandom::new()
             .fill(&mut number)
             .map_err(|_| new_error(ErrorKind::Signing("no randomness".into())))?;
         let jti = Some(number.iter().map(|byte| format!("{byte:02x}")).collect());
-        let claims = Claims { user_id: user.0, iss: ISSUER.into(), iat: dated, nbf: dated, exp, jti };
+        let claims = Claims {
+            user_id: user.0,
+            iss: ISSUER.into(),
+            iat: dated,
+            nbf: dated,
+            exp,
+            tokens_from: Some(tokens_from),
+            jti,
+        };
         let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)?;
         Ok((token, exp))
     }
 
-    /// Checks a token. An `iat` in the future or a lifetime longer than ours means that somebody else made it.
+    /// Checks a token. An `iat` further in the future than clocks differ, or a lifetime longer than ours, means that
+    /// somebody else made it.
     pub(crate) fn verify(&self, token: &str, now: Timestamp) -> Option<Granted> {
         let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).ok()?.claims;
         let now = now.seconds();
-        let leeway = LEEWAY_S.cast_signed();
-        let in_future = claims.iat > now + leeway;
-        let too_long = claims.exp.saturating_sub(claims.iat) > self.lifetime_s.saturating_add(leeway);
-        let plausible = claims.user_id > 0 && !in_future && !too_long;
+        let has_begun = claims.iat.max(claims.nbf) <= now.saturating_add(LEEWAY_S);
+        let has_expired = claims.exp < now.saturating_sub(EXPIRY_LEEWAY_S);
+        let longest = self.lifetime_s.saturating_add(EXPIRY_LEEWAY_S);
+        let too_long = claims.exp.saturating_sub(claims.iat) > longest;
+        let plausible = claims.user_id > 0 && has_begun && !has_expired && !too_long;
         plausible.then(|| Granted {
             user: UserId(claims.user_id),
-            issued_at: claims.iat,
+            counts_from: claims.tokens_from.unwrap_or(claims.iat),
             expires_at: claims.exp,
             fingerprint: fingerprint(token),
         })
@@ -169,10 +189,7 @@ mod tests {
     }
 
     fn now() -> Timestamp {
-        // The library checks `exp` and `nbf` against the system's clock, so the tests must use it too.
-        #[expect(clippy::disallowed_methods, reason = "see above")]
-        let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        Timestamp(i64::try_from(since_1970.as_micros()).unwrap())
+        Timestamp(1_800_000_000_000_000)
     }
 
     fn forged(header: &Header, claims: &serde_json::Value, secret: &[u8]) -> String {
@@ -187,20 +204,20 @@ mod tests {
     #[test]
     fn a_token_says_who_until_when() {
         let tokens = tokens(&[7; 32]);
-        let (token, expires_at) = tokens.issue(UserId(3), now().seconds()).unwrap();
+        let (token, expires_at) = tokens.issue(UserId(3), now().seconds(), 7).unwrap();
         let granted = tokens.verify(&token, now()).unwrap();
-        assert_eq!((granted.user, granted.expires_at), (UserId(3), expires_at));
-        assert_eq!(granted.expires_at - granted.issued_at, 3600);
-        let (another, _) = tokens.issue(UserId(3), now().seconds()).unwrap();
+        assert_eq!((granted.user, granted.expires_at, granted.counts_from), (UserId(3), expires_at, 7));
+        assert_eq!(granted.expires_at - now().seconds(), 3600);
+        let (another, _) = tokens.issue(UserId(3), now().seconds(), 7).unwrap();
         assert_ne!(tokens.verify(&another, now()).unwrap().fingerprint, granted.fingerprint);
     }
 
     #[test]
     fn a_token_of_another_key_or_changed_by_a_letter_is_refused() {
         let tokens = tokens(&[7; 32]);
-        let (other, _) = super::tests::tokens(&[8; 32]).issue(UserId(3), now().seconds()).unwrap();
+        let (other, _) = super::tests::tokens(&[8; 32]).issue(UserId(3), now().seconds(), 0).unwrap();
         assert_eq!(tokens.verify(&other, now()), None);
-        let (token, _) = tokens.issue(UserId(3), now().seconds()).unwrap();
+        let (token, _) = tokens.issue(UserId(3), now().seconds(), 0).unwrap();
         for (index, letter) in token.char_indices().filter(|(_, letter)| *letter != '.') {
             let mut changed = token.clone();
             let replacement = if letter == 'A' { "Q" } else { "A" };
@@ -229,8 +246,8 @@ mod tests {
             ("user_id", serde_json::json!(0)),
             ("user_id", serde_json::json!("3")),
             ("iss", serde_json::json!("somebody")),
-            ("iat", serde_json::json!(now_s + 60)),
-            ("nbf", serde_json::json!(now_s + 120)),
+            ("iat", serde_json::json!(now_s + 61)),
+            ("nbf", serde_json::json!(now_s + 61)),
             ("exp", serde_json::json!(now_s - 6)),
             ("exp", serde_json::json!(253_402_300_799_i64)),
         ];
@@ -242,9 +259,30 @@ mod tests {
     }
 
     #[test]
+    fn clocks_may_differ_by_a_minute() {
+        let tokens = tokens(&[7; 32]);
+        let now_s = now().seconds();
+        let at = |seconds: i64| Timestamp((now_s + seconds) * 1_000_000);
+        let (token, _) = tokens.issue(UserId(3), now_s, 0).unwrap();
+        for (seconds, is_valid) in
+            [(-3600, false), (-61, false), (-60, true), (0, true), (3605, true), (3606, false)]
+        {
+            assert_eq!(tokens.verify(&token, at(seconds)).is_some(), is_valid, "{seconds}");
+        }
+    }
+
+    /// As an earlier release made them, and as others make them who have the key.
+    #[test]
+    fn a_token_that_knows_its_date_alone_counts_from_then() {
+        let tokens = tokens(&[7; 32]);
+        let token = forged(&Header::new(Algorithm::HS256), &claims(now().seconds()), &[7; 32]);
+        assert_eq!(tokens.verify(&token, now()).unwrap().counts_from, now().seconds());
+    }
+
+    #[test]
     fn no_other_algorithm_is_accepted() {
         let tokens = tokens(&[7; 32]);
-        let (token, _) = tokens.issue(UserId(3), now().seconds()).unwrap();
+        let (token, _) = tokens.issue(UserId(3), now().seconds(), 0).unwrap();
         let rest = token.split_once('.').unwrap().1;
         // {"alg":"none"}, {"alg":"None"}, {"alg":"HS512","typ":"JWT"}, {"alg":"RS256","typ":"JWT"}
         for header in [

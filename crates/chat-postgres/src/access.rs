@@ -25,7 +25,7 @@ impl AccessStore for Postgres {
     }
 }
 
-fn revoke(tx: &Tx<'_>, ended: Ended) -> fault::Result<Ended> {
+fn revoke(tx: &Tx<'_>, mut ended: Ended) -> fault::Result<Ended> {
     if !accounts::exists(tx, ended.user)? {
         return Err(Error::UnknownCaller.into());
     }
@@ -37,8 +37,11 @@ fn revoke(tx: &Tx<'_>, ended: Ended) -> fault::Result<Ended> {
             tx.execute(sql, &[&token.0.as_slice(), &ended.user.0, &expires_at])?;
         }
         Revoked::IssuedBefore(second) => {
-            let sql = "UPDATE users SET tokens_from = greatest(tokens_from, $2) WHERE id = $1";
-            tx.execute(sql, &[&ended.user.0, &second])?;
+            let sql = "UPDATE users SET tokens_from = greatest(tokens_from + 1, $2) WHERE id = $1
+                       RETURNING tokens_from";
+            if let Some(row) = tx.opt(sql, &[&ended.user.0, &second])? {
+                ended.which = Revoked::IssuedBefore(row.try_get(0)?);
+            }
         }
     }
     Ok(ended)

@@ -12,35 +12,39 @@ use crate::{Postgres, fault};
 
 #[async_trait]
 impl TicketStore for Postgres {
-    async fn keep_ticket(&self, ticket: Ticket) -> Result<()> {
-        self.readers.read(move |db| keep(db, ticket)).await
+    async fn keep_ticket(&self, ticket: Ticket, now: Timestamp) -> Result<()> {
+        self.readers.read(move |db| keep(db, ticket, now)).await
     }
 
-    async fn redeem_ticket(&self, fingerprint: Fingerprint, now: Timestamp) -> Result<Option<Ticket>> {
-        self.readers.read(move |db| redeem(db, fingerprint, now)).await
+    async fn redeem_ticket(&self, fingerprint: Fingerprint, _now: Timestamp) -> Result<Option<Ticket>> {
+        self.readers.read(move |db| redeem(db, fingerprint)).await
     }
 }
 
-fn keep(db: &Db, ticket: Ticket) -> fault::Result<()> {
-    // Those that nobody used go now and then; a minute late, because clocks differ.
+/// How long a ticket waits goes by the database's clock: nodes have clocks of their own.
+fn keep(db: &Db, ticket: Ticket, now: Timestamp) -> fault::Result<()> {
+    // Those that nobody used go now and then; a minute late, because nodes of earlier releases go by their own clocks.
     if ticket.fingerprint.0.first().is_some_and(|byte| *byte == 0) {
-        let minute_ago = ticket.until.0.saturating_sub(60_000_000);
-        db.execute("DELETE FROM tickets WHERE valid_until < $1", &[&minute_ago])?;
+        let sql = "DELETE FROM tickets
+                   WHERE valid_until < (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - 60000000";
+        db.execute(sql, &[])?;
     }
     let sql = "INSERT INTO tickets (fingerprint, user_id, issued_at, expires_at, token, valid_until)
-               VALUES ($1, $2, $3, $4, $5, $6)";
+               VALUES ($1, $2, $3, $4, $5, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + $6)";
     let (fingerprint, token) = (&ticket.fingerprint.0[..], &ticket.token.0[..]);
-    let Ticket { user, issued_at, expires_at, until, .. } = ticket;
-    db.execute(sql, &[&fingerprint, &user.0, &issued_at, &expires_at, &token, &until.0]).map(drop)
+    let Ticket { user, counts_from, expires_at, until, .. } = ticket;
+    let lifetime_us = until.0.saturating_sub(now.0);
+    db.execute(sql, &[&fingerprint, &user.0, &counts_from, &expires_at, &token, &lifetime_us]).map(drop)
 }
 
 /// Deleting gives the row to one of those who ask at the same moment.
-fn redeem(db: &Db, fingerprint: Fingerprint, now: Timestamp) -> fault::Result<Option<Ticket>> {
+fn redeem(db: &Db, fingerprint: Fingerprint) -> fault::Result<Option<Ticket>> {
     let sql = "DELETE FROM tickets WHERE fingerprint = $1
-               RETURNING user_id, issued_at, expires_at, token, valid_until";
-    let found = db.opt(sql, &[&&fingerprint.0[..]])?;
-    let ticket = found.map(|row| ticket(fingerprint, &row)).transpose()?;
-    Ok(ticket.filter(|ticket| ticket.until > now))
+               RETURNING user_id, issued_at, expires_at, token, valid_until,
+                         valid_until > (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+    let Some(row) = db.opt(sql, &[&&fingerprint.0[..]])? else { return Ok(None) };
+    let is_valid: bool = row.try_get(5)?;
+    if is_valid { ticket(fingerprint, &row).map(Some) } else { Ok(None) }
 }
 
 fn ticket(fingerprint: Fingerprint, row: &Row) -> fault::Result<Ticket> {
@@ -51,7 +55,7 @@ fn ticket(fingerprint: Fingerprint, row: &Row) -> fault::Result<Ticket> {
         fingerprint,
         user: UserId(row.try_get(0)?),
         token,
-        issued_at: row.try_get(1)?,
+        counts_from: row.try_get(1)?,
         expires_at: row.try_get(2)?,
         until: Timestamp(row.try_get(4)?),
     })

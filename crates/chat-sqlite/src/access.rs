@@ -24,7 +24,7 @@ impl AccessStore for Sqlite {
     }
 }
 
-fn revoke(tx: &Tx<'_>, ended: Ended) -> fault::Result<Ended> {
+fn revoke(tx: &Tx<'_>, mut ended: Ended) -> fault::Result<Ended> {
     if !accounts::exists(tx, ended.user)? {
         return Err(Error::UnknownCaller.into());
     }
@@ -36,8 +36,10 @@ fn revoke(tx: &Tx<'_>, ended: Ended) -> fault::Result<Ended> {
             tx.prepare_cached(sql)?.execute(params![token.0, ended.user.0, expires_at])?;
         }
         Revoked::IssuedBefore(second) => {
-            let sql = "UPDATE users SET tokens_from = max(tokens_from, ?2) WHERE id = ?1";
-            tx.prepare_cached(sql)?.execute([ended.user.0, second])?;
+            let sql =
+                "UPDATE users SET tokens_from = max(tokens_from + 1, ?2) WHERE id = ?1 RETURNING tokens_from";
+            let taken = tx.prepare_cached(sql)?.query_row([ended.user.0, second], |row| row.get(0))?;
+            ended.which = Revoked::IssuedBefore(taken);
         }
     }
     Ok(ended)

@@ -9,7 +9,7 @@ use super::extract::{Body, OptionalBody};
 use super::problem::Problem;
 use super::refusals::{Any, BodyRefused, Unauthenticated};
 use crate::App;
-use crate::auth::{Bearer, Caller};
+use crate::auth::Bearer;
 
 /// Logs out: ends the token that is sent, or with `everywhere` all of the caller's. Streams that were opened with it end
 /// within a second.
@@ -23,7 +23,7 @@ pub(super) async fn log_out(
     OptionalBody(request): OptionalBody<rest::LogoutRequest>,
 ) -> Result<Json<rest::Done>, Problem> {
     if request.everywhere {
-        app.hub.revocations().add(app.chat.log_out_everywhere(granted.user).await?);
+        app.hub.revocations().add(app.chat.log_out_everywhere(granted.user, granted.counts_from).await?);
     } else {
         let ended = app.chat.log_out(granted.user, granted.fingerprint, granted.expires_at).await?;
         app.hub.revocations().add(ended);
@@ -40,12 +40,13 @@ pub(super) async fn log_out(
     Any, BodyRefused,
 ))]
 pub(super) async fn change_password(
-    Caller(caller): Caller,
+    Bearer(granted): Bearer,
     State(app): State<App>,
     Body(request): Body<rest::ChangePasswordRequest>,
 ) -> Result<Json<rest::PasswordChanged>, Problem> {
     let rest::ChangePasswordRequest { old_password, new_password } = request;
-    let (ended, login) = app.chat.change_password(caller, old_password, new_password).await?;
+    let changed = app.chat.change_password(granted.user, granted.counts_from, old_password, new_password);
+    let (ended, login) = changed.await?;
     app.hub.revocations().add(ended);
     let (token, _) = app.auth.issue(&login).await?;
     Ok(Json(rest::PasswordChanged { message: "Password changed successfully".into(), token }))

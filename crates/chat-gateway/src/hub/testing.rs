@@ -86,7 +86,7 @@ pub(crate) async fn connect(hub: &Hub, user: UserId, protocol: Protocol) -> (Arc
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (served, _) = listener.accept().await.unwrap();
-    let granted = Granted { user, issued_at: 100, expires_at: 0, fingerprint: Fingerprint([0; 16]) };
+    let granted = Granted { user, counts_from: 100, expires_at: 0, fingerprint: Fingerprint([0; 16]) };
     let client = ClientAddress::of(&Extensions::new());
     let bearer = Bearer { granted, expires_at: u64::MAX, protocol, client };
     let id = hub.next_connection_id();

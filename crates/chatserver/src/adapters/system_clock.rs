@@ -1,13 +1,15 @@
 //! The present time from the system's clock; the one place that asks it.
 
+use chat_core::failpoints;
 use chat_core::ports::Clock;
 use chat_core::time::Timestamp;
 
-/// The system's clock.
+/// The system's clock, which a test may set ahead.
 pub(crate) struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        Timestamp(jiff::Timestamp::now().as_microsecond())
+        let ahead = i64::from(failpoints::number("clock_ahead"));
+        Timestamp(jiff::Timestamp::now().as_microsecond() + ahead * 1_000_000)
     }
 }

@@ -3,6 +3,7 @@
 
 mod bench;
 mod bus;
+mod clocks;
 mod database;
 mod journal;
 mod nodes;

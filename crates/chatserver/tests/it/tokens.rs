@@ -109,10 +109,29 @@ async fn an_expired_or_future_token_is_refused() {
         ("exp", -1),
         ("nbf", now() + 120),
         ("iat", now() + 120),
+        ("nbf", now() + 70),
+        ("iat", now() + 70),
         ("exp", 253_402_300_799),
     ] {
         refused(&server, &signed(&with(claim, json!(value))), &format!("{claim} = {value}")).await;
     }
+}
+
+/// Whoever made it may have a clock that is ahead.
+#[tokio::test]
+async fn a_token_that_is_dated_up_to_a_minute_ahead_is_taken() {
+    let server = server();
+    let mut claims = claims(1);
+    for claim in ["iat", "nbf", "exp"] {
+        claims[claim] = json!(claims[claim].as_i64().unwrap() + 55);
+    }
+    let token = signed(&claims);
+    server.send(Request::get("/v1/test-auth").bearer(&token)).await.expect(200);
+    assert!(Ws::open(&server, &format!("/ws?token={token}"), &[]).await.is_ok());
+    // And ends, however it is dated, when its owner says so.
+    let everywhere = Request::post("/v1/users/logout", &json!({"everywhere": true})).bearer(&token);
+    server.send(everywhere).await.expect(200);
+    refused(&server, &token, "it was logged out").await;
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ async fn connection(expires_at: u64) -> (Connection, TcpStream) {
     let started = Instant::now().checked_sub(Duration::from_millis(UPTIME_MS)).unwrap();
     let granted = Granted {
         user: UserId(1),
-        issued_at: 0,
+        counts_from: 0,
         expires_at: 0,
         fingerprint: chat_core::access::Fingerprint([0; 16]),
     };

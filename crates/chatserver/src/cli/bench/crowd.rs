@@ -84,7 +84,7 @@ async fn add_users(store: &Arc<Sqlite>, tokens: &Tokens, purpose: &str, count: u
     let mut users = Vec::new();
     for account in in_parallel(names.map(make)).await? {
         let (token, _) =
-            tokens.issue(account.id, SystemClock.now().seconds()).context("a token cannot be made")?;
+            tokens.issue(account.id, SystemClock.now().seconds(), 0).context("a token cannot be made")?;
         users.push(User { id: account.id.0, name: account.username, token });
     }
     Ok(users)

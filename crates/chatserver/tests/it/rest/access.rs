@@ -154,3 +154,31 @@ async fn of_two_who_change_the_password_at_once_one_does() {
     let new = if one == 200 { "cheese-one" } else { "cheese-two" };
     assert_eq!([log_in(&server, PASSWORD).await, log_in(&server, new).await], [401, 200]);
 }
+
+/// A server whose clock is set back knows its own tokens, and still ends them.
+#[tokio::test]
+async fn tokens_outlive_a_clock_that_is_set_back_and_end_by_it() {
+    let ahead = |seconds: u32| format!("clock_ahead={seconds}");
+    let setup = Setup::new();
+    let mut server = setup.clone().env("CHATSERVER_FAILPOINTS", &ahead(55)).start();
+    let tom = server.login("tom").await;
+    server.stop();
+    let mut server = setup.clone().start();
+    tom.at(&server).get("/v1/test-auth").await.expect(200);
+    let other = server.login("tom").await;
+    other.post("/v1/users/logout", &json!({"everywhere": true})).await.expect(200);
+    tom.at(&server).get("/v1/test-auth").await.refused(401, "unauthenticated");
+    server.stop();
+    // Far ahead all is ended once more. Back again, one can log in, and end that, too.
+    let mut server = setup.clone().env("CHATSERVER_FAILPOINTS", &ahead(3600)).start();
+    let late = server.login("tom").await;
+    late.post("/v1/users/logout", &json!({"everywhere": true})).await.expect(200);
+    server.stop();
+    let server = setup.start();
+    let tom = server.login("tom").await;
+    tom.get("/v1/test-auth").await.expect(200);
+    tom.post("/v1/users/logout", &json!({"everywhere": true})).await.expect(200);
+    for ended in [&tom, &other, &late] {
+        ended.at(&server).get("/v1/test-auth").await.refused(401, "unauthenticated");
+    }
+}

@@ -1,0 +1,86 @@
+//! Clocks that differ by half a minute: what one node lets in the others let in, and what one ends is ended everywhere.
+
+use std::cell::Cell;
+
+use serde_json::json;
+
+use super::nodes::{Nodes, at};
+use crate::support::people::PASSWORD;
+use crate::support::{Request, Server, Stream, User, Ws, eventually};
+
+/// Two nodes, of which the first is 30 s ahead of the second.
+fn apart() -> Nodes {
+    let ahead = Cell::new(30);
+    Nodes::start_with(2, |setup| {
+        setup.env("CHATSERVER_FAILPOINTS", &format!("clock_ahead={}", ahead.replace(0)))
+    })
+}
+
+async fn is_let_in(node: &Server, user: &User) -> bool {
+    at(node, user).get("/v1/test-auth").await.status == 200
+}
+
+async fn ended_everywhere(nodes: &Nodes, user: &User) {
+    for node in &nodes.servers {
+        eventually(2, "the token has ended", async || !is_let_in(node, user).await).await;
+    }
+}
+
+async fn logged_in(node: &Server, password: &str) -> User {
+    let body = json!({"username": "tom", "password": password});
+    let answer = node.post("/v1/users/login", &body).await.expect(200);
+    User::with_token(node, 1, answer["token"].as_str().unwrap())
+}
+
+#[tokio::test]
+async fn nodes_half_a_minute_apart_let_in_whom_the_other_lets_in() {
+    let nodes = apart();
+    let [ahead, behind] = [&nodes.servers[0], &nodes.servers[1]];
+    for (from, to) in [(ahead, behind), (behind, ahead)] {
+        let tom = logged_in(from, PASSWORD).await;
+        let there = at(to, &tom);
+        there.get("/v1/test-auth").await.expect(200);
+        Ws::connect(to, &there).await;
+        Stream::connect(to, &there).await;
+        let ticket = tom.post("/v1/ws-ticket", &json!({})).await.expect(201);
+        let path = format!("/ws?ticket={}", ticket["ticket"].as_str().unwrap());
+        assert!(Ws::open(to, &path, &[]).await.is_ok(), "a ticket is good for 30 s, by whatever clock");
+    }
+}
+
+#[tokio::test]
+async fn what_a_node_ends_is_ended_though_another_dated_it_ahead() {
+    let nodes = apart();
+    let [ahead, behind] = [&nodes.servers[0], &nodes.servers[1]];
+    // One that asks, and another of a device that was logged in by the other node.
+    for (asked, other) in [(behind, ahead), (ahead, behind), (behind, ahead)] {
+        let (here, elsewhere) = (logged_in(asked, PASSWORD).await, logged_in(other, PASSWORD).await);
+        for user in [&here, &elsewhere] {
+            for node in &nodes.servers {
+                assert!(is_let_in(node, user).await, "whoever logs in anew is let in at once, everywhere");
+            }
+        }
+        here.post("/v1/users/logout", &json!({"everywhere": true})).await.expect(200);
+        for user in [&here, &elsewhere] {
+            ended_everywhere(&nodes, user).await;
+        }
+    }
+    let tokens = [logged_in(ahead, PASSWORD).await, logged_in(behind, PASSWORD).await];
+    let change = json!({"old_password": PASSWORD, "new_password": "another password"});
+    let answer = at(behind, &tokens[0]).send(Request::post("/v1/users/password", &change)).await.expect(200);
+    for user in &tokens {
+        ended_everywhere(&nodes, user).await;
+    }
+    let renewed = User::with_token(behind, 1, answer["token"].as_str().unwrap());
+    for user in
+        [renewed, logged_in(ahead, "another password").await, logged_in(behind, "another password").await]
+    {
+        for node in &nodes.servers {
+            assert!(is_let_in(node, &user).await);
+        }
+    }
+    // One of them, by itself.
+    let tom = logged_in(ahead, "another password").await;
+    at(behind, &tom).post("/v1/users/logout", &json!({})).await.expect(200);
+    ended_everywhere(&nodes, &tom).await;
+}
