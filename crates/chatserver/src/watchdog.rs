@@ -85,7 +85,7 @@ fn give_up(runtime: &Handle, standing: Standing) -> ! {
         (metrics.num_workers(), metrics.num_alive_tasks(), metrics.global_queue_depth());
     // Whatever is asked may be what hangs.
     let standing = within(standing).unwrap_or_else(|| "nothing else can be asked".into());
-    let threads = within(|| threads()).unwrap_or_default();
+    let threads = within(threads).unwrap_or_default();
     say(format!(
         "nothing was done for {PATIENCE} s: this process ends, to be started again by its supervisor \
          ({standing}; {tasks} tasks, {queue} of them not begun, on {workers} threads; {threads})"
