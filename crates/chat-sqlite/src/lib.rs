@@ -3,11 +3,12 @@
 //!
 //! SQL lives here and nowhere else; rules do not: they are called from the core inside the writing transaction.
 //! `writer.rs` is the message log's engine, `reader.rs` the pool of readers, `open.rs` what happens to a file before
-//! it is served, `legacy.rs` the way in for the earlier Go server's files, `transfer.rs` the way out to another store,
+//! it is served, `legacy.rs` the way in for the earlier Go server's files, `transfer.rs` the way out to another store, `backup.rs` and `restore.rs` the way into a copy and back,
 //! and each feature's statements are in the file of the feature's name.
 
 mod access;
 mod accounts;
+mod backup;
 mod checkpoint;
 mod conversations;
 mod edits;
@@ -25,6 +26,7 @@ mod posting;
 mod reactions;
 mod reader;
 mod receipts;
+mod restore;
 mod saved;
 mod schema;
 mod search;
@@ -39,9 +41,11 @@ use chat_core::Result;
 use chat_core::ports::Store;
 use prometheus_client::registry::Registry;
 
+pub use backup::{Backup, BackupError, Contents};
 pub use names::usernames;
 pub use open::{OpenError, Opened, Options};
 use reader::Readers;
+pub use restore::{From, Restore};
 pub use transfer::Export;
 use writer::Writer;
 

@@ -22,7 +22,7 @@ const MAGIC: &[u8] = b"SQLite format 3\0";
 /// Length of the header of an SQLite file.
 const HEADER: usize = 100;
 /// What SQLite adds to a database's name for the logs that belong to it.
-const LOGS: [&str; 2] = ["-wal", "-journal"];
+pub(crate) const LOGS: [&str; 2] = ["-wal", "-journal"];
 
 /// How to open a database.
 #[derive(Debug, Clone)]
@@ -73,6 +73,9 @@ pub enum OpenError {
         "{0} is a database of another program; it was left as it is: choose another file with --database"
     )]
     Foreign(PathBuf),
+    /// The file is a backup.
+    #[error("{0} is a backup and not to be served as it is; put it in place with: chatserver restore {0}")]
+    IsBackup(PathBuf),
     /// A later release wrote the file.
     #[error(
         "{path} was written by a newer ChatServer (schema {found}, this one knows {known}); start that release instead"
@@ -209,7 +212,7 @@ fn page_size(header: &[u8; HEADER]) -> u64 {
     }
 }
 
-fn is_filled(path: &Path) -> bool {
+pub(crate) fn is_filled(path: &Path) -> bool {
     path.metadata().is_ok_and(|file| file.len() > 0)
 }
 
@@ -248,7 +251,7 @@ fn create(path: &Path) -> Result<(), OpenError> {
 }
 
 /// Makes a rename last through a power cut, where the system lets a folder be opened for that.
-fn sync_folder(path: &Path) {
+pub(crate) fn sync_folder(path: &Path) {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if let Ok(folder) = File::open(folder) {
         let _ = folder.sync_all();
@@ -272,6 +275,7 @@ pub(crate) fn prepare(path: &Path) -> Result<Option<PathBuf>, OpenError> {
             return Err(OpenError::Newer { path: path.to_owned(), found, known: schema::VERSION });
         }
         schema::Found::Foreign => return Err(OpenError::Foreign(path.to_owned())),
+        schema::Found::Backup => return Err(OpenError::IsBackup(path.to_owned())),
     };
     let backup = back_up(&connection, path)?;
     let migrated = match version {
@@ -286,8 +290,8 @@ pub(crate) fn prepare(path: &Path) -> Result<Option<PathBuf>, OpenError> {
     Ok(Some(backup))
 }
 
-/// Copies the database beside itself as `<file>.backup-<seconds since 1970>`, readable by whom the original is. The
-/// copy gets that name when it is whole and on disk.
+/// Copies the database beside itself as `<file>.backup-<seconds since 1970>`, readable by its owner alone. The copy
+/// gets that name when it is whole and on disk.
 fn back_up(connection: &Connection, path: &Path) -> Result<PathBuf, OpenError> {
     let failed = |error: &dyn std::fmt::Display| OpenError::Migration {
         path: path.to_owned(),
@@ -297,7 +301,7 @@ fn back_up(connection: &Connection, path: &Path) -> Result<PathBuf, OpenError> {
         connection.query_row("SELECT unixepoch()", (), |row| row.get(0)).map_err(|error| failed(&error))?;
     let draft = with_suffix(path, ".backup-unfinished");
     let target = draft.to_str().ok_or_else(|| failed(&"the path is not valid UTF-8"))?;
-    let copied = empty_like(path, &draft).map_err(|error| failed(&error)).and_then(|file| {
+    let copied = private(&draft).map_err(|error| failed(&error)).and_then(|file| {
         connection.execute("VACUUM INTO ?1", [target]).map_err(|error| failed(&error))?;
         file.sync_all().map_err(|error| failed(&error))
     });
@@ -317,9 +321,11 @@ fn back_up(connection: &Connection, path: &Path) -> Result<PathBuf, OpenError> {
     Ok(backup)
 }
 
-/// An empty file with the permissions of another one: there are password hashes in it.
-fn empty_like(original: &Path, path: &Path) -> std::io::Result<File> {
-    let file = File::create(path)?;
-    file.set_permissions(std::fs::metadata(original)?.permissions())?;
-    Ok(file)
+/// An empty file for the owner alone: there are password hashes in it.
+fn private(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }

@@ -86,6 +86,11 @@ pub(crate) fn listen(sink: Arc<dyn EventSink>) -> (Arc<dyn EventSink>, Option<Ea
     (Arc::new(ringing), Some(Ear { ring, rung, lag }))
 }
 
+/// Removes the index of a database that is not served.
+pub(crate) fn discard(database: &Path) -> rusqlite::Result<()> {
+    file::discard(&file::beside(database))
+}
+
 /// The handle to the index: its readers and the thread that keeps it.
 pub(crate) struct Index {
     shelf: Arc<file::Shelf>,

@@ -66,6 +66,7 @@ fn check_version(connection: &Connection, path: &Path) -> Result<(), OpenError> 
         schema::Found::Older(_) | schema::Found::Legacy => Err(OpenError::Outdated(path)),
         schema::Found::Newer(found) => Err(OpenError::Newer { path, found, known: schema::VERSION }),
         schema::Found::Foreign => Err(OpenError::Foreign(path)),
+        schema::Found::Backup => Err(OpenError::IsBackup(path)),
     }
 }
 

@@ -88,6 +88,11 @@ pub(super) fn create(path: &Path, state: State) -> rusqlite::Result<Connection> 
     Ok(connection)
 }
 
+/// Where the index of a database is.
+pub(super) fn beside(database: &Path) -> PathBuf {
+    with_suffix(database, SUFFIX)
+}
+
 /// Removes the file and its logs.
 pub(super) fn discard(path: &Path) -> rusqlite::Result<()> {
     for file in LOGS.map(|suffix| with_suffix(path, suffix)).into_iter().chain([path.to_owned()]) {

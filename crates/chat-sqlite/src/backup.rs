@@ -1,0 +1,172 @@
+//! A copy of the database while it is served: one moment of it, in one file, checked, with the key that signs tokens.
+//!
+//! Such a file is a SQLite database with one table more. It has a mark by which servers refuse it: whoever served it as
+//! it is would go on in the log of the original, under positions that clients know already.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+use tempfile::NamedTempFile;
+
+use crate::open::{OpenError, check_file, followed, sync_folder};
+use crate::schema;
+
+/// A served database is locked for moments.
+const BUSY: Duration = Duration::from_secs(10);
+/// Findings of SQLite's check that are told.
+const FINDINGS: usize = 3;
+
+/// What a backup is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contents {
+    /// How many users.
+    pub users: u64,
+    /// How many messages.
+    pub messages: u64,
+    /// The key that signs tokens, where it is kept beside the database.
+    pub key: Option<String>,
+}
+
+/// Why there is no backup, or why it cannot be restored. Each variant reads as a sentence.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// The database cannot be used.
+    #[error(transparent)]
+    Database(#[from] OpenError),
+    /// The database is of the earlier Go server.
+    #[error(
+        "{0} is of the earlier Go server; start this server on it once, which takes it over and keeps a copy"
+    )]
+    Legacy(PathBuf),
+    /// The copy is not what it should be.
+    #[error(
+        "the copy of {0} does not pass SQLite's check ({1}), so the database is damaged; no backup was made"
+    )]
+    Unsound(PathBuf, String),
+    /// A statement failed.
+    #[error("{0} cannot be copied ({1}); no backup was made")]
+    Sql(PathBuf, rusqlite::Error),
+    /// A file cannot be written.
+    #[error("{0} cannot be written ({1})")]
+    Unwritable(PathBuf, std::io::Error),
+    /// There is a file already.
+    #[error("{0} is there already; choose another name, move it away, or say --force to replace it")]
+    Exists(PathBuf),
+    /// What is to be restored is no backup, or a damaged one.
+    #[error("{0} cannot be restored: {1}; nothing was changed")]
+    Unusable(PathBuf, String),
+}
+
+/// A backup that has no name yet. Dropping it removes it.
+#[derive(Debug)]
+pub struct Backup {
+    draft: NamedTempFile,
+    /// What is in it.
+    pub contents: Contents,
+}
+
+impl Backup {
+    /// Copies the database into a file of this folder. A server may be writing to it, and goes on writing; what it
+    /// writes from now on is not in the copy. Free pages are left behind, and with them what was deleted.
+    ///
+    /// # Errors
+    /// If it is no database of ours, is damaged, or the folder cannot be written.
+    pub fn make(database: &Path, folder: &Path, key: Option<&str>) -> Result<Self, BackupError> {
+        let path = followed(database);
+        if !check_file(&path)? {
+            return Err(OpenError::Missing(path).into());
+        }
+        let source = open(&path)?;
+        let draft = draft(folder, &path)?;
+        let sql = |error| BackupError::Sql(path.clone(), error);
+        // All of it within one read, which holds up no writer: the log grows meanwhile by what is written.
+        source.execute("VACUUM INTO ?1", [draft.path().to_string_lossy()]).map_err(sql)?;
+        let copy = Connection::open(draft.path()).map_err(sql)?;
+        without_journal(&copy).map_err(sql)?;
+        schema::make_backup(&copy, key).map_err(sql)?;
+        if let Some(reason) = unsoundness(&copy).map_err(sql)? {
+            return Err(BackupError::Unsound(path, reason));
+        }
+        let contents = contents(&copy, key.map(str::to_owned)).map_err(sql)?;
+        copy.close().map_err(|(_, error)| sql(error))?;
+        draft.as_file().sync_all().map_err(|error| BackupError::Unwritable(draft.path().into(), error))?;
+        Ok(Self { draft, contents })
+    }
+
+    /// Gives it its name. What is there already is replaced only if it may be.
+    ///
+    /// # Errors
+    /// If there is such a file and it may not be replaced, or it cannot be written.
+    pub fn keep(self, path: &Path, may_replace: bool) -> Result<(), BackupError> {
+        keep(self.draft, path, may_replace)
+    }
+
+    /// Writes it out.
+    ///
+    /// # Errors
+    /// If nobody takes it.
+    pub fn write_to(&self, out: &mut impl Write) -> std::io::Result<()> {
+        std::io::copy(&mut self.draft.reopen()?, out)?;
+        out.flush()
+    }
+}
+
+/// A file for the owner alone that is removed unless it is kept.
+pub(crate) fn draft(folder: &Path, like: &Path) -> Result<NamedTempFile, BackupError> {
+    let name = like.file_name().unwrap_or_default().to_string_lossy();
+    let made = tempfile::Builder::new().prefix(&format!(".{name}.unfinished-")).tempfile_in(folder);
+    made.map_err(|error| BackupError::Unwritable(folder.into(), error))
+}
+
+pub(crate) fn keep(draft: NamedTempFile, path: &Path, may_replace: bool) -> Result<(), BackupError> {
+    let kept = if may_replace { draft.persist(path) } else { draft.persist_noclobber(path) };
+    match kept {
+        Ok(_) => {
+            sync_folder(path);
+            Ok(())
+        }
+        Err(failed) if failed.error.kind() == std::io::ErrorKind::AlreadyExists => {
+            Err(BackupError::Exists(path.into()))
+        }
+        Err(failed) => Err(BackupError::Unwritable(path.into(), failed.error)),
+    }
+}
+
+fn open(path: &Path) -> Result<Connection, BackupError> {
+    let sql = |error| BackupError::Database(OpenError::of(path, error));
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(sql)?;
+    connection.busy_timeout(BUSY).map_err(sql)?;
+    let path = path.to_owned();
+    match schema::recognise(&connection).map_err(sql)? {
+        schema::Found::Current | schema::Found::Older(_) => Ok(connection),
+        schema::Found::Legacy => Err(BackupError::Legacy(path)),
+        schema::Found::Backup => Err(OpenError::IsBackup(path).into()),
+        schema::Found::Foreign => Err(OpenError::Foreign(path).into()),
+        schema::Found::Newer(found) => Err(OpenError::Newer { path, found, known: schema::VERSION }.into()),
+    }
+}
+
+/// A draft needs no way back, and nothing may lie beside it.
+pub(crate) fn without_journal(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "journal_mode", "MEMORY")?;
+    connection.pragma_update(None, "synchronous", "OFF")
+}
+
+/// What SQLite finds wrong, indexes included.
+pub(crate) fn unsoundness(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    let mut statement = connection.prepare(&format!("PRAGMA integrity_check({FINDINGS})"))?;
+    let findings = statement.query_map((), |row| row.get::<_, String>(0))?;
+    let findings = findings.collect::<rusqlite::Result<Vec<_>>>()?;
+    Ok((findings != ["ok"]).then(|| findings.join("; ").replace('\n', " ")))
+}
+
+pub(crate) fn contents(connection: &Connection, key: Option<String>) -> rusqlite::Result<Contents> {
+    let count = |table: &str| {
+        let sql = format!("SELECT count(*) FROM {table}");
+        connection.query_row(&sql, (), |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)
+    };
+    Ok(Contents { users: count("users")?, messages: count("messages")?, key })
+}
