@@ -40,6 +40,8 @@ impl Databases {
         for name in own.filter(|name| name.to_string_lossy().starts_with("PG")) {
             command.env_remove(name);
         }
+        // Where servers put their tables if they are not told otherwise; what is not there is passed over.
+        command.env("PGOPTIONS", "-c search_path=chatserver,public");
         command.args(["--no-psqlrc", "--no-password", "--quiet", "--no-align", "--tuples-only"]);
         command
             .args(["--set", "ON_ERROR_STOP=1", "--command", statements, "--dbname"])

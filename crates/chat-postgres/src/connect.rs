@@ -8,6 +8,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::encryption;
 use crate::fault::Result;
+use crate::home::Home;
 use crate::open::OpenError;
 
 /// What every session begins with. An acknowledged write has to be on disk. A lock that is not to be had must not hold up
@@ -31,6 +32,8 @@ pub(crate) struct Address {
     config: Config,
     /// Where connections may be encrypted.
     tls: Option<MakeRustlsConnect>,
+    /// What every session begins with.
+    beginning: String,
 }
 
 impl Address {
@@ -55,13 +58,19 @@ impl Address {
             config.ssl_mode(SslMode::Disable);
         }
         let tls = (config.get_ssl_mode() != SslMode::Disable).then_some(connector);
-        Ok(Self { config, tls })
+        Ok(Self { config, tls, beginning: BEGINNING.into() })
     }
 
     /// The same for a program that is no server.
     pub(crate) fn called(mut self, name: &str) -> Self {
         self.config.application_name(name);
         self
+    }
+
+    /// From now on sessions find the tables there.
+    pub(crate) fn lead_to(&mut self, home: &Home) {
+        self.beginning =
+            [Some(BEGINNING.to_owned()), home.path()].into_iter().flatten().collect::<Vec<_>>().join("; ");
     }
 
     /// The database's name and server, for messages; never the password.
@@ -90,7 +99,7 @@ impl Address {
                 client
             }
         };
-        client.batch_execute(BEGINNING).await?;
+        client.batch_execute(&self.beginning).await?;
         Ok(client)
     }
 }

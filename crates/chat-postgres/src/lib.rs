@@ -14,6 +14,7 @@ mod edits;
 mod encryption;
 mod fault;
 mod groups;
+mod home;
 mod in_place;
 mod journal;
 mod live_text;
@@ -41,6 +42,7 @@ use chat_core::ports::Store;
 use chat_metrics::Metrics;
 use prometheus_client::registry::Registry;
 
+pub use home::schema_of;
 pub use journal::PostgresJournal;
 pub use names::usernames;
 pub use open::{OpenError, Options, Prepared, describe};

@@ -19,10 +19,14 @@ use crate::{Postgres, groups, names, schema, search, transfer};
 const OLDEST_SERVER: i64 = 140_000;
 
 /// Where the database is, and how much of it is used.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Options {
     /// `postgres://user:password@host:port/database?sslmode=...&sslrootcert=...`.
     pub url: String,
+    /// The schema with the tables. By default `chatserver`, or where an earlier release has put them.
+    pub schema: Option<String>,
+    /// Nobody has said that this database is meant: it is used only if nothing is in it, or our tables are.
+    pub is_found: bool,
     /// Connections for reading; one more writes.
     pub readers: usize,
     /// Whether messages can be searched, which costs the database an index. All nodes should agree.
@@ -67,6 +71,70 @@ pub enum OpenError {
         /// The newest version known.
         known: i64,
     },
+    /// The schema has a name that would have to be quoted.
+    #[error(
+        "DATABASE_SCHEMA is {0:?}; it must be of lower-case letters, digits and _ alone, and not begin with a digit or pg_"
+    )]
+    SchemaName(String),
+    /// Tables of another program are where ours are to be.
+    #[error(
+        "the schema {schema} of the database {name} has something of another program in it ({table}); nothing was changed: name an empty or a new schema with DATABASE_SCHEMA, or use another database"
+    )]
+    Foreign {
+        /// Which database.
+        name: String,
+        /// Which schema.
+        schema: String,
+        /// What is in it, for example.
+        table: String,
+    },
+    /// The schema is closed, because the tables are in another one.
+    #[error(
+        "the schema {schema} of the database {name} has a mark that ChatServer's tables are in another one; leave DATABASE_SCHEMA unset, or drop {schema}.schema_version if they are gone"
+    )]
+    Marked {
+        /// Which database.
+        name: String,
+        /// Which schema.
+        schema: String,
+    },
+    /// The tables are in another schema than the one that is named.
+    #[error(
+        "the database {name} has ChatServer's tables in the schema {schema}; leave DATABASE_SCHEMA unset to go on with them, or use another database to start anew"
+    )]
+    Settled {
+        /// Which database.
+        name: String,
+        /// Where they are.
+        schema: String,
+    },
+    /// There are two installations, and nobody has said which.
+    #[error(
+        "the database {name} has ChatServer's tables in two schemas, {one} and {other}; say with DATABASE_SCHEMA which are to be served"
+    )]
+    TwoHomes {
+        /// Which database.
+        name: String,
+        /// Where an earlier release looks.
+        one: String,
+        /// Our own.
+        other: String,
+    },
+    /// The schema is not there and cannot be made.
+    #[error(
+        "the database {name} has no schema {schema}, and the user of DATABASE_URL may not make one; have its owner run: CREATE SCHEMA {schema} AUTHORIZATION that user"
+    )]
+    NoSchema {
+        /// Which database.
+        name: String,
+        /// Which schema.
+        schema: String,
+    },
+    /// The address was found in a file that may be another program's.
+    #[error(
+        "the database {0} has something of another program in it, and its address comes from the file .env of this folder, which may be that program's; if it is meant for ChatServer, set DATABASE_URL in the environment, else start in another folder"
+    )]
+    Stranger(String),
     /// Everything of another store is to come here, and not all of it is here.
     #[error(
         "the database {0} is being filled from a SQLite file and not whole yet; run `chatserver migrate` to its end, with that file's server stopped"
@@ -178,8 +246,8 @@ impl Postgres {
     /// # Errors
     /// If the database cannot be reached, is not fit, or is of a later release.
     pub fn prepare(options: &Options) -> std::result::Result<Prepared, OpenError> {
-        let address = Address::parse(&options.url)?;
-        let (db, is_new) = reach(&address)?;
+        let mut address = Address::parse(&options.url)?;
+        let (db, is_new) = reach(&mut address, options)?;
         if transfer::source_of(&db)?.is_some() {
             return Err(OpenError::Unfinished(address.describe()));
         }
@@ -189,21 +257,22 @@ impl Postgres {
     }
 }
 
-/// A connection to a database that is fit and up to date, and whether its tables were made just now.
-pub(crate) fn reach(address: &Address) -> std::result::Result<(Db, bool), OpenError> {
+/// A connection to a database that is fit and up to date, and whether its tables were made just now. From then on the
+/// address leads to them.
+pub(crate) fn reach(address: &mut Address, options: &Options) -> std::result::Result<(Db, bool), OpenError> {
     let db = connect(address)?;
     check(&db)?;
-    let is_new = schema::migrate(&db)?;
-    Ok((db, is_new))
+    let home = schema::migrate(&db, options, &address.describe())?;
+    address.lead_to(&home);
+    Ok((db, home.is_new))
 }
 
 /// A connection to a database that may be of any kind.
 pub(crate) fn connect(address: &Address) -> std::result::Result<Db, OpenError> {
-    let unreachable = |fault| {
+    Db::connect(address).map_err(|fault| {
         let reason = cause(&Error::from(fault));
         OpenError::Unreachable { name: address.describe(), reason }
-    };
-    Db::connect(address).map_err(unreachable)
+    })
 }
 
 /// That what the server acknowledges is on its disk.

@@ -9,7 +9,8 @@ use chat_core::{Error, failpoints};
 
 use crate::db::Db;
 use crate::fault::Result;
-use crate::open::OpenError;
+use crate::home::{self, Home};
+use crate::open::{OpenError, Options};
 
 /// The migrations in order, each with the oldest version whose release works with the schema that it leaves.
 const MIGRATIONS: [(&str, i64); 2] = [
@@ -23,18 +24,28 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// Nodes that start at the same time migrate one after the other.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7161120384015725) IS NULL";
 
-/// Brings the schema up to date; tells whether there was none.
-pub(crate) fn migrate(db: &Db) -> std::result::Result<bool, OpenError> {
+/// Finds or makes the schema, brings its tables up to date, and lets the session find them.
+pub(crate) fn migrate(db: &Db, options: &Options, name: &str) -> std::result::Result<Home, OpenError> {
     // Another node may be at it, and large tables take their time.
     db.be_patient(PATIENCE);
     db.batch("BEGIN; SET LOCAL lock_timeout = '5min'; SET LOCAL statement_timeout = 0")?;
-    let migrated = lock_and_migrate(db);
+    let migrated = lock_and_migrate(db, options, name);
     db.batch(if migrated.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
     migrated
 }
 
-fn lock_and_migrate(db: &Db) -> std::result::Result<bool, OpenError> {
+fn lock_and_migrate(db: &Db, options: &Options, name: &str) -> std::result::Result<Home, OpenError> {
     db.row(LOCK, &[])?;
+    let home = home::find(db, options, name)?;
+    if let Some(path) = home.path() {
+        db.batch(&path)?;
+    }
+    bring_up_to_date(db)?;
+    home.keep_earlier_releases_out(db, VERSION)?;
+    Ok(home)
+}
+
+fn bring_up_to_date(db: &Db) -> std::result::Result<(), OpenError> {
     db.batch(
         "CREATE TABLE IF NOT EXISTS schema_version (
              only_row bigint PRIMARY KEY CHECK (only_row = 1), version bigint NOT NULL, works_from bigint NOT NULL)",
@@ -50,7 +61,7 @@ fn lock_and_migrate(db: &Db) -> std::result::Result<bool, OpenError> {
     if version < VERSION {
         apply(db, version)?;
     }
-    Ok(found.is_none())
+    Ok(())
 }
 
 fn unreadable(error: tokio_postgres::Error) -> OpenError {

@@ -12,7 +12,7 @@ use tokio_postgres::error::SqlState;
 use crate::connect::{Address, SERVER};
 use crate::db::Db;
 use crate::fault::{Fault, Result, explained};
-use crate::open::{OpenError, reach};
+use crate::open::{OpenError, Options, reach};
 
 /// A statement on a range, or on all there is at the end, may take its time.
 const PATIENCE: Duration = Duration::from_secs(1800);
@@ -39,10 +39,14 @@ impl Import {
     ///
     /// # Errors
     /// If the database cannot be reached, is not fit, is served, or has something else in it.
-    pub fn begin(url: &str, epoch: Epoch, token_key: Option<String>) -> std::result::Result<Self, OpenError> {
-        let address = Address::parse(url)?.called("chatserver-migrate");
+    pub fn begin(
+        options: &Options,
+        epoch: Epoch,
+        token_key: Option<String>,
+    ) -> std::result::Result<Self, OpenError> {
+        let mut address = Address::parse(&options.url)?.called("chatserver-migrate");
         let name = address.describe();
-        let (db, _) = reach(&address)?;
+        let (db, _) = reach(&mut address, options)?;
         db.be_patient(PATIENCE);
         db.batch(SETTINGS)?;
         match db.row(LOCK, &[]) {

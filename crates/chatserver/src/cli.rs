@@ -1,6 +1,7 @@
 //! The command line. Each subcommand has a file of its own.
 
 mod asyncapi;
+mod backup;
 mod bench;
 mod capacity;
 mod chat;
@@ -8,6 +9,7 @@ mod child;
 mod healthcheck;
 mod migrate;
 mod names;
+mod restore;
 mod serve;
 mod torture;
 mod who;
@@ -15,7 +17,10 @@ mod who;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use clap::{Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::dotenv::Dotenv;
 
 /// A self-hosted chat backend: accounts, direct and group messages, history and live delivery in one binary.
 ///
@@ -51,6 +56,10 @@ enum Command {
     Logout(chat::LoginArgs),
     /// Ask a running server whether it is ready; exits 0 if it is
     Healthcheck(healthcheck::Args),
+    /// Copy the SQLite file while its server runs, with the key that signs tokens, into one file
+    Backup(backup::Args),
+    /// Make a database of a backup; its server must not run
+    Restore(restore::Args),
     /// Move everything from a SQLite file to a PostgreSQL database; exits 3 if a server still writes to the file
     Migrate(migrate::Args),
     /// List usernames that would not be registered any more, and those that look like another; changes nothing
@@ -73,10 +82,12 @@ pub(crate) fn is_a_client() -> bool {
 }
 
 /// Runs what the command line asks for.
-pub(crate) fn run() -> Result<ExitCode> {
-    let cli = Cli::parse();
+pub(crate) fn run(dotenv: Dotenv) -> Result<ExitCode> {
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let is_found = |flag| dotenv.has_database_url && is_from_environment(&matches, flag);
     match cli.command.unwrap_or_else(|| Command::Serve(Box::new(cli.serve))) {
-        Command::Serve(args) => serve::run(*args),
+        Command::Serve(args) => serve::run(*args, is_found("database_url")),
         Command::Bench(args) => bench::run(args),
         Command::Capacity(args) => capacity::run(&args),
         Command::Chat(args) => chat::run(args),
@@ -85,12 +96,20 @@ pub(crate) fn run() -> Result<ExitCode> {
         Command::Login(args) => chat::login(&args),
         Command::Logout(args) => chat::logout(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
-        Command::Migrate(args) => migrate::run(&args),
+        Command::Backup(args) => backup::run(&args),
+        Command::Restore(args) => restore::run(&args),
+        Command::Migrate(args) => migrate::run(&args, is_found("to")),
         Command::Names(args) => names::run(&args),
         Command::Torture(args) => torture::run(&args),
         Command::Openapi => openapi(),
         Command::Asyncapi => asyncapi::run(),
     }
+}
+
+/// Whether a flag was not given, but its variable. One that the file `.env` sets is a variable, too.
+fn is_from_environment(matches: &ArgMatches, flag: &str) -> bool {
+    let given = matches.subcommand().map_or(matches, |(_, given)| given);
+    given.try_contains_id(flag).unwrap_or(false) && given.value_source(flag) == Some(ValueSource::EnvVariable)
 }
 
 fn openapi() -> Result<ExitCode> {

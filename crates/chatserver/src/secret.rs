@@ -8,6 +8,9 @@ use anyhow::{Context, Result, bail};
 
 /// Shortest key that is taken, in bytes: as long as what HS256 gives (RFC 7518, 3.2).
 const MIN_BYTES: usize = 32;
+/// A key that was drawn at random has more different bytes than fewer: of 32 decimal digits once in 800 it has not, of
+/// anything longer practically never.
+const MIN_DIFFERENT: usize = 8;
 /// Beginnings of keys that stand in somebody's documentation.
 const WELL_KNOWN: [&str; 7] =
     ["default_secret", "changeme", "change-me", "change_me", "secret", "your-secret", "your_secret"];
@@ -16,6 +19,7 @@ const WELL_KNOWN: [&str; 7] =
 pub(crate) fn given(secret: Option<&str>) -> Result<Option<Vec<u8>>> {
     let Some(secret) = secret.filter(|secret| !secret.is_empty()) else { return Ok(None) };
     check(secret).context("JWT_SECRET is refused")?;
+    tell_weak(secret, "JWT_SECRET");
     Ok(Some(secret.as_bytes().to_vec()))
 }
 
@@ -34,10 +38,66 @@ pub(crate) fn kept_if_made(database: &Path) -> Result<Option<String>> {
     checked(read(&path), &path).map(Some)
 }
 
+/// Keeps a key for a database. Another one that is there is replaced only if it may be, and moved to the name of the
+/// former database then.
+pub(crate) fn put(database: &Path, secret: &str, may_replace: bool, former: &str) -> Result<()> {
+    check(secret).context("the key in the backup is refused")?;
+    let path = kept_at(database);
+    if path.exists() {
+        if read(&path).is_ok_and(|there| there == secret) {
+            return Ok(());
+        }
+        if !may_replace {
+            bail!(
+                "{} has another key than the backup; move it away, or say --force to replace it",
+                path.display()
+            );
+        }
+        let mut aside = database.as_os_str().to_owned();
+        aside.push(former);
+        std::fs::rename(&path, kept_at(Path::new(&aside)))
+            .context("the key that is there cannot be moved")?;
+    }
+    write(&path, secret)
+}
+
 fn checked(secret: Result<String>, path: &Path) -> Result<String> {
     let secret = secret.with_context(|| format!("the key file {}", path.display()))?;
     check(&secret).with_context(|| format!("the key file {} is refused", path.display()))?;
+    tell_weak(&secret, &format!("the key file {}", path.display()));
     Ok(secret)
+}
+
+/// Says of a key that is taken all the same, because logins hang on it, that it is not a good one.
+fn tell_weak(secret: &str, which: &str) {
+    if let Some(reason) = weakness(secret) {
+        tracing::warn!(
+            "{which} is weak: {reason}, so it may be guessed, and whoever has it can log in as anybody; replace it, \
+             which logs everybody out, by one made with: openssl rand -hex 32"
+        );
+    }
+}
+
+/// What makes a key easy to guess although it is long. No key that was drawn at random looks like this.
+fn weakness(secret: &str) -> Option<&'static str> {
+    let bytes = secret.as_bytes();
+    // Of so many neighbours at least four in five.
+    let mostly = |equal: usize, of: usize| equal * 5 >= of * 4;
+    let repeats = |period: usize| {
+        let pairs = bytes.iter().zip(bytes.iter().skip(period));
+        mostly(pairs.filter(|(one, other)| one == other).count(), bytes.len() - period)
+    };
+    let n_steps = bytes.windows(2).filter(|pair| pair[0].abs_diff(pair[1]) == 1).count();
+    let different: std::collections::BTreeSet<_> = bytes.iter().collect();
+    if (1..=bytes.len() / 2).any(repeats) {
+        Some("it repeats itself")
+    } else if mostly(n_steps, bytes.len() - 1) {
+        Some("its characters follow each other in order")
+    } else if different.len() < MIN_DIFFERENT {
+        Some("it has few different characters")
+    } else {
+        None
+    }
 }
 
 fn check(secret: &str) -> Result<()> {
@@ -83,13 +143,18 @@ pub(crate) fn draw() -> Result<String> {
 
 fn make(path: &Path) -> Result<String> {
     let secret = draw()?;
+    write(path, &secret)?;
+    Ok(secret)
+}
+
+/// A new file for the owner alone.
+fn write(path: &Path, secret: &str) -> Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path).context("it cannot be made; check the folder's permissions")?;
-    file.write_all(secret.as_bytes()).and_then(|()| file.sync_all()).context("it cannot be written")?;
-    Ok(secret)
+    file.write_all(secret.as_bytes()).and_then(|()| file.sync_all()).context("it cannot be written")
 }
 
 #[cfg(test)]
@@ -108,6 +173,31 @@ mod tests {
     }
 
     #[test]
+    fn keys_that_can_be_guessed_are_known_from_those_that_were_drawn() {
+        for weak in [
+            &"0123456789".repeat(4),
+            &"abc".repeat(11),
+            "swordfish-swordfish-swordfish-sw0rdfish",
+            "abcdefghijklmnopqrstuvwxyz0123456789",
+            "zyxwvutsrqponmlkjihgfedcba9876543210",
+            "11111111112222222222333333333344",
+            "1212211221221121212112212112212121",
+        ] {
+            assert!(check(weak).is_ok() && weakness(weak).is_some(), "{weak}");
+        }
+        for good in [
+            "correct horse battery staple and more",
+            "c4b8e0f1d3a5967287f0d1c2b3a4e5f6",
+            "9vK2mQ7xT4bN8wR1yC5zH3jL6pF0sD2g",
+        ] {
+            assert_eq!(weakness(good), None, "{good}");
+        }
+        for _ in 0..1000 {
+            assert_eq!(weakness(&draw().unwrap()), None);
+        }
+    }
+
+    #[test]
     fn the_kept_key_is_made_once_for_the_owner_alone() {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("chat.db");
@@ -120,6 +210,20 @@ mod tests {
             let mode = std::fs::metadata(kept_at(&database)).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
         }
+    }
+
+    #[test]
+    fn a_key_from_a_backup_replaces_another_only_if_it_may() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("chat.db");
+        let (one, other) = (draw().unwrap(), draw().unwrap());
+        put(&database, &one, false, ".old").unwrap();
+        put(&database, &one, false, ".old").unwrap();
+        assert!(put(&database, &other, false, ".old").is_err());
+        assert_eq!(kept(&database).unwrap(), one.as_bytes());
+        put(&database, &other, true, ".old").unwrap();
+        assert_eq!(kept(&database).unwrap(), other.as_bytes());
+        assert_eq!(kept(&folder.path().join("chat.db.old")).unwrap(), one.as_bytes());
     }
 
     #[test]

@@ -55,7 +55,7 @@ fn encrypt(server: &Server, folder: &Path) {
 /// Opens the store; answers how many of its sessions are encrypted and how many are not, or why it can't be opened.
 async fn open(url: String, ask: impl FnOnce(&str) -> String + Send + 'static) -> Result<(u8, u8), String> {
     let opened = spawn_blocking(move || {
-        let options = Options { url, readers: 1, search: false };
+        let options = Options { url, readers: 1, ..Options::default() };
         let prepared = Postgres::prepare(&options).map_err(|error| error.to_string())?;
         let sql = "SELECT count(*) FILTER (WHERE s.ssl) || ' ' || count(*) FILTER (WHERE NOT s.ssl)
                    FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid)

@@ -1,15 +1,17 @@
 //! The PostgreSQL store as the rest of the server sees it, on a real PostgreSQL: one node alone, and two on one database.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "../../../chat-core/contract/cluster.rs"]
 mod cluster;
 #[path = "../../../chat-core/contract/contract.rs"]
 mod contract;
 mod encryption;
+mod home;
 mod index;
 mod journal;
 mod old_nodes;
+mod other_release;
 mod plans;
 mod support;
 mod transfer;

@@ -56,7 +56,7 @@ impl House {
         recorder: Arc<Recorder>,
         told: Arc<dyn EventSink>,
     ) -> Self {
-        let options = Options { url: database.url(), readers: 2, search };
+        let options = Options { url: database.url(), readers: 2, search, ..Options::default() };
         let opened = spawn_blocking(move || Postgres::prepare(&options)?.open(told)).await.unwrap();
         let postgres = Arc::new(opened.unwrap_or_else(|error| panic!("{error}")));
         Self { store: postgres.clone(), postgres, sink: recorder, database }
@@ -69,7 +69,7 @@ impl House {
 
     /// What servers read of what others committed.
     pub async fn journal(&self) -> Arc<dyn Journal> {
-        let options = Options { url: self.database.url(), readers: 1, search: true };
+        let options = Options { url: self.database.url(), readers: 1, search: true, ..Options::default() };
         let journal = spawn_blocking(move || Postgres::prepare(&options)?.journal()).await.unwrap();
         Arc::new(journal.unwrap_or_else(|error| panic!("{error}")))
     }
@@ -94,6 +94,7 @@ impl House {
     pub async fn connect(&self) -> Client {
         let (client, connection) = tokio_postgres::connect(&self.database.url(), NoTls).await.unwrap();
         tokio::spawn(connection);
+        client.batch_execute("SET search_path = chatserver, public").await.unwrap();
         client
     }
 

@@ -102,7 +102,7 @@ fn new_database() -> Database {
 }
 
 fn begin(database: &Database, epoch: Epoch) -> Result<Import, OpenError> {
-    Import::begin(&database.url(), epoch, Some(KEY.into()))
+    Import::begin(&options(database), epoch, Some(KEY.into()))
 }
 
 #[track_caller]
@@ -114,7 +114,7 @@ fn refused(database: &Database, epoch: Epoch) -> OpenError {
 }
 
 fn options(database: &Database) -> Options {
-    Options { url: database.url(), readers: 1, search: true }
+    Options { url: database.url(), readers: 1, search: true, ..Options::default() }
 }
 
 fn prepare(database: &Database) -> Result<(), OpenError> {
@@ -125,10 +125,10 @@ const COLUMNS: &str = "
     SELECT c.table_name, c.column_name, c.data_type, c.is_nullable,
            coalesce(array_position(i.indkey::smallint[], a.attnum), -1)
     FROM information_schema.columns c
-    JOIN pg_class t ON t.relname = c.table_name AND t.relnamespace = 'public'::regnamespace
+    JOIN pg_class t ON t.relname = c.table_name AND t.relnamespace = 'chatserver'::regnamespace
     JOIN pg_attribute a ON a.attrelid = t.oid AND a.attname = c.column_name
     LEFT JOIN pg_index i ON i.indrelid = t.oid AND i.indisprimary
-    WHERE c.table_schema = 'public'";
+    WHERE c.table_schema = 'chatserver'";
 
 #[test]
 fn every_column_is_moved_or_left_out_for_a_reason() {
@@ -280,10 +280,10 @@ fn what_is_another_stores_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_served_or_has_something_in_it_is_refused() {
     let database = block_in_place(new_database);
-    let url = database.url();
+    let target = options(&database);
     let try_it = async || {
-        let url = url.clone();
-        let begun = spawn_blocking(move || Import::begin(&url, EPOCH, None).err()).await.unwrap();
+        let target = target.clone();
+        let begun = spawn_blocking(move || Import::begin(&target, EPOCH, None).err()).await.unwrap();
         begun.expect("it was begun")
     };
     let house = House::on_database(database).await;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 use chat_core::transfer::{Progress, Summary, transfer};
-use chat_postgres::Import;
+use chat_postgres::{Import, Options};
 use chat_sqlite::Export;
 
 use super::print_line;
@@ -24,13 +24,16 @@ pub(crate) struct Args {
     /// The PostgreSQL database, such as postgres://user:password@host/database; it has to be empty
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     to: String,
+    /// The schema of that database to move to; by default `chatserver`
+    #[arg(long, env = "DATABASE_SCHEMA")]
+    database_schema: Option<String>,
     /// The SQLite file; a server may run on it, but for the last time
     #[arg(long, env = "DATABASE_PATH", default_value = "./chatserver.db")]
     database: PathBuf,
 }
 
-/// Copies what the database does not have yet.
-pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+/// Copies what the database does not have yet. An address that was found in a file may be meant for another program.
+pub(crate) fn run(args: &Args, url_is_found: bool) -> Result<ExitCode> {
     let mut export = Export::open(&args.database)?;
     if let Some(backup) = &export.backup {
         eprintln!("The file was brought up to date; its former state is kept in {}.", backup.display());
@@ -38,8 +41,13 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let token_key = secret::kept_if_made(&args.database)?;
     let has_key = token_key.is_some();
     // Its sentences have the cause in them.
-    let mut import =
-        Import::begin(&args.to, export.epoch(), token_key).map_err(|error| anyhow!("{error}"))?;
+    let target = Options {
+        url: args.to.clone(),
+        schema: args.database_schema.clone().filter(|schema| !schema.is_empty()),
+        is_found: url_is_found,
+        ..Options::default()
+    };
+    let mut import = Import::begin(&target, export.epoch(), token_key).map_err(|error| anyhow!("{error}"))?;
     let began = Instant::now();
     let mut teller = Teller { told_at: None };
     let summary = transfer(&mut export, &mut import, &mut |progress| teller.hear(progress))

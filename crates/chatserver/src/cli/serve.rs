@@ -15,7 +15,7 @@ use tracing::level_filters::LevelFilter;
 use super::print_line;
 use crate::compose::storage::{Database, Shared};
 use crate::compose::{Plan, Server, compose};
-use crate::{certificate, demo, logging, stopping, watchdog};
+use crate::{certificate, demo, logging, private_files, stopping, watchdog};
 
 /// The server's settings.
 #[derive(clap::Args, Clone)]
@@ -32,6 +32,9 @@ pub(crate) struct Args {
     /// A PostgreSQL database in place of the file, such as postgres://user:password@host/database; nodes may share it
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
+    /// The schema of that database with our tables; by default `chatserver`, or the one that an earlier release used
+    #[arg(long, env = "DATABASE_SCHEMA")]
+    database_schema: Option<String>,
     /// Connections to PostgreSQL for reading; one more writes
     #[arg(long, env = "DATABASE_CONNECTIONS", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1000))]
     database_connections: u16,
@@ -106,10 +109,11 @@ pub(crate) struct Args {
     proxy_protocol: bool,
 }
 
-/// Serves until told to stop.
-pub(crate) fn run(args: Args) -> Result<ExitCode> {
-    let database = database(&args)?;
+/// Serves until told to stop. A `DATABASE_URL` that was found in a file may be meant for another program.
+pub(crate) fn run(args: Args, url_is_found: bool) -> Result<ExitCode> {
+    let database = database(&args, url_is_found)?;
     let _logging = logging::start(&args.log_file, args.log_level)?;
+    private_files::tell_open(database.file(), &args.log_file);
     // Each client needs a descriptor, and the usual soft limit is 1024. Where it can't be raised, the accept loop copes.
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(error = %error, "the limit of open files could not be raised");
@@ -121,7 +125,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
 }
 
 /// Where the data is to be.
-fn database(args: &Args) -> Result<Database> {
+fn database(args: &Args, url_is_found: bool) -> Result<Database> {
     let given = |setting: &Option<String>| setting.clone().filter(|text| !text.is_empty());
     let nats = given(&args.nats_url);
     let Some(url) = given(&args.database_url) else {
@@ -137,7 +141,9 @@ fn database(args: &Args) -> Result<Database> {
         bail!("NATS_PREFIX must be of letters, digits, - and _ alone");
     }
     let connections = usize::from(args.database_connections);
-    Ok(Database::Shared(Shared { url, connections, nats, prefix: args.nats_prefix.clone() }))
+    let schema = given(&args.database_schema);
+    let prefix = args.nats_prefix.clone();
+    Ok(Database::Shared(Shared { url, url_is_found, schema, connections, nats, prefix }))
 }
 
 async fn serve(args: Args, database: Database) -> Result<()> {

@@ -1,6 +1,6 @@
 //! Which engine keeps what is durable, and in a cluster what joins this node to the others.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -30,6 +30,10 @@ pub(crate) enum Database {
 pub(crate) struct Shared {
     /// `postgres://...`
     pub(crate) url: String,
+    /// The address was found in a file, and may be meant for another program.
+    pub(crate) url_is_found: bool,
+    /// The schema with the tables, if it is not for the database to say.
+    pub(crate) schema: Option<String>,
     /// Connections for reading.
     pub(crate) connections: usize,
     /// `nats://...`; without it nodes read each other's news from the database.
@@ -39,6 +43,14 @@ pub(crate) struct Shared {
 }
 
 impl Database {
+    /// The file, if it is one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Shared(_) => None,
+        }
+    }
+
     /// What a person may be told of it: never a password.
     pub(crate) fn describe(&self) -> String {
         match self {
@@ -89,12 +101,7 @@ pub(crate) async fn open(
     }
 }
 
-fn open_file(
-    path: &std::path::Path,
-    search: bool,
-    hub: &Hub,
-    given_secret: Option<Vec<u8>>,
-) -> Result<Storage> {
+fn open_file(path: &Path, search: bool, hub: &Hub, given_secret: Option<Vec<u8>>) -> Result<Storage> {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let options = chat_sqlite::Options { path: path.to_owned(), readers: cores.clamp(2, 8), search };
     let Opened { store, is_new, backup } = Sqlite::open(&options, hub.sink())?;
@@ -121,7 +128,13 @@ async fn open_shared(
     hub: &Hub,
     given_secret: Option<Vec<u8>>,
 ) -> Result<Storage> {
-    let options = chat_postgres::Options { url: shared.url.clone(), readers: shared.connections, search };
+    let options = chat_postgres::Options {
+        url: shared.url.clone(),
+        schema: shared.schema.clone(),
+        is_found: shared.url_is_found,
+        readers: shared.connections,
+        search,
+    };
     let prepare = move || -> Result<_> {
         let prepared = Postgres::prepare(&options)?;
         let secret = match given_secret {

@@ -1,6 +1,7 @@
 //! Running the server: starting, refusing to start, stopping, settings, logs and demo users.
 
 mod addresses;
+mod backup;
 mod bench;
 mod demo;
 mod files;
@@ -9,6 +10,7 @@ mod logs;
 mod metrics;
 mod names;
 mod origins;
+mod private;
 mod proxies;
 mod settings;
 mod shutdown;

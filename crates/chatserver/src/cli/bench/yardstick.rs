@@ -96,7 +96,7 @@ fn program(postgres: &Postgres) -> Result<PathBuf> {
 
 /// The tables are those that a node makes.
 async fn make_tables(url: String) -> Result<()> {
-    let options = chat_postgres::Options { url, readers: 1, search: false };
+    let options = chat_postgres::Options { url, readers: 1, ..chat_postgres::Options::default() };
     let made = spawn_blocking(move || chat_postgres::Postgres::prepare(&options).map(drop));
     made.await.context("making the tables broke down")?.context("the tables cannot be made")
 }

@@ -53,3 +53,37 @@ async fn a_file_that_is_not_there_is_not_made() {
     std::fs::write(setup.database(), "Dear diary, today Jerry took the cheese again.").unwrap();
     says(&block_in_place(|| migrate(&setup, &database.url())), "restore a backup, or move it away");
 }
+
+/// A `.env` that lies in the folder may belong to another program, which would find our tables in its database.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_programs_database_that_a_dotenv_names_is_not_touched() {
+    let mut server = Setup::new().start();
+    server.stop();
+    let setup = &server.setup;
+    let database = block_in_place(new_database);
+    database.execute("CREATE TABLE public.recipes (id int)").unwrap();
+    let schemas = "SELECT nspname FROM pg_namespace WHERE nspname NOT LIKE 'pg_%' ORDER BY 1";
+    let before = database.execute(schemas).unwrap();
+    let url = database.url();
+    std::fs::write(setup.path(".env"), format!("DATABASE_URL={url}\n")).unwrap();
+    block_in_place(|| setup.refuse()).says(".env");
+    says(&block_in_place(|| setup.tool(&["migrate"]).output().unwrap()), ".env");
+    assert_eq!(database.execute(schemas).unwrap(), before);
+    // Whoever names it means it, be it the same; and from then on it is ours.
+    let mut server = block_in_place(|| setup.clone().arg("--database-url").arg(&url).start());
+    server.stop();
+    let mut server = block_in_place(|| setup.start());
+    assert_eq!(server.get("/ping").await.expect(200)["db_driver"], "postgres");
+    server.stop();
+    block_in_place(|| setup.clone().env("DATABASE_URL", &url).start());
+}
+
+/// Ours alone, as a rule.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_empty_database_that_a_dotenv_names_is_used() {
+    let database = block_in_place(new_database);
+    let setup = Setup::new();
+    std::fs::write(setup.path(".env"), format!("DATABASE_URL={}\n", database.url())).unwrap();
+    let server = block_in_place(|| setup.start());
+    assert_eq!(server.get("/ping").await.expect(200)["db_driver"], "postgres");
+}

@@ -290,3 +290,14 @@ async fn a_login_is_kept_for_its_owner_alone_until_it_is_ended() {
         .await;
     assert_eq!(run(desk.home(), &send).0, Some(2));
 }
+
+/// Which it would leave unusable.
+#[test]
+fn a_backup_is_not_written_to_a_terminal() {
+    let (server, desk) = (Server::start(), Desk::new());
+    let database = server.setup.database();
+    let command = format!("{} backup - --database {}", env!("CARGO_BIN_EXE_chatserver"), database.display());
+    let screen = desk.run("backup", (100, 24), &command);
+    screen.shows("a backup is nothing for a terminal");
+    screen.shows("status=1");
+}

@@ -1,0 +1,205 @@
+//! In which schema of the database our tables are, and whether they may be there.
+//!
+//! By default it is one of our own, so that nothing of ours lies among another program's tables. Releases before that
+//! put them where the session's path led, as a rule into `public`; whoever has them there keeps them there.
+
+use tokio_postgres::error::SqlState;
+
+use crate::db::Db;
+use crate::fault::{Fault, Result};
+use crate::open::{OpenError, Options};
+
+/// Where the tables are if nobody says otherwise.
+const OWN: &str = "chatserver";
+/// Longest name that PostgreSQL does not cut.
+const LONGEST: usize = 63;
+/// By this the mark is known that keeps earlier releases from making tables of their own.
+const MARK: &str =
+    "ChatServer's tables are in another schema; this keeps its earlier releases from making others here.";
+
+/// Where the tables are, or will be.
+pub(crate) struct Home {
+    /// The schema.
+    pub(crate) schema: String,
+    /// There are none yet.
+    pub(crate) is_new: bool,
+    /// Where the session's path leads, which is where earlier releases look. Without one they find nothing.
+    before: Option<String>,
+}
+
+/// Finds the schema, or makes it where it may be made. To be called in a transaction that holds the lock on migrations.
+pub(crate) fn find(db: &Db, options: &Options, name: &str) -> std::result::Result<Home, OpenError> {
+    let before: Option<String> =
+        db.row("SELECT current_schema()::text", &[])?.try_get(0).map_err(Fault::from)?;
+    let schema = match &options.schema {
+        Some(schema) => checked(schema)?.to_owned(),
+        None => usual(db, before.as_deref(), name)?,
+    };
+    let is_new = !is_ours(db, &schema)?;
+    if is_new {
+        may_settle(db, &schema, options.is_found, name)?;
+        if let Some(before) = before.as_deref()
+            && is_ours(db, before)?
+        {
+            return Err(OpenError::Settled { name: name.into(), schema: before.into() });
+        }
+        make(db, &schema, name)?;
+    }
+    Ok(Home { schema, is_new, before })
+}
+
+/// Our own schema, unless the tables are where earlier releases put them.
+fn usual(db: &Db, before: Option<&str>, name: &str) -> std::result::Result<String, OpenError> {
+    let Some(before) = before.filter(|before| *before != OWN) else { return Ok(OWN.into()) };
+    match (is_ours(db, before)?, is_ours(db, OWN)?) {
+        (true, true) => Err(OpenError::TwoHomes { name: name.into(), one: before.into(), other: OWN.into() }),
+        (true, false) => Ok(before.into()),
+        (false, _) => Ok(OWN.into()),
+    }
+}
+
+/// So that it needs no quotes, wherever an operator has to write it.
+fn checked(schema: &str) -> std::result::Result<&str, OpenError> {
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    let begins_well = schema.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
+    let is_free = !schema.starts_with("pg_") && schema != "information_schema";
+    if begins_well && is_free && schema.len() <= LONGEST && schema.chars().all(is_plain) {
+        Ok(schema)
+    } else {
+        Err(OpenError::SchemaName(schema.into()))
+    }
+}
+
+fn is_ours(db: &Db, schema: &str) -> Result<bool> {
+    let sql = "SELECT count(DISTINCT c.relname) = 2
+               FROM pg_class c
+               JOIN pg_namespace n ON n.oid = c.relnamespace
+               JOIN pg_attribute a ON a.attrelid = c.oid
+               WHERE n.nspname = $1 AND NOT a.attisdropped
+                   AND (c.relname, a.attname) IN (('schema_version', 'works_from'), ('log', 'epoch'))";
+    Ok(db.row(sql, &[&schema])?.try_get(0)?)
+}
+
+/// A name of something that others have made: in this schema, or without one in the whole database. What belongs to an
+/// extension was asked for by nobody.
+fn foreign(db: &Db, schema: Option<&str>) -> Result<Option<String>> {
+    let sql = "SELECT c.relname::text
+               FROM pg_class c
+               JOIN pg_namespace n ON n.oid = c.relnamespace
+               WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+                   AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'
+                   AND ($1::text IS NULL OR n.nspname = $1)
+                   AND obj_description(c.oid, 'pg_class') IS DISTINCT FROM $2
+                   AND NOT EXISTS (SELECT 1 FROM pg_depend d
+                                   WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+               ORDER BY c.relname LIMIT 1";
+    let found = db.opt(sql, &[&schema, &MARK])?;
+    Ok(found.map(|row| row.try_get(0)).transpose()?)
+}
+
+fn may_settle(db: &Db, schema: &str, is_found: bool, name: &str) -> std::result::Result<(), OpenError> {
+    if is_found && foreign(db, None)?.is_some() {
+        return Err(OpenError::Stranger(name.into()));
+    }
+    if let Some(table) = foreign(db, Some(schema))? {
+        return Err(OpenError::Foreign { name: name.into(), schema: schema.into(), table });
+    }
+    if is_marked(db, schema)? {
+        return Err(OpenError::Marked { name: name.into(), schema: schema.into() });
+    }
+    Ok(())
+}
+
+/// Whether the mark is in this schema.
+fn is_marked(db: &Db, schema: &str) -> Result<bool> {
+    let sql = "SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+               WHERE n.nspname = $1 AND obj_description(c.oid, 'pg_class') = $2";
+    db.exists(sql, &[&schema, &MARK])
+}
+
+fn make(db: &Db, schema: &str, name: &str) -> std::result::Result<(), OpenError> {
+    if db.exists("SELECT 1 FROM pg_namespace WHERE nspname = $1", &[&schema])? {
+        return Ok(());
+    }
+    match db.batch(&format!("CREATE SCHEMA {}", quoted(schema))) {
+        Err(Fault::Sql(error)) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+            Err(OpenError::NoSchema { name: name.into(), schema: schema.into() })
+        }
+        made => Ok(made?),
+    }
+}
+
+impl Home {
+    /// What makes a session find the tables; nothing where its own path leads there.
+    pub(crate) fn path(&self) -> Option<String> {
+        let leads_there = self.before.as_deref() == Some(&self.schema);
+        (!leads_there).then(|| format!("SET search_path = {}", quoted(&self.schema)))
+    }
+
+    /// Where earlier releases would make tables of their own, and so begin a second log, they find a mark by which they
+    /// refuse the database. A schema that others use is left alone, and so is one in which we may make nothing.
+    pub(crate) fn keep_earlier_releases_out(&self, db: &Db, version: i64) -> Result<()> {
+        let Some(before) = self.before.as_deref().filter(|before| *before != self.schema) else {
+            return Ok(());
+        };
+        let may = "SELECT 1 WHERE has_schema_privilege($1, 'CREATE')";
+        if is_ours(db, before)?
+            || is_marked(db, before)?
+            || foreign(db, Some(before))?.is_some()
+            || !db.exists(may, &[&before])?
+        {
+            return Ok(());
+        }
+        let mark = format!("{}.schema_version", quoted(before));
+        // No release works with so late a version.
+        db.batch(&format!(
+            "CREATE TABLE {mark} (
+                 only_row bigint PRIMARY KEY CHECK (only_row = 1), version bigint NOT NULL, works_from bigint NOT NULL);
+             INSERT INTO {mark} VALUES (1, {version}, {});
+             COMMENT ON TABLE {mark} IS '{}'",
+            i64::MAX,
+            MARK.replace('\'', "''")
+        ))
+    }
+}
+
+/// The schema in which the tables of this database are, if they are there. Changes nothing. Blocks.
+///
+/// # Errors
+/// If the database cannot be reached, or has two.
+pub fn schema_of(options: &Options) -> std::result::Result<Option<String>, OpenError> {
+    let address = crate::connect::Address::parse(&options.url)?.called("chatserver-backup");
+    let db = crate::open::connect(&address)?;
+    let before: Option<String> =
+        db.row("SELECT current_schema()::text", &[])?.try_get(0).map_err(Fault::from)?;
+    let schema = match &options.schema {
+        Some(schema) => checked(schema)?.to_owned(),
+        None => usual(&db, before.as_deref(), &address.describe())?,
+    };
+    Ok(is_ours(&db, &schema)?.then_some(schema))
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_need_no_quotes_are_taken() {
+        for good in ["chatserver", "public", "_chat", "chat_2"] {
+            assert_eq!(checked(good).unwrap(), good);
+        }
+        let long = "a".repeat(LONGEST + 1);
+        for bad in ["", "Chat", "2chat", "chat server", "chat\"", "pg_chat", "information_schema", &long] {
+            assert!(matches!(checked(bad), Err(OpenError::SchemaName(_))), "{bad}");
+        }
+    }
+
+    #[test]
+    fn any_other_name_is_quoted() {
+        assert_eq!(quoted("o\"dd"), "\"o\"\"dd\"");
+    }
+}

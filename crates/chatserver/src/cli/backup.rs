@@ -1,0 +1,117 @@
+//! `chatserver backup`: all that a SQLite file holds, while its server runs, and the key that signs tokens, in one file.
+
+use std::io::{IsTerminal, Write, stdout};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use chat_postgres::Options;
+use chat_sqlite::{Backup, Contents};
+
+use super::print_line;
+use crate::{private_files, secret};
+
+/// What stands for standard output.
+const OUT: &str = "-";
+/// Where the tables are if the database does not say.
+const USUAL_SCHEMA: &str = "chatserver";
+
+/// What to copy, and where to.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The file to make, or - for standard output
+    to: PathBuf,
+    /// The SQLite file; a server may run on it, and goes on
+    #[arg(long, env = "DATABASE_PATH", default_value = "./chatserver.db")]
+    database: PathBuf,
+    /// Replace the file if there is one
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    elsewhere: Elsewhere,
+}
+
+/// Whether the data is in PostgreSQL, which has programs of its own for this.
+#[derive(clap::Args)]
+pub(super) struct Elsewhere {
+    #[arg(long, env = "DATABASE_URL", hide = true)]
+    database_url: Option<String>,
+    #[arg(long, env = "DATABASE_SCHEMA", hide = true)]
+    database_schema: Option<String>,
+}
+
+impl Elsewhere {
+    /// The schema of the data, if it is in PostgreSQL.
+    pub(super) fn schema(&self) -> Option<String> {
+        let given = |setting: &Option<String>| setting.clone().filter(|text| !text.is_empty());
+        let schema = given(&self.database_schema);
+        let options = Options { url: given(&self.database_url)?, schema, ..Options::default() };
+        // One that does not answer is told as if it were new: the words are the same but for the name.
+        let found = chat_postgres::schema_of(&options).ok().flatten();
+        Some(found.or(options.schema).unwrap_or_else(|| USUAL_SCHEMA.into()))
+    }
+}
+
+/// Makes the backup.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    if let Some(schema) = args.elsewhere.schema() {
+        // `public` is in every database, and a dump that makes it cannot be restored.
+        let only = if schema == "public" { String::new() } else { format!("--schema={schema} ") };
+        bail!(
+            "the data is in PostgreSQL (DATABASE_URL), which makes its backups itself: pg_dump --format=custom {only}\
+             --exclude-table-data={schema}.journal --exclude-table-data={schema}.tickets --file=chat.dump \
+             \"$DATABASE_URL\""
+        );
+    }
+    let key = secret::kept_if_made(&args.database)?;
+    if args.to.as_os_str() == OUT {
+        write_out(args, key.as_deref())
+    } else {
+        write_file(args, key.as_deref())
+    }
+}
+
+fn write_out(args: &Args, key: Option<&str>) -> Result<ExitCode> {
+    if stdout().is_terminal() {
+        bail!("a backup is nothing for a terminal; name a file, or pass it on: chatserver backup - | ...");
+    }
+    let backup = Backup::make(&args.database, folder_of(&args.database), key)?;
+    backup.write_to(&mut stdout().lock()).context("standard output is closed")?;
+    let _ = writeln!(std::io::stderr(), "{}", summary(&backup.contents, "standard output"));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write_file(args: &Args, key: Option<&str>) -> Result<ExitCode> {
+    let to = &args.to;
+    if private_files::belongs_to(to, &args.database) {
+        bail!("{} is the database itself, or belongs to it; choose another name", to.display());
+    }
+    // Before the work, and once more when it is done.
+    if to.symlink_metadata().is_ok() && !args.force {
+        return Err(chat_sqlite::BackupError::Exists(to.clone()).into());
+    }
+    let backup = Backup::make(&args.database, folder_of(to), key)?;
+    let contents = backup.contents.clone();
+    backup.keep(to, args.force)?;
+    print_line(&summary(&contents, &to.display().to_string()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn summary(contents: &Contents, place: &str) -> String {
+    let key = if contents.key.is_some() {
+        "and the key that signs tokens"
+    } else {
+        "and no key: JWT_SECRET is yours to keep"
+    };
+    format!("Backed up {} to {place}, {key}; checked.", counted(contents))
+}
+
+/// How much is in it.
+pub(super) fn counted(contents: &Contents) -> String {
+    let counted = |number: u64, one: &str| format!("{number} {one}{}", if number == 1 { "" } else { "s" });
+    format!("{} of {}", counted(contents.messages, "message"), counted(contents.users, "user"))
+}
