@@ -10,7 +10,7 @@ use crate::fault::{Fault, Result};
 use crate::open::{OpenError, Options};
 
 /// Where the tables are if nobody says otherwise.
-const OWN: &str = "chatserver";
+pub const USUAL_SCHEMA: &str = "chatserver";
 /// Longest name that PostgreSQL does not cut.
 const LONGEST: usize = 63;
 /// By this the mark is known that keeps earlier releases from making tables of their own.
@@ -50,11 +50,15 @@ pub(crate) fn find(db: &Db, options: &Options, name: &str) -> std::result::Resul
 
 /// Our own schema, unless the tables are where earlier releases put them.
 fn usual(db: &Db, before: Option<&str>, name: &str) -> std::result::Result<String, OpenError> {
-    let Some(before) = before.filter(|before| *before != OWN) else { return Ok(OWN.into()) };
-    match (is_ours(db, before)?, is_ours(db, OWN)?) {
-        (true, true) => Err(OpenError::TwoHomes { name: name.into(), one: before.into(), other: OWN.into() }),
+    let Some(before) = before.filter(|before| *before != USUAL_SCHEMA) else {
+        return Ok(USUAL_SCHEMA.into());
+    };
+    match (is_ours(db, before)?, is_ours(db, USUAL_SCHEMA)?) {
+        (true, true) => {
+            Err(OpenError::TwoHomes { name: name.into(), one: before.into(), other: USUAL_SCHEMA.into() })
+        }
         (true, false) => Ok(before.into()),
-        (false, _) => Ok(OWN.into()),
+        (false, _) => Ok(USUAL_SCHEMA.into()),
     }
 }
 

@@ -42,7 +42,7 @@ use chat_core::ports::Store;
 use chat_metrics::Metrics;
 use prometheus_client::registry::Registry;
 
-pub use home::schema_of;
+pub use home::{USUAL_SCHEMA, schema_of};
 pub use journal::PostgresJournal;
 pub use names::usernames;
 pub use open::{OpenError, Options, Prepared, describe};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use chat_postgres::Options;
+use chat_postgres::{Options, USUAL_SCHEMA};
 use chat_sqlite::{Backup, Contents};
 
 use super::print_line;
@@ -13,8 +13,6 @@ use crate::{private_files, secret};
 
 /// What stands for standard output.
 const OUT: &str = "-";
-/// Where the tables are if the database does not say.
-const USUAL_SCHEMA: &str = "chatserver";
 
 /// What to copy, and where to.
 #[derive(clap::Args)]

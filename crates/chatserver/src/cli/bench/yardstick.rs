@@ -74,11 +74,16 @@ impl Yardstick {
             command.env_remove(name);
         }
         let writers = self.writers.to_string();
-        command.env("LC_ALL", "C").env("PGOPTIONS", SESSION).stdin(Stdio::null());
+        command.env("LC_ALL", "C").env("PGOPTIONS", session()).stdin(Stdio::null());
         command.args(["--no-vacuum", "--protocol=prepared", "--jobs=1", "--client", &writers]);
         command.args(["--time", &seconds.to_string(), "--file"]).arg(&self.script).arg(&self.url);
         command
     }
+}
+
+/// As a node's sessions are, and where its tables are.
+fn session() -> String {
+    format!("{SESSION} -c search_path={}", chat_postgres::USUAL_SCHEMA)
 }
 
 fn program(postgres: &Postgres) -> Result<PathBuf> {
