@@ -5,9 +5,10 @@
 
 use tokio_postgres::error::SqlState;
 
+use crate::connect::Address;
 use crate::db::Db;
 use crate::fault::{Fault, Result};
-use crate::open::{OpenError, Options};
+use crate::open::{OpenError, Options, connect};
 
 /// Where the tables are if nobody says otherwise.
 pub const USUAL_SCHEMA: &str = "chatserver";
@@ -29,12 +30,7 @@ pub(crate) struct Home {
 
 /// Finds the schema, or makes it where it may be made. To be called in a transaction that holds the lock on migrations.
 pub(crate) fn find(db: &Db, options: &Options, name: &str) -> std::result::Result<Home, OpenError> {
-    let before: Option<String> =
-        db.row("SELECT current_schema()::text", &[])?.try_get(0).map_err(Fault::from)?;
-    let schema = match &options.schema {
-        Some(schema) => checked(schema)?.to_owned(),
-        None => usual(db, before.as_deref(), name)?,
-    };
+    let (before, schema) = wanted(db, options, name)?;
     let is_new = !is_ours(db, &schema)?;
     if is_new {
         may_settle(db, &schema, options.is_found, name)?;
@@ -46,6 +42,21 @@ pub(crate) fn find(db: &Db, options: &Options, name: &str) -> std::result::Resul
         make(db, &schema, name)?;
     }
     Ok(Home { schema, is_new, before })
+}
+
+/// Where the session's path leads, and where the tables are or are to be.
+fn wanted(
+    db: &Db,
+    options: &Options,
+    name: &str,
+) -> std::result::Result<(Option<String>, String), OpenError> {
+    let before: Option<String> =
+        db.row("SELECT current_schema()::text", &[])?.try_get(0).map_err(Fault::from)?;
+    let schema = match &options.schema {
+        Some(schema) => checked(schema)?.to_owned(),
+        None => usual(db, before.as_deref(), name)?,
+    };
+    Ok((before, schema))
 }
 
 /// Our own schema, unless the tables are where earlier releases put them.
@@ -172,15 +183,20 @@ impl Home {
 /// # Errors
 /// If the database cannot be reached, or has two.
 pub fn schema_of(options: &Options) -> std::result::Result<Option<String>, OpenError> {
-    let address = crate::connect::Address::parse(&options.url)?.called("chatserver-backup");
-    let db = crate::open::connect(&address)?;
-    let before: Option<String> =
-        db.row("SELECT current_schema()::text", &[])?.try_get(0).map_err(Fault::from)?;
-    let schema = match &options.schema {
-        Some(schema) => checked(schema)?.to_owned(),
-        None => usual(&db, before.as_deref(), &address.describe())?,
-    };
-    Ok(is_ours(&db, &schema)?.then_some(schema))
+    let address = Address::parse(&options.url)?;
+    let db = connect(&address)?;
+    Ok(existing(&db, options, &address.describe())?.map(|home| home.schema))
+}
+
+/// Lets the session find the tables of a database that is only looked at.
+pub(crate) fn look_in(db: &Db, options: &Options, name: &str) -> std::result::Result<(), OpenError> {
+    let path = existing(db, options, name)?.and_then(|home| home.path());
+    Ok(path.map_or(Ok(()), |path| db.batch(&path))?)
+}
+
+fn existing(db: &Db, options: &Options, name: &str) -> std::result::Result<Option<Home>, OpenError> {
+    let (before, schema) = wanted(db, options, name)?;
+    Ok(is_ours(db, &schema)?.then_some(Home { schema, is_new: false, before }))
 }
 
 fn quoted(name: &str) -> String {

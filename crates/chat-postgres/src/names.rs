@@ -12,7 +12,8 @@ use crate::accounts::account;
 use crate::connect::Address;
 use crate::db::Db;
 use crate::fault::Result;
-use crate::open::{OpenError, connect};
+use crate::home;
+use crate::open::{OpenError, Options, connect};
 
 /// How many users get their keys in one transaction at the start, while nobody else can write.
 const BATCH: i64 = 2000;
@@ -96,9 +97,10 @@ fn without_keys(db: &Db, at_most: i64) -> Result<Vec<(i64, String)>> {
 ///
 /// # Errors
 /// If the database cannot be reached or is none of ours.
-pub fn usernames(url: &str) -> std::result::Result<Vec<(i64, String)>, OpenError> {
-    let address = Address::parse(url)?;
+pub fn usernames(options: &Options) -> std::result::Result<Vec<(i64, String)>, OpenError> {
+    let address = Address::parse(&options.url)?;
     let db = connect(&address)?;
+    home::look_in(&db, options, &address.describe())?;
     let rows = db.rows("SELECT id, username FROM users ORDER BY id", &[])?;
     let name = |row: &tokio_postgres::Row| -> Result<_> { Ok((row.try_get(0)?, row.try_get(1)?)) };
     Ok(rows.iter().map(name).collect::<Result<_>>()?)

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, anyhow};
 use chat_core::names::{Report, report};
+use chat_postgres::Options;
 
 use super::print_line;
 
@@ -17,13 +18,20 @@ pub(crate) struct Args {
     /// A PostgreSQL database in place of the file, such as postgres://user:password@host/database
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
+    /// The schema of that database with our tables
+    #[arg(long, env = "DATABASE_SCHEMA")]
+    database_schema: Option<String>,
 }
 
 /// Reads all names and says what is the matter with which.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     // Their sentences have the cause in them.
-    let names = match args.database_url.as_deref().filter(|url| !url.is_empty()) {
-        Some(url) => chat_postgres::usernames(url).map_err(|error| anyhow!("{error}"))?,
+    let given = |setting: &Option<String>| setting.clone().filter(|text| !text.is_empty());
+    let names = match given(&args.database_url) {
+        Some(url) => {
+            let options = Options { url, schema: given(&args.database_schema), ..Options::default() };
+            chat_postgres::usernames(&options).map_err(|error| anyhow!("{error}"))?
+        }
         None => chat_sqlite::usernames(&args.database).map_err(|error| anyhow!("{error}"))?,
     };
     print_line(&told(&report(names)))?;
