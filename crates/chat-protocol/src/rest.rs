@@ -51,7 +51,7 @@ pub enum Bus {
 /// A request to register.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct RegisterRequest {
-    /// 3 to 32 characters, unique without regard to case.
+    /// 3 to 32 characters that can be seen; unique without regard to case and looks.
     #[schema(example = "spike", min_length = 3, max_length = 32)]
     pub username: String,
     /// Unique without regard to case.
@@ -68,9 +68,9 @@ pub struct Registered {
     /// The account's number.
     #[schema(example = 3)]
     pub id: i64,
-    /// The name as given.
+    /// The name as it is kept and shown.
     pub username: String,
-    /// The address as given.
+    /// The address as it is kept.
     pub email: String,
     /// `User registered successfully`.
     pub message: String,

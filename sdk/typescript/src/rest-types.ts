@@ -2741,14 +2741,14 @@ export interface components {
              */
             password: string;
             /**
-             * @description 3 to 32 characters, unique without regard to case.
+             * @description 3 to 32 characters that can be seen; unique without regard to case and looks.
              * @example spike
              */
             username: string;
         };
         /** @description A new account. */
         Registered: {
-            /** @description The address as given. */
+            /** @description The address as it is kept. */
             email: string;
             /**
              * Format: int64
@@ -2760,7 +2760,7 @@ export interface components {
             message: string;
             /** @description A JWT for the new account. */
             token: string;
-            /** @description The name as given. */
+            /** @description The name as it is kept and shown. */
             username: string;
         };
         /** @description A request to rename a group. */
