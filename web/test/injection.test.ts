@@ -59,8 +59,11 @@ scene("messages, their pictures, drafts and reactions are text", async ({ enter,
     const sent = await tom.rest.post("/v1/messages/p2p/{userID}", { path, body: { content } });
     conversation = sent.conversation_id;
     const url = content.replace(/\s/g, "");
-    const media = [{ url, name: content, type: KINDS[index % KINDS.length]! }];
-    await tom.rest.post("/v1/messages/p2p/{userID}", { path, body: { content: "", media } });
+    const type = KINDS[index % KINDS.length]!;
+    for (const address of [url, `https://pictures.example/${url}`]) {
+      const media = [{ url: address, name: content, type }];
+      await unlessRefused(tom.rest.post("/v1/messages/p2p/{userID}", { path, body: { content: "", media } }));
+    }
     await unlessRefused(
       tom.rest.put("/v1/messages/{id}/reactions/{emoji}", { path: { id: sent.id, emoji: url.slice(0, 60) } }),
     );

@@ -179,6 +179,17 @@ scene("a message is handed on, and its link leads others to it", async (at) => {
   await opened.isInSight("Come at noon.");
 });
 
+scene("a link whose words look like another place says where it leads", async ({ enter, newPerson }) => {
+  const [writer, reader] = [await newPerson("angler"), await newPerson("careful")];
+  const screen = await enter(reader);
+  await screen.openUser(writer.id);
+  const content = "Go to [https://bank.example](https://evil.example/login), see [the docs](https://docs.example/).";
+  await writer.rest.post("/v1/messages/p2p/{userID}", { path: { userID: reader.id }, body: { content } });
+  const links = screen.list.getByRole("link");
+  await links.first().waitFor();
+  assert.deepEqual(await links.allInnerTexts(), ["https://bank.example(evil.example)", "the docs"]);
+});
+
 scene("a text that is being written grows before the reader's eyes", async ({ enter, newPerson }) => {
   const [writer, reader] = [await newPerson("narrator"), await newPerson("listener")];
   const screen = await enter(reader);

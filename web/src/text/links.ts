@@ -18,63 +18,36 @@ export function safeHref(address: string): string | undefined {
   }
 }
 
-/** In a name, between its parts; browsers take the second for the first. */
-const DOT = /[.。]/;
-const NO_NAME = /[^\p{L}\p{N}.。-]+/u;
-
 /** Where a link leads, where its words look like another place. To be shown beside them. */
 export function otherPlace(words: string, href: string): string | undefined {
-  const url = new URL(href);
-  const isMail = url.protocol === "mailto:";
-  const place = isMail ? decoded(url.pathname) : url.host;
-  const host = isMail ? url.pathname.slice(url.pathname.lastIndexOf("@") + 1) : url.hostname;
-  return placesIn(words).every((named) => sameHost(named, host)) ? undefined : place;
+  const { protocol, pathname, host, hostname } = new URL(href);
+  const isMail = protocol === "mailto:";
+  const own = hostIn(isMail ? pathname.split("@").at(-1)! : hostname) ?? hostname;
+  const isOwn = (name: string): boolean => (hostIn(name) ?? own) === own;
+  return words.split(/\s+/).every((word) => authorityIn(word).split(NO_NAME).every(isOwn))
+    ? undefined
+    : isMail
+      ? pathname
+      : host;
 }
 
-/** Where a bare address leads, where that is hard to see in it: behind a name and password, or letters of other scripts. */
+/** Where a bare address leads, where that is hard to see in it: behind a name, or in letters of other scripts. */
 export function hiddenPlace(href: string): string | undefined {
-  const url = new URL(href);
-  return url.username !== "" || url.hostname.split(".").some((part) => part.startsWith("xn--")) ? url.host : undefined;
+  const { username, host } = new URL(href);
+  return username !== "" || host.includes("xn--") ? host : undefined;
 }
 
-/** What looks like a host in some words: of an address what stands before its path. */
-function placesIn(words: string): string[] {
-  // As they look: without what cannot be seen, and in the usual form of each letter.
-  const seen = words.normalize("NFKC").replace(/\p{Default_Ignorable_Code_Point}/gu, "");
-  const authorities = seen.split(/\s+/).map((word) => word.slice(afterScheme(word)).split(/[/?#\\]/, 1)[0]!);
-  return authorities.flatMap((authority) => authority.split(NO_NAME)).filter(isHost);
-}
+/** What no name has in it. Signs that cannot be seen may be in one. */
+const NO_NAME = /[^\p{L}\p{M}\p{N}\p{Cf}.。．-]+/u;
 
-function afterScheme(word: string): number {
-  const slashes = word.indexOf("://");
-  return slashes === -1 ? 0 : slashes + 3;
-}
+/** What stands before the path of an address. */
+const authorityIn = (word: string): string => word.replace(/^.*?:\/\//, "").split(/[/?#\\]/, 1)[0]!;
 
-function isHost(name: string): boolean {
-  const parts = name.split(DOT).filter((part) => part !== "");
-  if (parts.length < 2) return false;
-  return (
-    /^(?:\p{L}{2,}|xn--.+)$/iu.test(parts.at(-1)!) || (parts.length === 4 && parts.every((part) => /^\d+$/.test(part)))
-  );
-}
-
-function sameHost(one: string, other: string): boolean {
-  return bare(one) === bare(other);
-}
-
-function bare(host: string): string {
-  const parts = host.split(DOT).filter((part) => part !== "");
-  const name = parts.join(".").toLowerCase();
+/** The host that a name is, in the form in which browsers ask for it, if it looks like one. */
+function hostIn(name: string): string | undefined {
   const url = `https://${name}`;
-  return (URL.canParse(url) ? new URL(url).hostname : name).replace(/^www\./, "");
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+  const host = URL.canParse(url) ? new URL(url).hostname.replace(/^www\.|\.$/g, "") : "";
+  return /\.[a-z][\w-]+$/.test(host) || /^(\d+\.){3}\d+$/.test(name) ? host : undefined;
 }
 
 /** The bare address that begins at `at`, as it is written. */
