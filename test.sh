@@ -76,6 +76,7 @@ missing_packages() {
   command -v strace >/dev/null || echo strace
   command -v tmux >/dev/null || echo tmux
   command -v openssl >/dev/null || echo openssl
+  command -v fail2ban-regex >/dev/null || echo fail2ban
   PATH=$PATH:/usr/sbin command -v nginx >/dev/null || echo nginx-light
   PATH=$PATH:/usr/sbin command -v haproxy >/dev/null || echo haproxy
   has_postgres || echo postgresql
@@ -194,6 +195,7 @@ check "web client" scripts/check_web.sh
 check "scripts" scripts/check_scripts.sh
 check "monitoring" scripts/check_monitoring.sh
 check "deployment" scripts/check_deploy.sh
+check "fail2ban" scripts/check_fail2ban.sh
 check "set-up" scripts/test_setup.sh
 if [ "$quick" = no ]; then
   check "release build" release_build

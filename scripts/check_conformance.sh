@@ -41,7 +41,7 @@ ECHO_URL=$(await_line "$WORK/echo.log" 's|^(ws://.*)$|\1|p')
 "$VENV/bin/kosoku" -p 4 -x '12.*' -x '13.*' -o "$WORK/kosoku" "$ECHO_URL"
 
 echo "OpenAPI: no 5xx, no undocumented answer"
-(cd "$WORK" && exec env -u HOST -u PORT -u JWT_SECRET -u DATABASE_PATH -u DATABASE_URL "$BIN/chatserver" --port 0 >"$WORK/server.log" 2>&1) &
+(cd "$WORK" && exec env -u HOST -u PORT -u JWT_SECRET -u DATABASE_PATH -u DATABASE_URL LIMIT_FACTOR=1000 "$BIN/chatserver" --port 0 >"$WORK/server.log" 2>&1) &
 PIDS+=($!)
 URL=$(await_line "$WORK/server.log" 's|.*"url":"(http://[^"]*)".*|\1|p')
 TOKEN=$(curl -fsS "$URL/v1/users/login" -H 'Content-Type: application/json' \

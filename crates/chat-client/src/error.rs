@@ -1,6 +1,7 @@
 //! What can go wrong between a client and a server.
 
 use std::io;
+use std::time::Duration;
 
 /// Why a call did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +35,8 @@ pub enum Error {
         code: String,
         /// The server's sentence.
         sentence: String,
+        /// After how long it may be tried again, where the server says so.
+        retry_after: Option<Duration>,
     },
     /// The server answered in a way that this client does not understand.
     #[error("the server's answer is not understood: {0}")]
@@ -61,7 +64,7 @@ impl Error {
             && !text.contains(char::is_control);
         let sentence =
             if is_sentence { text.to_owned() } else { format!("the server answered with status {status}") };
-        Self::Refused { status, code: "unknown".into(), sentence }
+        Self::Refused { status, code: "unknown".into(), sentence, retry_after: None }
     }
 }
 

@@ -1,10 +1,13 @@
 //! The opening of a stream: the upgrade of an HTTP connection to WebSocket, for v1 and v2. What travels afterwards is
 //! not dealt with in here.
 
+use std::time::Duration;
+
 use chat_protocol::problem::Problem;
 use chat_websocket::accept_key;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use crate::http::seconds;
 use crate::rest::percent_encoded;
 use crate::{Error, ServerUrl, Socket};
 
@@ -103,7 +106,9 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
         Some(101_u16) => {}
         Some(status) => {
             let length = header(&head, "content-length").and_then(|length| length.parse().ok());
-            return Err(refusal(status, &read_body(socket, rest, length.unwrap_or(0)).await?));
+            let retry_after = header(&head, "retry-after").and_then(seconds);
+            let body = read_body(socket, rest, length.unwrap_or(0)).await?;
+            return Err(refusal(status, &body, retry_after));
         }
         None => return Err(Error::Unexpected("no HTTP answer".into())),
     }
@@ -141,9 +146,9 @@ async fn read_body(
     Ok(body)
 }
 
-fn refusal(status: u16, body: &[u8]) -> Error {
+fn refusal(status: u16, body: &[u8], retry_after: Option<Duration>) -> Error {
     match serde_json::from_slice::<Problem>(body) {
-        Ok(problem) => Error::Refused { status, code: problem.code, sentence: problem.error },
+        Ok(problem) => Error::Refused { status, code: problem.code, sentence: problem.error, retry_after },
         Err(_) => Error::said(status, body),
     }
 }

@@ -1,9 +1,11 @@
 //! One HTTP/1.1 connection that is kept open.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, RETRY_AFTER};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 
@@ -16,6 +18,8 @@ pub struct Response {
     pub status: StatusCode,
     /// The body.
     pub body: Bytes,
+    /// After how long it may be tried again, where the server says so.
+    pub retry_after: Option<Duration>,
 }
 
 /// A connection to a server; requests on it follow one another.
@@ -59,7 +63,14 @@ impl Connection {
         self.sender.ready().await?;
         let response = self.sender.send_request(request).await?;
         let status = response.status();
+        let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let retry_after = retry_after.and_then(seconds);
         let body = response.into_body().collect().await?.to_bytes();
-        Ok(Response { status, body })
+        Ok(Response { status, body, retry_after })
     }
+}
+
+/// What a `Retry-After` header says, in the form that our server uses.
+pub(crate) fn seconds(header: &str) -> Option<Duration> {
+    header.parse().ok().map(Duration::from_secs)
 }

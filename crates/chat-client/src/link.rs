@@ -51,6 +51,9 @@ pub fn after_error(error: &Error) -> Verdict {
             Verdict::GiveUp("the server no longer accepts this login; log in again".into())
         }
         Error::Refused { status: 500..=599, sentence, .. } => again(sentence.clone()),
+        Error::Refused { status: 429, code, sentence, retry_after } if code == "rate_limited" => {
+            Verdict::Again { why: sentence.clone(), delay: retry_after.map(|delay| delay.min(LONGEST_DELAY)) }
+        }
         Error::Refused { .. } | Error::Url(_) | Error::Authorities(_) | Error::Untrusted { .. } => {
             Verdict::GiveUp(error.to_string())
         }
@@ -123,9 +126,20 @@ mod tests {
         }
     }
 
+    fn refused(status: u16, code: &str) -> Error {
+        let retry_after = Some(Duration::from_secs(7));
+        Error::Refused { status, code: code.into(), sentence: "s".into(), retry_after }
+    }
+
+    #[test]
+    fn a_limit_is_waited_for() {
+        let delay = Some(Duration::from_secs(7));
+        assert_eq!(after_error(&refused(429, "rate_limited")), Verdict::Again { why: "s".into(), delay });
+    }
+
     #[test]
     fn refusals_end_the_session_and_failures_do_not() {
-        let refused = |status| Error::Refused { status, code: "c".into(), sentence: "s".into() };
+        let refused = |status| refused(status, "c");
         assert!(matches!(after_error(&refused(503)), Verdict::Again { .. }));
         assert!(matches!(
             after_error(&Error::Io(std::io::ErrorKind::ConnectionRefused.into())),

@@ -151,13 +151,14 @@ impl Client {
     ) -> Result<T, Error> {
         let json = request.map(serde_json::to_vec).transpose();
         let json = json.map_err(|error| Error::Unexpected(error.to_string()))?;
-        let Response { status, body } = self.exchange(method, path, json).await?;
+        let Response { status, body, retry_after } = self.exchange(method, path, json).await?;
         if status.is_success() {
             return serde_json::from_slice(&body).map_err(|error| Error::Unexpected(error.to_string()));
         }
         match serde_json::from_slice::<Problem>(&body) {
             Ok(problem) => {
-                Err(Error::Refused { status: status.as_u16(), code: problem.code, sentence: problem.error })
+                let Problem { code, error: sentence, .. } = problem;
+                Err(Error::Refused { status: status.as_u16(), code, sentence, retry_after })
             }
             Err(_) => Err(Error::said(status.as_u16(), &body)),
         }

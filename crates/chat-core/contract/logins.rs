@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use chat_core::access::{Fingerprint, Ticket, TicketStore};
+use chat_core::access::{ChangePassword, Fingerprint, Ticket, TicketStore};
 use chat_core::accounts::{LoginName, NewAccount, Register};
 use chat_core::demo::{DemoLogin, PASSWORD};
-use chat_core::ports::{Clock, Passwords, Verdict};
+use chat_core::ports::{Clock, Passwords, Turn, Verdict};
 use chat_core::time::Timestamp;
 use chat_core::{Adapters, Chat, Limits, Result};
 
@@ -32,11 +32,11 @@ impl Work {
 
 #[async_trait]
 impl Passwords for Work {
-    async fn hash(&self, password: String) -> Result<String> {
+    async fn hash(&self, password: String, _: Turn) -> Result<String> {
         Ok(format!("{PRESENT}{password}"))
     }
 
-    async fn verify(&self, password: String, hash: Option<String>) -> Result<Verdict> {
+    async fn verify(&self, password: String, hash: Option<String>, _: Turn) -> Result<Verdict> {
         let hash = hash.unwrap_or_else(|| PRESENT.into());
         let is_earlier = hash.starts_with(EARLIER);
         let kind = if is_earlier { "earlier" } else { "present" };
@@ -82,7 +82,7 @@ fn chat(house: &House) -> (Chat, Arc<Work>) {
 
 async fn login(chat: &Chat, name: &str, password: &str) -> Result<i64> {
     let name = LoginName::Username(name.into());
-    Ok(chat.login(name, password.into(), DemoLogin::Refused).await?.account.id.0)
+    Ok(chat.login(name, password.into(), DemoLogin::Refused, Turn::OWN).await?.account.id.0)
 }
 
 fn with_hash(name: &str, password_hash: &str) -> NewAccount {
@@ -120,7 +120,7 @@ async fn a_password_is_right_in_every_form_also_that_of_an_earlier_release() {
     let (chat, _) = chat(&house);
     let (composed, apart) = ("gr\u{fc}ne wiese", "gru\u{308}ne wiese");
     let pia = Register { username: "pia".into(), email: "pia@temp.com".into(), password: apart.into() };
-    chat.register(pia).await.unwrap();
+    chat.register(pia, Turn::OWN).await.unwrap();
     for (name, hash) in [("old", "present:gru\u{308}ne wiese"), ("older", "$2a$10$gru\u{308}ne wiese")] {
         house.store.create_account(with_hash(name, hash)).await.unwrap();
         assert!(login(&chat, name, composed).await.is_err(), "{name}: nobody could know");
@@ -140,7 +140,7 @@ async fn only_a_demo_user_with_the_known_password_has_to_be_on_the_servers_machi
     let (chat, _) = chat(&house);
     chat.make_demo_users().await.unwrap();
     let attempt = async |name: &str, password: &str, demo| {
-        chat.login(LoginName::Username(name.into()), password.into(), demo).await
+        chat.login(LoginName::Username(name.into()), password.into(), demo, Turn::OWN).await
     };
     assert!(attempt("tom", PASSWORD, DemoLogin::Allowed).await.is_ok());
     assert_eq!(code(attempt("tom", PASSWORD, DemoLogin::Refused).await), "demo_user");
@@ -148,12 +148,13 @@ async fn only_a_demo_user_with_the_known_password_has_to_be_on_the_servers_machi
     // A demo user with a password of somebody's own is an account like any other, and so is one that only looks like one.
     let [tom, _] = &chat.demo_users().await.unwrap()[..] else { panic!("two were made") };
     assert!(chat.has_known_password(tom).await.unwrap());
-    chat.change_password(tom.id, 0, PASSWORD.into(), "a secret".into()).await.unwrap();
+    let change = ChangePassword { old: PASSWORD.into(), new: "a secret".into(), turn: Turn::OWN };
+    chat.change_password(tom.id, 0, change).await.unwrap();
     assert!(!chat.has_known_password(tom).await.unwrap());
     assert!(attempt("tom", "a secret", DemoLogin::Refused).await.is_ok());
     let spike =
         Register { username: "spike".into(), email: "spike@temp.com".into(), password: PASSWORD.into() };
-    chat.register(spike).await.unwrap();
+    chat.register(spike, Turn::OWN).await.unwrap();
     assert!(attempt("spike", PASSWORD, DemoLogin::Refused).await.is_ok());
     chat.make_demo_users().await.unwrap();
     assert_eq!(chat.demo_users().await.unwrap().len(), 2, "they are made once");

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::event::{Change, Outcome};
 use crate::ids::UserId;
 use crate::passwords::check_password;
-use crate::ports::Verdict;
+use crate::ports::{Turn, Verdict};
 use crate::time::Timestamp;
 
 /// What a token is known by once it is revoked: a hash, so that the store holds nothing that would let anybody in.
@@ -62,6 +62,17 @@ pub struct Ticket {
     pub until: Timestamp,
 }
 
+/// A password in place of the present one, and in whose turn the two are hashed.
+#[derive(Clone)]
+pub struct ChangePassword {
+    /// The present one.
+    pub old: String,
+    /// The next one.
+    pub new: String,
+    /// In whose turn.
+    pub turn: Turn,
+}
+
 /// Where tickets wait for their use: where there are several nodes, in one place for all of them, since a client may
 /// fetch its ticket from one and use it at another.
 #[async_trait]
@@ -105,18 +116,18 @@ impl Chat {
         &self,
         user: UserId,
         counts_from: i64,
-        old: String,
-        new: String,
+        change: ChangePassword,
     ) -> Result<(Ended, Login)> {
+        let ChangePassword { old, new, turn } = change;
         let account = self.account(user).await?;
         check_password(&new, &account.username, &account.email)?;
         let found = self.store.credentials(LoginName::Username(account.username.clone())).await?;
         let old_hash = found.map(|credentials| credentials.password_hash);
-        let verdict = self.check_password(&old, old_hash.clone()).await?;
+        let verdict = self.check_password(&old, old_hash.clone(), turn).await?;
         let (Some(old_hash), Verdict::Match | Verdict::MatchOutdated) = (old_hash, verdict) else {
             return Err(Error::WrongCredentials);
         };
-        let new_hash = self.hash_password(&new).await?;
+        let new_hash = self.hash_password(&new, turn).await?;
         let wished = self.second_after(counts_from);
         let ended = Ended { user, which: Revoked::IssuedBefore(wished) };
         let ended = self.store.change_password(ended, old_hash, new_hash).await?;

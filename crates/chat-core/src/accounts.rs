@@ -9,7 +9,7 @@ use crate::event::{Change, Outcome};
 use crate::ids::UserId;
 use crate::names;
 use crate::passwords::check_password;
-use crate::ports::Verdict;
+use crate::ports::{Turn, Verdict};
 use crate::time::Timestamp;
 
 /// Most accounts in one page of the list of users.
@@ -155,16 +155,16 @@ pub trait AccountStore: Send + Sync + 'static {
 
 impl Chat {
     /// Registers an account.
-    pub async fn register(&self, request: Register) -> Result<Login> {
-        self.make_account(request, false).await
+    pub async fn register(&self, request: Register, turn: Turn) -> Result<Login> {
+        self.make_account(request, false, turn).await
     }
 
-    pub(crate) async fn make_account(&self, request: Register, is_demo: bool) -> Result<Login> {
+    pub(crate) async fn make_account(&self, request: Register, is_demo: bool, turn: Turn) -> Result<Login> {
         let username = names::username(&request.username)?;
         let email = names::normal(&request.email);
         check_email(&email)?;
         check_password(&request.password, &username, &email)?;
-        let password_hash = self.hash_password(&request.password).await?;
+        let password_hash = self.hash_password(&request.password, turn).await?;
         let at = self.clock.now();
         let new = NewAccount { username, email, password_hash, is_demo, at };
         let account = self.store.create_account(new).await?;
@@ -173,11 +173,17 @@ impl Chat {
 
     /// Checks a login. Unknown user and wrong password answer alike and take as long. Demo users with the password that
     /// everybody knows are told apart only from a wrong password.
-    pub async fn login(&self, name: LoginName, password: String, demo: DemoLogin) -> Result<Login> {
+    pub async fn login(
+        &self,
+        name: LoginName,
+        password: String,
+        demo: DemoLogin,
+        turn: Turn,
+    ) -> Result<Login> {
         let asked_at = self.clock.now().seconds();
         let found = self.store.credentials(name).await?;
         let hash = found.as_ref().map(|credentials| credentials.password_hash.clone());
-        let verdict = self.check_password(&password, hash).await?;
+        let verdict = self.check_password(&password, hash, turn).await?;
         let Some(Credentials { account, password_hash, tokens_from, is_demo }) = found else {
             return Err(Error::WrongCredentials);
         };
@@ -188,14 +194,14 @@ impl Chat {
             return Err(Error::DemoUser);
         }
         if verdict == Verdict::MatchOutdated {
-            self.upgrade_hash(account.id, password_hash, &password).await;
+            self.upgrade_hash(account.id, password_hash, &password, turn).await;
         }
         Ok(Login { account, dated: asked_at.max(tokens_from), tokens_from })
     }
 
     /// A login that was right stays right even if its hash can't be replaced now; the next one tries again.
-    async fn upgrade_hash(&self, user: UserId, old: String, password: &str) {
-        let upgraded = match self.hash_password(password).await {
+    async fn upgrade_hash(&self, user: UserId, old: String, password: &str, turn: Turn) {
+        let upgraded = match self.hash_password(password, turn).await {
             Ok(new) => self.store.replace_password_hash(user, old, new).await,
             Err(error) => Err(error),
         };

@@ -6,7 +6,7 @@
 use crate::Chat;
 use crate::accounts::{Account, LoginName, Register};
 use crate::error::{Error, Result};
-use crate::ports::Verdict;
+use crate::ports::{Turn, Verdict};
 
 /// Names of the demo users, in the order of their ids.
 pub const USERS: [&str; 2] = ["tom", "jerry"];
@@ -33,7 +33,7 @@ impl Chat {
         let present = self.demo_users().await?;
         for name in USERS.into_iter().filter(|name| present.iter().all(|account| account.username != *name)) {
             let request = Register { username: name.into(), email: email(name), password: PASSWORD.into() };
-            match self.make_account(request, true).await {
+            match self.make_account(request, true, Turn::OWN).await {
                 Ok(_) | Err(Error::Taken(_) | Error::Conflict { .. }) => {}
                 Err(error) => return Err(error),
             }
@@ -50,6 +50,6 @@ impl Chat {
     pub async fn has_known_password(&self, demo_user: &Account) -> Result<bool> {
         let name = LoginName::Username(demo_user.username.clone());
         let hash = self.store.credentials(name).await?.map(|credentials| credentials.password_hash);
-        Ok(self.passwords.verify(PASSWORD.into(), hash).await? != Verdict::Mismatch)
+        Ok(self.passwords.verify(PASSWORD.into(), hash, Turn::OWN).await? != Verdict::Mismatch)
     }
 }

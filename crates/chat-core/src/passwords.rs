@@ -5,25 +5,30 @@ use crate::Chat;
 use crate::accounts::folded;
 use crate::error::{Error, Result};
 use crate::names::{is_blank, normal};
-use crate::ports::Verdict;
+use crate::ports::{Turn, Verdict};
 
 /// What hashes of the earlier Go server begin with.
 const BCRYPT: &str = "$2";
 
 impl Chat {
     /// Hashes a password in the form that is the same from every keyboard.
-    pub(crate) async fn hash_password(&self, password: &str) -> Result<String> {
-        self.passwords.hash(normal(password)).await
+    pub(crate) async fn hash_password(&self, password: &str, turn: Turn) -> Result<String> {
+        self.passwords.hash(normal(password), turn).await
     }
 
     /// Checks a password, or does the same work where there is no account.
     ///
     /// A mismatch always costs the same: every form of what was typed against one argon2id hash and, as long as there
     /// are accounts with bcrypt hashes, against one of these. The forms depend on what was typed alone.
-    pub(crate) async fn check_password(&self, typed: &str, hash: Option<String>) -> Result<Verdict> {
+    pub(crate) async fn check_password(
+        &self,
+        typed: &str,
+        hash: Option<String>,
+        turn: Turn,
+    ) -> Result<Verdict> {
         let forms = forms(typed);
         for (number, form) in forms.iter().enumerate() {
-            match self.passwords.verify(form.clone(), hash.clone()).await? {
+            match self.passwords.verify(form.clone(), hash.clone(), turn).await? {
                 Verdict::Mismatch => {}
                 // Of another form than it would be now.
                 Verdict::Match if number > 0 => return Ok(Verdict::MatchOutdated),
@@ -34,7 +39,7 @@ impl Chat {
             // Whichever of the two kinds was not asked yet.
             let other = if hash.is_some_and(|hash| hash.starts_with(BCRYPT)) { None } else { Some(bcrypt) };
             for form in forms {
-                self.passwords.verify(form, other.clone()).await?;
+                self.passwords.verify(form, other.clone(), turn).await?;
             }
         }
         Ok(Verdict::Mismatch)

@@ -74,12 +74,39 @@ pub enum Verdict {
     Mismatch,
 }
 
+/// For whom a password is hashed. Kinds have their turns one after another, however much one of them asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rank {
+    /// Somebody who has shown before that they belong here.
+    Known,
+    /// Somebody who wants to log in.
+    Stranger,
+    /// Somebody who wants to register.
+    Newcomer,
+}
+
+/// In whose turn a password is hashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Turn {
+    /// For whom.
+    pub rank: Rank,
+    /// Those of one kind who are told apart, such as by their address: an opaque number.
+    pub share: u64,
+}
+
+impl Turn {
+    /// The server's own.
+    pub const OWN: Self = Self { rank: Rank::Known, share: 0 };
+}
+
 /// Password hashing. It is slow on purpose, so implementations MUST bound how many run at once, keep them off the
-/// async threads and answer [`Error::Overloaded`](crate::Error::Overloaded) when too many wait.
+/// async threads and answer [`Error::Overloaded`](crate::Error::Overloaded) when too many wait. Kinds of callers, and the
+/// shares in each, MUST have their turns one after another, so that none waits for all that another has asked for; what
+/// is refused when too many wait MUST be of a share that has the most waiting.
 #[async_trait]
 pub trait Passwords: Send + Sync + 'static {
     /// Hashes a new password into a PHC string.
-    async fn hash(&self, password: String) -> Result<String>;
+    async fn hash(&self, password: String, turn: Turn) -> Result<String>;
     /// Checks a password. With no hash (unknown user) it MUST take as long as a real check and answer `Mismatch`.
-    async fn verify(&self, password: String, hash: Option<String>) -> Result<Verdict>;
+    async fn verify(&self, password: String, hash: Option<String>, turn: Turn) -> Result<Verdict>;
 }

@@ -7,8 +7,11 @@ use chat_core::Chat;
 use chat_core::cluster::{Neighbours, Residents};
 use tokio::sync::Semaphore;
 
+use crate::audit::Audit;
 use crate::auth::Authenticator;
+use crate::devices::Devices;
 use crate::hub::{Hub, Slots, Surroundings};
+use crate::limits::Limiter;
 use crate::places::Places;
 use crate::probe::Probes;
 use crate::receipts::Receipts;
@@ -29,6 +32,9 @@ pub struct Shared {
     pub(crate) receipts: Receipts,
     /// Whether a durable write would succeed now.
     pub(crate) probes: Arc<Probes>,
+    pub(crate) limits: Limiter,
+    pub(crate) audit: Arc<Audit>,
+    pub(crate) devices: Devices,
     /// Only in a cluster.
     pub(crate) neighbours: Option<Arc<dyn Neighbours>>,
     pub(crate) options: GatewayOptions,
@@ -75,8 +81,12 @@ impl App {
             hub.set_residents(residents.clone());
         }
         housekeeping::read_revocations(&chat, &hub).await?;
-        tokio::spawn(housekeeping::keep(chat.clone(), hub.clone()));
+        let audit = Arc::new(Audit::new());
+        tokio::spawn(housekeeping::keep(chat.clone(), hub.clone(), audit.clone()));
         Ok(Self(Arc::new(Shared {
+            devices: Devices::new(tokens.device_key(), options.secure_cookies),
+            limits: Limiter::new(&options.rates),
+            audit,
             auth: Authenticator::new(chat.clone(), hub.clone(), tokens),
             slots: Slots::new(options.connections_per_user, options.connections),
             surroundings: Arc::new(Surroundings {
@@ -126,6 +136,7 @@ impl App {
     pub async fn flush(&self) {
         self.0.receipts.flush().await;
         housekeeping::note_last_seen(&self.0.chat, &self.0.hub).await;
+        self.0.audit.say_what_was_left_out();
     }
 }
 

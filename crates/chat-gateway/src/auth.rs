@@ -14,6 +14,7 @@ use chat_core::ids::UserId;
 use chat_core::{Chat, Error};
 
 use crate::App;
+use crate::http::limited;
 use crate::http::problem::Problem;
 use crate::hub::Hub;
 use crate::tokens::{Granted, LEEWAY_S, Tokens};
@@ -91,7 +92,9 @@ impl FromRequestParts<App> for Bearer {
             unauthenticated("Missing bearer token: send the header Authorization: Bearer <token>")
         })?;
         let granted = app.auth.check(token).await.map_err(|error| Problem::from(error).into_response())?;
-        granted.map(Self).ok_or_else(|| unauthenticated("Invalid or expired token; log in again"))
+        let granted = granted.ok_or_else(|| unauthenticated("Invalid or expired token; log in again"))?;
+        limited::count(app, parts, granted.user).map_err(IntoResponse::into_response)?;
+        Ok(Self(granted))
     }
 }
 

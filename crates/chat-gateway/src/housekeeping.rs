@@ -1,20 +1,25 @@
 //! What is done every so often: writing out who was last seen when, and forgetting what has expired; and reading anew
 //! what was revoked, where events were missed.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use chat_core::Chat;
 use tokio::time::MissedTickBehavior;
 
+use crate::audit::Audit;
 use crate::{Hub, failures};
 
 const INTERVAL: Duration = Duration::from_secs(2);
+/// How often the log is told how many lines were left out.
+const LEFT_OUT: Duration = Duration::from_secs(10);
 
 /// Runs as long as the server does.
-pub(crate) async fn keep(chat: Chat, hub: Hub) {
+pub(crate) async fn keep(chat: Chat, hub: Hub, audit: Arc<Audit>) {
     let mut interval = tokio::time::interval(INTERVAL);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut has_missed = false;
+    let mut said_at = Instant::now();
     loop {
         tokio::select! {
             _ = interval.tick() => {}
@@ -29,6 +34,10 @@ pub(crate) async fn keep(chat: Chat, hub: Hub) {
             }
         }
         note_last_seen(&chat, &hub).await;
+        if said_at.elapsed() >= LEFT_OUT {
+            said_at = Instant::now();
+            audit.say_what_was_left_out();
+        }
         hub.revocations().forget_expired(chat.now().seconds());
     }
 }

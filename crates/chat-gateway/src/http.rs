@@ -2,6 +2,7 @@
 
 mod access;
 mod accounts;
+pub(crate) mod around;
 pub(crate) mod browsers;
 mod conversations;
 mod cors;
@@ -9,6 +10,7 @@ mod edits;
 pub(crate) mod extract;
 mod groups;
 mod health;
+pub(crate) mod limited;
 mod live_text;
 mod messages;
 mod middleware;

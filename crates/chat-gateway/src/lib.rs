@@ -7,13 +7,16 @@ mod accept;
 mod answers;
 mod app;
 mod asyncapi;
+mod audit;
 mod auth;
 mod client_address;
 mod commands;
+mod devices;
 mod failures;
 mod housekeeping;
 mod http;
 mod hub;
+mod limits;
 mod link;
 mod metrics;
 mod origins;
@@ -30,6 +33,7 @@ mod this_machine;
 mod tickets;
 mod tls;
 mod tokens;
+mod turns;
 mod wire;
 mod ws;
 
@@ -42,6 +46,7 @@ pub use app::{App, Cluster};
 pub use asyncapi::asyncapi;
 pub use http::{openapi, router};
 pub use hub::{Hub, OutboxLimits, Slowest};
+pub use limits::{Policy, Rate, RateLimits, RateSetting};
 pub use metrics::metrics_router;
 pub use origins::Origins;
 pub use pace::Pace;
@@ -63,6 +68,10 @@ pub struct GatewayOptions {
     pub frame_bytes: usize,
     /// Frames that one v2 client may send per second, on average over some seconds.
     pub frames_per_second: u32,
+    /// How often things may be done.
+    pub rates: RateLimits,
+    /// Whether cookies are for TLS alone.
+    pub secure_cookies: bool,
     /// Largest body of a request, in bytes.
     pub body_bytes: usize,
     /// What may wait for one client.
@@ -84,6 +93,8 @@ impl Default for GatewayOptions {
             // escaped.
             frame_bytes: 128 * 1024,
             frames_per_second: 500,
+            rates: RateLimits::default(),
+            secure_cookies: false,
             body_bytes: 128 * 1024,
             outbox: OutboxLimits::default(),
             slowest: Slowest::default(),

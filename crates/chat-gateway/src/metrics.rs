@@ -17,6 +17,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::answers::AnswerCounts;
 use crate::hub::{Full, Protocol};
+use crate::limits::Policy;
 pub use page::metrics_router;
 pub(crate) use queues::Queues;
 pub(crate) use requests::Requests;
@@ -100,6 +101,7 @@ pub(crate) struct Metrics {
     pub(crate) answers: AnswerCounts,
     signals_shed: ByLabel<Counter, 2>,
     slow_closes: Counter,
+    limited: ByLabel<Counter, { Policy::ALL.len() }>,
     closes: ByLabel<Counter, 15>,
     resumes: ByLabel<Counter, 3>,
     replayed: ByLabel<Counter, 2>,
@@ -131,6 +133,7 @@ impl Default for Metrics {
             answers: AnswerCounts::default(),
             signals_shed: ByLabel::new("by", ["hub", "client"]),
             slow_closes: Counter::default(),
+            limited: ByLabel::new("policy", Policy::ALL.map(Policy::name)),
             closes: ByLabel::new("code", codes),
             resumes: ByLabel::new("outcome", ["resumed", "resync", "fresh"]),
             replayed: ByLabel::new("protocol", ["v1", "v2"]),
@@ -165,6 +168,8 @@ impl Metrics {
         registry.register("signals_shed", "Typing signals let go of because a queue was full", shed);
         let slow = self.slow_closes.clone();
         registry.register("slow_closes", "Connections closed because the client read too slowly", slow);
+        let limited = self.limited.family.clone();
+        registry.register("rate_limited", "Requests and frames that were too much", limited);
         let closes = self.closes.family.clone();
         registry.register("closes", "Connections that ended, by the code the server closed with", closes);
         let resumes = self.resumes.family.clone();
@@ -227,6 +232,13 @@ impl Metrics {
     /// A client was too far behind for a signal.
     pub(crate) fn signal_shed_by_client(&self) {
         self.signals_shed.each[1].inc();
+    }
+
+    /// Somebody was refused by this limit.
+    pub(crate) fn limited(&self, policy: Policy) {
+        if let Some(counter) = self.limited.each.get(policy as usize) {
+            counter.inc();
+        }
     }
 
     /// A connection is closed with this code.

@@ -1,29 +1,59 @@
 //! Sending for a client, by whichever door it came in: one call of the use case, counted and noted in the log.
 
-use chat_core::Result;
+use chat_core::Result as CoreResult;
 use chat_core::ids::UserId;
 use chat_core::messages::Posted;
 use chat_core::posting::{Forward, PostMessage};
 
 use crate::app::Shared;
+use crate::audit::By;
+use crate::http::problem::Problem;
+use crate::limits::Place;
 use crate::metrics::Door;
 
 /// Sends a message.
-pub(crate) async fn post(app: &Shared, door: Door, sender: UserId, message: PostMessage) -> Result<Posted> {
-    let posted = app.chat.post(sender, message).await;
-    note(app, door, &posted);
-    posted
+pub(crate) async fn post(
+    app: &Shared,
+    door: Door,
+    sender: UserId,
+    message: PostMessage,
+) -> Result<Posted, Problem> {
+    let place = Place::of(sender, message.to);
+    into(app, door, sender, place, app.chat.post(sender, message)).await
 }
 
 /// Sends what another message says.
-pub(crate) async fn forward(app: &Shared, door: Door, sender: UserId, command: Forward) -> Result<Posted> {
-    let posted = app.chat.forward(sender, command).await;
+pub(crate) async fn forward(
+    app: &Shared,
+    door: Door,
+    sender: UserId,
+    command: Forward,
+) -> Result<Posted, Problem> {
+    let place = Place::of(sender, command.to);
+    into(app, door, sender, place, app.chat.forward(sender, command)).await
+}
+
+/// Counts for the place what is done, where it makes a message there.
+async fn into(
+    app: &Shared,
+    door: Door,
+    sender: UserId,
+    place: Place,
+    posting: impl Future<Output = CoreResult<Posted>>,
+) -> Result<Posted, Problem> {
+    let by = By { user: Some(sender), ..By::default() };
+    let key = app.limits.post_to(place).map_err(|refused| app.too_much(refused, by))?;
+    let posted = posting.await;
+    match &posted {
+        Ok(Posted::New { message, .. }) => app.limits.posted(place, message.conversation),
+        Ok(Posted::Duplicate(_)) | Err(_) => app.limits.not_posted(key),
+    }
     note(app, door, &posted);
-    posted
+    Ok(posted?)
 }
 
 /// Counts what came of sending, and says where the message is, for whoever follows it.
-fn note(app: &Shared, door: Door, posted: &Result<Posted>) {
+fn note(app: &Shared, door: Door, posted: &CoreResult<Posted>) {
     app.hub.metrics().sent(door, posted);
     if let Ok(posted) = posted
         && tracing::enabled!(tracing::Level::DEBUG)

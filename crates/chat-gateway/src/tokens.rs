@@ -13,6 +13,8 @@ use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 
+use crate::devices::Devices;
+
 const ISSUER: &str = "chatserver";
 /// How far ahead of ours the clock may have been by which a token was made, in seconds: that of another node, or our own
 /// before it was set back.
@@ -35,6 +37,7 @@ pub struct Tokens {
     decoding: DecodingKey,
     validation: Validation,
     lifetime_s: i64,
+    device_key: hmac::Key,
 }
 
 /// What a valid token says.
@@ -82,7 +85,13 @@ impl Tokens {
             decoding: DecodingKey::from_secret(&options.secret),
             validation,
             lifetime_s: i64::try_from(options.lifetime.as_secs()).unwrap_or(i64::MAX / 4),
+            device_key: Devices::key(&options.secret),
         }
+    }
+
+    /// The key for cookies that tell devices apart.
+    pub(crate) fn device_key(&self) -> hmac::Key {
+        self.device_key.clone()
     }
 
     /// A token for this user, dated so, and when it expires (both in seconds since 1970). `tokens_from` is the second from

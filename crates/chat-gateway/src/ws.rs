@@ -27,6 +27,7 @@ use crate::accept::{Seat, Upgrading};
 use crate::auth::{bearer, unauthenticated};
 use crate::client_address::ClientAddress;
 use crate::http::extract::Params;
+use crate::http::limited;
 use crate::http::problem::Problem;
 use crate::hub::{Bearer, Connection, Full, Protocol, Slot, Socket};
 use crate::pace::Paced;
@@ -62,11 +63,15 @@ pub(crate) async fn upgrade(
     Params(query): Params<Query>,
     mut parts: Parts,
 ) -> Result<Response, Problem> {
+    limited::count_upgrade(&app, &parts)?;
     let accept = handshake(&parts.headers)?;
     let protocol = chosen_protocol(&parts.headers)?;
     let client = ClientAddress::of(&parts.extensions);
     let who = match authenticate(&app, &query, &parts.headers).await? {
-        Claim::Granted(granted) => Who::Known(granted, slot(&app, granted, seat(&parts))?),
+        Claim::Granted(granted) => {
+            limited::count_stream(&app, granted.user, client)?;
+            Who::Known(granted, slot(&app, granted, seat(&parts))?)
+        }
         Claim::None if protocol == Protocol::V2 => Who::Unknown(first_frame::place(&app, client)?),
         Claim::None | Claim::Refused => {
             app.hub.metrics().refused_unauthenticated();

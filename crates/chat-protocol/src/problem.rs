@@ -9,7 +9,7 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 /// A refusal. `error` and `detail` say the same; the first is for clients of the first hour.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
-    /// Always `about:blank`: `code` says what kind of problem it is.
+    /// `about:blank`, since `code` says what kind of problem it is; or the registered type of a limit that was reached.
     #[serde(rename = "type")]
     pub kind: String,
     /// The status in words.
@@ -28,4 +28,8 @@ pub struct Problem {
     pub code: String,
     /// Names this request in the server's log.
     pub request_id: String,
+    /// The limits that were reached, by name, where they are the problem.
+    #[serde(default, rename = "violated-policies", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub violated_policies: Option<Vec<String>>,
 }

@@ -39,6 +39,18 @@ pub struct ErrorFrame {
     pub error: String,
     /// Stable and meant for programs, the same codes as over HTTP.
     pub code: String,
+    /// Of `rate_limited`: true, since the same frame will be taken later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub temporary: Option<bool>,
+    /// Of `rate_limited`: the limit's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub policy: Option<String>,
+    /// Of `rate_limited`: when to try again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub retry_after_ms: Option<u64>,
 }
 
 /// A JSON object from a client: an `action`, or a `type` of message or notice.

@@ -21,6 +21,8 @@ const NO_LOGIN: u8 = 77;
 /// How often a server that cannot be reached is tried.
 const ATTEMPTS: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(300);
+/// Longer than this nobody waits for a limit.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// Longer texts are refused by the server, so there is no use in reading them to their end.
 const LONGEST: u64 = 64 * 1024;
 
@@ -70,13 +72,26 @@ async fn send(who: &Who, options: &SendOptions) -> Result<Sent> {
     let mut attempt = 1;
     loop {
         match within(post(&client, to, &request)).await {
-            Err(error) if attempt < ATTEMPTS && status(&error) == UNREACHABLE => {
-                sleep(PAUSE * attempt).await;
+            Err(error) if attempt < ATTEMPTS && may_be_repeated(&error) => {
+                sleep(wished(&error).unwrap_or(PAUSE * attempt)).await;
                 attempt += 1;
             }
             answered => return answered,
         }
     }
+}
+
+/// Whether the same may well be taken soon.
+fn may_be_repeated(error: &anyhow::Error) -> bool {
+    status(error) == UNREACHABLE || wished(error).is_some()
+}
+
+/// How long the server wants to be left alone, where it asks for no more than one waits for.
+fn wished(error: &anyhow::Error) -> Option<Duration> {
+    let Some(Failed(Error::Refused { status: 429, retry_after, .. })) = error.downcast_ref() else {
+        return None;
+    };
+    retry_after.filter(|wait| *wait <= LONGEST_WAIT)
 }
 
 async fn post(client: &Client, to: Target, request: &SendRequest) -> Result<Sent, Error> {

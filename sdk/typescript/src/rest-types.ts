@@ -2650,8 +2650,10 @@ export interface components {
              * @example Bad Request
              */
             title: string;
-            /** @description Always `about:blank`: `code` says what kind of problem it is. */
+            /** @description `about:blank`, since `code` says what kind of problem it is; or the registered type of a limit that was reached. */
             type: string;
+            /** @description The limits that were reached, by name, where they are the problem. */
+            "violated-policies"?: string[];
         };
         /** @description The message that another one answers, as it is now. */
         Quote: {

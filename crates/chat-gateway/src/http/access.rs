@@ -3,13 +3,18 @@
 
 use axum::Json;
 use axum::extract::State;
+use chat_core::Error;
+use chat_core::access::ChangePassword;
 use chat_protocol::rest;
 
 use super::extract::{Body, OptionalBody};
+use super::limited::CameFrom;
 use super::problem::Problem;
 use super::refusals::{Any, BodyRefused, Unauthenticated};
-use crate::App;
+use crate::audit::{By, Deed, To};
 use crate::auth::Bearer;
+use crate::limits::Guess;
+use crate::{App, turns};
 
 /// Logs out: ends the token that is sent, or with `everywhere` all of the caller's. Streams that were opened with it end
 /// within a second.
@@ -19,14 +24,18 @@ use crate::auth::Bearer;
 ))]
 pub(super) async fn log_out(
     Bearer(granted): Bearer,
+    from: CameFrom,
     State(app): State<App>,
     OptionalBody(request): OptionalBody<rest::LogoutRequest>,
 ) -> Result<Json<rest::Done>, Problem> {
+    let by = By { user: Some(granted.user), ..from.by() };
     if request.everywhere {
         app.hub.revocations().add(app.chat.log_out_everywhere(granted.user, granted.counts_from).await?);
+        app.audit.note(Deed::LoggedOutEverywhere, by, To::default());
     } else {
         let ended = app.chat.log_out(granted.user, granted.fingerprint, granted.expires_at).await?;
         app.hub.revocations().add(ended);
+        app.audit.note(Deed::LoggedOut, by, To::default());
     }
     Ok(Json(rest::Done { message: "Logged out successfully".into() }))
 }
@@ -41,12 +50,24 @@ pub(super) async fn log_out(
 ))]
 pub(super) async fn change_password(
     Bearer(granted): Bearer,
+    from: CameFrom,
     State(app): State<App>,
     Body(request): Body<rest::ChangePasswordRequest>,
 ) -> Result<Json<rest::PasswordChanged>, Problem> {
     let rest::ChangePasswordRequest { old_password, new_password } = request;
-    let changed = app.chat.change_password(granted.user, granted.counts_from, old_password, new_password);
-    let (ended, login) = changed.await?;
+    let by = By { user: Some(granted.user), ..from.by() };
+    let guess = Guess::Bearer(granted.user);
+    let attempt = app.limits.guess(&guess, from.0).map_err(|refused| app.too_much(refused, by))?;
+    let turn = turns::guess(&app, &guess, from.0);
+    let change = ChangePassword { old: old_password, new: new_password, turn };
+    let changed = app.chat.change_password(granted.user, granted.counts_from, change).await;
+    attempt.settle(&changed);
+    match &changed {
+        Ok(_) => app.audit.note(Deed::PasswordChanged, by, To::default()),
+        Err(Error::WrongCredentials) => app.audit.note(Deed::PasswordRefused, by, To::default()),
+        Err(_) => {}
+    }
+    let (ended, login) = changed?;
     app.hub.revocations().add(ended);
     let (token, _) = app.auth.issue(&login).await?;
     Ok(Json(rest::PasswordChanged { message: "Password changed successfully".into(), token }))

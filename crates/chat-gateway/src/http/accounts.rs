@@ -2,10 +2,13 @@
 
 use axum::Json;
 use axum::extract::{OriginalUri, State};
-use axum::http::header::LINK;
-use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode};
+use axum::http::header::{LINK, SET_COOKIE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use chat_core::accounts::{Account, AccountQuery, LastMessage, LoginName, MAX_ACCOUNTS, Register};
+use chat_core::Error;
+use chat_core::accounts::{
+    Account, AccountQuery, LastMessage, Login, LoginName, MAX_ACCOUNTS, Register, folded,
+};
 use chat_core::demo::DemoLogin;
 use chat_core::ids::UserId;
 use chat_protocol::problem::Problem as ProblemBody;
@@ -15,11 +18,13 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::extract::{Body, Params, PathId, limit};
+use super::limited::{self, CameFrom, Newcomer, Visitor};
 use super::problem::Problem;
-use super::refusals::{Any, BodyRefused, NoSuchUser, Unauthenticated};
+use super::refusals::{Any, BodyRefused, Counted, NoSuchUser, Unauthenticated};
+use crate::audit::{self, By, Deed};
 use crate::auth::{Caller, bearer, unauthenticated};
-use crate::client_address::ClientAddress;
-use crate::{App, is_from_this_machine, tickets, wire};
+use crate::limits::Guess;
+use crate::{App, is_from_this_machine, tickets, turns, wire};
 
 /// Registers an account and logs it in.
 ///
@@ -31,15 +36,19 @@ use crate::{App, is_from_this_machine, tickets, wire};
     (status = 201, body = rest::Registered),
     (status = 409, description = "The address is taken, or the name or one that looks like it", body = ProblemBody,
      content_type = "application/problem+json"),
-    Any, BodyRefused,
+    Counted, Any, BodyRefused,
 ))]
 pub(super) async fn register(
+    newcomer: Newcomer,
     State(app): State<App>,
     Body(request): Body<rest::RegisterRequest>,
-) -> Result<(StatusCode, Json<rest::Registered>), Problem> {
+) -> Result<(StatusCode, HeaderMap, Json<rest::Registered>), Problem> {
     let rest::RegisterRequest { username, email, password } = request;
-    let login = app.chat.register(Register { username, email, password }).await?;
+    let turn = turns::newcomer(&app, newcomer.from.0);
+    let login = app.chat.register(Register { username, email, password }, turn).await?;
     let (token, _) = app.auth.issue(&login).await?;
+    note(&app, Deed::Registered, newcomer.from, Some(&login.account));
+    let cookie = device_cookie(&app, &login, None);
     let account = login.account;
     let registered = rest::Registered {
         id: account.id.0,
@@ -48,7 +57,21 @@ pub(super) async fn register(
         message: "User registered successfully".into(),
         token,
     };
-    Ok((StatusCode::CREATED, Json(registered)))
+    Ok((StatusCode::CREATED, cookie, Json(registered)))
+}
+
+/// Tells the operator who came in, or did not.
+fn note(app: &App, deed: Deed, from: CameFrom, account: Option<&Account>) {
+    let name = account.map_or(audit::UNKNOWN, |account| account.username.as_str());
+    let by = By { user: account.map(|account| account.id), account: Some(name), ..from.by() };
+    app.audit.note(deed, by, audit::To::default());
+}
+
+/// What makes the device known from now on.
+fn device_cookie(app: &App, login: &Login, visitor: Option<&Visitor>) -> HeaderMap {
+    let known = visitor.and_then(|visitor| visitor.device);
+    let cookie = app.devices.cookie(login.account.id, known, app.chat.now());
+    cookie.map(|cookie| (SET_COOKIE, cookie)).into_iter().collect()
 }
 
 /// Gives a token for an address or a name, and the password.
@@ -61,14 +84,15 @@ pub(super) async fn register(
      content_type = "application/problem+json"),
     (status = 403, description = "A demo user with the known password, and not on the server's own machine",
      body = ProblemBody, content_type = "application/problem+json"),
-    Any, BodyRefused,
+    Counted, Any, BodyRefused,
 ))]
 pub(super) async fn login(
+    visitor: Visitor,
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
     Body(request): Body<rest::LoginRequest>,
-) -> Result<Json<rest::LoggedIn>, Problem> {
+) -> Result<(HeaderMap, Json<rest::LoggedIn>), Problem> {
     let name = match (request.email, request.username) {
         (Some(email), _) => LoginName::Email(email),
         (None, Some(username)) => LoginName::Username(username),
@@ -79,16 +103,51 @@ pub(super) async fn login(
     } else {
         DemoLogin::Refused
     };
-    let login = app.chat.login(name, request.password, demo).await?;
+    let login = checked(&app, &visitor, (name, request.password), demo).await?;
     let (token, expires_at) = app.auth.issue(&login).await?;
+    let cookie = device_cookie(&app, &login, Some(&visitor));
     let account = login.account;
-    Ok(Json(rest::LoggedIn {
+    let logged_in = rest::LoggedIn {
         message: "Login successful".into(),
         token,
         user_id: account.id.0,
         username: account.username,
         expires_at: Time(expires_at.saturating_mul(1_000_000)),
-    }))
+    };
+    Ok((cookie, Json(logged_in)))
+}
+
+/// Checks a name and a password, as often as that may be tried.
+async fn checked(
+    app: &App,
+    visitor: &Visitor,
+    (name, password): (LoginName, String),
+    demo: DemoLogin,
+) -> Result<Login, Problem> {
+    let Visitor { from, device } = visitor;
+    let account = app.chat.account_named(name.clone()).await?;
+    let known = device.filter(|device| account.as_ref().is_some_and(|account| account.id == device.user));
+    let guess = match (known, &account) {
+        (Some(device), _) => Guess::KnownDevice(device.number),
+        (None, Some(account)) => Guess::AtAccount(account.id),
+        (None, None) => {
+            let (LoginName::Email(name) | LoginName::Username(name)) = &name;
+            Guess::AtName(folded(name))
+        }
+    };
+    let account_name = account.as_ref().map(|account| account.username.as_str());
+    let by = By { account: Some(account_name.unwrap_or(audit::UNKNOWN)), ..from.by() };
+    let attempt = app.limits.guess(&guess, from.0).map_err(|refused| app.too_much(refused, by))?;
+    let checked = app.chat.login(name, password, demo, turns::guess(app, &guess, from.0)).await;
+    attempt.settle(&checked);
+    match &checked {
+        Ok(_) => note(app, Deed::LoggedIn, *from, account.as_ref()),
+        Err(Error::WrongCredentials | Error::DemoUser) => {
+            note(app, Deed::LoginFailed, *from, account.as_ref())
+        }
+        Err(_) => {}
+    }
+    Ok(checked?)
 }
 
 /// Tells whom the token stands for.
@@ -107,8 +166,8 @@ pub(super) async fn test_auth(Caller(user): Caller) -> Json<rest::AccessGranted>
     Unauthenticated, Any,
 ))]
 pub(super) async fn ws_ticket(
+    CameFrom(from): CameFrom,
     State(app): State<App>,
-    extensions: Extensions,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let granted = match bearer(&headers) {
@@ -116,7 +175,8 @@ pub(super) async fn ws_ticket(
         None => None,
     };
     let Some(granted) = granted else { return Ok(unauthenticated("A valid bearer token is needed")) };
-    let ticket = tickets::issue(&app, granted, ClientAddress::of(&extensions)).await?;
+    limited::count_stream(&app, granted.user, from)?;
+    let ticket = tickets::issue(&app, granted, from).await?;
     let expires_in = u32::try_from(tickets::LIFETIME.as_secs()).unwrap_or(u32::MAX);
     Ok((StatusCode::CREATED, Json(rest::WsTicket { ticket, expires_in })).into_response())
 }

@@ -18,7 +18,7 @@ const METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
 /// What requests may bring, beside what browsers let every page send.
 const HEADERS: &str = "authorization, content-type, idempotency-key, traceparent, tracestate, x-request-id";
 /// What the page may read of an answer, beside what it always may.
-const EXPOSED: &str = "link, retry-after, x-request-id";
+const EXPOSED: &str = "link, ratelimit, ratelimit-policy, retry-after, x-request-id";
 /// How many seconds a browser need not ask again. Ten minutes, so that an origin that is taken away is soon refused.
 const MAX_AGE: &str = "600";
 

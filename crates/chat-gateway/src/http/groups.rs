@@ -12,8 +12,10 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::extract::{Body, Params, PathId, PathIds};
+use super::limited::CameFrom;
 use super::problem::Problem;
 use super::refusals::{Any, BodyRefused, DoesNotFit, OfGroup, Unauthenticated};
+use crate::audit::{By, Deed, To};
 use crate::auth::Caller;
 use crate::{App, wire};
 
@@ -114,10 +116,14 @@ pub(super) async fn members(
 ))]
 pub(super) async fn remove_member(
     Caller(caller): Caller,
+    from: CameFrom,
     State(app): State<App>,
     PathIds(group, user): PathIds,
 ) -> Result<Json<rest::Done>, Problem> {
-    app.chat.remove_member(caller, GroupId(group), UserId(user)).await?;
+    let (group, user) = (GroupId(group), UserId(user));
+    app.chat.remove_member(caller, group, user).await?;
+    let to = To { group: Some(group), member: Some(user), role: None };
+    app.audit.note(Deed::MemberRemoved, By { user: Some(caller), ..from.by() }, to);
     Ok(Json(rest::Done { message: "Member removed successfully".into() }))
 }
 
@@ -129,6 +135,7 @@ pub(super) async fn remove_member(
 ))]
 pub(super) async fn change_role(
     Caller(actor): Caller,
+    from: CameFrom,
     State(app): State<App>,
     PathIds(group, user): PathIds,
     Body(request): Body<rest::ChangeRoleRequest>,
@@ -137,5 +144,7 @@ pub(super) async fn change_role(
         .ok_or_else(|| Problem::invalid("role must be one of owner, admin, member"))?;
     let (group, user) = (GroupId(group), UserId(user));
     app.chat.change_role(ChangeRole { actor, group, user, role }).await?;
+    let to = To { group: Some(group), member: Some(user), role: Some(role.as_str()) };
+    app.audit.note(Deed::RoleChanged, By { user: Some(actor), ..from.by() }, to);
     Ok(Json(rest::Done { message: "Role changed successfully".into() }))
 }

@@ -15,6 +15,7 @@ use futures_util::FutureExt;
 use ring::rand::{SecureRandom, SystemRandom};
 use tracing::{Instrument, Span};
 
+use super::around;
 use super::browsers;
 use super::problem::Problem;
 use super::trace_context::trace_id;
@@ -50,8 +51,8 @@ pub(crate) async fn surround(
             false => Problem::new(400, "invalid_request", ONE_HOST).into_response(),
         }
     };
-    let handled = AssertUnwindSafe(handled).catch_unwind();
-    let answered = handled.instrument(span(&request_id, trace_id)).await;
+    let handled = AssertUnwindSafe(handled).catch_unwind().instrument(span(&request_id, trace_id));
+    let (answered, request_id, near) = around::with(request_id, handled).await;
     let mut response = answered.unwrap_or_else(|_| {
         tracing::error!(request_id, trace_id, "a handler panicked");
         Problem::new(500, "internal", "Internal error").into_response()
@@ -66,6 +67,9 @@ pub(crate) async fn surround(
         *response.body_mut() = body;
     } else if response.status().is_client_error() && response.headers().get(CONTENT_TYPE).is_none() {
         response = unsaid(response.status()).render(&request_id);
+    }
+    if let Some(near) = near.filter(|_| !response.headers().contains_key(around::RATE_LIMIT)) {
+        around::say_near(response.headers_mut(), &near);
     }
     let route = route.as_ref().map(MatchedPath::as_str);
     requests.answered(&method, route, response.status(), begun.elapsed());

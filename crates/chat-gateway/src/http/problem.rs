@@ -8,13 +8,21 @@ use axum::response::{IntoResponse, Response};
 use chat_core::Error;
 use chat_protocol::problem::{MEDIA_TYPE, Problem as Body};
 
+use super::around;
+use crate::limits::Refused;
+
+/// The registered type of a refusal because of too much (draft-ietf-httpapi-ratelimit-headers).
+const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
+
 /// A refusal on its way to the client. The body is written by the middleware, which knows the request's id.
 #[derive(Debug, Clone)]
 pub(crate) struct Problem {
     status: StatusCode,
     code: &'static str,
     sentence: Cow<'static, str>,
-    retry_after_s: Option<u64>,
+    retry_after_ms: Option<u64>,
+    /// Too much was asked for.
+    limited: Option<Box<Refused>>,
     /// What is wrong with the server; for the log alone.
     cause: Option<String>,
 }
@@ -22,7 +30,7 @@ pub(crate) struct Problem {
 impl Problem {
     pub(crate) fn new(status: u16, code: &'static str, sentence: impl Into<Cow<'static, str>>) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self { status, code, sentence: sentence.into(), retry_after_s: None, cause: None }
+        Self { status, code, sentence: sentence.into(), retry_after_ms: None, limited: None, cause: None }
     }
 
     /// A body, path or query that does not fit (contract.md part 1, "Rules").
@@ -31,7 +39,7 @@ impl Problem {
     }
 
     pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
-        self.retry_after_s = Some(seconds);
+        self.retry_after_ms = Some(seconds.saturating_mul(1000));
         self
     }
 
@@ -45,7 +53,12 @@ impl Problem {
     }
 
     pub(crate) fn retry_after_ms(&self) -> Option<u64> {
-        self.retry_after_s.map(|seconds| seconds.saturating_mul(1000))
+        self.retry_after_ms
+    }
+
+    /// The limit that was reached, where that is the problem.
+    pub(crate) fn policy(&self) -> Option<&'static str> {
+        self.limited.as_ref().map(|refused| refused.policy.name())
     }
 
     pub(crate) fn sentence(&self) -> &str {
@@ -59,13 +72,14 @@ impl Problem {
     /// The answer as sent.
     pub(crate) fn render(&self, request_id: &str) -> Response {
         let body = Body {
-            kind: "about:blank".into(),
+            kind: if self.limited.is_some() { QUOTA_EXCEEDED } else { "about:blank" }.into(),
             title: self.status.canonical_reason().unwrap_or("Error").into(),
             status: self.status.as_u16(),
             detail: self.sentence.to_string(),
             error: self.sentence.to_string(),
             code: self.code.into(),
             request_id: request_id.into(),
+            violated_policies: self.policy().map(|policy| vec![policy.into()]),
         };
         let mut response = (self.status, axum::Json(body)).into_response();
         let headers = response.headers_mut();
@@ -76,8 +90,11 @@ impl Problem {
             headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
             headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
-        if let Some(seconds) = self.retry_after_s {
-            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        if let Some(ms) = self.retry_after_ms {
+            headers.insert(RETRY_AFTER, HeaderValue::from(ms.div_ceil(1000)));
+        }
+        if let Some(Refused { policy, rate, wait, .. }) = self.limited.as_deref().copied() {
+            around::say(headers, policy, rate, 0, wait.as_nanos().div_ceil(1_000_000_000));
         }
         response
     }
@@ -101,7 +118,7 @@ impl From<Error> for Problem {
         };
         let mut problem = Self::new(status, error.code(), sentence);
         match &error {
-            Error::Overloaded | Error::Unavailable(_) => problem.retry_after_s = Some(1),
+            Error::Overloaded | Error::Unavailable(_) => problem.retry_after_ms = Some(1000),
             _ => {}
         }
         match &error {
@@ -110,6 +127,15 @@ impl From<Error> for Problem {
             Error::Internal(cause) => problem.cause = Some(cause.to_string()),
             _ => {}
         }
+        problem
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        let mut problem = Self::new(429, "rate_limited", refused.policy.sentence());
+        problem.retry_after_ms = Some(refused.wait_ms());
+        problem.limited = Some(Box::new(refused));
         problem
     }
 }

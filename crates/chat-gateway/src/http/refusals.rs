@@ -28,6 +28,34 @@ pub(super) enum Unauthenticated {
     /// Without a valid token
     #[response(status = 401, content_type = "application/problem+json")]
     Refused(Problem),
+    /// Too much was asked for; `violated-policies` names the limit
+    #[response(
+        status = 429,
+        content_type = "application/problem+json",
+        headers(
+            ("Retry-After" = i64, description = "Seconds after which it is taken"),
+            ("RateLimit-Policy" = String, description = "The limit: its name, quota and window in seconds"),
+            ("RateLimit" = String, description = "What is left of it, and after how many seconds there is more"),
+        ),
+    )]
+    Limited(Problem),
+}
+
+/// What an operation that is counted by address may answer.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only described, never built")]
+pub(super) enum Counted {
+    /// Too much was asked for; `violated-policies` names the limit
+    #[response(
+        status = 429,
+        content_type = "application/problem+json",
+        headers(
+            ("Retry-After" = i64, description = "Seconds after which it is taken"),
+            ("RateLimit-Policy" = String, description = "The limit: its name, quota and window in seconds"),
+            ("RateLimit" = String, description = "What is left of it, and after how many seconds there is more"),
+        ),
+    )]
+    Limited(Problem),
 }
 
 /// What an operation with a body may answer.

@@ -7,6 +7,7 @@ use chat_core::time::Timestamp;
 use chat_protocol::v1;
 
 use super::{recipient_ids, text_frame, time};
+use crate::http::problem::Problem;
 
 /// A message in the v1 stream.
 pub(crate) fn message(message: &Message) -> Bytes {
@@ -61,6 +62,13 @@ pub(crate) fn signal(signal: &Signal) -> Bytes {
 }
 
 /// The answer to a wrong v1 frame.
-pub(crate) fn error(code: &str, error: &str) -> Bytes {
-    text_frame(&v1::ErrorFrame { kind: "error".into(), error: error.into(), code: code.into() })
+pub(crate) fn error(problem: &Problem) -> Bytes {
+    text_frame(&v1::ErrorFrame {
+        kind: "error".into(),
+        error: problem.sentence().into(),
+        code: problem.code().into(),
+        temporary: problem.policy().map(|_| true),
+        policy: problem.policy().map(Into::into),
+        retry_after_ms: problem.policy().and(problem.retry_after_ms()),
+    })
 }

@@ -12,6 +12,7 @@ use super::session::{self, Beginning, End, Input, Taken};
 use super::{Entrance, bare_socket, connection, slot};
 use crate::accept::Seat;
 use crate::client_address::ClientAddress;
+use crate::http::limited;
 use crate::http::problem::Problem;
 use crate::hub::{Protocol, Socket};
 use crate::{App, places};
@@ -117,6 +118,8 @@ async fn enter(app: &App, first: &str, (client, seat): (ClientAddress, Seat)) ->
     let auth = auth.ok_or((close_code::POLICY_VIOLATION, "the first frame must be an auth frame"))?;
     match app.auth.check(&auth.token).await {
         Ok(Some(granted)) => {
+            let too_many = |_| (close_codes::TOO_MANY, "too many streams opened: wait a moment");
+            limited::count_stream(app, granted.user, client).map_err(too_many)?;
             let slot = slot(app, granted, seat);
             let slot = slot.map_err(|_| (close_codes::TOO_MANY, "too many connections: close one"))?;
             Ok(Entrance { granted, slot, protocol: Protocol::V2, cursor: auth.cursor, client })

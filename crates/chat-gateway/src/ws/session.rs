@@ -67,7 +67,7 @@ pub(super) async fn run(app: App, connection: Arc<Connection>, slot: Slot, begin
     let Beginning { decoder, taken, cursor } = beginning;
     let _counted = app.hub.metrics().connected(connection.protocol());
     let dialogue = match connection.protocol() {
-        Protocol::V1 => Dialogue::V1(v1::Dialogue::new(connection.user())),
+        Protocol::V1 => Dialogue::V1(v1::Dialogue::new(&connection)),
         Protocol::V2 => Dialogue::V2(v2::Dialogue::new(&app, connection.clone())),
     };
     let mut session =
@@ -350,12 +350,14 @@ impl Session<'_> {
         let may_begin = self.may_begin();
         match &mut self.dialogue {
             Dialogue::V1(_) if !may_begin => {
-                let problem = not_done();
-                answer(self.connection, wire::v1::error(problem.code(), problem.sentence()));
+                answer(self.connection, wire::v1::error(&not_done()));
             }
             Dialogue::V1(dialogue) => {
                 if let Some(ready) = dialogue.answer(self.app, &text).await {
                     answer(self.connection, ready);
+                }
+                if dialogue.is_deaf() {
+                    self.connection.close(close_codes::TOO_MANY, "too many frames: slow down");
                 }
             }
             Dialogue::V2(dialogue) if !may_begin => dialogue.pass_over(&text),

@@ -7,25 +7,41 @@ use chat_core::posting::PostMessage;
 use chat_protocol::v1::ClientFrame;
 use serde_json::Value;
 
+use crate::audit::By;
+use crate::client_address::ClientAddress;
 use crate::http::problem::Problem;
+use crate::hub::Connection;
+use crate::limits::Policy;
 use crate::metrics::Door;
 use crate::{App, sends, wire};
+
+/// A client that goes on after so many refusals is closed; each frame that was taken makes up for one.
+const MAX_REFUSALS: u32 = 200;
 
 /// The state of a conversation with one client: to whom its plain text goes.
 pub(super) struct Dialogue {
     user: UserId,
+    client: ClientAddress,
     recipient: Option<Recipient>,
+    refusals: u32,
 }
 
 impl Dialogue {
-    pub(super) fn new(user: UserId) -> Self {
-        Self { user, recipient: None }
+    pub(super) fn new(connection: &Connection) -> Self {
+        Self { user: connection.user(), client: connection.client(), recipient: None, refusals: 0 }
     }
 
     /// Does what a text frame asks for. A message that was sent comes back as an event, so only a refusal is answered,
     /// and a repetition: with the first message, because nothing new happens that could come back.
     pub(super) async fn answer(&mut self, app: &App, text: &str) -> Option<Bytes> {
-        let done = match parse(text) {
+        let frame = parse(text);
+        if let Err(refused) = app.limits.user(frame.policy(), self.user) {
+            self.refusals = self.refusals.saturating_add(1);
+            let by = By { user: Some(self.user), address: Some(self.client), ..By::default() };
+            return Some(wire::v1::error(&app.too_much(refused, by)));
+        }
+        self.refusals = self.refusals.saturating_sub(1);
+        let done = match frame {
             Frame::PlainText => self.say(app, text).await,
             Frame::Object(frame) => self.follow(app, *frame).await,
             Frame::Malformed(reason) => Err(Problem::invalid(reason)),
@@ -38,7 +54,12 @@ impl Dialogue {
         if let Some(cause) = problem.cause() {
             tracing::error!(user.id = self.user.0, cause, code = problem.code(), "a frame failed");
         }
-        Some(wire::v1::error(problem.code(), problem.sentence()))
+        Some(wire::v1::error(&problem))
+    }
+
+    /// Whether the client goes on and on although it is refused.
+    pub(super) fn is_deaf(&self) -> bool {
+        self.refusals > MAX_REFUSALS
     }
 
     /// Plain text, as typed into a terminal: its line end is not part of it.
@@ -81,6 +102,21 @@ enum Frame {
     PlainText,
     Object(Box<ClientFrame>),
     Malformed(String),
+}
+
+impl Frame {
+    /// What it counts as.
+    fn policy(&self) -> Policy {
+        match self {
+            Self::PlainText => Policy::Send,
+            Self::Object(frame) => match (frame.action.as_deref(), frame.kind.as_deref()) {
+                (Some(_), _) | (None, None) => Policy::Default,
+                (None, Some("typing")) => Policy::Typing,
+                (None, Some(_)) => Policy::Send,
+            },
+            Self::Malformed(_) => Policy::Default,
+        }
+    }
 }
 
 /// A frame that is no JSON object is something that a person typed.

@@ -137,6 +137,7 @@ impl<'a> Dialogue<'a> {
             error: sentence.into(),
             temporary: true,
             retry_after_ms: Some(wait_ms),
+            policy: Some("frames".into()),
         })));
     }
 }
@@ -175,6 +176,7 @@ fn refusal(id: Option<Id>, problem: &Problem) -> Bytes {
         error: problem.sentence().into(),
         temporary: problem.is_temporary(),
         retry_after_ms: problem.retry_after_ms(),
+        policy: problem.policy().map(Into::into),
     }))
 }
 

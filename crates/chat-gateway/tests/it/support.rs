@@ -11,7 +11,7 @@ use chat_core::accounts::Register;
 use chat_core::event::{Event, Signal};
 use chat_core::ids::UserId;
 use chat_core::messages::{Posted, Recipient};
-use chat_core::ports::{Clock, EventSink, Passwords, Verdict};
+use chat_core::ports::{Clock, EventSink, Passwords, Turn, Verdict};
 use chat_core::posting::PostMessage;
 use chat_core::time::Timestamp;
 use chat_core::{Adapters, Chat, Limits, Result};
@@ -115,11 +115,11 @@ impl PlainPasswords {
 
 #[async_trait]
 impl Passwords for PlainPasswords {
-    async fn hash(&self, password: String) -> Result<String> {
+    async fn hash(&self, password: String, _: Turn) -> Result<String> {
         Ok(password)
     }
 
-    async fn verify(&self, password: String, hash: Option<String>) -> Result<Verdict> {
+    async fn verify(&self, password: String, hash: Option<String>, _: Turn) -> Result<Verdict> {
         self.asked.notify_one();
         let _may = self.may_check.acquire().await.unwrap();
         Ok(if hash == Some(password) { Verdict::Match } else { Verdict::Mismatch })
@@ -191,7 +191,7 @@ impl House {
     pub async fn register(&self, name: &str) -> User {
         let (email, password) = (format!("{name}@temp.com"), PASSWORD.to_owned());
         let request = Register { username: name.into(), email, password };
-        let id = self.nodes[0].chat.register(request).await.unwrap().account.id;
+        let id = self.nodes[0].chat.register(request, Turn::OWN).await.unwrap().account.id;
         User { id, token: self.nodes[0].login(name, PASSWORD).await.unwrap() }
     }
 }

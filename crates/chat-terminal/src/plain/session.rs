@@ -28,6 +28,8 @@ use crate::{DEADLINE, print_line};
 const SILENCE: Duration = Duration::from_secs(30);
 const FIRST_DELAY: Duration = Duration::from_millis(500);
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
+/// Longer than this nobody waits for a limit.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// How a session behaves.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +54,8 @@ pub(super) struct Session {
     zone: TimeZone,
     /// Whether something that was asked for could not be done.
     has_failed: bool,
+    /// After how long the server takes what was too much for now.
+    held_for: Option<Duration>,
 }
 
 /// What ends the conversation over one stream.
@@ -99,6 +103,7 @@ impl Session {
             seen: Seen::default(),
             zone: TimeZone::system(),
             has_failed: false,
+            held_for: None,
         }
     }
 
@@ -292,7 +297,11 @@ impl Session {
         }
         if let Ok(frame) = serde_json::from_str::<MessageFrame>(&text) {
             self.show_frame(&frame).await?;
-        } else if let Ok(ErrorFrame { error, code, .. }) = serde_json::from_str(&text) {
+        } else if let Ok(ErrorFrame { error, code, retry_after_ms, .. }) = serde_json::from_str(&text) {
+            self.held_for = retry_after_ms.map(Duration::from_millis).filter(|wait| *wait <= LONGEST_WAIT);
+            if self.held_for.is_some() {
+                return Ok(true);
+            }
             self.has_failed = true;
             if !self.manner.json {
                 display::error(&clean(&format!("{error} ({code})")));

@@ -1,33 +1,31 @@
 //! Password hashing: argon2id with the parameters that OWASP recommends (19 MiB, two passes, one lane), and checking
 //! the bcrypt hashes of the earlier Go server, which are reported as outdated.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+mod queue;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use argon2::password_hash::PasswordVerifier;
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use async_trait::async_trait;
-use chat_core::ports::{Passwords, Verdict};
+use chat_core::ports::{Passwords, Turn, Verdict};
 use chat_core::{Error, Result};
-use tokio::sync::Semaphore;
+use queue::Queue;
 
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
-/// Hashes that may wait before further ones are refused: a few seconds' work.
-const QUEUE: usize = 256;
 /// What a password is checked against when there is no such user, so that it takes as long. Nothing hashes to it.
 const NOBODY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5bm9ib2R5bm9ibw$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Hashes on threads of their own, a few at a time.
 pub(crate) struct Argon2Passwords {
-    permits: Arc<Semaphore>,
+    queue: Arc<Queue>,
     /// The working memory of hashes that ran, for those to come: given back, blocks of this size stay with the
     /// allocator and add up.
     spare: Arc<Mutex<Vec<Memory>>>,
-    waiting: AtomicUsize,
 }
 
 type Memory = Vec<Block>;
@@ -35,16 +33,15 @@ type Memory = Vec<Block>;
 impl Argon2Passwords {
     /// At most `at_once` hashes run at a time.
     pub(crate) fn new(at_once: usize) -> Self {
-        let permits = Arc::new(Semaphore::new(at_once.max(1)));
-        Self { permits, spare: Arc::default(), waiting: AtomicUsize::new(0) }
+        Self { queue: Queue::new(at_once), spare: Arc::default() }
     }
 
     async fn run<T: Send + 'static>(
         &self,
+        turn: Turn,
         work: impl FnOnce(&mut Memory) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let _waiting = Waiting::enter(&self.waiting)?;
-        let permit = self.permits.clone().acquire_owned().await.map_err(Error::internal)?;
+        let permit = self.queue.enter(turn).await?;
         let spare = self.spare.clone();
         let working = tokio::task::spawn_blocking(move || {
             // Held until the work is done even if the caller has gone: it is the work that is bounded.
@@ -62,33 +59,14 @@ fn lock(spare: &Mutex<Vec<Memory>>) -> std::sync::MutexGuard<'_, Vec<Memory>> {
     spare.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One place in the queue; dropping it gives the place back.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl<'a> Waiting<'a> {
-    fn enter(count: &'a AtomicUsize) -> Result<Self> {
-        if count.fetch_add(1, Ordering::Relaxed) >= QUEUE {
-            count.fetch_sub(1, Ordering::Relaxed);
-            return Err(Error::Overloaded);
-        }
-        Ok(Self(count))
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 #[async_trait]
 impl Passwords for Argon2Passwords {
-    async fn hash(&self, password: String) -> Result<String> {
-        self.run(move |memory| hash(memory, &password)).await
+    async fn hash(&self, password: String, turn: Turn) -> Result<String> {
+        self.run(turn, move |memory| hash(memory, &password)).await
     }
 
-    async fn verify(&self, password: String, hash: Option<String>) -> Result<Verdict> {
-        self.run(move |memory| verify(memory, &password, hash.as_deref().unwrap_or(NOBODY))).await
+    async fn verify(&self, password: String, hash: Option<String>, turn: Turn) -> Result<Verdict> {
+        self.run(turn, move |memory| verify(memory, &password, hash.as_deref().unwrap_or(NOBODY))).await
     }
 }
 
@@ -147,17 +125,20 @@ mod tests {
     #[tokio::test]
     async fn a_hash_matches_its_password_alone() {
         let passwords = Argon2Passwords::new(2);
-        let hash = passwords.hash("correct horse".into()).await.unwrap();
+        let hash = passwords.hash("correct horse".into(), Turn::OWN).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
-        let verify = |password: &str| passwords.verify(password.into(), Some(hash.clone()));
+        let verify = |password: &str| passwords.verify(password.into(), Some(hash.clone()), Turn::OWN);
         assert_eq!(verify("correct horse").await.unwrap(), Verdict::Match);
         assert_eq!(verify("correct horsf").await.unwrap(), Verdict::Mismatch);
-        assert_ne!(hash, passwords.hash("correct horse".into()).await.unwrap(), "salted");
+        assert_ne!(hash, passwords.hash("correct horse".into(), Turn::OWN).await.unwrap(), "salted");
         // The library's own way comes to the same, so the hashes can be read by anybody.
         let parsed = PasswordHash::new(&hash).unwrap();
         assert!(Argon2::default().verify_password(b"correct horse", &parsed).is_ok());
         let theirs = Argon2::default().hash_password(b"battery staple").unwrap().to_string();
-        assert_eq!(passwords.verify("battery staple".into(), Some(theirs)).await.unwrap(), Verdict::Match);
+        assert_eq!(
+            passwords.verify("battery staple".into(), Some(theirs), Turn::OWN).await.unwrap(),
+            Verdict::Match
+        );
     }
 
     #[tokio::test]
@@ -167,7 +148,7 @@ mod tests {
         let weak = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(64, 1, 1, None).unwrap());
         let weak = weak.hash_password(b"password123").unwrap().to_string();
         for hash in [bcrypt.replace("$2b$", "$2a$"), bcrypt, weak] {
-            let verdict = |password: &str| passwords.verify(password.into(), Some(hash.clone()));
+            let verdict = |password: &str| passwords.verify(password.into(), Some(hash.clone()), Turn::OWN);
             assert_eq!(verdict("password123").await.unwrap(), Verdict::MatchOutdated, "{hash}");
             assert_eq!(verdict("password124").await.unwrap(), Verdict::Mismatch, "{hash}");
         }
@@ -178,15 +159,9 @@ mod tests {
         let passwords = Argon2Passwords::new(2);
         assert!(PasswordHash::new(NOBODY).is_ok(), "else an unknown user would be answered at once");
         for hash in [None, Some(""), Some("password123"), Some("$2a$nonsense"), Some("!")] {
-            let verdict = passwords.verify("password123".into(), hash.map(str::to_owned)).await.unwrap();
+            let verdict =
+                passwords.verify("password123".into(), hash.map(str::to_owned), Turn::OWN).await.unwrap();
             assert_eq!(verdict, Verdict::Mismatch, "{hash:?}");
         }
-    }
-
-    #[tokio::test]
-    async fn too_many_at_once_are_refused() {
-        let passwords = Argon2Passwords::new(1);
-        let _queue: Vec<_> = (0..QUEUE).map(|_| Waiting::enter(&passwords.waiting).unwrap()).collect();
-        assert!(matches!(passwords.hash("x".into()).await, Err(Error::Overloaded)));
     }
 }

@@ -169,6 +169,8 @@ async fn start(
         .env("DATABASE_URL", "")
         .env("NATS_URL", "")
         .env("METRICS_ADDRESS", "")
+        // The limits are asked as anywhere; they are not to bind.
+        .env("LIMIT_FACTOR", "1000000")
         .envs(settings.iter().map(|(name, value)| (name, value)));
     command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child =

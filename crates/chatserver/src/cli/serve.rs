@@ -1,5 +1,7 @@
 //! `chatserver serve`: settings, start-up lines and the signals that end it.
 
+mod rates;
+
 use std::io::{IsTerminal, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -107,6 +109,8 @@ pub(crate) struct Args {
     /// `required` if those proxies begin each connection with a header of the PROXY protocol, and nobody else connects
     #[arg(long, env = "PROXY_PROTOCOL", default_value = "off", value_parser = proxy_protocol)]
     proxy_protocol: bool,
+    #[command(flatten)]
+    rates: rates::Rates,
 }
 
 /// Serves until told to stop. A `DATABASE_URL` that was found in a file may be meant for another program.
@@ -211,6 +215,7 @@ fn plan(args: Args, database: Database) -> Result<Plan> {
             connections: args.max_connections,
             outbox,
             frames_per_second: args.max_frames_per_second,
+            rates: args.rates.limits(),
             ..GatewayOptions::default()
         },
         serve,

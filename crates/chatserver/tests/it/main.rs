@@ -15,6 +15,7 @@ mod cluster;
 mod crash;
 mod durability;
 mod groups;
+mod limits;
 mod login;
 mod messages;
 mod migrate;

@@ -10,8 +10,10 @@ use chat_core::presence::Choice;
 use chat_protocol::v2::{self, Ack, Id, Pong, ServerFrame};
 use serde::de::DeserializeOwned;
 
+use crate::audit::By;
 use crate::http::problem::Problem;
 use crate::hub::Connection;
+use crate::limits::Policy;
 use crate::metrics::Door;
 use crate::presence::Companion;
 use crate::ws::session::send;
@@ -73,7 +75,11 @@ pub(super) async fn answer(app: &App, connection: Arc<Connection>, asked: Asked)
         let server_time = wire::time(app.chat.now());
         return wire::v2::frame(&ServerFrame::Pong(Pong { id: asked.id, server_time }));
     }
-    match perform(app, &connection, &asked).await {
+    let done = match counted(app, &connection, &asked.op) {
+        Ok(()) => perform(app, &connection, &asked).await,
+        Err(problem) => Err(problem),
+    };
+    match done {
         Ok(done) => ack(asked.id, done, user),
         Err(problem) => {
             if let Some(cause) = problem.cause() {
@@ -88,6 +94,28 @@ pub(super) async fn answer(app: &App, connection: Arc<Connection>, asked: Asked)
             super::refusal(asked.id, &problem)
         }
     }
+}
+
+/// Counts a frame for its user, before its fields are read.
+fn counted(app: &App, connection: &Connection, op: &str) -> Result<(), Problem> {
+    let policy = match op {
+        "send" | "forward" => Policy::Send,
+        "typing" => Policy::Typing,
+        _ => Policy::Default,
+    };
+    let user = connection.user();
+    app.limits.user(policy, user).map(drop).map_err(|refused| {
+        let session = connection.name();
+        app.too_much(
+            refused,
+            By {
+                user: Some(user),
+                address: Some(connection.client()),
+                session: Some(&session),
+                account: None,
+            },
+        )
+    })
 }
 
 fn ack(id: Option<Id>, done: Done, user: UserId) -> Bytes {

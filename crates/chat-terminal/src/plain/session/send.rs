@@ -4,7 +4,7 @@ use anyhow::Context;
 use chat_client::Stream;
 use chat_client::link::Verdict;
 use chat_protocol::v1::ClientFrame;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::{Session, Stop};
 use crate::DEADLINE;
@@ -72,10 +72,17 @@ impl Session {
         Ok(())
     }
 
-    /// Sends a frame and waits until the server has dealt with it; `false`: it was refused.
+    /// Sends a frame and waits until the server has dealt with it; `false`: it was refused. What was too much for now is
+    /// sent again when the server takes it.
     async fn deliver(&mut self, stream: &mut Stream, frame: &str) -> Result<bool, Stop> {
-        stream.send(frame).await?;
-        Ok(!self.settle(stream).await?)
+        loop {
+            stream.send(frame).await?;
+            if !self.settle(stream).await? {
+                return Ok(true);
+            }
+            let Some(wait) = self.held_for.take() else { return Ok(false) };
+            sleep(wait).await;
+        }
     }
 
     /// Waits until the server has dealt with what was sent, and shows what comes meanwhile; `true`: something was

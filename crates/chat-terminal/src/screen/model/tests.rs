@@ -279,6 +279,7 @@ fn what_is_refused_stays_with_the_reason_and_can_be_sent_again_or_dropped() {
         error: "not here\u{1b}[2J".into(),
         temporary: false,
         retry_after_ms: None,
+        policy: None,
     };
     bench.take(Input::Stream(Box::new(Event::Refused { id: 1, op, refusal })));
     assert_eq!(bench.model.outgoing[0].refused.as_deref(), Some("not here"));

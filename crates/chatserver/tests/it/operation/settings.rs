@@ -60,6 +60,8 @@ fn a_setting_that_makes_no_sense_is_refused() {
         ("JWT_EXPIRY_MINUTES", "0"),
         ("JWT_EXPIRY_MINUTES", "a day"),
         ("LOG_LEVEL", "loud"),
+        ("LIMIT_SEND", "fast"),
+        ("LIMIT_FACTOR", "0"),
         ("MAX_CONNECTIONS", "-1"),
         ("ALLOWED_ORIGINS", "*"),
         ("TRUSTED_PROXIES", "10.0.0.0/8 proxy.local"),

@@ -1,0 +1,166 @@
+//! What the operator is to know of who came in, who did not, and what they did to others' access: one line each, in the
+//! log's target `audit`. A flood makes only so many lines, and then one that says how many were left out. No secret is
+//! ever in one: a name is given only where an account has it, since people type passwords into the wrong field.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use chat_core::ids::{GroupId, UserId};
+
+use crate::client_address::ClientAddress;
+use crate::http::around;
+use crate::limits::buckets::{Buckets, Taken};
+use crate::limits::{Cells, Policy, Rate, Refused};
+
+/// What stands in place of a name that no account has.
+pub(crate) const UNKNOWN: &str = "unknown";
+/// Lines about one address.
+const OF_AN_ADDRESS: Rate = Rate::per_second(1, 100);
+/// Lines in all.
+const IN_ALL: Rate = Rate::per_second(20, 500);
+/// Lines about one flood.
+const OF_A_FLOOD: Rate = Rate::per_minute(6, 1);
+
+/// What was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deed {
+    LoggedIn,
+    LoginFailed,
+    Registered,
+    LoggedOut,
+    LoggedOutEverywhere,
+    PasswordChanged,
+    PasswordRefused,
+    RoleChanged,
+    MemberRemoved,
+}
+
+impl Deed {
+    /// For programs, and for people.
+    const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::LoggedIn => ("login", "logged in"),
+            Self::LoginFailed => ("login_failed", "login failed"),
+            Self::Registered => ("registered", "registered"),
+            Self::LoggedOut => ("logout", "logged out"),
+            Self::LoggedOutEverywhere => ("logout_everywhere", "logged out everywhere"),
+            Self::PasswordChanged => ("password_changed", "password changed"),
+            Self::PasswordRefused => ("password_refused", "password not changed: the present one was wrong"),
+            Self::RoleChanged => ("role_changed", "role changed"),
+            Self::MemberRemoved => ("member_removed", "member removed"),
+        }
+    }
+}
+
+/// Who did it, as far as it is known.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct By<'a> {
+    pub(crate) user: Option<UserId>,
+    /// The name of an account, or [`UNKNOWN`].
+    pub(crate) account: Option<&'a str>,
+    pub(crate) address: Option<ClientAddress>,
+    /// Which stream, where it was one.
+    pub(crate) session: Option<&'a str>,
+}
+
+/// To whom it was done, where it was done to somebody.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct To<'a> {
+    pub(crate) group: Option<GroupId>,
+    pub(crate) member: Option<UserId>,
+    pub(crate) role: Option<&'a str>,
+}
+
+/// Writes the lines.
+pub(crate) struct Audit {
+    started: Instant,
+    hashes: RandomState,
+    sources: Buckets,
+    all: Buckets,
+    floods: Buckets,
+    left_out: AtomicU64,
+}
+
+impl Audit {
+    pub(crate) fn new() -> Self {
+        Self {
+            started: Instant::now(),
+            hashes: RandomState::new(),
+            sources: Buckets::new(),
+            all: Buckets::new(),
+            floods: Buckets::new(),
+            left_out: AtomicU64::new(0),
+        }
+    }
+
+    /// Something was done.
+    pub(crate) fn note(&self, deed: Deed, by: By<'_>, to: To<'_>) {
+        if !self.may_say(by) {
+            return;
+        }
+        let (event, sentence) = deed.words();
+        let By { user, account, address, session } = by;
+        let request_id = around::request_id();
+        tracing::info!(
+            target: "audit",
+            account,
+            address = address.map(|address| tracing::field::display(address.ip())),
+            event,
+            group.id = to.group.map(|group| group.0),
+            member.id = to.member.map(|member| member.0),
+            request_id,
+            role = to.role,
+            session,
+            user.id = user.map(|user| user.0),
+            "{sentence}"
+        );
+    }
+
+    /// Somebody was refused because of doing something too often.
+    pub(crate) fn flood(&self, refused: &Refused, by: By<'_>) {
+        if !self.takes(&self.floods, refused.key() ^ refused.policy as u64, OF_A_FLOOD) || !self.may_say(by) {
+            return;
+        }
+        let By { user, account, address, session } = by;
+        let request_id = around::request_id();
+        tracing::info!(
+            target: "audit",
+            account,
+            address = address.map(|address| tracing::field::display(address.ip())),
+            event = if is_about_passwords(refused.policy) { "logins_refused" } else { "flood_refused" },
+            policy = refused.policy.name(),
+            request_id,
+            session,
+            user.id = user.map(|user| user.0),
+            "too many, refused"
+        );
+    }
+
+    /// Says how many lines were left out since the last time, if any were.
+    pub(crate) fn say_what_was_left_out(&self) {
+        let left_out = self.left_out.swap(0, Ordering::Relaxed);
+        if left_out > 0 {
+            tracing::info!(target: "audit", event = "left_out", lines = left_out, "lines were left out");
+        }
+    }
+
+    fn may_say(&self, by: By<'_>) -> bool {
+        let source = self.hashes.hash_one(by.address.map(|address| address.key()));
+        self.takes(&self.sources, source, OF_AN_ADDRESS) && self.takes(&self.all, 0, IN_ALL)
+    }
+
+    fn takes(&self, buckets: &Buckets, key: u64, rate: Rate) -> bool {
+        let now = u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let cells: Cells = rate.cells();
+        let taken = matches!(buckets.take(key, cells, now), Taken::Yes { .. });
+        if !taken {
+            self.left_out.fetch_add(1, Ordering::Relaxed);
+        }
+        taken
+    }
+}
+
+fn is_about_passwords(policy: Policy) -> bool {
+    matches!(policy, Policy::Login | Policy::LoginAddress | Policy::LoginAccount)
+}

@@ -1,0 +1,149 @@
+//! Devices that somebody has logged in from before, known by a signed cookie that the login left. It lets nobody in: it
+//! only has wrong passwords counted by themselves, so that strangers who guess can't lock the owner out.
+
+use axum::http::header::COOKIE;
+use axum::http::{HeaderMap, HeaderValue};
+use chat_core::ids::UserId;
+use chat_core::time::Timestamp;
+use ring::hmac;
+use ring::rand::{SecureRandom, SystemRandom};
+
+const NAME: &str = "chatserver_device";
+/// For how long a device is known after its last login, in seconds.
+const LIFETIME_S: i64 = 180 * 24 * 60 * 60;
+/// Keeps this kind of signature apart from all others under the same secret.
+const PURPOSE: &[u8] = b"chatserver device cookie 1";
+
+/// Makes and checks the cookies.
+pub(crate) struct Devices {
+    key: hmac::Key,
+    /// Whether browsers are to send it over TLS alone.
+    is_secure: bool,
+}
+
+/// A device, and whose it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Device {
+    pub(crate) user: UserId,
+    pub(crate) number: u64,
+}
+
+impl Devices {
+    pub(crate) fn new(key: hmac::Key, is_secure: bool) -> Self {
+        Self { key, is_secure }
+    }
+
+    /// The key for this, from the secret that signs tokens.
+    pub(crate) fn key(secret: &[u8]) -> hmac::Key {
+        let derived = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), PURPOSE);
+        hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref())
+    }
+
+    /// The device that a request comes from, if it is known.
+    pub(crate) fn of(&self, headers: &HeaderMap, now: Timestamp) -> Option<Device> {
+        let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let mut cookies = cookies.flat_map(|value| value.split(';')).map(str::trim);
+        cookies.find_map(|cookie| self.check(cookie.strip_prefix(NAME)?.strip_prefix('=')?, now))
+    }
+
+    /// The cookie for a device that its user has just logged in from; one that was known keeps its number.
+    pub(crate) fn cookie(&self, user: UserId, known: Option<Device>, now: Timestamp) -> Option<HeaderValue> {
+        let number = match known.filter(|device| device.user == user) {
+            Some(device) => device.number,
+            None => {
+                let mut random = [0; 8];
+                SystemRandom::new().fill(&mut random).ok()?;
+                u64::from_le_bytes(random)
+            }
+        };
+        let claim = format!("{user}.{number:016x}.{}", now.seconds());
+        let signature = hex(hmac::sign(&self.key, claim.as_bytes()).as_ref());
+        let secure = if self.is_secure { "; Secure" } else { "" };
+        let cookie = format!(
+            "{NAME}={claim}.{signature}; Path=/v1/users; Max-Age={LIFETIME_S}; HttpOnly; SameSite=Lax{secure}"
+        );
+        HeaderValue::from_str(&cookie).ok()
+    }
+
+    fn check(&self, value: &str, now: Timestamp) -> Option<Device> {
+        let (claim, signature) = value.rsplit_once('.')?;
+        hmac::verify(&self.key, claim.as_bytes(), &unhex(signature)?).ok()?;
+        let mut parts = claim.split('.');
+        let user = UserId(parts.next()?.parse().ok()?);
+        let number = u64::from_str_radix(parts.next()?, 16).ok()?;
+        let made_at: i64 = parts.next()?.parse().ok()?;
+        (now.seconds().saturating_sub(made_at) < LIFETIME_S).then_some(Device { user, number })
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> =
+        text.chars().map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
+    Some(digits?.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_700_000_000_000_000);
+
+    fn devices(secret: &[u8]) -> Devices {
+        Devices::new(Devices::key(secret), false)
+    }
+
+    fn sent_back(cookie: &HeaderValue) -> String {
+        cookie.to_str().unwrap().split(';').next().unwrap().to_owned()
+    }
+
+    fn headers(cookie: &str) -> HeaderMap {
+        HeaderMap::from_iter([(COOKIE, HeaderValue::from_str(cookie).unwrap())])
+    }
+
+    #[test]
+    fn a_device_is_known_again_and_keeps_its_number() {
+        let devices = devices(b"a secret");
+        let cookie = sent_back(&devices.cookie(UserId(3), None, NOW).unwrap());
+        let known = devices.of(&headers(&format!("a=b; {cookie}; c=d")), NOW).unwrap();
+        assert_eq!(known.user, UserId(3));
+        let again = sent_back(&devices.cookie(UserId(3), Some(known), NOW).unwrap());
+        assert_eq!(devices.of(&headers(&again), NOW), Some(known));
+        let another = sent_back(&devices.cookie(UserId(4), Some(known), NOW).unwrap());
+        let another = devices.of(&headers(&another), NOW).unwrap();
+        assert!(another.user == UserId(4) && another.number != known.number);
+    }
+
+    #[test]
+    fn nobody_makes_one_and_none_lasts_for_ever() {
+        let devices = devices(b"a secret");
+        let cookie = sent_back(&devices.cookie(UserId(3), None, NOW).unwrap());
+        let end = Timestamp(NOW.0 + LIFETIME_S * 1_000_000);
+        assert_eq!(devices.of(&headers(&cookie), end), None);
+        assert_eq!(self::devices(b"another secret").of(&headers(&cookie), NOW), None);
+        let for_another = cookie.replace("=3.", "=4.");
+        assert_ne!(cookie, for_another);
+        for forged in [
+            &for_another,
+            "chatserver_device=",
+            "chatserver_device=3.0.0.",
+            "chatserver_device=3.0.0.zz",
+            "chatserver_device",
+        ] {
+            assert_eq!(devices.of(&headers(forged), NOW), None, "{forged}");
+        }
+    }
+
+    #[test]
+    fn scripts_and_other_sites_do_not_get_it() {
+        let cookie = Devices::new(Devices::key(b"x"), true).cookie(UserId(3), None, NOW).unwrap();
+        let cookie = cookie.to_str().unwrap();
+        assert!(
+            cookie.ends_with("; Path=/v1/users; Max-Age=15552000; HttpOnly; SameSite=Lax; Secure"),
+            "{cookie}"
+        );
+    }
+}

@@ -1,0 +1,135 @@
+//! The buckets of one policy: many keys, each with one number, in shards so that nobody waits for anybody else. However
+//! many keys there are, only so many are kept: the fullest buckets are forgotten first, whose keys lose the least by it.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::rate::Cells;
+
+const SHARDS: usize = 32;
+/// Keys that a shard keeps.
+const CAPACITY: usize = 2048;
+/// So many are forgotten at a time, so that looking for the fullest is shared by as many new keys.
+const FORGOTTEN: usize = CAPACITY / 8;
+
+/// When each key's bucket is full again. A key that is not there has a full one.
+pub(crate) struct Buckets(Box<[Mutex<HashMap<u64, u64>>; SHARDS]>);
+
+/// What became of taking one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// It was there: so many are left, and the bucket is full again after so long.
+    Yes { left: u64, full_in_ns: u64 },
+    /// It will be there after so long.
+    No { wait_ns: u64 },
+}
+
+impl Buckets {
+    pub(crate) fn new() -> Self {
+        Self(Box::new(std::array::from_fn(|_| Mutex::default())))
+    }
+
+    /// Takes one from a key's bucket, if it is there.
+    pub(crate) fn take(&self, key: u64, cells: Cells, now: u64) -> Taken {
+        let mut shard = self.shard(key);
+        let full_at = shard.get(&key).copied().unwrap_or(0);
+        match cells.take(full_at, now) {
+            Ok(full_at) => {
+                if shard.len() >= CAPACITY && !shard.contains_key(&key) {
+                    forget_the_fullest(&mut shard, now);
+                }
+                shard.insert(key, full_at);
+                Taken::Yes { left: cells.left(full_at, now), full_in_ns: full_at.saturating_sub(now) }
+            }
+            Err(wait_ns) => Taken::No { wait_ns },
+        }
+    }
+
+    /// Whether one is there, or how long it takes until it is.
+    pub(super) fn wait(&self, key: u64, cells: Cells, now: u64) -> Option<u64> {
+        let full_at = self.shard(key).get(&key).copied().unwrap_or(0);
+        cells.take(full_at, now).err()
+    }
+
+    /// Puts back one that was taken.
+    pub(super) fn give_back(&self, key: u64, cells: Cells) {
+        if let Some(full_at) = self.shard(key).get_mut(&key) {
+            *full_at = cells.give_back(*full_at);
+        }
+    }
+
+    fn shard(&self, key: u64) -> MutexGuard<'_, HashMap<u64, u64>> {
+        // Keys are hashes: any of their bits will do.
+        let number = usize::try_from(key >> 48).unwrap_or(0) % SHARDS;
+        let [first, ..] = &*self.0;
+        self.0.get(number).unwrap_or(first).lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cfg(test)]
+    fn n_keys(&self) -> usize {
+        self.0.iter().map(|shard| shard.lock().unwrap().len()).sum()
+    }
+}
+
+/// Forgets the buckets that are full already, and of the others those that will be first.
+fn forget_the_fullest(shard: &mut HashMap<u64, u64>, now: u64) {
+    shard.retain(|_, full_at| *full_at > now);
+    if shard.len() + FORGOTTEN <= CAPACITY {
+        return;
+    }
+    let mut times: Vec<u64> = shard.values().copied().collect();
+    let (_, bound, _) = times.select_nth_unstable(FORGOTTEN - 1);
+    let bound = *bound;
+    let mut n_left = FORGOTTEN;
+    shard.retain(|_, full_at| {
+        let goes = *full_at <= bound && n_left > 0;
+        n_left -= usize::from(goes);
+        !goes
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rate::Rate;
+    use super::*;
+
+    /// A key of the first shard.
+    fn key(number: u64) -> u64 {
+        number
+    }
+
+    #[test]
+    fn keys_have_buckets_of_their_own() {
+        let (buckets, cells) = (Buckets::new(), Rate::per_second(1, 1).cells());
+        assert!(matches!(buckets.take(key(1), cells, 0), Taken::Yes { left: 0, .. }));
+        assert!(matches!(buckets.take(key(1), cells, 0), Taken::No { .. }));
+        assert!(matches!(buckets.take(key(2), cells, 0), Taken::Yes { .. }));
+        assert_eq!(buckets.wait(key(1), cells, 0), Some(1_000_000_000));
+        buckets.give_back(key(1), cells);
+        assert_eq!(buckets.wait(key(1), cells, 0), None);
+    }
+
+    #[test]
+    fn only_so_many_keys_are_kept_and_the_fullest_go_first() {
+        let (buckets, cells) = (Buckets::new(), Rate::per_hour(1, 2).cells());
+        let empty = key(1_000_000);
+        while matches!(buckets.take(empty, cells, 0), Taken::Yes { .. }) {}
+        let all = u64::try_from(CAPACITY).unwrap() * 3;
+        for number in 0..all {
+            buckets.take(key(number), cells, 1);
+            assert!(buckets.n_keys() <= CAPACITY);
+        }
+        assert!(matches!(buckets.take(empty, cells, 2), Taken::No { .. }), "who used the most is remembered");
+        assert!(buckets.n_keys() > CAPACITY / 2);
+    }
+
+    #[test]
+    fn buckets_that_are_full_again_make_room_and_no_others() {
+        let (buckets, cells) = (Buckets::new(), Rate::per_second(1, 1).cells());
+        for number in 0..u64::try_from(CAPACITY).unwrap() {
+            buckets.take(key(number), cells, 0);
+        }
+        buckets.take(key(u64::MAX >> 17), cells, 2_000_000_000);
+        assert_eq!(buckets.n_keys(), 1);
+    }
+}

@@ -1,0 +1,157 @@
+//! Guessing passwords: how far strangers come, and that nobody is locked out by them.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::{behind_proxy, limited};
+use crate::support::people::PASSWORD;
+use crate::support::{Answer, Request, Server};
+
+const LOGIN: &str = "/v1/users/login";
+
+fn login(name: &str, password: &str) -> Request {
+    Request::post(LOGIN, &json!({"username": name, "password": password}))
+}
+
+async fn from(server: &Server, address: &str, request: Request) -> Answer {
+    server.send(request.header("X-Forwarded-For", address)).await
+}
+
+/// What a browser sends back of the cookie that a login left.
+#[track_caller]
+fn device(answer: &Answer) -> String {
+    let cookie = answer.header("set-cookie").expect("a cookie");
+    assert!(cookie.ends_with("; HttpOnly; SameSite=Lax"), "{cookie}");
+    cookie.split(';').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn two_hundred_wrong_passwords_on_one_account() {
+    let server = behind_proxy(&[]).start();
+    let device = device(&from(&server, "198.51.100.1", login("tom", PASSWORD)).await);
+    let mut statuses = Vec::new();
+    for number in 0..200 {
+        let answer = from(&server, "203.0.113.9", login("tom", &format!("wrong-{number}"))).await;
+        statuses.push(answer.status);
+        if answer.status == 429 {
+            let problem = answer.refused(429, "rate_limited");
+            assert_eq!(problem["violated-policies"], json!(["login"]));
+            assert!(answer.header("retry-after").unwrap().parse::<u64>().unwrap() <= 6);
+        }
+    }
+    // One more is there each six seconds, however many were refused meanwhile.
+    let wrong = statuses.iter().filter(|status| **status == 401).count();
+    assert!(statuses[..10].iter().all(|status| *status == 401) && (10..=20).contains(&wrong), "{statuses:?}");
+    from(&server, "203.0.113.9", login("tom", PASSWORD)).await.refused(429, "rate_limited");
+    let known = login("tom", PASSWORD).header("Cookie", &device);
+    from(&server, "203.0.113.9", known).await.expect(200);
+    from(&server, "198.51.100.1", login("tom", PASSWORD)).await.expect(200);
+    from(&server, "203.0.113.9", login("jerry", PASSWORD)).await.expect(200);
+}
+
+#[tokio::test]
+async fn strangers_from_everywhere_do_not_lock_the_owner_out() {
+    let server = behind_proxy(&[("LIMIT_LOGIN_ACCOUNT", "5/h:5")]).start();
+    let device = device(&from(&server, "198.51.100.1", login("tom", PASSWORD)).await);
+    for number in 0..5 {
+        let address = format!("203.0.113.{number}");
+        from(&server, &address, login("tom", "wrong-one")).await.refused(401, "wrong_credentials");
+    }
+    let problem = from(&server, "203.0.113.99", login("tom", PASSWORD)).await.refused(429, "rate_limited");
+    assert_eq!(problem["violated-policies"], json!(["login-account"]));
+    // By the other name too, since it is the account that counts.
+    let by_email = json!({"email": "tom@temp.com", "password": PASSWORD});
+    from(&server, "203.0.113.98", Request::post(LOGIN, &by_email)).await.refused(429, "rate_limited");
+    let known = login("tom", PASSWORD).header("Cookie", &format!("theme=dark; {device}"));
+    from(&server, "203.0.113.99", known).await.expect(200);
+    let for_another = login("jerry", PASSWORD).header("Cookie", &device);
+    from(&server, "203.0.113.99", for_another).await.expect(200);
+}
+
+#[tokio::test]
+async fn one_address_guesses_so_often_at_all_accounts_together() {
+    let server = behind_proxy(&[("LIMIT_LOGIN_ADDRESS", "1/h:4")]).start();
+    let device = device(&from(&server, "203.0.113.9", login("tom", PASSWORD)).await);
+    for name in ["tom", "jerry", "nobody", "somebody"] {
+        from(&server, "203.0.113.9", login(name, "wrong-one")).await.refused(401, "wrong_credentials");
+    }
+    // Not even a body is looked at.
+    let refused = from(&server, "203.0.113.9", Request::post(LOGIN, &json!([]))).await;
+    assert_eq!(refused.refused(429, "rate_limited")["violated-policies"], json!(["login-address"]));
+    let known = login("tom", PASSWORD).header("Cookie", &device);
+    from(&server, "203.0.113.9", known).await.expect(200);
+    from(&server, "203.0.113.8", login("jerry", PASSWORD)).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_name_without_an_account_is_counted_alike() {
+    let server = limited(&[("LIMIT_LOGIN", "1/h:3")]).start();
+    let mut told: Vec<Vec<(u16, Value)>> = Vec::new();
+    for name in ["tom", "nobody"] {
+        let mut answers = Vec::new();
+        for _ in 0..4 {
+            let answer = server.send(login(name, "wrong-one")).await;
+            let mut problem = answer.json();
+            problem.as_object_mut().unwrap().remove("request_id");
+            answers.push((answer.status, problem));
+        }
+        told.push(answers);
+    }
+    assert_eq!(told[0], told[1]);
+    assert_eq!(told[0].iter().map(|(status, _)| *status).collect::<Vec<_>>(), [401, 401, 401, 429]);
+}
+
+/// Right ones never count, and many at once are no way around.
+#[tokio::test]
+async fn only_wrong_passwords_count_and_all_of_them() {
+    let server = limited(&[("LIMIT_LOGIN", "1/h:2")]).start();
+    for _ in 0..5 {
+        server.send(login("jerry", PASSWORD)).await.expect(200);
+    }
+    let at_once = (0..20).map(|_| server.send(login("tom", "wrong-one")));
+    let answers = futures_util::future::join_all(at_once).await;
+    let n_wrong = answers.iter().filter(|answer| answer.status == 401).count();
+    assert_eq!((n_wrong, answers.len() - n_wrong), (2, 18));
+}
+
+#[tokio::test]
+async fn the_present_password_is_guessed_no_more_often() {
+    let server = limited(&[("LIMIT_LOGIN", "1/h:2")]).start();
+    let (tom, jerry) = server.tom_and_jerry().await;
+    let body = |old: &str| json!({"old_password": old, "new_password": "a new one 1"});
+    for _ in 0..2 {
+        tom.post("/v1/users/password", &body("wrong-one")).await.refused(401, "wrong_credentials");
+    }
+    tom.post("/v1/users/password", &body(PASSWORD)).await.refused(429, "rate_limited");
+    jerry.post("/v1/users/password", &body(PASSWORD)).await.expect(200);
+    server.send(login("tom", PASSWORD)).await.expect(200);
+}
+
+/// Three hundred at once from one address: others get in, and the rest of the server notices nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_from_one_address_makes_nobody_else_wait() {
+    let server = behind_proxy(&[("LIMIT_FACTOR", "1000")]).start();
+    let flood: Vec<_> = (0..300)
+        .map(|_| {
+            let request = login("tom", "wrong-one").header("X-Forwarded-For", "203.0.113.9");
+            let address = server.address.clone();
+            tokio::spawn(async move { request.send(&address).await.status })
+        })
+        .collect();
+    // It is under way as soon as one has no place any more.
+    crate::support::eventually(20, "the queue is full", async || {
+        flood.iter().any(tokio::task::JoinHandle::is_finished)
+    })
+    .await;
+    for number in 0..5 {
+        let began = Instant::now();
+        from(&server, &format!("198.51.100.{number}"), login("jerry", PASSWORD)).await.expect(200);
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+        let began = Instant::now();
+        server.get("/ping").await.expect(200);
+        assert!(began.elapsed() < Duration::from_millis(500), "{:?}", began.elapsed());
+    }
+    assert!(flood.iter().filter(|login| !login.is_finished()).count() > 100, "the flood is still there");
+    flood.iter().for_each(tokio::task::JoinHandle::abort);
+}
