@@ -186,8 +186,13 @@ scene("a link whose words look like another place says where it leads", async ({
   const content = "Go to [https://bank.example](https://evil.example/login), see [the docs](https://docs.example/).";
   await writer.rest.post("/v1/messages/p2p/{userID}", { path: { userID: reader.id }, body: { content } });
   const links = screen.list.getByRole("link");
-  await links.first().waitFor();
-  assert.deepEqual(await links.allInnerTexts(), ["https://bank.example(evil.example)", "the docs"]);
+  const seen = ["https://bank.example(evil.example)", "the docs"];
+  await eventually(async () =>
+    assert.deepEqual(
+      (await links.allInnerTexts()).map((text) => text.trim()),
+      seen,
+    ),
+  );
 });
 
 scene("a text that is being written grows before the reader's eyes", async ({ enter, newPerson }) => {

@@ -24,4 +24,5 @@ export { default as Typing } from "../messages/Typing.svelte";
 export { walk } from "../messages/walking.js";
 export { default as Panel } from "../side/Panel.svelte";
 export { default as CodeBlock } from "../text/CodeBlock.svelte";
+export { default as Place } from "../text/Place.svelte";
 export { default as Banner } from "../workspace/Banner.svelte";

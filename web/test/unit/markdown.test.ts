@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { hiddenPlace, otherPlace } from "../../src/text/links.js";
+import { hiddenPlace, otherPlace } from "../../src/text/places.js";
 import { parse } from "../../src/text/markdown.js";
 import { mentionsOf } from "../../src/text/mentions.js";
 import type { Block, Inline } from "../../src/text/tree.js";

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { lastPart } from "../../src/messages/address.js";
 import { withoutEmptyLines } from "../../src/text/lines.js";
-import { otherPlace } from "../../src/text/links.js";
+import { otherPlace } from "../../src/text/places.js";
 import { parse } from "../../src/text/markdown.js";
 import { mentionsOf } from "../../src/text/mentions.js";
 import type { Block, Inline } from "../../src/text/tree.js";

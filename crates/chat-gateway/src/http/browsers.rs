@@ -18,7 +18,7 @@ const API_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; fr
 const NO_FRAMES: &str = "frame-ancestors 'none'";
 /// Nothing that is served here asks for any of these, so whatever finds its way into a page cannot either.
 const PERMISSIONS: HeaderValue = HeaderValue::from_static(
-    "accelerometer=(), bluetooth=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), hid=(), \
+    "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), hid=(), \
      magnetometer=(), microphone=(), midi=(), payment=(), serial=(), usb=()",
 );
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
