@@ -16,7 +16,7 @@ use super::proxy::Proxy;
 use super::{Answer, Request};
 
 /// What could change the server's behaviour from outside the test.
-const SETTINGS: [&str; 25] = [
+const SETTINGS: [&str; 26] = [
     "CHATSERVER_FAILPOINTS",
     "HOST",
     "PORT",
@@ -25,6 +25,7 @@ const SETTINGS: [&str; 25] = [
     "JWT_EXPIRY_MINUTES",
     "DATABASE_PATH",
     "DATABASE_URL",
+    "DATABASE_SCHEMA",
     "NATS_URL",
     "NATS_PREFIX",
     "NO_DEMO",
