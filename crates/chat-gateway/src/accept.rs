@@ -227,19 +227,20 @@ impl Edge {
 
 async fn connection(edge: Arc<Edge>, mut stream: TcpStream, mut ip: IpAddr, ends: watch::Receiver<()>) {
     let options = &edge.options;
-    // hyper's own timeout only starts with the first byte.
     if options.proxy_protocol {
         match announced(&edge, &mut stream, ip).await {
             Some(client) => ip = client,
             None => return,
         }
     }
-    let spoken = match tokio::time::timeout(options.head_timeout, scheme::spoken(&stream)).await {
+    // From the first moment: a socket that says nothing takes a place as well.
+    let Some((seat, refusal)) = edge.seat(ip) else { return };
+    let head_timeout = if refusal.is_some() { REFUSAL_TIMEOUT } else { options.head_timeout };
+    // hyper's own timeout only starts with the first byte.
+    let spoken = match tokio::time::timeout(head_timeout, scheme::spoken(&stream)).await {
         Ok(spoken) => spoken,
         Err(_) => return,
     };
-    let Some((seat, refusal)) = edge.seat(ip) else { return };
-    let head_timeout = if refusal.is_some() { REFUSAL_TIMEOUT } else { options.head_timeout };
     // A small answer must not wait for the next one; the system's default would save packets at that price.
     let _ = stream.set_nodelay(true);
     if options.tls.is_some() && spoken == Spoken::Http {

@@ -73,6 +73,19 @@ async fn an_address_has_so_many_sockets() {
         status(&mut announced(&server, one).await).await == 200
     })
     .await;
+    // Sockets that say nothing take places as well.
+    let silent = "PROXY TCP4 198.51.100.9 127.0.0.1 4711 80\r\n";
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let mut socket = TcpStream::connect(&server.address).await.unwrap();
+        socket.write_all(silent.as_bytes()).await.unwrap();
+        held.push(socket);
+    }
+    eventually(5, "no place beside silent sockets", async || {
+        status(&mut announced(&server, silent).await).await == 429
+    })
+    .await;
+    drop(held);
     // Whoever does not begin so is none of its proxies.
     assert_eq!(status(&mut announced(&server, "").await).await, 0);
     assert_eq!(status(&mut announced(&server, "PROXY TCP4 nonsense\r\n").await).await, 0);
