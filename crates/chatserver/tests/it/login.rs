@@ -125,7 +125,7 @@ async fn a_token_carries_the_claims_of_the_contract() {
     let tom = server.login("tom").await;
     assert_eq!(jwt::part(&tom.token, 0)["alg"], "HS256");
     let claims = jwt::part(&tom.token, 1);
-    assert_eq!(keys(&claims), ["exp", "iat", "iss", "jti", "nbf", "user_id"]);
+    assert_eq!(keys(&claims), ["exp", "iat", "iss", "jti", "nbf", "tokens_from", "user_id"]);
     assert_eq!(claims["user_id"], 1);
     assert_eq!(claims["iss"], "chatserver");
     let second = |claim: &str| claims[claim].as_i64().unwrap();

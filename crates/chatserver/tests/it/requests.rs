@@ -141,7 +141,10 @@ async fn a_body_over_the_limit_is_413() {
     tom.send(request(padded(128 * 1024 + 1))).await.refused(413, "body_too_large");
 
     // The same without a declared length.
-    let head = Request::new("POST", &p2p(2)).bearer(&tom.token).header("Transfer-Encoding", "chunked");
+    let head = Request::new("POST", &p2p(2))
+        .bearer(&tom.token)
+        .header("Content-Type", "application/json")
+        .header("Transfer-Encoding", "chunked");
     let mut bytes = head.bytes(&server.address);
     for _ in 0..3 {
         bytes.extend_from_slice(format!("{:x}\r\n{}\r\n", 65_536, "x".repeat(65_536)).as_bytes());
@@ -237,6 +240,7 @@ async fn an_expected_body_is_asked_for() {
     let body = json!({"content": "hi"}).to_string();
     let head = Request::new("POST", &p2p(2))
         .bearer(&tom.token)
+        .header("Content-Type", "application/json")
         .header("Expect", "100-continue")
         .header("Content-Length", &body.len().to_string());
     let mut socket = TcpStream::connect(&server.address).await.unwrap();

@@ -41,7 +41,7 @@ fn a_private_authority_is_trusted_where_it_is_named() {
     assert!(status == Some(1) && errors.contains("--ca"), "{errors}");
     let (status, errors) =
         run(desk.home(), &["send", "--as", "tom", "--to", "jerry", "--url", &server.url(), "x"]);
-    assert_eq!(status, Some(69), "plain HTTP gets no answer that is HTTP: {errors}");
+    assert!(status == Some(1) && errors.contains("https://"), "plain HTTP is told what to do: {errors}");
     let jerry = desk.run("jerry", (80, 24), &format!("{BINARY} chat --as jerry --url {url} --ca {ca}"));
     jerry.shows("online");
     jerry.shows("over TLS");
