@@ -13,6 +13,7 @@ crash::failing::       lets the disk of the SQLite file fail
 crash::points::        ends the SQLite store at chosen points of a write
 crash::power::         replays what SQLite writes to its file
 operation::backup::    backs up a SQLite file
+operation::forgotten:: looks into the SQLite file for what was deleted
 operation::files::     what becomes of a SQLite file, that of the earlier Go server too
 operation::private::   what a server without a cluster makes lies beside its SQLite file
 operation::settings::  settings are read before there is an engine, and what they make lies beside the SQLite file

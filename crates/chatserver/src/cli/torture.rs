@@ -60,7 +60,8 @@ pub(crate) struct Args {
     /// Let what befalls the cluster last for 5 to 30 seconds instead of a few
     #[arg(long, requires = "cluster")]
     long: bool,
-    /// Run every second node as this program of another release, and each as the other one whenever it is started again
+    /// Run the first and every second node as this program of another release, and each as the other one whenever it is
+    /// started again
     #[arg(long, requires = "cluster", value_name = "PROGRAM")]
     other_release: Option<PathBuf>,
     /// Do not judge how long things take, on a machine that has other work

@@ -27,7 +27,7 @@ function fakeFetch(rest: Stage["rest"], asked: string[]): FetchLike {
     const list = { conversations: rest.conversations, next_cursor: null };
     const body = one === null ? list : rest.messages.find(({ id }) => id === Number(one[1]));
     const { status } = rest;
-    return { ok: status < 400, status, headers: { get: () => null }, text: async () => JSON.stringify(body) };
+    return { ok: status < 400, status, headers: { get: () => null }, text: async () => JSON.stringify(body) ?? "" };
   };
 }
 

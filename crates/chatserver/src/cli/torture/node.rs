@@ -24,8 +24,8 @@ pub(super) struct Node {
 }
 
 impl Node {
-    /// Starts one that works in this folder, with these engines if it is one of several. The first one is of this release,
-    /// the next of the other one if there is one, and so on.
+    /// Starts one that works in this folder, with these engines if it is one of several. The first one is of the other
+    /// release if there is one, which makes the database as it was made before an upgrade; the next is of this one, and so on.
     pub(super) async fn start(
         folder: PathBuf,
         number: u8,
@@ -34,7 +34,7 @@ impl Node {
     ) -> Result<Self> {
         let own = own_program()?;
         let other = troupe.other_release.clone().unwrap_or_else(|| own.clone());
-        let programs = if number.is_multiple_of(2) { [own, other] } else { [other, own] };
+        let programs = if number.is_multiple_of(2) { [other, own] } else { [own, other] };
         let links = engines.map(Engines::links).transpose()?;
         let settings = links.as_ref().map(Links::settings).unwrap_or_default();
         std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
