@@ -18,6 +18,7 @@ operation::files::     what becomes of a SQLite file, that of the earlier Go ser
 operation::private::   what a server without a cluster makes lies beside its SQLite file
 operation::settings::  settings are read before there is an engine, and what they make lies beside the SQLite file
 operation::storage::   locks the SQLite file
+operation::upgrade::   begins with a SQLite file of the release before
 tracing::a_failure_names_the_trace_at_any_level   changes the SQLite file
 metrics::readiness_is_what_a_write_says           locks the SQLite file
 crash::paused::        whoever is paused in a transaction loses it, so that the others can go on
