@@ -181,6 +181,11 @@ impl Connection {
         self.after_push(pushed)
     }
 
+    /// The place of the last live frame that was queued. Final once the connection is closing.
+    pub(crate) fn told(&self) -> i64 {
+        self.state().outbox.told()
+    }
+
     /// Queues a frame that is no live message. `true`: as for [`Connection::push_live`].
     pub(crate) fn push(&self, frame: Bytes, delivery: Option<Delivery>) -> bool {
         let pushed = {

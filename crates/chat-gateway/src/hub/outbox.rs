@@ -55,6 +55,8 @@ pub(crate) struct Outbox {
     /// Up to here the replay has given everything. A commit is read by a replay before it is announced, so frames from
     /// before this may still come in.
     given: i64,
+    /// The place of the last live frame that was queued.
+    told: i64,
     greeted: bool,
     unconfirmed: Vec<(ConversationId, Seq)>,
     asked: Vec<(ConversationId, Seq)>,
@@ -78,6 +80,7 @@ impl Outbox {
             written: 0,
             replay: Some(Box::default()),
             given: i64::MIN,
+            told: i64::MIN,
             greeted: false,
             unconfirmed: Vec::new(),
             asked: Vec::new(),
@@ -91,6 +94,11 @@ impl Outbox {
     /// Bytes that the socket has taken so far.
     pub(crate) fn written(&self) -> u64 {
         self.written
+    }
+
+    /// The place of the last live frame that was queued; those before it were queued, too, or given by the replay.
+    pub(crate) fn told(&self) -> i64 {
+        self.told
     }
 
     /// Whether the client has been given its first frame, which nothing may overtake.
@@ -111,7 +119,13 @@ impl Outbox {
                 held.push(frame.clone(), place, limits);
                 Pushed::Held
             }
-            None => self.push(frame.clone(), place.delivery, limits),
+            None => {
+                let pushed = self.push(frame.clone(), place.delivery, limits);
+                if matches!(pushed, Pushed::Queued { .. }) {
+                    self.told = place.order;
+                }
+                pushed
+            }
         }
     }
 

@@ -253,6 +253,7 @@ impl Session<'_> {
             }
         };
         let _ = tokio::time::timeout(ANSWERS, answers).await;
+        self.tell_unheard();
     }
 
     /// The client will say nothing more: what it asked for is answered, and told like everything, before the connection
@@ -264,6 +265,13 @@ impl Session<'_> {
             self.connection.drained().await
         };
         let _ = tokio::time::timeout(ANSWERS, settled).await;
+    }
+
+    /// On v1, what was done and can't be heard of from the hub any more.
+    fn tell_unheard(&mut self) {
+        if let Dialogue::V1(dialogue) = &mut self.dialogue {
+            dialogue.tell_unheard(self.connection);
+        }
     }
 
     /// Whether what the client asks for may still be begun: not once its token has ended, though the news of that has yet
@@ -349,11 +357,9 @@ impl Session<'_> {
         }
         let may_begin = self.may_begin();
         match &mut self.dialogue {
-            Dialogue::V1(_) if !may_begin => {
-                answer(self.connection, wire::v1::error(&not_done()));
-            }
+            Dialogue::V1(dialogue) if !may_begin => dialogue.pass_over(self.connection),
             Dialogue::V1(dialogue) => {
-                if let Some(ready) = dialogue.answer(self.app, &text).await {
+                if let Some(ready) = dialogue.answer(self.app, self.connection, &text).await {
                     answer(self.connection, ready);
                 }
                 if dialogue.is_deaf() {

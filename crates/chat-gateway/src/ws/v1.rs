@@ -1,5 +1,7 @@
 //! What a v1 client says, and what it is answered (contract.md part 1, "The v1 stream").
 
+mod unheard;
+
 use bytes::Bytes;
 use chat_core::ids::{GroupId, UserId};
 use chat_core::messages::{MessageKind, Posted, Recipient};
@@ -7,6 +9,7 @@ use chat_core::posting::PostMessage;
 use chat_protocol::v1::ClientFrame;
 use serde_json::Value;
 
+use super::session::{self, not_done};
 use crate::audit::By;
 use crate::client_address::ClientAddress;
 use crate::http::problem::Problem;
@@ -14,6 +17,7 @@ use crate::hub::Connection;
 use crate::limits::Policy;
 use crate::metrics::Door;
 use crate::{App, sends, wire};
+use unheard::Unheard;
 
 /// A client that goes on after so many refusals is closed; each frame that was taken makes up for one.
 const MAX_REFUSALS: u32 = 200;
@@ -24,16 +28,23 @@ pub(super) struct Dialogue {
     client: ClientAddress,
     recipient: Option<Recipient>,
     refusals: u32,
+    unheard: Unheard,
 }
 
 impl Dialogue {
     pub(super) fn new(connection: &Connection) -> Self {
-        Self { user: connection.user(), client: connection.client(), recipient: None, refusals: 0 }
+        Self {
+            user: connection.user(),
+            client: connection.client(),
+            recipient: None,
+            refusals: 0,
+            unheard: Unheard::default(),
+        }
     }
 
     /// Does what a text frame asks for. A message that was sent comes back as an event, so only a refusal is answered,
     /// and a repetition: with the first message, because nothing new happens that could come back.
-    pub(super) async fn answer(&mut self, app: &App, text: &str) -> Option<Bytes> {
+    pub(super) async fn answer(&mut self, app: &App, connection: &Connection, text: &str) -> Option<Bytes> {
         let frame = parse(text);
         if let Err(refused) = app.limits.user(frame.policy(), self.user) {
             self.refusals = self.refusals.saturating_add(1);
@@ -48,13 +59,36 @@ impl Dialogue {
         };
         let problem = match done {
             Ok(Some(Posted::Duplicate(first))) => return Some(wire::v1::message(&first)),
-            Ok(_) => return None,
+            Ok(Some(Posted::New { message, .. })) => {
+                self.unheard.note(message);
+                self.unheard.heard(connection.told());
+                return None;
+            }
+            Ok(None) => return None,
             Err(problem) => problem,
         };
         if let Some(cause) = problem.cause() {
             tracing::error!(user.id = self.user.0, cause, code = problem.code(), "a frame failed");
         }
         Some(wire::v1::error(&problem))
+    }
+
+    /// Says that a frame is not done, behind what is said of those that were.
+    pub(super) fn pass_over(&mut self, connection: &Connection) {
+        self.tell_unheard(connection);
+        session::answer(connection, wire::v1::error(&not_done()));
+    }
+
+    /// Once the connection is closing, tells of what was stored for the client and will not reach it by way of the hub.
+    pub(super) fn tell_unheard(&mut self, connection: &Connection) {
+        if !connection.is_closing() {
+            return;
+        }
+        // From now on this does not change.
+        self.unheard.heard(connection.told());
+        for message in self.unheard.take() {
+            session::answer(connection, wire::v1::message(&message));
+        }
     }
 
     /// Whether the client goes on and on although it is refused.
