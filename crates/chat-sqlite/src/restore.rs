@@ -64,10 +64,24 @@ impl Restore {
         Ok(Self { draft, target, may_replace, contents, _lock: lock })
     }
 
+    /// What is to be added to the name of a database that is there, so that it is kept beside what was kept before, however
+    /// soon after. `is_free` says of more that goes by that name whether its place is free, too.
+    pub fn former_name(&self, seconds: i64, is_free: impl Fn(&str) -> bool) -> String {
+        let usual = format!(".replaced-{seconds}");
+        let mut former = usual.clone();
+        for number in 2.. {
+            if holds_nothing(&with_suffix(&self.target, &former)) && is_free(&former) {
+                break;
+            }
+            former = format!("{usual}-{number}");
+        }
+        former
+    }
+
     /// Puts it in place. A database that was there is kept under the name that this answers, `former` added to its own.
     ///
     /// # Errors
-    /// If a file cannot be moved.
+    /// If a file cannot be moved, or something has that name already.
     pub fn put_in_place(self, former: &str) -> Result<Option<PathBuf>, BackupError> {
         let Self { draft: Draft { file, beside }, target, may_replace, .. } = self;
         drop(beside);
@@ -87,8 +101,20 @@ fn is_taken(path: &Path) -> bool {
     path.exists() || LOGS.iter().any(|log| is_filled(&with_suffix(path, log)))
 }
 
-/// The file first: without it, a server refuses what is left; without its log, it would miss the newest messages.
+/// Whether neither a database nor anything of one has this name.
+fn holds_nothing(path: &Path) -> bool {
+    // A link that leads nowhere is something, too.
+    let is_free =
+        |path: &Path| path.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound);
+    is_free(path) && BESIDE.iter().all(|suffix| is_free(&with_suffix(path, suffix)))
+}
+
+/// The file first: without it, a server refuses what is left; without its log, it would miss the newest messages. Never over
+/// something that is there. Nobody else comes by meanwhile, since whoever restores here holds the target's lock.
 fn move_away(from: &Path, to: &Path) -> std::io::Result<()> {
+    if !holds_nothing(to) {
+        return Err(ErrorKind::AlreadyExists.into());
+    }
     move_if_there(from, to)?;
     for suffix in BESIDE {
         move_if_there(&with_suffix(from, suffix), &with_suffix(to, suffix))?;
@@ -217,4 +243,26 @@ fn renewed(copy: &Path) -> Result<Contents, String> {
     let contents = contents(&connection, key).map_err(sql)?;
     connection.close().map_err(|(_, error)| sql(error))?;
     Ok(contents)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_kept_is_never_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("chat.db"), folder.path().join("chat.db.old"));
+        std::fs::write(&from, "new").unwrap();
+        let log = with_suffix(&to, "-wal");
+        for kept in [&to, &log] {
+            std::fs::write(kept, "old").unwrap();
+            assert_eq!(move_away(&from, &to).unwrap_err().kind(), ErrorKind::AlreadyExists);
+            assert_eq!(std::fs::read(kept).unwrap(), b"old");
+            assert_eq!(std::fs::read(&from).unwrap(), b"new");
+            std::fs::remove_file(kept).unwrap();
+        }
+        move_away(&from, &to).unwrap();
+        assert_eq!(std::fs::read(&to).unwrap(), b"new");
+    }
 }

@@ -53,12 +53,25 @@ pub(crate) fn put(database: &Path, secret: &str, may_replace: bool, former: &str
                 path.display()
             );
         }
-        let mut aside = database.as_os_str().to_owned();
-        aside.push(former);
-        std::fs::rename(&path, kept_at(Path::new(&aside)))
-            .context("the key that is there cannot be moved")?;
+        let aside = kept_at(&renamed(database, former));
+        if !may_be_kept_as(database, former) {
+            bail!("the key that is there cannot be moved: {} is there, too", aside.display());
+        }
+        std::fs::rename(&path, aside).context("the key that is there cannot be moved")?;
     }
     write(&path, secret)
+}
+
+/// Whether no key has the place that this database's would have under its former name.
+pub(crate) fn may_be_kept_as(database: &Path, former: &str) -> bool {
+    let place = kept_at(&renamed(database, former)).symlink_metadata();
+    place.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+}
+
+fn renamed(database: &Path, former: &str) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(former);
+    path.into()
 }
 
 fn checked(secret: Result<String>, path: &Path) -> Result<String> {
@@ -223,7 +236,12 @@ mod tests {
         assert_eq!(kept(&database).unwrap(), one.as_bytes());
         put(&database, &other, true, ".old").unwrap();
         assert_eq!(kept(&database).unwrap(), other.as_bytes());
-        assert_eq!(kept(&folder.path().join("chat.db.old")).unwrap(), one.as_bytes());
+        let kept_as_old = || kept(&folder.path().join("chat.db.old")).unwrap();
+        assert_eq!(kept_as_old(), one.as_bytes());
+        // And never over one that was kept before.
+        assert!(!may_be_kept_as(&database, ".old") && may_be_kept_as(&database, ".older"));
+        assert!(put(&database, &one, true, ".old").is_err());
+        assert_eq!((kept(&database).unwrap(), kept_as_old()), (other.into_bytes(), one.into_bytes()));
     }
 
     #[test]

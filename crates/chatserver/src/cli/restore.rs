@@ -48,7 +48,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         None if is_stream => None,
         None => secret::kept_if_made(&args.backup)?,
     };
-    let former = format!(".replaced-{}", jiff::Timestamp::now().as_second());
+    let now = jiff::Timestamp::now().as_second();
+    let former = restore.former_name(now, |former| secret::may_be_kept_as(&args.database, former));
     if let Some(key) = &key {
         secret::put(&args.database, key, args.force, &former)?;
     }

@@ -237,3 +237,37 @@ async fn a_key_of_the_operators_own_is_not_in_the_backup() {
     assert!(!elsewhere.path("chatserver.db.jwt-secret").exists());
     assert_eq!(tom.at(&elsewhere.start()).history(&jerry).await.len(), 0);
 }
+
+/// What was kept when a database was replaced stays, however soon the next one is restored, and be it from there.
+#[tokio::test]
+async fn each_database_that_is_replaced_is_kept() {
+    let mut server = Server::start();
+    let names = ["spike", "butch", "nibbles", "quacker"];
+    let mut sources = Vec::new();
+    for name in names {
+        server.register(name).await;
+        back_up(&server.setup, &format!("{name}.db"));
+        sources.push(format!("{name}.db"));
+    }
+    server.stop();
+    let n_users = |file: &std::path::Path| -> i64 {
+        let connection = Connection::open(file).unwrap();
+        connection.query_row("SELECT count(*) FROM users", (), |row| row.get(0)).unwrap()
+    };
+    let first = n_users(&server.setup.path(&sources[0]));
+    // All within a second or two: more than fit into its seconds.
+    let mut kept = Vec::new();
+    for source in sources.iter().cycle().take(12) {
+        let said = restore(&server.setup, &["--force", source]);
+        let line = said.lines().find_map(|line| line.strip_prefix("What was there is kept as ")).unwrap();
+        kept.push(line.trim_end_matches('.').to_owned());
+    }
+    let last = kept.last().unwrap().clone();
+    let said = restore(&server.setup, &["--force", &last]);
+    assert!(!said.contains(&format!("kept as {last}.")), "{said}");
+    let held: Vec<_> = kept.iter().map(|file| n_users(&server.setup.path(file))).collect();
+    let last_held = first + 3;
+    let turns = (0..11).map(|turn| first + turn % 4);
+    assert_eq!(held, [last_held].into_iter().chain(turns).collect::<Vec<_>>());
+    assert_eq!(n_users(&server.setup.database()), first + 2);
+}
