@@ -107,7 +107,7 @@ pub(crate) struct Args {
     #[arg(long, env = "TRUSTED_PROXIES_HEADER", default_value = "X-Forwarded-For", value_parser = ProxyHeader::parse)]
     trusted_proxies_header: ProxyHeader,
     /// `required` if those proxies begin each connection with a header of the PROXY protocol, and nobody else connects
-    #[arg(long, env = "PROXY_PROTOCOL", default_value = "off", value_parser = proxy_protocol)]
+    #[arg(long, env = "PROXY_PROTOCOL", default_value = "off", value_parser = proxy_protocol, action = clap::ArgAction::Set)]
     proxy_protocol: bool,
     #[command(flatten)]
     rates: rates::Rates,

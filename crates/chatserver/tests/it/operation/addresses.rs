@@ -97,6 +97,16 @@ fn the_proxy_protocol_is_required_of_proxies_alone() {
 }
 
 #[tokio::test]
+async fn the_proxy_protocol_is_a_flag_too() {
+    let header = "PROXY TCP4 198.51.100.7 127.0.0.1 4711 80\r\n";
+    let setup = || behind_a_proxy().arg("--proxy-protocol");
+    let server = setup().arg("required").start();
+    assert_eq!(status(&mut announced(&server, header).await).await, 200);
+    let server = setup().arg("off").start();
+    assert_eq!(status(&mut announced(&server, "").await).await, 200);
+}
+
+#[tokio::test]
 async fn clients_that_have_yet_to_say_who_they_are_are_bounded_by_address() {
     let server = behind_a_proxy().start();
     let v2 = ("Sec-WebSocket-Protocol", "chatserver.v2");
