@@ -188,10 +188,17 @@ pub fn schema_of(options: &Options) -> std::result::Result<Option<String>, OpenE
     Ok(existing(&db, options, &address.describe())?.map(|home| home.schema))
 }
 
-/// Lets the session find the tables of a database that is only looked at.
+/// Lets the session find the tables of a database that is only looked at. What is not ours is nobody's to read here.
 pub(crate) fn look_in(db: &Db, options: &Options, name: &str) -> std::result::Result<(), OpenError> {
-    let path = existing(db, options, name)?.and_then(|home| home.path());
-    Ok(path.map_or(Ok(()), |path| db.batch(&path))?)
+    let Some(home) = existing(db, options, name)? else {
+        let is_a_strangers = options.is_found && foreign(db, None)?.is_some();
+        return Err(if is_a_strangers {
+            OpenError::Stranger(name.into())
+        } else {
+            OpenError::NoTables(name.into())
+        });
+    };
+    Ok(home.path().map_or(Ok(()), |path| db.batch(&path))?)
 }
 
 fn existing(db: &Db, options: &Options, name: &str) -> std::result::Result<Option<Home>, OpenError> {

@@ -135,13 +135,18 @@ pub enum OpenError {
         "the database {0} has something of another program in it, and its address comes from the file .env of this folder, which may be that program's; if it is meant for ChatServer, set DATABASE_URL in the environment, else start in another folder"
     )]
     Stranger(String),
+    /// There is nothing of ours to look at.
+    #[error("the database {0} has no tables of ChatServer; check DATABASE_URL and DATABASE_SCHEMA")]
+    NoTables(String),
     /// Everything of another store is to come here, and not all of it is here.
     #[error(
         "the database {0} is being filled from a SQLite file and not whole yet; run `chatserver migrate` to its end, with that file's server stopped"
     )]
     Unfinished(String),
     /// There is something else in the database already.
-    #[error("the database {0} is not empty; make an empty one for what is to be moved")]
+    #[error(
+        "ChatServer's schema in the database {0} is not empty; make an empty one for what is to be moved, or another database"
+    )]
     NotEmpty(String),
     /// Everything of that store is here already.
     #[error(

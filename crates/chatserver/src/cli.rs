@@ -99,7 +99,7 @@ pub(crate) fn run(dotenv: Dotenv) -> Result<ExitCode> {
         Command::Backup(args) => backup::run(&args),
         Command::Restore(args) => restore::run(&args),
         Command::Migrate(args) => migrate::run(&args, is_found("to")),
-        Command::Names(args) => names::run(&args),
+        Command::Names(args) => names::run(&args, is_found("database_url")),
         Command::Torture(args) => torture::run(&args),
         Command::Openapi => openapi(),
         Command::Asyncapi => asyncapi::run(),

@@ -21,7 +21,7 @@ const EVERY: Duration = Duration::from_secs(1);
 /// From where to where.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The PostgreSQL database, such as postgres://user:password@host/database; it has to be empty
+    /// The PostgreSQL database, such as postgres://user:password@host/database; our schema in it has to be new or empty
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     to: String,
     /// The schema of that database to move to; by default `chatserver`

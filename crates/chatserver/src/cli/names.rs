@@ -23,13 +23,15 @@ pub(crate) struct Args {
     database_schema: Option<String>,
 }
 
-/// Reads all names and says what is the matter with which.
-pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+/// Reads all names and says what is the matter with which. An address that was found in a file may be meant for another
+/// program.
+pub(crate) fn run(args: &Args, url_is_found: bool) -> Result<ExitCode> {
     // Their sentences have the cause in them.
     let given = |setting: &Option<String>| setting.clone().filter(|text| !text.is_empty());
     let names = match given(&args.database_url) {
         Some(url) => {
-            let options = Options { url, schema: given(&args.database_schema), ..Options::default() };
+            let schema = given(&args.database_schema);
+            let options = Options { url, schema, is_found: url_is_found, ..Options::default() };
             chat_postgres::usernames(&options).map_err(|error| anyhow!("{error}"))?
         }
         None => chat_sqlite::usernames(&args.database).map_err(|error| anyhow!("{error}"))?,

@@ -32,6 +32,20 @@ async fn a_database_with_something_in_it_is_left_as_it_is() {
     assert_eq!(database.execute(everything).unwrap(), before);
 }
 
+/// Ours go into a schema of their own, and others' are left alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_programs_tables_hinder_where_ours_are_to_be_alone() {
+    let mut server = Setup::new().start();
+    server.stop();
+    let database = block_in_place(new_database);
+    database.execute("CREATE SCHEMA chatserver; CREATE TABLE chatserver.t (id int)").unwrap();
+    let migrated = || block_in_place(|| migrate(&server.setup, &database.url()));
+    says(&migrated(), "name an empty or a new schema with DATABASE_SCHEMA");
+    database.execute("ALTER TABLE chatserver.t SET SCHEMA public; INSERT INTO public.t VALUES (7)").unwrap();
+    assert!(migrated().status.success());
+    assert_eq!(database.execute("SELECT id FROM public.t").unwrap(), "7");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_reached_or_understood_is_said_without_the_password() {
     let mut server = Setup::new().start();

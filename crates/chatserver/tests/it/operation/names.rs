@@ -46,3 +46,37 @@ fn where_there_is_no_database_none_is_made() {
         command.args(["names", "--database"]).arg(&path).env_remove("DATABASE_URL").output().unwrap();
     assert!(!output.status.success() && !path.exists());
 }
+
+fn refused_names(folder: &std::path::Path, url: Option<&str>) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chatserver"));
+    command.arg("names").current_dir(folder).env_clear();
+    if let Some(url) = url {
+        command.env("DATABASE_URL", url);
+    }
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && output.stdout.is_empty(), "{said}");
+    assert_eq!(said.lines().count(), 1, "one sentence: {said}");
+    said
+}
+
+/// They have users, too, which are nobody's business.
+#[test]
+fn another_programs_users_are_not_read() {
+    let database =
+        chat_engines::shared().database().unwrap_or_else(|error| panic!("no PostgreSQL: {error:#}"));
+    let folder = tempfile::tempdir().unwrap();
+    for id in ["int", "bigint"] {
+        let table = format!(
+            "DROP TABLE IF EXISTS public.users; CREATE TABLE public.users (id {id} PRIMARY KEY, username text);
+             INSERT INTO public.users VALUES (1, 'nibbles')"
+        );
+        database.execute(&table).unwrap();
+        let said = refused_names(folder.path(), Some(&database.url()));
+        assert!(said.contains("has no tables of ChatServer"), "{said}");
+        std::fs::write(folder.path().join(".env"), format!("DATABASE_URL={}\n", database.url())).unwrap();
+        let said = refused_names(folder.path(), None);
+        assert!(said.contains("the file .env of this folder"), "{said}");
+        std::fs::remove_file(folder.path().join(".env")).unwrap();
+    }
+}
