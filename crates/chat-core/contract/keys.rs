@@ -56,6 +56,17 @@ async fn a_key_that_stands_for_another_message_is_refused_wherever_it_would_go()
     for new in other {
         assert_eq!(code(house.store.post(new.clone()).await), "key_reused", "{new:?}");
     }
+    let before = async |new: NewMessage| house.store.posted_before(new).await;
+    let [same, free] = ["k", "free"].map(|key| keyed(tom, Recipient::User(jerry), "hi", key));
+    assert_eq!(before(same.clone()).await.unwrap(), Some(Posted::Duplicate(direct.clone())));
+    assert_eq!(before(free).await.unwrap(), None);
+    assert_eq!(before(NewMessage { client_msg_id: None, ..same }).await.unwrap(), None);
+    assert_eq!(
+        before(keyed(jerry, Recipient::User(tom), "hi", "k")).await.unwrap(),
+        None,
+        "a key is its sender's"
+    );
+    assert_eq!(code(before(keyed(tom, Recipient::User(jerry), "ho", "k")).await), "key_reused");
     assert_eq!(house.sink.n_events(), 0, "nothing came of all that");
     for (to, first) in [(direct.to, &direct), (grouped.to, &grouped)] {
         let key = first.client_msg_id.clone().unwrap();

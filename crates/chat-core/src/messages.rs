@@ -433,6 +433,9 @@ pub trait MessageStore: Send + Sync + 'static {
     /// (`NotFound`) or is itself in a thread; make the direct conversation of the pair on its first message; number
     /// the message with the conversation's next `seq` and `rev`; bring a thread's root up to date.
     async fn post(&self, new: NewMessage) -> Result<Posted>;
+    /// What [`crate::intention::again`] answers to a post whose sender used its key before; `None` where it did not, or there
+    /// is none. Stores nothing.
+    async fn posted_before(&self, new: NewMessage) -> Result<Option<Posted>>;
     /// What [`crate::intention::again`] answers to a forwarding whose sender used its key before; `None` where it did not, or
     /// there is none. MUST NOT look at the message that is forwarded, which may be gone by then.
     async fn forwarded_before(&self, sender: UserId, command: Forward) -> Result<Option<Posted>>;
@@ -469,7 +472,13 @@ impl Chat {
     /// Posts a message. When this returns, the message is on disk and on its way to who is connected.
     pub async fn post(&self, sender: UserId, command: PostMessage) -> Result<Posted> {
         let new = posting::checked(sender, command, &self.limits, self.clock.now())?;
-        self.store.post(new).await
+        match posting::check_addresses(&new.body.media) {
+            Ok(()) => self.store.post(new).await,
+            Err(refused) if new.client_msg_id.is_some() => {
+                self.store.posted_before(new).await?.ok_or(refused)
+            }
+            Err(refused) => Err(refused),
+        }
     }
 
     /// Posts what another message says, with its media, to somebody else.

@@ -23,6 +23,15 @@ impl MessageStore for Postgres {
         self.writer.post(new).await
     }
 
+    async fn posted_before(&self, new: NewMessage) -> Result<Option<Posted>> {
+        if failpoints::is_broken("no_dedupe") {
+            return Ok(None);
+        }
+        self.readers
+            .read(move |db| posted_before(db, new.sender, new.client_msg_id.as_deref(), new.again()))
+            .await
+    }
+
     async fn forwarded_before(&self, sender: UserId, command: Forward) -> Result<Option<Posted>> {
         if failpoints::is_broken("no_dedupe") {
             return Ok(None);

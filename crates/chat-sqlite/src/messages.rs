@@ -23,6 +23,18 @@ impl MessageStore for Sqlite {
         self.writer.write(move |tx| post(tx, &new)).await
     }
 
+    async fn posted_before(&self, new: NewMessage) -> Result<Option<Posted>> {
+        if failpoints::is_broken("no_dedupe") {
+            return Ok(None);
+        }
+        self.readers
+            .read(move |db| {
+                let snapshot = db.unchecked_transaction()?;
+                posted_before(&snapshot, new.sender, new.client_msg_id.as_deref(), new.again())
+            })
+            .await
+    }
+
     async fn forwarded_before(&self, sender: UserId, command: Forward) -> Result<Option<Posted>> {
         if failpoints::is_broken("no_dedupe") {
             return Ok(None);
