@@ -143,6 +143,11 @@ impl Limiter {
         self.give_back(Policy::SendConversation, key);
     }
 
+    /// Nobody was registered from this address, and nothing learnt.
+    pub(crate) fn not_registered(&self, address: ClientAddress) {
+        self.give_back(Policy::Register, self.address_key(address));
+    }
+
     fn take(&self, policy: Policy, key: Key) -> Result<Passed, Refused> {
         let rule = self.rule(policy);
         let Some((rate, cells)) = rule.limit else { return Ok(Passed { near: None }) };

@@ -41,11 +41,13 @@ use crate::{App, is_from_this_machine, tickets, turns, wire};
 pub(super) async fn register(
     newcomer: Newcomer,
     State(app): State<App>,
-    Body(request): Body<rest::RegisterRequest>,
+    body: Result<Body<rest::RegisterRequest>, Problem>,
 ) -> Result<(StatusCode, HeaderMap, Json<rest::Registered>), Problem> {
-    let rest::RegisterRequest { username, email, password } = request;
-    let turn = turns::newcomer(&app, newcomer.from.0);
-    let login = app.chat.register(Register { username, email, password }, turn).await?;
+    let login = match body {
+        Ok(Body(request)) => registered(&app, newcomer.from, request).await,
+        Err(refused) => Err(refused),
+    };
+    let login = login.inspect_err(|refused| newcomer.settle(&app, refused))?;
     let (token, _) = app.auth.issue(&login).await?;
     note(&app, Deed::Registered, newcomer.from, Some(&login.account));
     let cookie = device_cookie(&app, &login, None);
@@ -58,6 +60,12 @@ pub(super) async fn register(
         token,
     };
     Ok((StatusCode::CREATED, cookie, Json(registered)))
+}
+
+async fn registered(app: &App, from: CameFrom, request: rest::RegisterRequest) -> Result<Login, Problem> {
+    let rest::RegisterRequest { username, email, password } = request;
+    let turn = turns::newcomer(app, from.0);
+    Ok(app.chat.register(Register { username, email, password }, turn).await?)
 }
 
 /// Tells the operator who came in, or did not.

@@ -85,6 +85,15 @@ pub(super) struct Newcomer {
     pub(super) from: CameFrom,
 }
 
+impl Newcomer {
+    /// Whoever mistypes has used nothing up. A name that is taken counts: it says who is here.
+    pub(super) fn settle(&self, app: &Shared, refused: &Problem) {
+        if refused.is_of_the_request() {
+            app.limits.not_registered(self.from.0);
+        }
+    }
+}
+
 impl FromRequestParts<App> for Newcomer {
     type Rejection = Problem;
 

@@ -52,6 +52,11 @@ impl Problem {
         self.status.is_server_error() || self.status == StatusCode::TOO_MANY_REQUESTS
     }
 
+    /// Whether the request makes no sense, whatever there is here.
+    pub(crate) fn is_of_the_request(&self) -> bool {
+        self.status == StatusCode::BAD_REQUEST
+    }
+
     pub(crate) fn retry_after_ms(&self) -> Option<u64> {
         self.retry_after_ms
     }

@@ -102,7 +102,11 @@ fn command(to: Destination, mut request: SendRequest, headers: &HeaderMap) -> Re
 }
 
 fn client_msg_id(in_body: Option<String>, headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(in_header) = headers.get(IDEMPOTENCY_KEY) else { return Ok(in_body) };
+    let mut lines = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let Some(in_header) = lines.next() else { return Ok(in_body) };
+    if lines.next().is_some() {
+        return Err(Problem::invalid("Idempotency-Key must be given once"));
+    }
     let in_header =
         in_header.to_str().map_err(|_| Problem::invalid("Idempotency-Key must be plain ASCII"))?;
     match in_body {

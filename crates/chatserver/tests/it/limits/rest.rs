@@ -149,3 +149,23 @@ async fn what_is_off_is_not_limited_and_a_factor_makes_all_looser() {
     }
     refused(&tom.get("/v1/search?q=x").await, "search");
 }
+
+#[tokio::test]
+async fn who_mistypes_uses_up_no_registration() {
+    let server = limited(&[("LIMIT_REGISTER", "1/h:2")]).start();
+    let register = |name: &str, email: &str, password: &str| {
+        let body = json!({"username": name, "email": email, "password": password});
+        let server = &server;
+        async move { server.post("/v1/users/register", &body).await }
+    };
+    for _ in 0..3 {
+        register("x", "spike@example.com", PASSWORD).await.refused(400, "invalid_request");
+        register("spike", "no address", PASSWORD).await.refused(400, "invalid_request");
+        register("spike", "spike@example.com", "short").await.refused(400, "invalid_request");
+        server.post("/v1/users/register", &json!([])).await.refused(400, "invalid_request");
+    }
+    register("spike", "spike@example.com", PASSWORD).await.expect(201);
+    // Whether somebody is here can be asked so often as one may register.
+    assert_eq!(register("spike", "other@example.com", PASSWORD).await.status, 409);
+    refused(&register("butch", "butch@example.com", PASSWORD).await, "register");
+}

@@ -157,3 +157,38 @@ async fn an_old_key_tells_who_was_removed_nothing_of_the_groups_present() {
     let new = json!({"content": "new", "client_msg_id": "n"});
     jerry.post(&to_group(group), &new).await.refused(403, "not_a_member");
 }
+
+#[tokio::test]
+async fn a_request_has_one_key() {
+    let server = Server::start();
+    let (tom, jerry) = server.tom_and_jerry().await;
+    for (one, other) in [("one", "other"), ("one", "one")] {
+        let request = Request::post(&p2p(jerry.id), &json!({"content": "hello"}));
+        let request = request.header("Idempotency-Key", one).header("Idempotency-Key", other);
+        let problem = tom.send(request).await.refused(400, "invalid_request");
+        assert!(
+            problem["error"].as_str().unwrap().contains("Idempotency-Key must be given once"),
+            "{problem}"
+        );
+    }
+    assert_eq!(tom.history(&jerry).await.len(), 0);
+}
+
+/// Earlier releases took pictures from any address. A client that never heard so sends the message again.
+#[tokio::test]
+async fn a_message_from_before_a_rule_is_known_again() {
+    let server = Server::start();
+    let (tom, jerry) = server.tom_and_jerry().await;
+    let send = |url: &str, key: &str| {
+        let body = json!({"content": "Look", "media_url": url, "client_msg_id": key});
+        let (tom, path) = (&tom, p2p(jerry.id));
+        async move { tom.post(&path, &body).await }
+    };
+    let first = send("https://example.com/a.png", "k").await.expect(201);
+    server.setup.execute("UPDATE messages SET media_url = 'a.png', intention = NULL");
+    let again = send("a.png", "k").await.expect(201);
+    assert_eq!((&again["id"], &again["duplicate"]), (&first["id"], &json!(true)));
+    send("b.png", "k").await.refused(409, "key_reused");
+    send("a.png", "other").await.refused(400, "invalid_request");
+    assert_eq!(tom.history(&jerry).await.len(), 1);
+}
