@@ -242,6 +242,10 @@ impl Chat {
 
 /// The practical subset of RFC 5321 mailbox syntax: `local@domain.tld`, no quoting, at most 254 characters.
 fn check_email(email: &str) -> Result<()> {
+    let mut character = [0; 4];
+    if email.chars().any(|c| names::is_blank(c.encode_utf8(&mut character))) {
+        return Err(Error::invalid("email", "must not hold spaces or characters that cannot be seen"));
+    }
     let valid = email.len() <= 254
         && email.split_once('@').is_some_and(|(local, domain)| is_local_part(local) && is_domain(domain));
     if valid {
@@ -301,6 +305,11 @@ mod tests {
             "a@b@c.com",
             "a@-x.com",
             "a..b@x.com",
+            "a\u{200b}@example.com",
+            "a\u{ad}@example.com",
+            "\u{202e}a@example.com",
+            "a@exa\u{1160}mple.com",
+            "a@\u{feff}example.com",
             &long,
         ] {
             assert!(check_email(bad).is_err(), "{bad:?}");
