@@ -46,6 +46,19 @@ impl Chat {
         self.store.demo_accounts().await
     }
 
+    /// Accounts without the mark that have a demo user's name and address. A stranger may have registered them so; or an
+    /// earlier release has made them, which knew no mark.
+    pub async fn namesakes_of_demo_users(&self) -> Result<Vec<Account>> {
+        let mut namesakes = Vec::new();
+        for name in USERS {
+            let found = self.store.credentials(LoginName::Username(name.into())).await?;
+            let unmarked = found.filter(|found| !found.is_demo).map(|found| found.account);
+            namesakes
+                .extend(unmarked.filter(|account| account.username == name && account.email == email(name)));
+        }
+        Ok(namesakes)
+    }
+
     /// Whether a demo user still has the known password. It takes as long as a login.
     pub async fn has_known_password(&self, demo_user: &Account) -> Result<bool> {
         let name = LoginName::Username(demo_user.username.clone());

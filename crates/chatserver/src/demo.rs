@@ -49,6 +49,10 @@ pub(crate) async fn prepare(chat: &Chat, circumstances: Circumstances) -> Result
     if !is_loopback && !is_wanted {
         refuse_known_passwords(chat, &present).await?;
     }
+    // Where no demo users are wanted, others may come by on loopback too.
+    if wish == Wish::Unwanted || (!is_loopback && !is_wanted) {
+        tell_namesakes(chat).await?;
+    }
     Ok(present.into_iter().map(|account| account.username).collect())
 }
 
@@ -57,10 +61,30 @@ async fn refuse_known_passwords(chat: &Chat, present: &[Account]) -> Result<()> 
         if chat.has_known_password(account).await? {
             bail!(
                 "the demo user {} could log in with a password that everybody knows, and this server listens beyond \
-                 this machine; use another database, listen on 127.0.0.1, or pass --demo if that is what you want",
+                 this machine; use another database, listen on 127.0.0.1, or pass --demo if that is what you want; \
+                 if somebody uses the account as their own, change its password on 127.0.0.1, and it is let in",
                 account.username
             )
         }
+    }
+    Ok(())
+}
+
+/// Says which accounts without the mark anybody could log in to. They stop no server: else two strangers with these names
+/// could.
+async fn tell_namesakes(chat: &Chat) -> Result<()> {
+    let mut names = Vec::new();
+    for account in chat.namesakes_of_demo_users().await? {
+        if chat.has_known_password(&account).await? {
+            names.push(account.username);
+        }
+    }
+    if !names.is_empty() {
+        tracing::warn!(
+            "anybody can log in as {}: the name and address are a demo user's, and so is the password; if an earlier \
+             release made the account with --demo, or you do not know whose it is, log in and change its password",
+            names.join(" and as ")
+        );
     }
     Ok(())
 }

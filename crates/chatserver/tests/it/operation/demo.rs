@@ -50,6 +50,7 @@ async fn beyond_loopback_a_database_with_demo_users_is_refused() {
     let open = setup.clone().env("HOST", "0.0.0.0");
     let refusal = open.refuse();
     refusal.says("--demo");
+    refusal.says("change its password on 127.0.0.1");
     assert!(refusal.stderr.contains("tom"), "{refusal:?}");
     assert_eq!(bytes_of(&setup.database()), before);
     let told = open.arg("--demo").start();
@@ -180,4 +181,33 @@ async fn whoever_registers_a_demo_users_name_is_none_and_stops_no_server() {
     let server = server.setup.clone().start();
     assert_eq!(login_status(&server, "tom").await, 200);
     assert_eq!(server.get("/client.json").await.expect(200)["demo_users"], json!([]));
+}
+
+/// Strangers may have registered them; or an earlier release has made them late, which knew no mark.
+#[tokio::test]
+async fn unmarked_accounts_with_everything_of_a_demo_user_are_told_of_where_others_come_by() {
+    const TOLD: &str = "anybody can log in as ";
+    let open = Setup::new().env("HOST", "0.0.0.0");
+    let mut server = open.start();
+    assert!(!server.printed().contains(TOLD));
+    for name in ["spike", "tom", "jerry"] {
+        let body = json!({"username": name, "email": format!("{name}@temp.com"), "password": PASSWORD});
+        server.post("/v1/users/register", &body).await.expect(201);
+    }
+    server.stop();
+    let mut server = server.setup.clone().start();
+    assert!(server.printed().contains("anybody can log in as tom and as jerry: "), "{}", server.printed());
+    let change = json!({"old_password": PASSWORD, "new_password": "a password of my own"});
+    server.login("jerry").await.post("/v1/users/password", &change).await.expect(200);
+    server.stop();
+    for (setup, is_told) in [
+        (server.setup.clone(), true),
+        (server.setup.clone().env("HOST", "127.0.0.1"), false),
+        (server.setup.clone().env("HOST", "127.0.0.1").env("NO_DEMO", "1"), true),
+        (server.setup.clone().arg("--demo"), false),
+    ] {
+        let mut server = setup.start();
+        assert_eq!(server.printed().contains("anybody can log in as tom: "), is_told);
+        server.stop();
+    }
 }
