@@ -36,6 +36,16 @@ async fn names_and_addresses_are_unique_without_regard_to_case() {
     assert!(house.store.credentials(LoginName::Email("jérôme".into())).await.unwrap().is_none());
 }
 
+#[tokio::test]
+async fn a_name_that_looks_like_one_that_is_there_is_taken_in_every_case() {
+    let house = House::fresh().await;
+    house.users(["max", "tina", "alice", "jean-luc", "mike"]).await;
+    for name in ["\u{41c}ax", "\u{422}INA", "ali\u{307}ce", "jean\u{2010}luc", "\u{41c}IKE"] {
+        assert_eq!(code(house.store.create_account(account(name)).await), "username_taken", "{name:?}");
+    }
+    house.user("rnike").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_who_register_one_name_at_once_one_gets_it() {
     let house = House::fresh().await;

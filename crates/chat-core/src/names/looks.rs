@@ -1,14 +1,39 @@
 //! Which names could be taken for each other: by their skeletons (Unicode Technical Standard 39), which are the same for
 //! what looks the same.
 //!
-//! Stores keep what [`looks`] gives. It changes with the tables of Unicode; a release with newer ones empties what is
-//! kept by a migration, and it is made anew at the start.
+//! Stores keep what [`looks`] gives. It changes with the tables of Unicode and with the rules here; a release with newer
+//! ones empties what is kept by a migration, and it is made anew at the start.
 
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::canonical_combining_class;
+use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
+use unicode_script::{Script, UnicodeScript};
 use unicode_security::mixed_script::AugmentedScriptSet;
 use unicode_security::skeleton;
 
-use super::{normal, spaced};
+use super::{is_of, normal, spaced};
 use crate::accounts::folded;
+
+/// So often at most a look is made simpler; a few times do.
+const MAX_TURNS: usize = 8;
+
+const DOT_ABOVE: char = '\u{307}';
+
+/// Small letters that have a dot above, which gives way to other marks (Unicode's property Soft_Dotted, of letters that
+/// are neither composed nor another's form).
+const DOTTED: [char; 11] = [
+    'i',
+    'j',
+    '\u{249}',
+    '\u{268}',
+    '\u{29d}',
+    '\u{3f3}',
+    '\u{456}',
+    '\u{458}',
+    '\u{1d96}',
+    '\u{1df1a}',
+    '\u{1e068}',
+];
 
 /// Whether two names are one, or look so much alike that one could be taken for the other. Between names of one script
 /// only the first counts: whoever reads that script tells `mike` from `rnike`, and honest names would be in each other's
@@ -26,20 +51,99 @@ pub fn is_mistakable(one: &str, other: &str) -> bool {
 /// What names look like, in small letters and as they are written: names that could be taken for each other have one of
 /// these in common. One or two.
 pub fn looks(name: &str) -> Vec<String> {
-    let small = shape(&folded(name));
-    let written = shape(name);
-    if small == written { vec![small] } else { vec![small, written] }
+    // Whoever takes TINA for tina reads a capital as its small letter, but the skeleton of I is l.
+    let mut looks = shapes(name).map(|shape| shape.replace('i', "l")).to_vec();
+    looks.dedup();
+    looks
 }
 
-/// Letters that look alike may have small forms that don't, so each shape is made small again.
-fn shape(name: &str) -> String {
-    folded(&skeleton(name).collect::<String>())
+/// Whether a name could be read as a word of small Latin letters. An l in its shape may have been an I, which is a
+/// capital i; but nobody reads an i as l.
+pub(super) fn is_read_as(name: &str, word: &str) -> bool {
+    let word = shape(word);
+    let is_read = |shape: &String| {
+        let mut pairs = shape.chars().zip(word.chars());
+        shape.len() == word.len() && pairs.all(|(seen, meant)| seen == meant || seen == 'l' && meant == 'i')
+    };
+    shapes(name).iter().any(is_read)
+}
+
+fn shapes(name: &str) -> [String; 2] {
+    [shape(&essence(name)), shape(&visible(name))]
+}
+
+/// Letters that look alike may have small forms that don't, and small forms may look like something else again: `M` of
+/// another script is a Latin one, which is a small m, which is the same as rn.
+fn shape(text: &str) -> String {
+    let mut shape = text.to_owned();
+    for _ in 0..MAX_TURNS {
+        let simpler = folded(&undotted_or(&skeleton(&shape).collect::<String>(), &['I', 'l']));
+        if simpler == shape {
+            break;
+        }
+        shape = simpler;
+    }
+    shape
 }
 
 /// What is left of a name without case, form, and what is not seen.
 fn essence(name: &str) -> String {
+    let seen: String = visible(name).chars().flat_map(sign).collect();
+    normal(&undotted(&folded(&spaced(&normal(&seen)))))
+}
+
+/// What is seen of a name.
+fn visible(name: &str) -> String {
     let seen: String = name.chars().filter(|&c| !is_ignorable(c)).collect();
-    normal(&folded(&spaced(&normal(&seen))))
+    spaced(&normal(&seen))
+}
+
+/// Signs that look alike are one to readers of every script, and so is a Latin letter of few languages that looks like a
+/// sign. Digits, and letters of other scripts, are told apart by who reads them.
+fn sign(c: char) -> Vec<char> {
+    let alike: Vec<char> = skeleton(c.encode_utf8(&mut [0; 4])).collect();
+    let is_read = matches!(
+        c.general_category_group(),
+        GeneralCategoryGroup::Letter | GeneralCategoryGroup::Mark | GeneralCategoryGroup::Number
+    );
+    let may_be_one = !is_read || c.script() == Script::Latin;
+    let looks_so = may_be_one && !alike.is_empty() && alike.iter().all(|&c| is_sign(c));
+    if is_sign(c) || looks_so { alike } else { vec![c] }
+}
+
+fn is_sign(c: char) -> bool {
+    c.script() == Script::Common && !is_of(c, GeneralCategoryGroup::Number)
+}
+
+/// Without the dots that are not seen because their letters have one; a letter without its dot gets it.
+pub(super) fn undotted(text: &str) -> String {
+    undotted_or(text, &[])
+}
+
+fn undotted_or(text: &str, more: &[char]) -> String {
+    let mut kept: Vec<char> = Vec::new();
+    let mut dotted = None;
+    for c in text.nfd() {
+        match (dotted, c, canonical_combining_class(c)) {
+            (Some(at), DOT_ABOVE, _) => {
+                kept[at] = match kept[at] {
+                    'ı' => 'i',
+                    'ȷ' => 'j',
+                    other => other,
+                };
+                continue;
+            }
+            (_, _, 0) => {
+                let has_one = DOTTED.contains(&c) || matches!(c, 'ı' | 'ȷ') || more.contains(&c);
+                dotted = has_one.then_some(kept.len());
+            }
+            // Another mark above takes the dot's place, so that the next is seen.
+            (_, _, 230) => dotted = None,
+            _ => {}
+        }
+        kept.push(c);
+    }
+    kept.into_iter().collect()
 }
 
 /// Whether a character is left out where it is not supported (Unicode's property Default_Ignorable_Code_Point).
@@ -93,5 +197,86 @@ mod tests {
         }
         assert!(!is_mistakable("вов", "bob"), "small letters that do not look alike");
         assert!(!is_mistakable("tom", "tim"));
+    }
+
+    /// Whether they could be taken for each other, and a store that looks for one finds the other.
+    fn is_taken(one: &str, other: &str) -> bool {
+        let theirs = looks(other);
+        let is_found = looks(one).iter().any(|look| theirs.contains(look));
+        let is_taken = is_mistakable(one, other);
+        assert_eq!(is_taken, is_mistakable(other, one), "{one:?} {other:?}");
+        assert!(is_found || !is_taken, "a store would not see {one:?} beside {other:?}");
+        is_taken
+    }
+
+    #[test]
+    fn capitals_of_another_script_make_no_second_name_whatever_their_small_forms() {
+        for (name, other) in [
+            ("max", "\u{41c}ax"),
+            ("mike", "\u{41c}ike"),
+            ("tom", "\u{422}\u{41e}\u{41c}"),
+            ("Emma", "\u{415}\u{41c}\u{41c}\u{410}"),
+            ("emma", "EM\u{41c}A"),
+            ("thomas", "THO\u{41c}AS"),
+            ("kevin", "\u{41a}EVIN"),
+            ("tina", "\u{422}INA"),
+            ("brian", "\u{412}RIAN"),
+            ("heidi", "\u{41d}EIDI"),
+            ("tilia", "\u{422}iLIA"),
+            ("mimi", "\u{39c}I\u{39c}i"),
+            ("tina", "\u{422}\u{130}NA"),
+        ] {
+            assert!(is_taken(name, other), "{name} {other}");
+        }
+        assert!(
+            !is_taken("mike", "rnike") && !is_taken("Ian", "lan"),
+            "who reads the script tells them apart"
+        );
+    }
+
+    #[test]
+    fn a_dot_upon_a_letter_that_has_one_makes_no_second_name() {
+        for (name, other) in [
+            ("alice", "ali\u{307}ce"),
+            ("alice", "ali\u{307}\u{307}ce"),
+            ("alice", "al\u{131}\u{307}ce"),
+            ("john", "j\u{307}ohn"),
+            ("jon", "\u{237}\u{307}on"),
+            ("al\u{12f}ce", "al\u{12f}\u{307}ce"),
+            ("al\u{1ecb}ce", "ali\u{307}\u{323}ce"),
+            ("\u{456}\u{432}\u{430}\u{43d}", "\u{456}\u{307}\u{432}\u{430}\u{43d}"),
+            ("\u{130}brahim", "ibrahim"),
+        ] {
+            assert!(is_taken(name, other), "{name} {other}");
+        }
+        for (name, other) in [("zoe", "z\u{22f}e"), ("\u{457}van", "\u{456}van"), ("m\u{ed}a", "mia")] {
+            assert!(!is_taken(name, other), "{name} {other}: these are seen");
+        }
+    }
+
+    #[test]
+    fn what_belongs_to_no_script_is_told_apart_by_nobody() {
+        for (name, other) in [
+            ("jean-luc", "jean\u{2010}luc"),
+            ("jean-luc", "jean\u{2011}luc"),
+            ("a:b", "a\u{a789}b"),
+            ("o'brian", "o\u{2019}brian"),
+            ("o'brian", "O\u{2bc}Brian"),
+            ("wow!", "wow\u{1c3}"),
+            ("\u{43e}\u{43b}\u{44f}-1", "\u{43e}\u{43b}\u{44f}\u{2010}1"),
+        ] {
+            assert!(is_taken(name, other), "{name} {other}");
+        }
+        for (name, other) in [
+            ("jean-luc", "jeanluc"),
+            ("b0b", "bob"),
+            ("tom1", "toml"),
+            ("a.b", "a:b"),
+            ("דודי", "דוד'"),
+            ("スー", "ス一"),
+            ("عمر٠", "عمر."),
+        ] {
+            assert!(!is_taken(name, other), "{name} {other}");
+        }
     }
 }
