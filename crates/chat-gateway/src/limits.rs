@@ -1,11 +1,13 @@
 //! The one limiter behind all doors: REST, both streams and upgrades ask it before they do anything that costs. It knows
-//! policies and keys, decides from one number a key, and never waits for anything. Counts are this node's own.
+//! policies and keys, and decides from one number a key. Only guesses of passwords ever wait, for others that are being
+//! checked. Counts are this node's own.
 
 pub(crate) mod buckets;
 mod logins;
 mod places;
 mod policy;
 mod rate;
+mod under_way;
 
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::time::{Duration, Instant};
@@ -14,12 +16,13 @@ use chat_core::ids::UserId;
 
 use crate::client_address::ClientAddress;
 use buckets::{Buckets, Taken};
-pub(crate) use logins::Guess;
+pub(crate) use logins::{Guess, NoGuess};
 pub(crate) use places::Place;
 use places::Places;
 pub use policy::{Policy, RateLimits};
 pub(crate) use rate::Cells;
 pub use rate::{Rate, RateSetting};
+use under_way::UnderWay;
 
 /// A bucket with less than one part in so many is told of before it is empty.
 const NEAR: u64 = 10;
@@ -30,6 +33,7 @@ pub(crate) struct Limiter {
     hashes: RandomState,
     rules: [Rule; Policy::ALL.len()],
     places: Places,
+    guesses: UnderWay,
 }
 
 struct Rule {
@@ -97,6 +101,7 @@ impl Limiter {
             hashes: RandomState::new(),
             rules: Policy::ALL.map(rule),
             places: Places::new(),
+            guesses: UnderWay::default(),
         }
     }
 
@@ -161,11 +166,11 @@ impl Limiter {
         }
     }
 
-    /// Whether one would be there, without taking it.
-    fn look(&self, policy: Policy, key: Key) -> Result<(), Refused> {
+    /// Whether one would be there if so many were given back; nothing is taken.
+    fn look(&self, policy: Policy, key: Key, given_back: u64) -> Result<(), Refused> {
         let rule = self.rule(policy);
         let Some((rate, cells)) = rule.limit else { return Ok(()) };
-        match rule.buckets.wait(key.0, cells, self.now()) {
+        match rule.buckets.wait(key.0, given_back, cells, self.now()) {
             None => Ok(()),
             Some(wait_ns) => Err(rule.refuse(rate, key, wait_ns)),
         }

@@ -57,7 +57,7 @@ pub(super) async fn change_password(
     let rest::ChangePasswordRequest { old_password, new_password } = request;
     let by = By { user: Some(granted.user), ..from.by() };
     let guess = Guess::Bearer(granted.user);
-    let attempt = app.limits.guess(&guess, from.0).map_err(|refused| app.too_much(refused, by))?;
+    let attempt = app.limits.guess(&guess, from.0).await.map_err(|why| app.no_guess(why, by))?;
     let turn = turns::guess(&app, &guess, from.0);
     let change = ChangePassword { old: old_password, new: new_password, turn };
     let changed = app.chat.change_password(granted.user, granted.counts_from, change).await;

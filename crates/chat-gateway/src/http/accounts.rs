@@ -145,7 +145,7 @@ async fn checked(
     };
     let account_name = account.as_ref().map(|account| account.username.as_str());
     let by = By { account: Some(account_name.unwrap_or(audit::UNKNOWN)), ..from.by() };
-    let attempt = app.limits.guess(&guess, from.0).map_err(|refused| app.too_much(refused, by))?;
+    let attempt = app.limits.guess(&guess, from.0).await.map_err(|why| app.no_guess(why, by))?;
     let checked = app.chat.login(name, password, demo, turns::guess(app, &guess, from.0)).await;
     attempt.settle(&checked);
     match &checked {

@@ -3,6 +3,7 @@
 use axum::extract::{FromRequestParts, MatchedPath};
 use axum::http::Method;
 use axum::http::request::Parts;
+use chat_core::Error;
 use chat_core::ids::UserId;
 
 use super::around;
@@ -12,7 +13,7 @@ use crate::app::Shared;
 use crate::audit::By;
 use crate::client_address::ClientAddress;
 use crate::devices::Device;
-use crate::limits::{Passed, Policy, Refused};
+use crate::limits::{NoGuess, Passed, Policy, Refused};
 
 /// What a user's request on this route counts as.
 fn policy(method: &Method, route: &str) -> Policy {
@@ -55,6 +56,14 @@ impl Shared {
         self.hub.metrics().limited(refused.policy);
         self.audit.flood(&refused, by);
         Problem::from(refused)
+    }
+
+    /// Why a password is not checked. The operator is told of guessers alone.
+    pub(super) fn no_guess(&self, why: NoGuess, by: By<'_>) -> Problem {
+        match why {
+            NoGuess::Refused(refused) => self.too_much(refused, by),
+            NoGuess::Busy => Problem::from(Error::Overloaded),
+        }
     }
 }
 

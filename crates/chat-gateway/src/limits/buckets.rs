@@ -45,16 +45,16 @@ impl Buckets {
         }
     }
 
-    /// Whether one is there, or how long it takes until it is.
-    pub(super) fn wait(&self, key: u64, cells: Cells, now: u64) -> Option<u64> {
+    /// How long it takes until one is there, if so many of those that were taken are given back.
+    pub(super) fn wait(&self, key: u64, given_back: u64, cells: Cells, now: u64) -> Option<u64> {
         let full_at = self.shard(key).get(&key).copied().unwrap_or(0);
-        cells.take(full_at, now).err()
+        cells.take(cells.give_back(full_at, given_back), now).err()
     }
 
     /// Puts back one that was taken.
     pub(super) fn give_back(&self, key: u64, cells: Cells) {
         if let Some(full_at) = self.shard(key).get_mut(&key) {
-            *full_at = cells.give_back(*full_at);
+            *full_at = cells.give_back(*full_at, 1);
         }
     }
 
@@ -104,9 +104,10 @@ mod tests {
         assert!(matches!(buckets.take(key(1), cells, 0), Taken::Yes { left: 0, .. }));
         assert!(matches!(buckets.take(key(1), cells, 0), Taken::No { .. }));
         assert!(matches!(buckets.take(key(2), cells, 0), Taken::Yes { .. }));
-        assert_eq!(buckets.wait(key(1), cells, 0), Some(1_000_000_000));
+        assert_eq!(buckets.wait(key(1), 0, cells, 0), Some(1_000_000_000));
+        assert_eq!(buckets.wait(key(1), 1, cells, 0), None);
         buckets.give_back(key(1), cells);
-        assert_eq!(buckets.wait(key(1), cells, 0), None);
+        assert_eq!(buckets.wait(key(1), 0, cells, 0), None);
     }
 
     #[test]

@@ -125,9 +125,9 @@ impl Cells {
         }
     }
 
-    /// One fewer: what was taken and not used.
-    pub(super) fn give_back(self, full_at: u64) -> u64 {
-        full_at.saturating_sub(self.interval_ns)
+    /// So many fewer: what was taken and not used.
+    pub(super) fn give_back(self, full_at: u64, count: u64) -> u64 {
+        full_at.saturating_sub(self.interval_ns.saturating_mul(count))
     }
 
     /// How many more there are.
@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(wait, SECOND_NS / 10);
         assert_eq!(cells.take(full_at, 1000 + wait - 1), Err(1));
         assert!(cells.take(full_at, 1000 + wait).is_ok());
-        assert_eq!(cells.left(cells.give_back(full_at), 1000), 1);
+        assert_eq!(cells.left(cells.give_back(full_at, 1), 1000), 1);
     }
 
     fn rates() -> impl Strategy<Value = Rate> {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{behind_proxy, limited};
 use crate::support::people::PASSWORD;
+use crate::support::server::bytes_of;
 use crate::support::{Answer, Request, Server};
 
 const LOGIN: &str = "/v1/users/login";
@@ -113,6 +114,29 @@ async fn only_wrong_passwords_count_and_all_of_them() {
     let answers = futures_util::future::join_all(at_once).await;
     let n_wrong = answers.iter().filter(|answer| answer.status == 401).count();
     assert_eq!((n_wrong, answers.len() - n_wrong), (2, 18));
+}
+
+/// How many are let in, and what others are told, of logins that come at once from one address.
+async fn logins_at_once(server: &Server, names: &[&str]) -> Vec<u16> {
+    let at_once = names.iter().map(|name| from(server, "203.0.113.9", login(name, PASSWORD)));
+    futures_util::future::join_all(at_once).await.into_iter().map(|answer| answer.status).collect()
+}
+
+/// What is still being checked may be right, and then it counts for nothing.
+#[tokio::test]
+async fn right_logins_at_once_are_all_let_in() {
+    let mut server =
+        behind_proxy(&[("LIMIT_LOGIN_ADDRESS", "1/h:12"), ("LIMIT_LOGIN_ACCOUNT", "1/h:10")]).start();
+    assert_eq!(logins_at_once(&server, &["tom"; 12]).await, [200; 12]);
+    let behind_one_nat = [["tom"; 8], ["jerry"; 8]].concat();
+    assert_eq!(logins_at_once(&server, &behind_one_nat).await, [200; 16]);
+    for _ in 0..9 {
+        from(&server, "203.0.113.9", login("tom", "a-typo")).await.refused(401, "wrong_credentials");
+    }
+    assert_eq!(logins_at_once(&server, &["tom"; 3]).await, [200; 3]);
+    server.stop();
+    let log = String::from_utf8(bytes_of(&server.setup.path("logs/app.log"))).unwrap();
+    assert!(log.contains("login_failed") && !log.contains("logins_refused"), "{log}");
 }
 
 #[tokio::test]
