@@ -1,6 +1,7 @@
 //! A socket whose client has to take what it is given. Whoever takes nothing of what waits for some seconds, or next to
 //! nothing for longer, is cut off: else it would hold the socket and the answer for as long as it likes. Slow is no fault,
-//! as long as it goes on.
+//! as long as it goes on. What can be seen of that is what the client's system takes, which opens its window in lumps of
+//! its receive buffer: a program that takes longer than [`Pace::nothing_for`] to read one looks as if it read nothing.
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
@@ -18,17 +19,24 @@ use crate::link::Link;
 /// How slow a client may be.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
-    /// For how long it may take nothing.
+    /// For how long its system may take nothing.
     pub nothing_for: Duration,
     /// What it has to take on average while something waits.
     pub bytes_per_second: u64,
-    /// Over which time that is looked at.
+    /// Over which time that is looked at, or over that in which nothing may be taken, if that is longer.
     pub over: Duration,
 }
 
 impl Default for Pace {
     fn default() -> Self {
         Self { nothing_for: Duration::from_secs(20), bytes_per_second: 512, over: Duration::from_secs(30) }
+    }
+}
+
+impl Pace {
+    /// Whoever may take nothing for a minute may take what it takes at the end of it.
+    fn stretch(&self) -> Duration {
+        self.over.max(self.nothing_for)
     }
 }
 
@@ -147,10 +155,11 @@ impl Waiting {
         if now >= self.took_at + pace.nothing_for {
             return true;
         }
-        if now < self.since + pace.over {
+        if now < self.since + pace.stretch() {
             return false;
         }
-        let enough = pace.bytes_per_second.saturating_mul(pace.over.as_secs()).saturating_sub(LUMP_BYTES);
+        let enough =
+            pace.bytes_per_second.saturating_mul(pace.stretch().as_secs()).saturating_sub(LUMP_BYTES);
         if self.taken < enough {
             return true;
         }
@@ -159,7 +168,7 @@ impl Waiting {
     }
 
     fn look_again(&self, pace: Pace) -> Instant {
-        (self.took_at + pace.nothing_for).min(self.since + pace.over)
+        (self.took_at + pace.nothing_for).min(self.since + pace.stretch())
     }
 }
 
@@ -219,7 +228,11 @@ mod tests {
 
     /// Whether a client that takes so much each time is cut off within so many seconds.
     fn is_cut_off(bytes: usize, every: u64, within: u64) -> bool {
-        let (begun, pace) = (Instant::now(), Pace::default());
+        is_cut_off_at(Pace::default(), bytes, every, within)
+    }
+
+    fn is_cut_off_at(pace: Pace, bytes: usize, every: u64, within: u64) -> bool {
+        let begun = Instant::now();
         let mut waiting = Waiting::since(begun);
         (0..=within).any(|second| {
             let now = begun + seconds(second);
@@ -243,6 +256,14 @@ mod tests {
         for every in 1..12 {
             assert!(!is_cut_off(512 * usize::try_from(every).unwrap(), every, 3600), "{every}");
         }
+    }
+
+    #[test]
+    fn where_nothing_may_be_taken_for_longer_larger_lumps_do() {
+        let patient = Pace { nothing_for: seconds(60), ..Pace::default() };
+        assert!(!is_cut_off_at(patient, 2048 * 50, 50, 3600));
+        assert!(is_cut_off_at(patient, 2048 * 61, 61, 60));
+        assert!(is_cut_off_at(patient, 300, 1, 60));
     }
 
     #[test]
