@@ -35,9 +35,12 @@ pub fn after_close(code: u16, reason: &str) -> Verdict {
         close_codes::TOKEN_EXPIRED => {
             Verdict::GiveUp("the login has expired or was revoked; log in again".into())
         }
-        close_codes::TOO_MANY => {
-            Verdict::GiveUp("the server closed the connection: too many connections or frames".into())
-        }
+        close_codes::TOO_MANY => match delay_in(reason) {
+            delay @ Some(_) => Verdict::Again { why: "too many streams were opened".into(), delay },
+            None => {
+                Verdict::GiveUp("the server closed the connection: too many connections or frames".into())
+            }
+        },
         1000 | 1001 | 1005 | 1006 | 1011 | 1013 => again("the connection broke"),
         _ => Verdict::GiveUp(format!("the server closed the connection ({code}: {reason})")),
     }
@@ -116,6 +119,10 @@ mod tests {
         assert_eq!(
             after_close(1012, "server restarts: reconnect in 840 ms"),
             Verdict::Again { why: "the server restarts".into(), delay }
+        );
+        assert_eq!(
+            after_close(4029, "too many streams opened: reconnect in 840 ms"),
+            Verdict::Again { why: "too many streams were opened".into(), delay }
         );
         assert!(matches!(after_close(1012, "soon"), Verdict::Again { delay: None, .. }));
         for code in [1000, 1001, 1005, 1006, 1011, 1012, 1013, 4008] {

@@ -222,7 +222,8 @@ export class Link {
   }
 
   #wait(code: number, reason: string): void {
-    const announced = code === CLOSE.RESTART ? announcedDelay(reason) : undefined;
+    const announces = code === CLOSE.RESTART || code === CLOSE.TOO_MANY;
+    const announced = announces ? announcedDelay(reason) : undefined;
     const delay = announced ?? fullJitter(this.#attempt, this.#options.random);
     this.#attempt += 1;
     this.#timer = setTimeout(() => void this.#open(), delay);

@@ -251,7 +251,7 @@ export type ServerFrame =
 /** Subprotocol of the v2 stream. */
 export const PROTOCOL = "chatserver.v2";
 
-export const CLOSE = { TOO_BIG: 1009, RESTART: 1012, UNAUTHORIZED: 4001 } as const;
+export const CLOSE = { TOO_BIG: 1009, RESTART: 1012, UNAUTHORIZED: 4001, TOO_MANY: 4029 } as const;
 
 /** A frame of the server, or `undefined` for what is none. A type that is not known yet passes. */
 export function parseFrame(data: unknown): ServerFrame | undefined {

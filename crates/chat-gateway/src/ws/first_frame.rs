@@ -1,5 +1,6 @@
 //! A v2 client whose upgrade did not say who it is: its first frame has to, soon, and until then it gets nothing.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use chat_protocol::close_codes;
@@ -24,7 +25,11 @@ const LAST_WORD: Duration = Duration::from_secs(2);
 const READ_BYTES: usize = 4096;
 
 /// Why a client is turned away: the close code and the reason.
-type Refusal = (u16, &'static str);
+type Refusal = (u16, Cow<'static, str>);
+
+fn refusal<T>(code: u16, reason: &'static str) -> Result<T, Refusal> {
+    Err((code, reason.into()))
+}
 
 /// A place for a client that is not known yet: one of all, and one of its address.
 pub(super) struct Place {
@@ -60,7 +65,7 @@ pub(super) async fn start(app: App, place: Place, on_upgrade: OnUpgrade, asked: 
     let Asked { cursor, client, seat } = asked;
     let told = tokio::time::timeout(DEADLINE, listen(&app, &socket, early, (client, seat))).await;
     drop(place);
-    match told.unwrap_or(Err((close_code::POLICY_VIOLATION, "no auth frame in time"))) {
+    match told.unwrap_or_else(|_| refusal(close_code::POLICY_VIOLATION, "no auth frame in time")) {
         Ok((entrance, mut beginning)) => {
             beginning.cursor = beginning.cursor.or(cursor);
             let (connection, slot) = connection(&app, entrance, socket);
@@ -70,7 +75,7 @@ pub(super) async fn start(app: App, place: Place, on_upgrade: OnUpgrade, asked: 
             if [close_codes::TOKEN_EXPIRED, close_code::POLICY_VIOLATION].contains(&code) {
                 app.hub.metrics().refused_unauthenticated();
             }
-            let _ = tokio::time::timeout(LAST_WORD, turn_away(socket, code, reason)).await;
+            let _ = tokio::time::timeout(LAST_WORD, turn_away(socket, code, &reason)).await;
         }
     }
 }
@@ -82,7 +87,7 @@ async fn listen(
     mut bytes: Vec<u8>,
     from: (ClientAddress, Seat),
 ) -> Result<(Entrance, Beginning), Refusal> {
-    let gone = (close_code::NORMAL, "");
+    let gone = || (close_code::NORMAL, "".into());
     let mut decoder = Decoder::new(Role::Server, app.options.frame_bytes);
     let mut taken = Taken::default();
     loop {
@@ -91,19 +96,19 @@ async fn listen(
             break;
         }
         if let Some(End::Broken(error)) = taken.end {
-            return Err((error.close_code(), "the first frame is broken or too big"));
+            return refusal(error.close_code(), "the first frame is broken or too big");
         }
         bytes.resize(READ_BYTES, 0);
-        let read = socket.read(&mut bytes).await.map_err(|_| gone)?;
+        let read = socket.read(&mut bytes).await.map_err(|_| gone())?;
         if read == 0 {
-            return Err(gone);
+            return Err(gone());
         }
         bytes.truncate(read);
         // Pieces of a frame may come without end.
         tokio::task::yield_now().await;
     }
     let Input::Text(first) = taken.inputs.remove(0) else {
-        return Err((close_code::POLICY_VIOLATION, "the first frame must be an auth frame"));
+        return refusal(close_code::POLICY_VIOLATION, "the first frame must be an auth frame");
     };
     let entrance = enter(app, &first, from).await?;
     let cursor = entrance.cursor.clone();
@@ -115,18 +120,23 @@ async fn enter(app: &App, first: &str, (client, seat): (ClientAddress, Seat)) ->
     let is_object = first.trim_start().starts_with('{');
     let is_auth = is_object && serde_json::from_str::<Head<'_>>(first).is_ok_and(|head| head.op == "auth");
     let auth = serde_json::from_str::<Auth>(first).ok().filter(|_| is_auth);
-    let auth = auth.ok_or((close_code::POLICY_VIOLATION, "the first frame must be an auth frame"))?;
+    let auth = auth.ok_or((close_code::POLICY_VIOLATION, "the first frame must be an auth frame".into()))?;
     match app.auth.check(&auth.token).await {
         Ok(Some(granted)) => {
-            let too_many = |_| (close_codes::TOO_MANY, "too many streams opened: wait a moment");
+            let too_many = |problem: Problem| (close_codes::TOO_MANY, too_many_streams(&problem).into());
             limited::count_stream(app, granted.user, client).map_err(too_many)?;
             let slot = slot(app, granted, seat);
-            let slot = slot.map_err(|_| (close_codes::TOO_MANY, "too many connections: close one"))?;
+            let slot = slot.map_err(|_| (close_codes::TOO_MANY, "too many connections: close one".into()))?;
             Ok(Entrance { granted, slot, protocol: Protocol::V2, cursor: auth.cursor, client })
         }
-        Ok(None) => Err((close_codes::TOKEN_EXPIRED, "invalid or expired token: log in again")),
-        Err(_) => Err((close_code::TRY_AGAIN_LATER, "storage is unavailable: reconnect")),
+        Ok(None) => refusal(close_codes::TOKEN_EXPIRED, "invalid or expired token: log in again"),
+        Err(_) => refusal(close_code::TRY_AGAIN_LATER, "storage is unavailable: reconnect"),
     }
+}
+
+/// The delay is said as where the server restarts, for clients that look for one.
+fn too_many_streams(problem: &Problem) -> String {
+    format!("too many streams opened: reconnect in {} ms", problem.retry_after_ms().unwrap_or(1000))
 }
 
 /// Says why, and waits until the client has read it: a socket that is closed over unread bytes is reset.

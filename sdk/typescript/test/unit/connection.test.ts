@@ -63,15 +63,17 @@ test("tries back off until the stream is live again", async () => {
   set.client.close();
 });
 
-test("a server that restarts says when to come back", async () => {
-  const set = await liveStage();
-  set.socket().ends(1012, "restarting: reconnect in 1300 ms");
-  await set.pass(1299);
-  assert.equal(set.sockets.length, 1);
-  await set.pass(1);
-  assert.equal(set.sockets.length, 2);
-  set.client.close();
-});
+for (const [code, why] of [[1012, "restarting"], [4029, "too many streams opened"]] as const) {
+  test(`a server says when to come back: ${why}`, async () => {
+    const set = await liveStage();
+    set.socket().ends(code, `${why}: reconnect in 1300 ms`);
+    await set.pass(1299);
+    assert.equal(set.sockets.length, 1);
+    await set.pass(1);
+    assert.equal(set.sockets.length, 2);
+    set.client.close();
+  });
+}
 
 test("a revoked token ends it, and whoever waits is told", async () => {
   const set = await liveStage();

@@ -81,6 +81,23 @@ async fn who_waits_as_told_sends_on() {
     }
 }
 
+/// Without a header to answer with, the closing frame says when.
+#[tokio::test]
+async fn a_first_frame_over_the_limit_is_told_when_to_come_back() {
+    let server = limited(&[("LIMIT_STREAMS", "1/h:1")]).start();
+    let tom = server.login("tom").await;
+    let auth = json!({"op": "auth", "token": tom.token});
+    let (mut first, mut second) = (Stream::unknown(&server).await, Stream::unknown(&server).await);
+    first.say(&auth).await;
+    first.next("hello").await;
+    second.say(&auth).await;
+    let (code, reason) = second.turned_away().await;
+    assert_eq!(code, 4029);
+    let delay = reason.strip_prefix("too many streams opened: reconnect in ").unwrap();
+    let delay: u64 = delay.strip_suffix(" ms").unwrap().parse().unwrap();
+    assert!((3_500_000..=3_600_000).contains(&delay), "{delay}");
+}
+
 #[tokio::test]
 async fn a_v1_client_that_does_not_listen_is_closed() {
     let server = limited(&[("LIMIT_SEND", "1/h:5")]).start();

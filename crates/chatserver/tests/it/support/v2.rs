@@ -177,8 +177,13 @@ impl Stream {
 
     /// The closing frame, and not a byte before it.
     pub async fn closed_at_once(&mut self) -> u16 {
+        self.turned_away().await.0
+    }
+
+    /// The same, with its reason.
+    pub async fn turned_away(&mut self) -> (u16, String) {
         match self.ws.next().await {
-            Got::Closed(code, _) => code,
+            Got::Closed(code, reason) => (code, reason),
             other => panic!("{other:?} instead of a closing frame"),
         }
     }
