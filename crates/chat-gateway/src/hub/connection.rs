@@ -1,5 +1,6 @@
 //! One client's connection as the hub sees it: the socket, what waits for it, and how alive it is.
 
+mod ping;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,7 @@ use super::{OutboxLimits, Socket};
 use crate::client_address::ClientAddress;
 use crate::metrics::Metrics;
 use crate::tokens::Granted;
+use ping::Ping;
 
 /// Whose connection it is and until when the token holds.
 #[derive(Debug, Clone, Copy)]
@@ -79,17 +81,6 @@ struct State {
     farewell: Option<Bytes>,
 }
 
-/// At most one ping is unanswered at a time.
-#[derive(Default)]
-struct Ping {
-    number: u32,
-    /// When the unanswered one was queued, on the hub's clock (milliseconds).
-    sent_at: Option<u64>,
-    last_at: u64,
-    /// When a full socket last took something: the client reads, if slowly.
-    took_at: u64,
-}
-
 /// Why the session is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Woken {
@@ -105,8 +96,6 @@ pub(crate) enum Woken {
 const PING_GAP_MS: u64 = 500;
 /// A client that was silent for so long is asked for a sign of life.
 pub(crate) const SILENT_MS: u64 = 25_000;
-/// A client that gives no sign of life for so long behind a ping is gone.
-const DEAD_MS: u64 = 10_000;
 
 impl Connection {
     pub(crate) fn new(id: u64, bearer: Bearer, socket: Socket, surroundings: Arc<Surroundings>) -> Self {
@@ -297,10 +286,10 @@ impl Connection {
         }
         state.ping.number = state.ping.number.wrapping_add(1).max(1);
         let frame = encode(Opcode::Ping, &state.ping.number.to_be_bytes());
+        let position = state.outbox.position();
         if let Pushed::Queued { .. } = state.outbox.push(frame, None, self.limits()) {
             state.outbox.ask();
-            state.ping.sent_at = Some(now);
-            state.ping.last_at = now;
+            state.ping.sent(now, position);
         }
     }
 
@@ -337,7 +326,8 @@ impl Connection {
     }
 
     /// Asks a silent client for a sign of life, and ends it if it gave none. Whatever it sends is one, and so is that its
-    /// socket, which was full, took more: it may have yet to come to the ping.
+    /// socket, which was full, took more: it may have yet to come to the ping. What a socket has taken that looks free is not
+    /// seen; it is allowed for ([`Ping::patience_ms`]).
     fn ask_for_life(&self, state: &mut State, now: u64) {
         let heard_at = self.heard_at.load(Ordering::Relaxed);
         let Some(sent_at) = state.ping.sent_at else {
@@ -350,9 +340,11 @@ impl Connection {
             return;
         };
         let last_sign = sent_at.max(heard_at).max(state.ping.took_at);
-        if now.saturating_sub(last_sign) > DEAD_MS {
+        let patience_ms = state.ping.patience_ms(self.surroundings.slowest);
+        if now.saturating_sub(last_sign) > patience_ms {
             self.end();
-        } else if last_sign > sent_at && now.saturating_sub(sent_at) > DEAD_MS && state.outbox.is_empty() {
+        } else if last_sign > sent_at && now.saturating_sub(sent_at) > patience_ms && state.outbox.is_empty()
+        {
             // It lives and answers no pings. What this one asked for is asked again by the next.
             state.ping.sent_at = None;
             state.outbox.ask_again();
@@ -379,7 +371,7 @@ impl Connection {
         if state.ping.sent_at.is_none() || payload != state.ping.number.to_be_bytes() {
             return Vec::new();
         }
-        state.ping.sent_at = None;
+        state.ping.answered();
         state.outbox.confirmed()
     }
 

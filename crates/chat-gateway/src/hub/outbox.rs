@@ -96,6 +96,11 @@ impl Outbox {
         self.written
     }
 
+    /// Bytes that were queued so far.
+    pub(crate) fn position(&self) -> u64 {
+        self.written.wrapping_add(u64::try_from(self.queued_bytes).unwrap_or(0))
+    }
+
     /// The place of the last live frame that was queued; those before it were queued, too, or given by the replay.
     pub(crate) fn told(&self) -> i64 {
         self.told

@@ -64,6 +64,26 @@ async fn whatever_a_client_sends_behind_a_ping_is_a_sign_of_life() {
     assert!(!since(40_000, 5_000).await, "it took something");
 }
 
+/// What it has to take first lies in the system's buffers, and its socket looks free.
+#[tokio::test]
+async fn a_client_that_has_something_to_take_before_a_ping_has_longer_for_its_answer() {
+    let after = |bytes: usize, sent_ms_ago: u64| async move {
+        let (asked, _client) = connection(u64::MAX).await;
+        asked.push(vec![b'x'; bytes].into(), None);
+        asked.flush_own();
+        let now = asked.now();
+        asked.heard_at.store(now - 200_000, Ordering::Relaxed);
+        asked.tick();
+        asked.state().ping.sent_at = Some(now - sent_ms_ago);
+        asked.tick();
+        asked.is_gone()
+    };
+    assert!(after(0, 11_000).await);
+    assert!(!after(5120, 11_000).await);
+    assert!(!after(5120, 19_000).await);
+    assert!(after(5120, 21_000).await);
+}
+
 #[tokio::test]
 async fn a_client_that_lives_and_answers_no_pings_is_asked_again() {
     let (asked, _client) = connection(u64::MAX).await;

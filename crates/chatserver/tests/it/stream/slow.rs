@@ -6,8 +6,8 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use crate::support::people::to_group;
-use crate::support::raw_ws::{CLOSE, TEXT};
-use crate::support::{Got, RawWs, Server, Setup, Stream, User, Ws, within};
+use crate::support::raw_ws::{CLOSE, PING, PONG, TEXT};
+use crate::support::{Got, RawWs, Server, Setup, Stream, User, Ws, eventually, within};
 
 const MEMBERS: usize = 100;
 /// Together more than the queue (1 MiB) and what the system's buffers hold for a loopback socket (some MiB).
@@ -174,4 +174,51 @@ async fn who_resumes_and_reads_nothing_holds_nobody_up() {
     }
     // Not all of them: the machine may have other things to do as well.
     assert!(prompt >= 30, "{prompt} of 40 answers within 50 ms");
+}
+
+/// A v1 client with a small window that reads all the time, slowly, and answers each ping when it comes to it. What it missed
+/// takes it longer than a client that reads nothing may take for an answer.
+#[tokio::test]
+async fn who_reads_slowly_and_answers_gets_all_of_it_once_and_it_is_delivered() {
+    const MISSED: usize = 7;
+    let server = Server::start();
+    let (tom, jerry) = server.tom_and_jerry().await;
+    let content = "x".repeat(8000);
+    for _ in 0..MISSED {
+        tom.write(&jerry, &content).await;
+    }
+    let mut slow = RawWs::connect_narrow(&server, &jerry.token).await;
+    let mut ids = Vec::new();
+    while ids.len() < MISSED {
+        ids.extend(next_id_slowly(&mut slow).await);
+    }
+    let mut once = ids.clone();
+    once.sort_unstable();
+    once.dedup();
+    assert_eq!(ids, once, "in order, each once");
+    let path = format!("/v1/messages/history/{}", jerry.id);
+    let is_delivered = eventually(20, "all of it is delivered", async || {
+        let all = tom.all_messages(&path).await;
+        all.len() == MISSED && all.iter().all(|message| message["status"] == "DELIVERED")
+    });
+    let answers = async {
+        loop {
+            assert_eq!(next_id_slowly(&mut slow).await, None, "nothing comes again");
+        }
+    };
+    tokio::select! {
+        () = is_delivered => {}
+        () = answers => {}
+    }
+}
+
+/// The id that the next frame brings, if it is a message's. A ping is answered.
+async fn next_id_slowly(slow: &mut RawWs) -> Option<i64> {
+    let frame = slow.frame_slowly(800, Duration::from_millis(180)).await.expect("a slow client is kept");
+    match frame.opcode {
+        TEXT => return Some(id_of(frame.text())).filter(|id| *id > 0),
+        PING => slow.send(PONG, &frame.payload).await,
+        _ => panic!("{frame:?}"),
+    }
+    None
 }

@@ -1,5 +1,7 @@
 //! The stream over a bare socket, for a client that breaks the rules or never answers a ping.
 
+use std::time::Duration;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -121,6 +123,14 @@ impl RawWs {
     }
 
     async fn read(&mut self) -> std::io::Result<Frame> {
+        let (opcode, length) = self.read_head().await?;
+        let mut payload = vec![0; length];
+        self.socket.read_exact(&mut payload).await?;
+        Ok(Frame { opcode, payload })
+    }
+
+    /// A frame's opcode, and how much follows.
+    async fn read_head(&mut self) -> std::io::Result<(u8, usize)> {
         let first = self.socket.read_u8().await?;
         assert_eq!(first & 0xF0, 0x80, "whole frames without extensions");
         let length = match self.socket.read_u8().await? {
@@ -128,9 +138,18 @@ impl RawWs {
             127 => usize::try_from(self.socket.read_u64().await?).unwrap(),
             short => usize::from(short),
         };
+        Ok((first & 0x0F, length))
+    }
+
+    /// The next frame, of which so many bytes are read at a time, with a pause before each.
+    pub async fn frame_slowly(&mut self, bytes: usize, pause: Duration) -> Option<Frame> {
+        let (opcode, length) = within(20, self.read_head()).await.ok()?;
         let mut payload = vec![0; length];
-        self.socket.read_exact(&mut payload).await?;
-        Ok(Frame { opcode: first & 0x0F, payload })
+        for part in payload.chunks_mut(bytes) {
+            tokio::time::sleep(pause).await;
+            within(20, self.socket.read_exact(part)).await.ok()?;
+        }
+        Some(Frame { opcode, payload })
     }
 
     /// Sends a frame.
