@@ -126,10 +126,6 @@ impl<'a> Dialogue<'a> {
 
     fn refuse_for_now(&mut self, id: Option<Id>, wait_ms: u64) {
         self.refusals += 1;
-        if self.refusals > MAX_REFUSALS {
-            self.connection.close(close_codes::TOO_MANY, "too many frames: slow down");
-            return;
-        }
         let sentence = "You send too many frames; wait a moment";
         self.say(wire::v2::frame(&ServerFrame::Error(Refusal {
             id,
@@ -139,6 +135,9 @@ impl<'a> Dialogue<'a> {
             retry_after_ms: Some(wait_ms),
             policy: Some("frames".into()),
         })));
+        if self.refusals > MAX_REFUSALS {
+            self.connection.close(close_codes::TOO_MANY, "too many frames: slow down");
+        }
     }
 }
 

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{Got, Server, Stream};
+use crate::support::raw_ws::{CLOSE, TEXT, masked};
+use crate::support::{Got, RawWs, Server, Stream};
 
 /// More than anybody may send at once, and than is closed after so many refusals.
 const FLOOD: usize = 4000;
@@ -49,6 +50,31 @@ async fn who_sends_too_much_is_told_to_wait_and_then_closed() {
         }
     }
     other.is_quiet().await;
+}
+
+/// The one that ends the stream, too, and those behind it that came in the same reading.
+#[tokio::test]
+async fn each_frame_that_was_read_of_a_flood_has_one_answer() {
+    let server = Server::start();
+    let tom = server.login("tom").await;
+    let mut ws = RawWs::connect_v2(&server, &tom.token).await;
+    let pings = (0..3000).flat_map(|id| masked(TEXT, json!({"op": "ping", "id": id}).to_string().as_bytes()));
+    ws.send_bytes(&pings.collect::<Vec<_>>()).await;
+    let mut answered = Vec::new();
+    loop {
+        let frame = ws.frame().await.expect("a closing frame");
+        match frame.opcode {
+            TEXT => {
+                let answer: Value = serde_json::from_str(frame.text()).unwrap();
+                answered.extend(answer["id"].as_u64());
+            }
+            CLOSE => break assert_eq!(frame.close_code(), 4029),
+            _ => {}
+        }
+    }
+    let first: Vec<_> = (0..).take(answered.len()).collect();
+    assert_eq!(answered, first, "in order, and none is left out");
+    assert!(answered.len() > 200, "{}", answered.len());
 }
 
 #[tokio::test]
