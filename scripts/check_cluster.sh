@@ -24,6 +24,13 @@ metrics::readiness_is_what_a_write_says           locks the SQLite file
 crash::paused::        whoever is paused in a transaction loses it, so that the others can go on
 demo::beyond_loopback_a_database_with_demo_users_is_refused  compares the SQLite file
 shutdown::the_log_of_the_database_is_put_away                looks at the SQLite file
+bench::slow_clients_are_measured                 starts a server of its own
+operation::addresses::  sockets are bounded before anything is stored
+operation::stuck::      looks at one process and its watchdog
+operation::takers::     answers are bounded on their way out of one node
+stream::slow::          slow sockets are a matter of one node
+tls::who_resumes_over_tls_and_reads_nothing      the same
+limits::                each node counts for itself
 cluster::              starts nodes of its own
 migrate::              begins with a SQLite file
 terminal::             looks at the terminal client, whatever the server stands on
