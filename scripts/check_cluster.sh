@@ -30,7 +30,10 @@ operation::stuck::      looks at one process and its watchdog
 operation::takers::     answers are bounded on their way out of one node
 stream::slow::          slow sockets are a matter of one node
 tls::who_resumes_over_tls_and_reads_nothing      the same
-limits::                each node counts for itself
+limits::audit::         each node counts for itself
+limits::logins::        each node counts for itself
+limits::rest::          each node counts for itself
+limits::streams::       each node counts for itself
 cluster::              starts nodes of its own
 migrate::              begins with a SQLite file
 terminal::             looks at the terminal client, whatever the server stands on
