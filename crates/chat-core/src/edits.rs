@@ -64,8 +64,9 @@ impl Outcome for Hidden {
 /// message's conversation, and ask the policy in the same transaction; every change moves the message's `rev`.
 #[async_trait]
 pub trait EditStore: Send + Sync + 'static {
-    /// Replaces the text and keeps the former one, and no more than [`MAX_VERSIONS`] of them. MUST refuse a deleted message and one that is still growing, and an
-    /// empty text where there is no media; MUST answer `Already` for the same text.
+    /// Replaces the text and keeps the former one, and no more than [`MAX_VERSIONS`] of them. MUST refuse a deleted
+    /// message and one that is still growing, and an empty text where there is no media; MUST answer `Already` for the
+    /// same text.
     async fn edit(&self, deed: Deed, content: String) -> Result<Changed>;
     /// Empties the message: text, media, mentions, custom data, reactions, pin and former texts. It keeps its place.
     async fn delete(&self, deed: Deed) -> Result<Changed>;

@@ -428,10 +428,11 @@ pub struct Stretch {
 #[async_trait]
 pub trait MessageStore: Send + Sync + 'static {
     /// MUST, in one transaction: answer as [`crate::intention::again`] decides if the sender used `client_msg_id` before,
-    /// before anything else is looked at, and keep the message's intention; refuse an unknown recipient, a group that is not there and senders who are not members; refuse mentions
-    /// of those who are not members, and a message replied to or a thread's root that is not in the same conversation
-    /// (`NotFound`) or is itself in a thread; make the direct conversation of the pair on its first message; number
-    /// the message with the conversation's next `seq` and `rev`; bring a thread's root up to date.
+    /// before anything else is looked at, and keep the message's intention; refuse an unknown recipient, a group that is
+    /// not there and senders who are not members; refuse mentions of those who are not members, and a message replied to
+    /// or a thread's root that is not in the same conversation (`NotFound`) or is itself in a thread; make the direct
+    /// conversation of the pair on its first message; number the message with the conversation's next `seq` and `rev`;
+    /// bring a thread's root up to date.
     async fn post(&self, new: NewMessage) -> Result<Posted>;
     /// What [`crate::intention::again`] answers to a post whose sender used its key before; `None` where it did not, or there
     /// is none. Stores nothing.

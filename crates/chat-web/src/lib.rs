@@ -15,8 +15,8 @@ use axum::routing::get;
 use serde_json::json;
 
 /// The page at `/`, the client's files, and `/client.json`, where the server tells its own client which version it is and who
-/// can be tried without an account by whoever sends these headers. What is none of these gets a bare 404. `embedders` are the origins whose pages may show the
-/// widget, with spaces between.
+/// can be tried without an account by whoever sends these headers. What is none of these gets a bare 404. `embedders` are
+/// the origins whose pages may show the widget, with spaces between.
 pub fn router<Ask, Users>(version: &'static str, embedders: &str, demo_users: Ask) -> Router
 where
     Ask: Fn(HeaderMap, Uri) -> Users + Clone + Send + Sync + 'static,
