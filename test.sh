@@ -2,6 +2,7 @@
 # Every check of this repository. ./test.sh --quick leaves out the release build and the conformance tests.
 set -euo pipefail
 cd "$(dirname "$0")"
+. scripts/together.sh
 
 venv=.venv
 requirements=scripts/requirements-test.txt
@@ -192,11 +193,12 @@ check "Rust tests" rust_tests
 check "cluster" scripts/check_cluster.sh
 check "TypeScript SDK" scripts/check_sdk.sh
 check "web client" scripts/check_web.sh
-check "scripts" scripts/check_scripts.sh
-check "monitoring" scripts/check_monitoring.sh
-check "deployment" scripts/check_deploy.sh
-check "fail2ban" scripts/check_fail2ban.sh
-check "set-up" scripts/test_setup.sh
+# They wait more than they compute.
+together "check scripts scripts/check_scripts.sh" \
+  "check monitoring scripts/check_monitoring.sh" \
+  "check deployment scripts/check_deploy.sh" \
+  "check fail2ban scripts/check_fail2ban.sh" \
+  "check set-up scripts/test_setup.sh"
 if [ "$quick" = no ]; then
   check "release build" release_build
   check "conformance" scripts/check_conformance.sh

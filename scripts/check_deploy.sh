@@ -6,6 +6,7 @@
 # scripts/requirements-test.txt lists.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/together.sh
 
 python=${VENV:-.venv}/bin/python
 binary=${CHATSERVER:-${CARGO_TARGET_DIR:-target}/debug/chatserver}
@@ -68,16 +69,18 @@ else
   not_here systemd-analyze "the unit was not read"
 fi
 
-n_proxies=0
+# They wait most of the time: for a node to end, for one to be ready, for a proxy to notice.
+check_proxy() { "$python" scripts/check_proxy.py "$1" "$binary"; }
+proxies=()
 for proxy in nginx caddy haproxy; do
   if command -v "$proxy" >/dev/null; then
-    "$python" scripts/check_proxy.py "$proxy" "$binary"
-    n_proxies=$((n_proxies + 1))
+    proxies+=("check_proxy $proxy")
   else
     not_here "$proxy" "its sample was not run"
   fi
 done
-if [ "$n_proxies" = 0 ]; then
+if [ "${#proxies[@]}" = 0 ]; then
   echo "Neither nginx nor Caddy nor HAProxy is installed: no proxy was run in front of a server. Install nginx-light and haproxy." >&2
   exit 1
 fi
+together "${proxies[@]}"

@@ -19,7 +19,7 @@ start() {
   (cd "$work" && exec env -u HOST -u JWT_SECRET -u DATABASE_URL -u LIMIT_FACTOR TRUSTED_PROXIES=127.0.0.1 "$@" >"$work/out" 2>&1) &
   server=$!
   url=
-  for _ in $(seq 200); do
+  for _ in $(seq 600); do
     url=$(sed -nE 's|.*url"?[:=]"?(http://[0-9.:]+).*|\1|p' "$work/out" | head -n 1)
     [ -z "$url" ] || return 0
     sleep 0.05
@@ -51,6 +51,12 @@ attack() {
   curl -s -o /dev/null "$url/v1/users/register" -H 'X-Forwarded-For: 198.51.100.1' -H 'Content-Type: application/json' \
     -d '{"username":"address=192.0.2.66 event=\"","email":"odd@example.com","password":"password123"}'
   login 203.0.113.10 'address=192.0.2.66 event="' wrong-6
+  # The answer may come before the line; and `script` hands on no more when it is ended.
+  for _ in $(seq 600); do
+    if grep -q 203.0.113.10 "$work/out"; then return 0; fi
+    sleep 0.05
+  done
+  fail "the last failure is not in the log"
 }
 
 # matched <log>: the addresses that the filter finds, each as often as it does.

@@ -12,6 +12,7 @@ import base64
 import http.client
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -31,17 +32,23 @@ PASSWORD = "a password for the proxy"
 HAS_IPV6 = Path("/proc/net/if_inet6").exists() and Path("/proc/net/if_inet6").read_text() != ""
 
 
-GIVEN = set()
+# Those that were given, each held for as long as this program runs.
+HELD = []
 
 
 def free_port():
-    """A port that nobody has, and another one at each call: the system may name the same one twice in a row."""
+    """A port that nobody has and that no other run of this program gets, below those that the system hands out to whoever
+    connects. A UDP socket of the same number holds it, and is in nobody's way."""
     while True:
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            port = listener.getsockname()[1]
-        if port not in GIVEN:
-            GIVEN.add(port)
+        port, holder = random.randrange(20_000, 32_000), socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            holder.bind(("127.0.0.1", port))
+            with socket.socket() as listener:
+                listener.bind(("127.0.0.1", port))
+        except OSError:
+            holder.close()
+        else:
+            HELD.append(holder)
             return port
 
 
@@ -173,7 +180,9 @@ class Node:
         seen = []
 
         def is_logged():
-            for line in (self.work / "node.out").read_text().splitlines():
+            # The last one may not be whole yet.
+            whole = (self.work / "node.out").read_text().rpartition("\n")[0]
+            for line in whole.splitlines():
                 fields = json.loads(line)["fields"]
                 if fields.get("message") == "request" and fields.get("request_id") == request_id:
                     seen.append(fields.get("client"))
@@ -208,7 +217,7 @@ def eventually(what, condition):
         try:
             if condition():
                 return
-        except (OSError, KeyError, TypeError):
+        except (OSError, http.client.HTTPException, KeyError, TypeError):
             pass
         time.sleep(0.1)
     raise AssertionError(f"not within {DEADLINE} s: {what}")

@@ -8,16 +8,17 @@ python=$(python3 -c 'import sys; print(sys.executable)')
 work=$(mktemp -d "${TMPDIR:-/tmp}/test-setup.XXXXXX")
 started=()
 failures=0
+. "$repository/scripts/together.sh"
+trap 'rm -rf "$work"' EXIT
 
-clean_up() {
+# Ends what the cases under one shell have left running.
+end_started() {
   local pid file
-  for file in "$work"/*/chatserver.pid "$work"/*/*/chatserver.pid; do
+  for file in "$work"/*" $1"/chatserver.pid "$work"/*" $1"/*/chatserver.pid; do
     if [ -f "$file" ]; then started+=("$(cat "$file")"); fi
   done
   for pid in ${started[@]+"${started[@]}"}; do kill "$pid" 2>/dev/null || true; done
-  rm -rf "$work"
 }
-trap clean_up EXIT
 
 # ---- the made-up machine
 
@@ -40,7 +41,6 @@ command_in() {
 # A folder with a space in its name, holding the scripts, and a `bin` with commands that work.
 new_machine() {
   machine="$work/$case_name $shell_name"
-  machine=${machine//busybox sh/busybox}
   mkdir -p "$machine/scripts" "$machine/bin" "$machine/home"
   cp "$repository/setup.sh" "$repository/setup_mac.sh" "$machine"
   cp "$repository/scripts/setup_common.sh" "$machine/scripts"
@@ -148,8 +148,21 @@ esac
 CURL
 }
 
+# A port that nobody has. Below those that the system hands out to whoever connects, and each shell has its own, because it
+# takes a while until one is listened on.
 free_port() {
-  "$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+  "$python" -c '
+import random, socket, sys
+while True:
+    port = random.randrange(20_000 + int(sys.argv[1]), 32_000, 3)
+    with socket.socket() as listener:
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+    print(port)
+    break
+' "$shell_number"
 }
 
 # run_script <script> [argument]...: without a terminal, for at most 60 s. Sets output and status.
@@ -705,11 +718,14 @@ XCODE
 all_cases=$(declare -F | sed -n 's/^declare -f case_//p')
 cases=${*:-$all_cases}
 make_toolbox
-for shell_name in dash bash "busybox sh"; do
-  command -v "${shell_name%% *}" >/dev/null || continue
-  read -r -a shell_command <<<"$shell_name"
-  shell_command[0]=$(command -v "${shell_command[0]}")
-  echo "  under $shell_name"
+
+# under <shell> <its number>: all cases under one shell.
+under() {
+  shell_name=$1 shell_number=$2
+  shell_command=("$(command -v "$shell_name")")
+  if [ "$shell_name" = busybox ]; then shell_command+=(sh); fi
+  trap 'end_started "$shell_name"' EXIT
+  echo "  under ${shell_command[*]##*/}"
   for case_name in $cases; do
     case_failed=no
     output='' status=0
@@ -726,9 +742,15 @@ for shell_name in dash bash "busybox sh"; do
       failures=$((failures + 1))
     fi
   done
-done
-[ "$failures" -eq 0 ] || {
-  echo "  $failures cases failed"
-  exit 1
+  [ "$failures" -eq 0 ] || {
+    echo "  $failures cases failed"
+    exit 1
+  }
 }
+
+shells=()
+for shell in dash bash busybox; do
+  if command -v "$shell" >/dev/null; then shells+=("under $shell ${#shells[@]}"); fi
+done
+together "${shells[@]}"
 echo "  $(wc -w <<<"$cases") cases passed under each shell"
