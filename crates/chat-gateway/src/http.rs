@@ -10,6 +10,7 @@ mod edits;
 pub(crate) mod extract;
 mod groups;
 mod health;
+mod host;
 pub(crate) mod limited;
 mod live_text;
 mod messages;

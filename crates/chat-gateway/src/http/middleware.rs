@@ -17,6 +17,7 @@ use tracing::{Instrument, Span};
 
 use super::around;
 use super::browsers;
+use super::host;
 use super::problem::Problem;
 use super::trace_context::trace_id;
 use crate::accept::Seat;
@@ -24,6 +25,7 @@ use crate::client_address::ClientAddress;
 use crate::metrics::Requests;
 
 const ONE_HOST: &str = "Invalid request format: HTTP/1.1 asks for one Host header";
+const NO_HOST: &str = "Invalid request format: Host must be a name or an address, with or without a port";
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 pub(crate) async fn surround(
@@ -47,8 +49,8 @@ pub(crate) async fn surround(
             return too_many_connections();
         }
         match names_its_host(&request) {
-            true => next.run(request).await,
-            false => Problem::new(400, "invalid_request", ONE_HOST).into_response(),
+            Ok(()) => next.run(request).await,
+            Err(sentence) => Problem::new(400, "invalid_request", sentence).into_response(),
         }
     };
     let handled = AssertUnwindSafe(handled).catch_unwind().instrument(span(&request_id, trace_id));
@@ -81,11 +83,14 @@ pub(crate) async fn surround(
     response
 }
 
-/// Whether a request says whom it is for as HTTP/1.1 asks (RFC 9112, section 3.2).
-fn names_its_host(request: &Request) -> bool {
-    match request.headers().get_all(HOST).iter().count() {
-        0 => request.version() < Version::HTTP_11,
-        n => n == 1,
+/// Whether a request says whom it is for as HTTP/1.1 asks (RFC 9112, section 3.2); else what is the matter.
+fn names_its_host(request: &Request) -> Result<(), &'static str> {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) if request.version() < Version::HTTP_11 => Ok(()),
+        (None, _) | (Some(_), Some(_)) => Err(ONE_HOST),
+        (Some(host), None) if host::is_one(host) => Ok(()),
+        (Some(_), None) => Err(NO_HOST),
     }
 }
 

@@ -220,6 +220,9 @@ async fn broken_http_is_400_or_cut_off() {
     for bytes in [
         "GET /ping\r\n\r\n",
         "nonsense\r\n\r\n",
+        "GET /ping HTTP/1.1\r\nHost: a b\r\n\r\n",
+        "GET /ping HTTP/1.0\r\nHost: user@x\r\n\r\n",
+        "GET /ping HTTP/1.1\r\nHost: \u{e9}\r\n\r\n",
         "GET /ping HTTP/9.9\r\nHost: x\r\n\r\n",
         "GET /ping HTTP/1.1\r\nHost: x\r\nNo colon\r\n\r\n",
         "GET /ping HTTP/1.1\r\nHost: x\r\nX: a\r\n folded\r\n\r\n",
