@@ -1,7 +1,10 @@
 //! The refusals that many operations share, for the OpenAPI document.
 
+use std::collections::BTreeMap;
+
 use chat_protocol::problem::Problem;
 use utoipa::IntoResponses;
+use utoipa::openapi::{RefOr, Response};
 
 /// What any operation may answer.
 #[derive(IntoResponses)]
@@ -21,27 +24,26 @@ pub(super) enum Any {
     Unavailable(Problem),
 }
 
-/// What an operation that needs a token may answer.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "only described, never built")]
-pub(super) enum Unauthenticated {
+enum WithoutToken {
     /// Without a valid token
     #[response(status = 401, content_type = "application/problem+json")]
     Refused(Problem),
-    /// Too much was asked for; `violated-policies` names the limit
-    #[response(
-        status = 429,
-        content_type = "application/problem+json",
-        headers(
-            ("Retry-After" = i64, description = "Seconds after which it is taken"),
-            ("RateLimit-Policy" = String, description = "The limit: its name, quota and window in seconds"),
-            ("RateLimit" = String, description = "What is left of it, and after how many seconds there is more"),
-        ),
-    )]
-    Limited(Problem),
 }
 
-/// What an operation that is counted by address may answer.
+/// What an operation that needs a token may answer. It is counted by its user.
+pub(super) enum Unauthenticated {}
+
+impl IntoResponses for Unauthenticated {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let mut responses = WithoutToken::responses();
+        responses.extend(Counted::responses());
+        responses
+    }
+}
+
+/// What an operation that is counted, by its user or by address, may answer.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "only described, never built")]
 pub(super) enum Counted {
