@@ -7,48 +7,46 @@ use chat_core::posting::{Forward, PostMessage};
 
 use crate::app::Shared;
 use crate::audit::By;
+use crate::client_address::ClientAddress;
 use crate::http::problem::Problem;
 use crate::limits::Place;
 use crate::metrics::Door;
 
+/// Who sends, and how that came in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sender {
+    pub(crate) user: UserId,
+    pub(crate) from: ClientAddress,
+    pub(crate) door: Door,
+}
+
 /// Sends a message.
-pub(crate) async fn post(
-    app: &Shared,
-    door: Door,
-    sender: UserId,
-    message: PostMessage,
-) -> Result<Posted, Problem> {
-    let place = Place::of(sender, message.to);
-    into(app, door, sender, place, app.chat.post(sender, message)).await
+pub(crate) async fn post(app: &Shared, sender: Sender, message: PostMessage) -> Result<Posted, Problem> {
+    let place = Place::of(sender.user, message.to);
+    into(app, sender, place, app.chat.post(sender.user, message)).await
 }
 
 /// Sends what another message says.
-pub(crate) async fn forward(
-    app: &Shared,
-    door: Door,
-    sender: UserId,
-    command: Forward,
-) -> Result<Posted, Problem> {
-    let place = Place::of(sender, command.to);
-    into(app, door, sender, place, app.chat.forward(sender, command)).await
+pub(crate) async fn forward(app: &Shared, sender: Sender, command: Forward) -> Result<Posted, Problem> {
+    let place = Place::of(sender.user, command.to);
+    into(app, sender, place, app.chat.forward(sender.user, command)).await
 }
 
 /// Counts for the place what is done, where it makes a message there.
 async fn into(
     app: &Shared,
-    door: Door,
-    sender: UserId,
+    sender: Sender,
     place: Place,
     posting: impl Future<Output = CoreResult<Posted>>,
 ) -> Result<Posted, Problem> {
-    let by = By { user: Some(sender), ..By::default() };
+    let by = By { user: Some(sender.user), address: Some(sender.from), ..By::default() };
     let key = app.limits.post_to(place).map_err(|refused| app.too_much(refused, by))?;
     let posted = posting.await;
     match &posted {
         Ok(Posted::New { message, .. }) => app.limits.posted(place, message.conversation),
         Ok(Posted::Duplicate(_)) | Err(_) => app.limits.not_posted(key),
     }
-    note(app, door, &posted);
+    note(app, sender.door, &posted);
     Ok(posted?)
 }
 

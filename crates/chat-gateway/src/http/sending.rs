@@ -10,10 +10,13 @@ use chat_protocol::message::{ForwardRequest, SendRequest, Sent};
 use utoipa::IntoParams;
 
 use super::extract::{Body, PathId};
+use super::limited::CameFrom;
 use super::problem::Problem;
 use super::refusals::{Any, BodyRefused, DoesNotFit, MayNot, NotTheCallers, OfGroup, Unauthenticated};
 use crate::auth::Caller;
+use crate::client_address::ClientAddress;
 use crate::metrics::Door;
+use crate::sends::Sender;
 use crate::{App, commands, sends, wire};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -25,13 +28,14 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 ))]
 pub(super) async fn send_to_user(
     Caller(caller): Caller,
+    CameFrom(from): CameFrom,
     State(app): State<App>,
     PathId(user): PathId,
     headers: HeaderMap,
     Body(request): Body<SendRequest>,
 ) -> Result<(StatusCode, Json<Sent>), Problem> {
     let command = command(Recipient::User(UserId(user)).into(), request, &headers)?;
-    let posted = sends::post(&app, Door::Rest, caller, command).await?;
+    let posted = sends::post(&app, sender(caller, from), command).await?;
     Ok(sent(posted, "P2P message sent successfully"))
 }
 
@@ -42,13 +46,14 @@ pub(super) async fn send_to_user(
 ))]
 pub(super) async fn send_to_group(
     Caller(caller): Caller,
+    CameFrom(from): CameFrom,
     State(app): State<App>,
     PathId(group): PathId,
     headers: HeaderMap,
     Body(request): Body<SendRequest>,
 ) -> Result<(StatusCode, Json<Sent>), Problem> {
     let command = command(Recipient::Group(GroupId(group)).into(), request, &headers)?;
-    let posted = sends::post(&app, Door::Rest, caller, command).await?;
+    let posted = sends::post(&app, sender(caller, from), command).await?;
     Ok(sent(posted, "Message sent successfully to group"))
 }
 
@@ -59,13 +64,14 @@ pub(super) async fn send_to_group(
 ))]
 pub(super) async fn send_to_conversation(
     Caller(caller): Caller,
+    CameFrom(from): CameFrom,
     State(app): State<App>,
     PathId(conversation): PathId,
     headers: HeaderMap,
     Body(request): Body<SendRequest>,
 ) -> Result<(StatusCode, Json<Sent>), Problem> {
     let to = Destination::Conversation(ConversationId(conversation));
-    let posted = sends::post(&app, Door::Rest, caller, command(to, request, &headers)?).await?;
+    let posted = sends::post(&app, sender(caller, from), command(to, request, &headers)?).await?;
     Ok(sent(posted, "Message sent successfully"))
 }
 
@@ -76,13 +82,14 @@ pub(super) async fn send_to_conversation(
 ))]
 pub(super) async fn forward(
     Caller(caller): Caller,
+    CameFrom(from): CameFrom,
     State(app): State<App>,
     PathId(message): PathId,
     headers: HeaderMap,
     Body(mut request): Body<ForwardRequest>,
 ) -> Result<(StatusCode, Json<Sent>), Problem> {
     request.client_msg_id = client_msg_id(request.client_msg_id, &headers)?;
-    let posted = sends::forward(&app, Door::Rest, caller, commands::forward(message, request)?).await?;
+    let posted = sends::forward(&app, sender(caller, from), commands::forward(message, request)?).await?;
     Ok(sent(posted, "Message forwarded successfully"))
 }
 
@@ -94,6 +101,10 @@ struct IdempotencyKey {
     /// The same as `client_msg_id` in the body: a retry under the same key gets the first result, and another message is refused (`key_reused`).
     #[param(rename = "Idempotency-Key", max_length = 128)]
     idempotency_key: Option<String>,
+}
+
+fn sender(user: UserId, from: ClientAddress) -> Sender {
+    Sender { user, from, door: Door::Rest }
 }
 
 fn command(to: Destination, mut request: SendRequest, headers: &HeaderMap) -> Result<PostMessage, Problem> {

@@ -16,6 +16,7 @@ use crate::http::problem::Problem;
 use crate::hub::Connection;
 use crate::limits::Policy;
 use crate::metrics::Door;
+use crate::sends::Sender;
 use crate::{App, sends, wire};
 use unheard::Unheard;
 
@@ -96,6 +97,10 @@ impl Dialogue {
         self.refusals > MAX_REFUSALS
     }
 
+    fn sender(&self) -> Sender {
+        Sender { user: self.user, from: self.client, door: Door::V1 }
+    }
+
     /// Plain text, as typed into a terminal: its line end is not part of it.
     async fn say(&self, app: &App, text: &str) -> Result<Option<Posted>, Problem> {
         let Some(to) = self.recipient else {
@@ -104,7 +109,7 @@ impl Dialogue {
         };
         let content = text.trim_end_matches(['\r', '\n']).to_owned();
         let message = PostMessage::plain(to, content, String::new());
-        Ok(Some(sends::post(app, Door::V1, self.user, message).await?))
+        Ok(Some(sends::post(app, self.sender(), message).await?))
     }
 
     async fn follow(&mut self, app: &App, frame: ClientFrame) -> Result<Option<Posted>, Problem> {
@@ -125,7 +130,7 @@ impl Dialogue {
             }
             (None, Some(kind)) => {
                 let message = message(kind, &frame)?;
-                Ok(Some(sends::post(app, Door::V1, self.user, message).await?))
+                Ok(Some(sends::post(app, self.sender(), message).await?))
             }
             (None, None) => Err(Problem::invalid("a frame needs an action or a type")),
         }

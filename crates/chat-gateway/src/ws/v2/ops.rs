@@ -16,6 +16,7 @@ use crate::hub::Connection;
 use crate::limits::Policy;
 use crate::metrics::Door;
 use crate::presence::Companion;
+use crate::sends::Sender;
 use crate::ws::session::send;
 use crate::{App, commands, presence, sends, wire};
 
@@ -97,7 +98,7 @@ pub(super) async fn answer(app: &App, connection: Arc<Connection>, asked: Asked)
 }
 
 /// Counts a frame for its user, before its fields are read.
-fn counted(app: &App, connection: &Connection, op: &str) -> Result<(), Problem> {
+pub(super) fn counted(app: &App, connection: &Connection, op: &str) -> Result<(), Problem> {
     let policy = match op {
         "send" | "forward" => Policy::Send,
         "typing" => Policy::Typing,
@@ -130,17 +131,21 @@ fn ack(id: Option<Id>, done: Done, user: UserId) -> Bytes {
     }))
 }
 
+fn sender(connection: &Connection) -> Sender {
+    Sender { user: connection.user(), from: connection.client(), door: Door::V2 }
+}
+
 async fn perform(app: &App, connection: &Arc<Connection>, asked: &Asked) -> Result<Done, Problem> {
     let (chat, user) = (&app.chat, connection.user());
     match asked.op.as_str() {
         "send" => {
             let v2::Send { to_user, to_group, conversation_id, body } = asked.fields()?;
             let to = commands::destination(to_user, to_group, conversation_id)?;
-            Ok(sends::post(app, Door::V2, user, commands::post(to, body)?).await?.into())
+            Ok(sends::post(app, sender(connection), commands::post(to, body)?).await?.into())
         }
         "forward" => {
             let v2::Forward { message_id, to } = asked.fields()?;
-            Ok(sends::forward(app, Door::V2, user, commands::forward(message_id, to)?).await?.into())
+            Ok(sends::forward(app, sender(connection), commands::forward(message_id, to)?).await?.into())
         }
         "delivered" | "read" => pointer(app, user, asked).await.map(Done::from),
         "typing" => {

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{behind_proxy, limited};
-use crate::support::people::PASSWORD;
+use crate::support::people::{PASSWORD, p2p};
 use crate::support::server::bytes_of;
-use crate::support::{Request, Server};
+use crate::support::{Request, Server, Stream, Ws};
 
 /// The audit's lines in a server's log file, of a server that has ended.
 fn lines(server: &Server) -> Vec<Value> {
@@ -82,6 +82,35 @@ async fn what_was_done_to_access_is_in_the_log() {
         ("logout_everywhere", json!([jerry.id, null, null, null])),
     ];
     assert_eq!(told, expected.map(|(event, about)| (event.to_owned(), about)));
+}
+
+/// By whichever door: from where the messages come that are too many for their conversation.
+#[tokio::test]
+async fn a_flood_of_a_conversation_has_an_address() {
+    for door in ["REST", "v1", "v2"] {
+        let mut server = limited(&[("LIMIT_SEND_CONVERSATION", "1/h:1")]).start();
+        let (tom, jerry) = server.tom_and_jerry().await;
+        tom.write(&jerry, "x").await;
+        let refusal = match door {
+            "REST" => tom.post(&p2p(jerry.id), &json!({"content": "x"})).await.refused(429, "rate_limited"),
+            "v1" => {
+                let mut stream = Ws::connect(&server, &tom).await;
+                stream.json(&json!({"type": "text", "recipient_id": jerry.id, "content": "x"})).await;
+                stream.frame().await
+            }
+            _ => {
+                let mut stream = Stream::connect(&server, &tom).await;
+                let op = json!({"op": "send", "to_user": jerry.id, "content": "x"});
+                stream.op(op).await
+            }
+        };
+        assert_eq!(refusal["code"], "rate_limited", "{door}: {refusal}");
+        server.stop();
+        let lines = lines(&server);
+        let flood = lines.iter().find(|line| line["event"] == "flood_refused").unwrap();
+        let told = [&flood["policy"], &flood["address"], &flood["user.id"]];
+        assert_eq!(told, [&json!("send-conversation"), &json!("127.0.0.1"), &json!(tom.id)], "{door}");
+    }
 }
 
 /// A bounded number of lines, and one that says how many there would have been.
