@@ -74,7 +74,11 @@ impl<'a> Dialogue<'a> {
         self.refusals = self.refusals.saturating_sub(1);
         let head = match head {
             Ok(head) => head,
-            Err((id, problem)) => return self.say(refusal(id, &problem)),
+            // Whoever sends nonsense is counted like everybody, over however many streams.
+            Err((id, problem)) => {
+                let counted = ops::counted(self.app, &self.connection, "");
+                return self.say(refusal(id, &counted.err().unwrap_or(problem)));
+            }
         };
         while self.under_way.as_ref().is_some_and(|under_way| under_way.len() >= MAX_UNDER_WAY) {
             let answer = self.next_answer().await;

@@ -49,6 +49,27 @@ async fn all_doors_have_one_limit() {
     assert_eq!(tom.history(&jerry).await.len(), 3);
 }
 
+/// What is no frame is counted for its user, so nobody gains anything by coming again.
+#[tokio::test]
+async fn nonsense_has_the_limit_of_everything_else_over_all_streams() {
+    // One of them is for what the login asks.
+    let server = limited(&[("LIMIT_DEFAULT", "1/h:5")]).start();
+    let (tom, jerry) = server.tom_and_jerry().await;
+    let mut codes = Vec::new();
+    for nonsense in ["nonsense", "[]", r#"{"op":5,"id":7}"#, "{", "{}", r#"{"id":7}"#] {
+        let mut stream = Stream::connect(&server, &tom).await;
+        stream.ws.text(nonsense).await;
+        codes.push(stream.until(|frame| frame["type"] == "error").await.pop().unwrap());
+    }
+    let told: Vec<_> = codes.iter().map(|refusal| refusal["code"].as_str().unwrap()).collect();
+    assert_eq!(told[..4], ["invalid_request"; 4], "{codes:?}");
+    assert_eq!(told[4..], ["rate_limited"; 2], "{codes:?}");
+    assert_eq!((&codes[5]["policy"], &codes[5]["id"]), (&json!("default"), &json!(7)));
+    let mut stream = Stream::connect(&server, &jerry).await;
+    stream.ws.text("nonsense").await;
+    assert_eq!(stream.frame().await["code"], "invalid_request", "others are not counted with him");
+}
+
 #[tokio::test]
 async fn typing_has_a_limit_of_its_own() {
     let server = limited(&[("LIMIT_TYPING", "1/h:2")]).start();
