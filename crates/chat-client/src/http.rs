@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use chat_protocol::rest::DEVICE_COOKIE;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, RETRY_AFTER};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, RETRY_AFTER, SET_COOKIE};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 
@@ -20,6 +21,8 @@ pub struct Response {
     pub body: Bytes,
     /// After how long it may be tried again, where the server says so.
     pub retry_after: Option<Duration>,
+    /// The cookie by which the server will know this device, where it gives one: name and value.
+    pub device: Option<String>,
 }
 
 /// A connection to a server; requests on it follow one another.
@@ -51,9 +54,21 @@ impl Connection {
         token: Option<&str>,
         json: Option<Bytes>,
     ) -> Result<Response, Error> {
+        let bearer = token.map(|token| (AUTHORIZATION, format!("Bearer {token}")));
+        self.send_with(method, path, bearer, json).await
+    }
+
+    /// The same with a header that says who asks, whatever kind it is of.
+    pub(crate) async fn send_with(
+        &mut self,
+        method: Method,
+        path: &str,
+        header: Option<(HeaderName, String)>,
+        json: Option<Bytes>,
+    ) -> Result<Response, Error> {
         let mut request = Request::builder().method(method).uri(path).header(HOST, &self.host);
-        if let Some(token) = token {
-            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        if let Some((name, value)) = header {
+            request = request.header(name, value);
         }
         if json.is_some() {
             request = request.header(CONTENT_TYPE, "application/json");
@@ -65,9 +80,17 @@ impl Connection {
         let status = response.status();
         let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         let retry_after = retry_after.and_then(seconds);
+        let device = device(response.headers());
         let body = response.into_body().collect().await?.to_bytes();
-        Ok(Response { status, body, retry_after })
+        Ok(Response { status, body, retry_after, device })
     }
+}
+
+/// The device's cookie among whatever a server and the proxies before it set.
+fn device(headers: &HeaderMap) -> Option<String> {
+    let cookies = headers.get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.filter_map(|cookie| cookie.split(';').next()).map(str::trim);
+    pairs.find(|pair| pair.split('=').next() == Some(DEVICE_COOKIE)).map(str::to_owned)
 }
 
 /// What a `Retry-After` header says, in the form that our server uses.

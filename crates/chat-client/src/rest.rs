@@ -5,6 +5,7 @@ mod conversations;
 use chat_protocol::message::History;
 use chat_protocol::problem::Problem;
 use chat_protocol::rest;
+use hyper::header::{AUTHORIZATION, COOKIE, HeaderName};
 use hyper::{Method, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -49,7 +50,7 @@ impl Client {
 
     /// Whether the server says that it is ready.
     pub async fn ready(&self) -> Result<bool, Error> {
-        Ok(self.exchange(Method::GET, "/readyz", None).await?.status == StatusCode::OK)
+        Ok(self.exchange(Method::GET, "/readyz", self.bearer(), None).await?.status == StatusCode::OK)
     }
 
     /// Registers an account.
@@ -59,9 +60,23 @@ impl Client {
 
     /// Logs in by name.
     pub async fn login(&self, username: &str, password: &str) -> Result<rest::LoggedIn, Error> {
+        Ok(self.login_from(None, username, password).await?.0)
+    }
+
+    /// The same from a device that is known by a cookie of an earlier login, if there is one; gives the cookie for the next.
+    pub async fn login_from(
+        &self,
+        device: Option<&str>,
+        username: &str,
+        password: &str,
+    ) -> Result<(rest::LoggedIn, Option<String>), Error> {
         let request =
             rest::LoginRequest { email: None, username: Some(username.into()), password: password.into() };
-        self.call(Method::POST, "/v1/users/login", Some(&request)).await
+        let json = serde_json::to_vec(&request).map_err(|error| Error::Unexpected(error.to_string()))?;
+        let cookie = device.map(|device| (COOKIE, device.to_owned()));
+        let answer = self.exchange(Method::POST, "/v1/users/login", cookie, Some(json)).await?;
+        let device = answer.device.clone();
+        Ok((understood(answer)?, device))
     }
 
     /// Ends the token.
@@ -151,28 +166,43 @@ impl Client {
     ) -> Result<T, Error> {
         let json = request.map(serde_json::to_vec).transpose();
         let json = json.map_err(|error| Error::Unexpected(error.to_string()))?;
-        let Response { status, body, retry_after } = self.exchange(method, path, json).await?;
-        if status.is_success() {
-            return serde_json::from_slice(&body).map_err(|error| Error::Unexpected(error.to_string()));
-        }
-        match serde_json::from_slice::<Problem>(&body) {
-            Ok(problem) => {
-                let Problem { code, error: sentence, .. } = problem;
-                Err(Error::Refused { status: status.as_u16(), code, sentence, retry_after })
-            }
-            Err(_) => Err(Error::said(status.as_u16(), &body)),
-        }
+        understood(self.exchange(method, path, self.bearer(), json).await?)
     }
 
-    async fn exchange(&self, method: Method, path: &str, json: Option<Vec<u8>>) -> Result<Response, Error> {
+    fn bearer(&self) -> Option<(HeaderName, String)> {
+        self.token().map(|token| (AUTHORIZATION, format!("Bearer {token}")))
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        header: Option<(HeaderName, String)>,
+        json: Option<Vec<u8>>,
+    ) -> Result<Response, Error> {
         let mut kept = self.connection.lock().await;
         let mut connection = match kept.take().filter(Connection::is_usable) {
             Some(connection) => connection,
             None => Connection::open(&self.url).await?,
         };
-        let answered = connection.send(method, path, self.token(), json.map(Into::into)).await?;
+        let answered = connection.send_with(method, path, header, json.map(Into::into)).await?;
         *kept = Some(connection);
         Ok(answered)
+    }
+}
+
+/// What an answer says, or why it was refused.
+fn understood<T: DeserializeOwned>(answer: Response) -> Result<T, Error> {
+    let Response { status, body, retry_after, .. } = answer;
+    if status.is_success() {
+        return serde_json::from_slice(&body).map_err(|error| Error::Unexpected(error.to_string()));
+    }
+    match serde_json::from_slice::<Problem>(&body) {
+        Ok(problem) => {
+            let Problem { code, error: sentence, .. } = problem;
+            Err(Error::Refused { status: status.as_u16(), code, sentence, retry_after })
+        }
+        Err(_) => Err(Error::said(status.as_u16(), &body)),
     }
 }
 

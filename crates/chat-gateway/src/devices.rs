@@ -5,10 +5,10 @@ use axum::http::header::COOKIE;
 use axum::http::{HeaderMap, HeaderValue};
 use chat_core::ids::UserId;
 use chat_core::time::Timestamp;
+use chat_protocol::rest::DEVICE_COOKIE;
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 
-const NAME: &str = "chatserver_device";
 /// For how long a device is known after its last login, in seconds.
 const LIFETIME_S: i64 = 180 * 24 * 60 * 60;
 /// Keeps this kind of signature apart from all others under the same secret.
@@ -43,7 +43,7 @@ impl Devices {
     pub(crate) fn of(&self, headers: &HeaderMap, now: Timestamp) -> Option<Device> {
         let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
         let mut cookies = cookies.flat_map(|value| value.split(';')).map(str::trim);
-        cookies.find_map(|cookie| self.check(cookie.strip_prefix(NAME)?.strip_prefix('=')?, now))
+        cookies.find_map(|cookie| self.check(cookie.strip_prefix(DEVICE_COOKIE)?.strip_prefix('=')?, now))
     }
 
     /// The cookie for a device that its user has just logged in from; one that was known keeps its number.
@@ -60,7 +60,7 @@ impl Devices {
         let signature = hex(hmac::sign(&self.key, claim.as_bytes()).as_ref());
         let secure = if self.is_secure { "; Secure" } else { "" };
         let cookie = format!(
-            "{NAME}={claim}.{signature}; Path=/v1/users; Max-Age={LIFETIME_S}; HttpOnly; SameSite=Lax{secure}"
+            "{DEVICE_COOKIE}={claim}.{signature}; Path=/v1/users; Max-Age={LIFETIME_S}; HttpOnly; SameSite=Lax{secure}"
         );
         HeaderValue::from_str(&cookie).ok()
     }

@@ -78,6 +78,10 @@ pub struct Registered {
     pub token: String,
 }
 
+/// The cookie by which a server knows a device that somebody has logged in from before. It lets nobody in; strangers' wrong
+/// passwords just do not count against whoever sends it.
+pub const DEVICE_COOKIE: &str = "chatserver_device";
+
 /// A request to log in: the password with one of the names.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct LoginRequest {

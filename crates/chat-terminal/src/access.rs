@@ -110,13 +110,17 @@ async fn log_in(client: &Client, who: &Who) -> Result<Client> {
 }
 
 async fn exchange(client: &Client, who: &Who, (username, password): (&str, &str)) -> Result<(Client, Login)> {
-    let asked = within(client.login(username, password)).await;
-    let logged_in = asked.with_context(|| format!("cannot log in as {username} at {}", who.url))?;
+    // Nothing is lost but the advantage where the file cannot be read; whoever needs the file says so.
+    let known = Credentials::read().ok();
+    let device = known.as_ref().and_then(|known| known.device(&who.url.to_string(), username));
+    let asked = within(client.login_from(device, username, password)).await;
+    let (logged_in, device) = asked.with_context(|| format!("cannot log in as {username} at {}", who.url))?;
     let login = Login {
         server: who.url.to_string(),
         username: logged_in.username,
         token: logged_in.token.clone(),
         expires_at: logged_in.expires_at,
+        device,
     };
     Ok((client.with_token(logged_in.token), login))
 }

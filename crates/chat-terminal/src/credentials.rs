@@ -19,6 +19,10 @@ pub(crate) struct Login {
     pub(crate) token: String,
     /// When that ends.
     pub(crate) expires_at: Time,
+    /// The cookie by which the server knows this device: strangers who guess at the password do not keep its owner out. It
+    /// is of use after the token's end, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) device: Option<String>,
 }
 
 /// The remembered logins, the last one first.
@@ -53,6 +57,12 @@ impl Credentials {
     pub(crate) fn find(&self, server: &str, username: Option<&str>, now: Time) -> Option<&Login> {
         let is_named = |login: &Login| username.is_none_or(|name| is_same(name, &login.username));
         self.logins.iter().find(|login| login.server == server && is_named(login) && login.expires_at > now)
+    }
+
+    /// The device's cookie of that name's last login at a server, however long ago.
+    pub(crate) fn device(&self, server: &str, username: &str) -> Option<&str> {
+        let of_user = |login: &&Login| login.server == server && is_same(&login.username, username);
+        self.logins.iter().find(of_user)?.device.as_deref()
     }
 
     /// Remembers a login in place of an earlier one of the same user.
@@ -153,7 +163,8 @@ mod tests {
 
     fn login(username: &str, token: &str) -> Login {
         let server = "http://127.0.0.1:8080".to_owned();
-        Login { server, username: username.into(), token: token.into(), expires_at: Time(1000) }
+        let device = Some(format!("chatserver_device={token}"));
+        Login { server, username: username.into(), token: token.into(), expires_at: Time(1000), device }
     }
 
     fn read(folder: &tempfile::TempDir) -> Result<Credentials> {
@@ -180,6 +191,25 @@ mod tests {
             credentials.forget("http://127.0.0.1:8080", username).unwrap();
         }
         assert!(!credentials.file.exists());
+    }
+
+    #[test]
+    fn a_device_is_known_beyond_its_login_and_one_of_an_older_release_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        read(&folder).unwrap().remember(login("tom", "1")).unwrap();
+        let server = "http://127.0.0.1:8080";
+        let credentials = read(&folder).unwrap();
+        assert_eq!(credentials.device(server, "TOM"), Some("chatserver_device=1"));
+        assert_eq!(token(&credentials, Some("tom"), 2000), None);
+        for (server, username) in [("http://elsewhere:80", "tom"), (server, "jerry")] {
+            assert_eq!(credentials.device(server, username), None);
+        }
+        let file = folder.path().join("chatserver").join("credentials.json");
+        let older = r#"[{"server":"http://127.0.0.1:8080","username":"tom","token":"1","expires_at":"2030-01-01T00:00:00Z"}]"#;
+        fs::write(&file, older).unwrap();
+        let credentials = read(&folder).unwrap();
+        assert_eq!(token(&credentials, None, 0).as_deref(), Some("1"));
+        assert_eq!(credentials.device(server, "tom"), None);
     }
 
     #[cfg(unix)]

@@ -5,11 +5,12 @@ use std::process::{Child, Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use super::full_screen::at_a_fixed_port;
 use super::tmux::Desk;
 use crate::support::people::PASSWORD;
-use crate::support::{Server, eventually};
+use crate::support::{Request, Server, Setup, eventually};
 
 /// The binary for somebody who lives in this folder.
 fn client(home: &std::path::Path, args: &[&str]) -> Command {
@@ -49,6 +50,27 @@ async fn send_prints_the_number_of_the_message_and_makes_one() {
     }
     let (first, again) = (send("jerry", &["once", "--key", "k"]), send("jerry", &["once", "--key", "k"]));
     assert_eq!(first, again);
+}
+
+/// Two wrong passwords are all that strangers have, and they have used them up.
+#[tokio::test]
+async fn who_logged_in_here_before_gets_in_though_strangers_guess() {
+    let setup = Setup::new().on_one_node("each node counts for itself").env("LIMIT_FACTOR", "1");
+    let server = setup.env("LIMIT_LOGIN", "1/h:2").start();
+    server.register("spike").await;
+    let (known, unknown) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let url = server.url();
+    let login =
+        |home: &TempDir| run(home.path(), &["login", "--url", &url, "--as", "spike", "--password", PASSWORD]);
+    assert_eq!(login(&known).0, Some(0));
+    let wrong = json!({"username": "spike", "password": "a wrong one"});
+    for _ in 0..2 {
+        server.send(Request::post("/v1/users/login", &wrong)).await.refused(401, "wrong_credentials");
+    }
+    let (status, _, errors) = login(&unknown);
+    assert!(status == Some(1) && errors.contains("wrong passwords"), "{status:?}: {errors}");
+    let (status, _, errors) = login(&known);
+    assert_eq!(status, Some(0), "{errors}");
 }
 
 /// A folder that somebody else has filled names neither the server nor the user nor what is trusted.
