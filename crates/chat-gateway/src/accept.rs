@@ -203,6 +203,7 @@ impl Edge {
     /// Tells a request whose it is and what it takes up.
     fn admit(&self, peer: &Peer, link: &Arc<Link>, request: &mut Request<Incoming>) {
         let client = self.proxies.client(peer.ip, request.headers());
+        let is_encrypted = self.proxies.speak_tls(peer.ip, request.headers());
         let mut seat = peer.seat.clone();
         match client.way() {
             Way::Direct => {}
@@ -220,7 +221,9 @@ impl Edge {
         extensions.insert(seat);
         extensions.insert(link.clone());
         if self.options.tls.is_some() {
-            extensions.insert(Encrypted);
+            extensions.insert(Encrypted::Here);
+        } else if is_encrypted {
+            extensions.insert(Encrypted::ByProxy);
         }
     }
 }

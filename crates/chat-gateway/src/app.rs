@@ -84,7 +84,7 @@ impl App {
         let audit = Arc::new(Audit::new());
         tokio::spawn(housekeeping::keep(chat.clone(), hub.clone(), audit.clone()));
         Ok(Self(Arc::new(Shared {
-            devices: Devices::new(tokens.device_key(), options.secure_cookies),
+            devices: Devices::new(tokens.device_key()),
             limits: Limiter::new(&options.rates),
             audit,
             auth: Authenticator::new(chat.clone(), hub.clone(), tokens),

@@ -17,8 +17,6 @@ const PURPOSE: &[u8] = b"chatserver device cookie 1";
 /// Makes and checks the cookies.
 pub(crate) struct Devices {
     key: hmac::Key,
-    /// Whether browsers are to send it over TLS alone.
-    is_secure: bool,
 }
 
 /// A device, and whose it is.
@@ -29,8 +27,8 @@ pub(crate) struct Device {
 }
 
 impl Devices {
-    pub(crate) fn new(key: hmac::Key, is_secure: bool) -> Self {
-        Self { key, is_secure }
+    pub(crate) fn new(key: hmac::Key) -> Self {
+        Self { key }
     }
 
     /// The key for this, from the secret that signs tokens.
@@ -46,8 +44,15 @@ impl Devices {
         cookies.find_map(|cookie| self.check(cookie.strip_prefix(DEVICE_COOKIE)?.strip_prefix('=')?, now))
     }
 
-    /// The cookie for a device that its user has just logged in from; one that was known keeps its number.
-    pub(crate) fn cookie(&self, user: UserId, known: Option<Device>, now: Timestamp) -> Option<HeaderValue> {
+    /// The cookie for a device that its user has just logged in from; one that was known keeps its number. One that comes by
+    /// TLS is sent back by TLS alone.
+    pub(crate) fn cookie(
+        &self,
+        user: UserId,
+        known: Option<Device>,
+        is_encrypted: bool,
+        now: Timestamp,
+    ) -> Option<HeaderValue> {
         let number = match known.filter(|device| device.user == user) {
             Some(device) => device.number,
             None => {
@@ -58,7 +63,7 @@ impl Devices {
         };
         let claim = format!("{user}.{number:016x}.{}", now.seconds());
         let signature = hex(hmac::sign(&self.key, claim.as_bytes()).as_ref());
-        let secure = if self.is_secure { "; Secure" } else { "" };
+        let secure = if is_encrypted { "; Secure" } else { "" };
         let cookie = format!(
             "{DEVICE_COOKIE}={claim}.{signature}; Path=/v1/users; Max-Age={LIFETIME_S}; HttpOnly; SameSite=Lax{secure}"
         );
@@ -93,7 +98,7 @@ mod tests {
     const NOW: Timestamp = Timestamp(1_700_000_000_000_000);
 
     fn devices(secret: &[u8]) -> Devices {
-        Devices::new(Devices::key(secret), false)
+        Devices::new(Devices::key(secret))
     }
 
     fn sent_back(cookie: &HeaderValue) -> String {
@@ -107,12 +112,12 @@ mod tests {
     #[test]
     fn a_device_is_known_again_and_keeps_its_number() {
         let devices = devices(b"a secret");
-        let cookie = sent_back(&devices.cookie(UserId(3), None, NOW).unwrap());
+        let cookie = sent_back(&devices.cookie(UserId(3), None, false, NOW).unwrap());
         let known = devices.of(&headers(&format!("a=b; {cookie}; c=d")), NOW).unwrap();
         assert_eq!(known.user, UserId(3));
-        let again = sent_back(&devices.cookie(UserId(3), Some(known), NOW).unwrap());
+        let again = sent_back(&devices.cookie(UserId(3), Some(known), false, NOW).unwrap());
         assert_eq!(devices.of(&headers(&again), NOW), Some(known));
-        let another = sent_back(&devices.cookie(UserId(4), Some(known), NOW).unwrap());
+        let another = sent_back(&devices.cookie(UserId(4), Some(known), false, NOW).unwrap());
         let another = devices.of(&headers(&another), NOW).unwrap();
         assert!(another.user == UserId(4) && another.number != known.number);
     }
@@ -120,7 +125,7 @@ mod tests {
     #[test]
     fn nobody_makes_one_and_none_lasts_for_ever() {
         let devices = devices(b"a secret");
-        let cookie = sent_back(&devices.cookie(UserId(3), None, NOW).unwrap());
+        let cookie = sent_back(&devices.cookie(UserId(3), None, false, NOW).unwrap());
         let end = Timestamp(NOW.0 + LIFETIME_S * 1_000_000);
         assert_eq!(devices.of(&headers(&cookie), end), None);
         assert_eq!(self::devices(b"another secret").of(&headers(&cookie), NOW), None);
@@ -139,7 +144,7 @@ mod tests {
 
     #[test]
     fn scripts_and_other_sites_do_not_get_it() {
-        let cookie = Devices::new(Devices::key(b"x"), true).cookie(UserId(3), None, NOW).unwrap();
+        let cookie = devices(b"x").cookie(UserId(3), None, true, NOW).unwrap();
         let cookie = cookie.to_str().unwrap();
         assert!(
             cookie.ends_with("; Path=/v1/users; Max-Age=15552000; HttpOnly; SameSite=Lax; Secure"),

@@ -70,8 +70,6 @@ pub struct GatewayOptions {
     pub frames_per_second: u32,
     /// How often things may be done.
     pub rates: RateLimits,
-    /// Whether cookies are for TLS alone.
-    pub secure_cookies: bool,
     /// Largest body of a request, in bytes.
     pub body_bytes: usize,
     /// What may wait for one client.
@@ -94,7 +92,6 @@ impl Default for GatewayOptions {
             frame_bytes: 128 * 1024,
             frames_per_second: 500,
             rates: RateLimits::default(),
-            secure_cookies: false,
             body_bytes: 128 * 1024,
             outbox: OutboxLimits::default(),
             slowest: Slowest::default(),

@@ -16,6 +16,7 @@ use hops::Spelling;
 /// What proxies commonly write about whom they speak for.
 pub(crate) const HEADERS_OF_PROXIES: [&str; 6] =
     ["x-forwarded-for", "forwarded", "x-real-ip", "cf-connecting-ip", "true-client-ip", "via"];
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// The word for an operator who knows that there is no proxy.
 const NONE: &str = "none";
 
@@ -133,6 +134,16 @@ impl Proxies {
         ClientAddress::new(peer, way)
     }
 
+    /// Whether a trusted proxy says that its client speaks TLS with it. The first entry counts, which is the client's own
+    /// way; one that a client has made up concerns that client alone.
+    pub(crate) fn speak_tls(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
+        self.trusted.contain(peer.to_canonical())
+            && match self.header.spelling() {
+                Spelling::Forwarded => hops::first_proto(headers).is_some_and(is_https),
+                Spelling::List => hops::first(headers, &X_FORWARDED_PROTO).is_some_and(is_https),
+            }
+    }
+
     /// The first address from the right that is no trusted proxy's; where an entry names none, the last one before it.
     fn spoken_for(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer;
@@ -161,6 +172,10 @@ impl Proxies {
             );
         }
     }
+}
+
+fn is_https(proto: &str) -> bool {
+    proto.eq_ignore_ascii_case("https") || proto.eq_ignore_ascii_case("wss")
 }
 
 fn has_headers_of_proxies(headers: &HeaderMap) -> bool {
@@ -220,6 +235,40 @@ mod tests {
             seen(&ours, "::1", &[("Forwarded", "for=\"[2001:db8::17]:80\";proto=https"), (XFF, "1.2.3.4")]);
         assert_eq!(seen.ip().to_string(), "2001:db8::17");
         assert_eq!(seen.key().to_string(), "2001:db8::/64");
+    }
+
+    #[test]
+    fn a_trusted_proxy_alone_says_whether_its_client_speaks_tls() {
+        const PROTO: &str = "X-Forwarded-Proto";
+        let speaks = |header: &str, peer: &str, lines: &[_]| {
+            proxies("10.0.0.0/8", header).speak_tls(peer.parse().unwrap(), &headers(lines))
+        };
+        for lines in [
+            &[(PROTO, "https")] as &[_],
+            &[(PROTO, "HTTPS")],
+            &[(PROTO, "https, http")],
+            &[(PROTO, "https"), (PROTO, "http")],
+            &[(PROTO, "wss")],
+        ] {
+            assert!(speaks(XFF, "10.0.0.2", lines), "{lines:?}");
+            assert!(speaks("X-Real-IP", "::ffff:10.0.0.2", lines), "{lines:?}");
+            assert!(!speaks(XFF, "203.0.113.9", lines), "{lines:?}");
+            assert!(!speaks("Forwarded", "10.0.0.2", lines), "{lines:?}");
+        }
+        for lines in [&[] as &[_], &[(PROTO, "http")], &[(PROTO, "http, https")], &[(PROTO, "")]] {
+            assert!(!speaks(XFF, "10.0.0.2", lines), "{lines:?}");
+        }
+        for (line, is_tls) in [
+            ("for=192.0.2.1;proto=https", true),
+            ("Proto=\"https\" ; for=192.0.2.1", true),
+            ("for=192.0.2.1;proto=https, for=10.0.0.9;proto=http", true),
+            ("for=192.0.2.1;proto=http, for=10.0.0.9;proto=https", false),
+            ("for=192.0.2.1", false),
+            ("for=\"proto=https\"", false),
+        ] {
+            assert_eq!(speaks("Forwarded", "10.0.0.2", &[("Forwarded", line)]), is_tls, "{line}");
+            assert!(!speaks(XFF, "10.0.0.2", &[("Forwarded", line)]), "{line}");
+        }
     }
 
     #[test]

@@ -102,8 +102,7 @@ pub(crate) async fn compose(plan: Plan) -> Result<Server> {
         .map(|listener| (listener, metrics::registry(&hub, &storage, &plan.serve.counts, tls.as_ref())));
     let metrics_address = watched.as_ref().and_then(|(listener, _)| listener.local_addr().ok());
     let demo_for_all = plan.demo == demo::Wish::Wanted;
-    let secure_cookies = tls.is_some();
-    let options = GatewayOptions { node: storage.node, demo_for_all, secure_cookies, ..plan.gateway };
+    let options = GatewayOptions { node: storage.node, demo_for_all, ..plan.gateway };
     let app = App::start(chat, hub, tokens, options, storage.cluster())
         .await
         .context("the store cannot be read")?;

@@ -23,6 +23,7 @@ use super::problem::Problem;
 use super::refusals::{Any, BodyRefused, Counted, NoSuchUser, Unauthenticated};
 use crate::audit::{self, By, Deed};
 use crate::auth::{Caller, bearer, unauthenticated};
+use crate::devices::Device;
 use crate::limits::Guess;
 use crate::{App, is_from_this_machine, tickets, turns, wire};
 
@@ -50,7 +51,7 @@ pub(super) async fn register(
     let login = login.inspect_err(|refused| newcomer.settle(&app, refused))?;
     let (token, _) = app.auth.issue(&login).await?;
     note(&app, Deed::Registered, newcomer.from, Some(&login.account));
-    let cookie = device_cookie(&app, &login, None);
+    let cookie = device_cookie(&app, &login, None, newcomer.is_encrypted);
     let account = login.account;
     let registered = rest::Registered {
         id: account.id.0,
@@ -76,9 +77,8 @@ fn note(app: &App, deed: Deed, from: CameFrom, account: Option<&Account>) {
 }
 
 /// What makes the device known from now on.
-fn device_cookie(app: &App, login: &Login, visitor: Option<&Visitor>) -> HeaderMap {
-    let known = visitor.and_then(|visitor| visitor.device);
-    let cookie = app.devices.cookie(login.account.id, known, app.chat.now());
+fn device_cookie(app: &App, login: &Login, known: Option<Device>, is_encrypted: bool) -> HeaderMap {
+    let cookie = app.devices.cookie(login.account.id, known, is_encrypted, app.chat.now());
     cookie.map(|cookie| (SET_COOKIE, cookie)).into_iter().collect()
 }
 
@@ -113,7 +113,7 @@ pub(super) async fn login(
     };
     let login = checked(&app, &visitor, (name, request.password), demo).await?;
     let (token, expires_at) = app.auth.issue(&login).await?;
-    let cookie = device_cookie(&app, &login, Some(&visitor));
+    let cookie = device_cookie(&app, &login, visitor.device, visitor.is_encrypted);
     let account = login.account;
     let logged_in = rest::LoggedIn {
         message: "Login successful".into(),
@@ -132,7 +132,7 @@ async fn checked(
     (name, password): (LoginName, String),
     demo: DemoLogin,
 ) -> Result<Login, Problem> {
-    let Visitor { from, device } = visitor;
+    let Visitor { from, device, .. } = visitor;
     let account = app.chat.account_named(name.clone()).await?;
     let known = device.filter(|device| account.as_ref().is_some_and(|account| account.id == device.user));
     let guess = match (known, &account) {

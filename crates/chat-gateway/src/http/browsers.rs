@@ -8,9 +8,14 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request};
 
-/// In the extensions of every request that came over TLS which this server speaks itself.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Encrypted;
+/// In the extensions of every request for which the client spoke TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Encrypted {
+    /// With this server.
+    Here,
+    /// With a trusted proxy, which says so.
+    ByProxy,
+}
 
 /// Answers of the API are no pages. Pages bring a policy of their own.
 const API_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
@@ -50,8 +55,9 @@ pub(super) fn set_headers(headers: &mut HeaderMap, is_strict: bool) {
 /// Whether a browser is to come by TLS alone from now on: where it came so to a name that is somebody's. A machine's own
 /// name is that of many programs, of which others may not speak it.
 pub(super) fn is_strict<B>(request: &Request<B>) -> bool {
-    let is_encrypted = request.extensions().get::<Encrypted>().is_some();
-    is_encrypted && host_of(request).is_some_and(is_public_name)
+    // What a proxy's names are bound to is for the proxy to say.
+    let is_encrypted_here = request.extensions().get::<Encrypted>() == Some(&Encrypted::Here);
+    is_encrypted_here && host_of(request).is_some_and(is_public_name)
 }
 
 fn host_of<B>(request: &Request<B>) -> Option<&str> {
@@ -74,7 +80,7 @@ mod tests {
     fn request(host: &str, is_encrypted: bool) -> Request<()> {
         let mut request = Request::builder().uri("/ping").header(HOST, host).body(()).unwrap();
         if is_encrypted {
-            request.extensions_mut().insert(Encrypted);
+            request.extensions_mut().insert(Encrypted::Here);
         }
         request
     }
@@ -84,6 +90,9 @@ mod tests {
         for name in ["chat.example.com", "chat.example.com:8443", "CHAT.example.com.", "server"] {
             assert!(is_strict(&request(name, true)), "{name}");
             assert!(!is_strict(&request(name, false)), "{name} without TLS");
+            let mut proxied = request(name, false);
+            proxied.extensions_mut().insert(Encrypted::ByProxy);
+            assert!(!is_strict(&proxied), "{name} behind a proxy");
         }
         for own in [
             "localhost",

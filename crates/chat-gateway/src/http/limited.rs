@@ -7,6 +7,7 @@ use chat_core::Error;
 use chat_core::ids::UserId;
 
 use super::around;
+use super::browsers::Encrypted;
 use super::problem::Problem;
 use crate::App;
 use crate::app::Shared;
@@ -92,6 +93,7 @@ impl FromRequestParts<App> for CameFrom {
 /// Somebody who wants to register.
 pub(super) struct Newcomer {
     pub(super) from: CameFrom,
+    pub(super) is_encrypted: bool,
 }
 
 impl Newcomer {
@@ -109,7 +111,7 @@ impl FromRequestParts<App> for Newcomer {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let from = CameFrom::of(parts);
         passed(app, app.limits.address(Policy::Register, from.0), from.by())?;
-        Ok(Self { from })
+        Ok(Self { from, is_encrypted: is_encrypted(parts) })
     }
 }
 
@@ -117,6 +119,12 @@ impl FromRequestParts<App> for Newcomer {
 pub(super) struct Visitor {
     pub(super) from: CameFrom,
     pub(super) device: Option<Device>,
+    pub(super) is_encrypted: bool,
+}
+
+/// Whether the client speaks TLS, with this server or with a proxy in front of it.
+fn is_encrypted(parts: &Parts) -> bool {
+    parts.extensions.get::<Encrypted>().is_some()
 }
 
 impl FromRequestParts<App> for Visitor {
@@ -128,7 +136,7 @@ impl FromRequestParts<App> for Visitor {
         if device.is_none() {
             app.limits.may_guess(from.0).map_err(|refused| app.too_much(refused, from.by()))?;
         }
-        Ok(Self { from, device })
+        Ok(Self { from, device, is_encrypted: is_encrypted(parts) })
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use axum::http::header::FORWARDED;
 use axum::http::{HeaderMap, HeaderName};
 
 /// How entries are spelt.
@@ -50,20 +51,37 @@ fn split_from_the_right(text: &str, delimiter: char) -> impl Iterator<Item = &st
     })
 }
 
+/// The first entry of a header that is a list.
+pub(super) fn first<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let line = headers.get(name)?.to_str().ok()?;
+    // From the right as well: one rule for what is quoted.
+    split_from_the_right(line, ',').last()
+}
+
+/// The `proto` of the first element of `Forwarded`.
+pub(super) fn first_proto(headers: &HeaderMap) -> Option<&str> {
+    parameter(first(headers, &FORWARDED)?, "proto")
+}
+
 /// The `for` of one element of `Forwarded`.
 fn forwarded(element: &str) -> Option<IpAddr> {
+    node(parameter(element, "for")?)
+}
+
+/// What an element of `Forwarded` says under this name, if it says it once. Nothing that is looked for has a character that
+/// would have to be escaped.
+fn parameter<'a>(element: &'a str, wanted: &str) -> Option<&'a str> {
     let mut named = split_from_the_right(element, ';').filter_map(|pair| {
         let (name, value) = pair.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("for").then_some(value.trim())
+        name.trim().eq_ignore_ascii_case(wanted).then_some(value.trim())
     });
     let value = named.next()?;
     if named.next().is_some() {
         return None;
     }
-    // No address has a character that would have to be escaped.
     match value.strip_prefix('"') {
-        Some(quoted) => node(quoted.strip_suffix('"')?),
-        None => node(value),
+        Some(quoted) => quoted.strip_suffix('"'),
+        None => Some(value),
     }
 }
 

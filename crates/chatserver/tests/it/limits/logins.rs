@@ -27,6 +27,25 @@ fn device(answer: &Answer) -> String {
     cookie.split(';').next().unwrap().to_owned()
 }
 
+/// What a browser spoke on its own part of the way, a trusted proxy says in a header, and nobody else.
+#[tokio::test]
+async fn a_device_that_came_by_tls_is_known_by_tls_alone() {
+    let (told, untold) = (behind_proxy(&[]).start(), limited(&[]).start());
+    for (server, proto, is_secure) in
+        [(&told, "https", true), (&told, "http", false), (&untold, "https", false)]
+    {
+        let name = format!("{proto}-{is_secure}");
+        let email = format!("{name}@example.com");
+        let register = json!({"username": name, "email": email, "password": PASSWORD});
+        for request in [Request::post("/v1/users/register", &register), login(&name, PASSWORD)] {
+            let answer = server.send(request.header("X-Forwarded-Proto", proto)).await;
+            let cookie = answer.header("set-cookie").expect("a cookie");
+            let told = if is_secure { "; SameSite=Lax; Secure" } else { "; SameSite=Lax" };
+            assert!(cookie.ends_with(told), "{proto}: {cookie}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn two_hundred_wrong_passwords_on_one_account() {
     let server = behind_proxy(&[]).start();

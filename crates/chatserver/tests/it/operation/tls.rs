@@ -102,8 +102,9 @@ async fn browsers_are_told_to_come_by_tls_alone_where_the_name_is_somebodys() {
 
 async fn log_in(server: &Server, name: &str) -> String {
     let body = json!({"username": name, "password": PASSWORD});
-    let answer = ask(server, Request::post("/v1/users/login", &body)).await.expect(200);
-    answer["token"].as_str().unwrap().to_owned()
+    let answer = ask(server, Request::post("/v1/users/login", &body)).await;
+    assert!(answer.header("set-cookie").is_some_and(|cookie| cookie.ends_with("; Secure")));
+    answer.expect(200)["token"].as_str().unwrap().to_owned()
 }
 
 /// A v2 client.
