@@ -75,6 +75,7 @@ async fn run(stage: &Stage, group: i64) -> Result<Run> {
             Fault::new("closed", heard.closed),
             Fault::new("not connected", audience.refused() + audience.len().saturating_sub(reached) as u64),
             Fault::new("refused", posted.refused.load(Ordering::Relaxed)),
+            Fault::new("unavailable", posted.unavailable.load(Ordering::Relaxed)),
             Fault::new("broken connections", posted.broken.load(Ordering::Relaxed)),
         ],
         effort,
@@ -91,6 +92,7 @@ async fn first_message(senders: &mut [(Line, Vec<u8>)]) -> Result<i64> {
 struct Posted {
     accepted: AtomicU64,
     refused: AtomicU64,
+    unavailable: AtomicU64,
     broken: AtomicU64,
 }
 
@@ -124,6 +126,7 @@ async fn send(mut line: Line, request: Vec<u8>, mut gate: Gate, posted: Arc<Post
     while gate.pass(posted.accepted.load(Ordering::Relaxed)).await {
         match line.exchange(&request).await {
             Ok(answer) if answer.status == 201 => posted.accepted.fetch_add(1, Ordering::Relaxed),
+            Ok(answer) if answer.is_unavailable() => posted.unavailable.fetch_add(1, Ordering::Relaxed),
             Ok(_) => posted.refused.fetch_add(1, Ordering::Relaxed),
             Err(_) => {
                 posted.broken.fetch_add(1, Ordering::Relaxed);

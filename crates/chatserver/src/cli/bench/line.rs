@@ -33,6 +33,13 @@ pub(super) struct Answer<'a> {
     pub(super) body: &'a [u8],
 }
 
+impl Answer<'_> {
+    /// Whether it was refused for the time being: the server has too much to do, or its database.
+    pub(super) fn is_unavailable(&self) -> bool {
+        self.status == 503
+    }
+}
+
 /// The connection.
 pub(super) struct Line {
     socket: Socket,

@@ -63,18 +63,25 @@ pub(super) struct Worked {
     /// Of the good answers.
     pub(super) times: Samples,
     pub(super) refused: u64,
+    /// For the time being: the server had too much to do, or its database.
+    pub(super) unavailable: u64,
     pub(super) broken: u64,
     pub(super) elapsed: Duration,
 }
 
 impl Worked {
     pub(super) fn faults(&self) -> Vec<Fault> {
-        vec![Fault::new("refused", self.refused), Fault::new("broken connections", self.broken)]
+        vec![
+            Fault::new("refused", self.refused),
+            Fault::new("unavailable", self.unavailable),
+            Fault::new("broken connections", self.broken),
+        ]
     }
 
     fn add(&mut self, other: Self) {
         self.times.append(other.times);
         self.refused += other.refused;
+        self.unavailable += other.unavailable;
         self.broken += other.broken;
     }
 }
@@ -145,6 +152,7 @@ async fn work(Member { url, line, worker }: Member, until: Until) -> Worked {
         let start = Instant::now();
         match open.exchange(worker.request(turn)).await {
             Ok(answer) if (worker.is_good)(&answer) => worked.times.push(start.elapsed()),
+            Ok(answer) if answer.is_unavailable() => worked.unavailable += 1,
             Ok(_) => worked.refused += 1,
             Err(_) => {
                 worked.broken += 1;

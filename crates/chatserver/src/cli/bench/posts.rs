@@ -109,6 +109,10 @@ impl Clerk {
                 posts.late += 1;
             }
             let (sent, is_broken) = match self.line.exchange(&self.request).await {
+                Ok(answer) if answer.is_unavailable() => {
+                    posts.unavailable += 1;
+                    continue;
+                }
                 Ok(answer) => (number_of(&answer), false),
                 Err(error) => (Err(error).context("the server does not answer"), true),
             };
@@ -131,6 +135,8 @@ pub(super) struct Posts {
     sent_at: HashMap<i64, Instant>,
     answers: Samples,
     failed: u64,
+    /// Refused for the time being.
+    unavailable: u64,
     late: u64,
     /// Why the first of those that failed did.
     reason: Option<String>,
@@ -151,6 +157,7 @@ impl Posts {
         self.sent_at.extend(other.sent_at);
         self.answers.append(other.answers);
         self.failed += other.failed;
+        self.unavailable += other.unavailable;
         self.late += other.late;
         self.reason = self.reason.take().or(other.reason);
     }
@@ -177,8 +184,12 @@ impl Posts {
         arrivals
     }
 
-    pub(super) fn faults(&self) -> [Fault; 2] {
-        [Fault::new("failed sends", self.failed), Fault::new("sent late", self.late)]
+    pub(super) fn faults(&self) -> [Fault; 3] {
+        [
+            Fault::new("failed sends", self.failed),
+            Fault::new("unavailable", self.unavailable),
+            Fault::new("sent late", self.late),
+        ]
     }
 
     /// A line about the first message that could not be sent, if there is one.

@@ -110,7 +110,7 @@ async fn take_part(mut line: V2Line, read: Arc<str>, everybody: Arc<Barrier>) ->
         loop {
             match line.next().await? {
                 Heard::Ack(_) => return anyhow::Ok(true),
-                Heard::Refused => return Ok(false),
+                Heard::Refused | Heard::Unavailable => return Ok(false),
                 Heard::Live(_) | Heard::Message | Heard::Other => {}
             }
         }

@@ -110,7 +110,7 @@ async fn phase(stage: &Stage, pid: u32, slow: Option<&mut JoinSet<()>>) -> Resul
     if slow.is_some_and(|slow| slow.is_empty()) {
         bail!("none of the slow clients came in");
     }
-    let refused = worked.refused + worked.broken;
+    let refused = worked.refused + worked.unavailable + worked.broken;
     Ok(Phase { times: worked.times.sorted(), refused, memory, effort: meter.stop() })
 }
 

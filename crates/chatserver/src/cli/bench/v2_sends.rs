@@ -33,6 +33,7 @@ struct Sender {
 struct Done {
     times: Samples,
     refused: u64,
+    unavailable: u64,
     broken: u64,
 }
 
@@ -57,6 +58,7 @@ async fn run(stage: &Stage) -> Result<Run> {
             Ok(done) => {
                 all.times.append(done.times);
                 all.refused += done.refused;
+                all.unavailable += done.unavailable;
                 all.broken += done.broken;
             }
             Err(_) => all.broken += 1,
@@ -72,7 +74,11 @@ async fn run(stage: &Stage) -> Result<Run> {
             Figure::new("p99", "ms", times.percentile_ms(99)),
             Figure::new("max", "ms", times.max_ms()),
         ],
-        faults: vec![Fault::new("refused", all.refused), Fault::new("broken connections", all.broken)],
+        faults: vec![
+            Fault::new("refused", all.refused),
+            Fault::new("unavailable", all.unavailable),
+            Fault::new("broken connections", all.broken),
+        ],
         effort,
     })
 }
@@ -103,6 +109,7 @@ async fn send_until(sender: &mut Sender, until: Instant, done: &mut Done) -> Res
                 done.times.push(on_their_way.remove(&id).map(|sent| sent.elapsed()).unwrap_or_default());
             }
             Heard::Refused => done.refused += 1,
+            Heard::Unavailable => done.unavailable += 1,
             Heard::Live(_) | Heard::Message | Heard::Other => continue,
         }
         answered += 1;

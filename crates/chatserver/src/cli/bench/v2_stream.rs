@@ -24,6 +24,8 @@ pub(super) enum Heard {
     Ack(u64),
     /// It was refused, whatever its number.
     Refused,
+    /// It was refused for the time being: the server had too much to do, or its database.
+    Unavailable,
     /// Everything missed was sent; the cursor.
     Live(String),
     /// A new message.
@@ -40,10 +42,15 @@ fn heard(frame: &str) -> Heard {
         return Heard::Live(rest.split('"').next().unwrap_or_default().to_owned());
     }
     match frame {
-        _ if frame.starts_with("{\"type\":\"error\"") => Heard::Refused,
+        _ if frame.starts_with("{\"type\":\"error\"") => refusal(frame),
         _ if message_number(frame).is_some() => Heard::Message,
         _ => Heard::Other,
     }
+}
+
+fn refusal(frame: &str) -> Heard {
+    let is_one = |code: &str| frame.contains(&format!("\"code\":\"{code}\""));
+    if is_one("unavailable") || is_one("overloaded") { Heard::Unavailable } else { Heard::Refused }
 }
 
 /// The connection.
@@ -79,7 +86,7 @@ impl V2Line {
             match self.next().await? {
                 Heard::Live(cursor) => return Ok((cursor, messages)),
                 Heard::Message => messages += 1,
-                Heard::Ack(_) | Heard::Refused | Heard::Other => {}
+                Heard::Ack(_) | Heard::Refused | Heard::Unavailable | Heard::Other => {}
             }
         }
     }
@@ -130,7 +137,7 @@ impl V2Line {
 
 #[cfg(test)]
 mod tests {
-    use chat_protocol::v2::{Ack, At, Id, ServerFrame};
+    use chat_protocol::v2::{Ack, At, Id, Refusal, ServerFrame};
 
     use super::*;
 
@@ -152,6 +159,18 @@ mod tests {
         assert_eq!(spelt(&ServerFrame::Ack(Ack { id: None, ..ack })), Heard::Other);
         assert_eq!(spelt(&ServerFrame::Live(At { cursor: "a-1".into() })), Heard::Live("a-1".into()));
         assert_eq!(spelt(&ServerFrame::Resync(At { cursor: "a-1".into() })), Heard::Other);
-        assert_eq!(heard("{\"type\":\"error\",\"id\":3,\"code\":\"x\"}"), Heard::Refused);
+        for (code, expected) in
+            [("x", Heard::Refused), ("unavailable", Heard::Unavailable), ("overloaded", Heard::Unavailable)]
+        {
+            let refusal = Refusal {
+                id: Some(Id::Number(3)),
+                code: code.into(),
+                error: "a sentence".into(),
+                temporary: true,
+                retry_after_ms: None,
+                policy: None,
+            };
+            assert_eq!(spelt(&ServerFrame::Error(refusal)), expected);
+        }
     }
 }

@@ -5,6 +5,8 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
+const TRIES: usize = 3;
+
 fn bench(args: &[&str]) -> Output {
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_chatserver"));
@@ -15,12 +17,27 @@ fn bench(args: &[&str]) -> Output {
     output
 }
 
+/// A machine that is busy with other things may hold a commit up for longer than nodes let a write wait. A run in which they
+/// refused one for that says nothing of what it is to show, and is made again, but not for ever.
 fn report(args: &[&str]) -> Value {
-    let output = bench(args);
-    let report: Value =
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
-    assert!(output.status.success(), "{report:#}");
-    report
+    for _ in 0..TRIES {
+        let output = bench(args);
+        if String::from_utf8_lossy(&output.stderr).contains("answered 503") {
+            continue;
+        }
+        let report: Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+        assert!(output.status.success(), "{report:#}");
+        if !was_kept_waiting(&report) {
+            return report;
+        }
+    }
+    panic!("the nodes could not write in time in any of {TRIES} runs");
+}
+
+fn was_kept_waiting(report: &Value) -> bool {
+    let scenarios = report["scenarios"].as_array().unwrap();
+    scenarios.iter().any(|scenario| scenario["faults"]["unavailable"].as_u64().is_some_and(|count| count > 0))
 }
 
 /// The scenario's runs, in none of which anything failed; on a machine with other work messages may be sent late.
