@@ -8,6 +8,7 @@ mod engines;
 mod fault;
 mod ledger;
 mod link;
+mod mob;
 mod node;
 mod poster;
 mod proxy;
@@ -39,7 +40,7 @@ const CYCLES: u32 = 10;
 /// How to torture.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// How often to kill the server, or how many faults befall the cluster [default: 10, or each fault once]
+    /// How often to kill the server, or how many faults befall it or the cluster [default: 10, or each fault once]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     cycles: Option<u32>,
     /// Begin new cycles for so long, instead of a number of them
@@ -54,16 +55,20 @@ pub(crate) struct Args {
     /// Torture so many nodes, with a PostgreSQL and a NATS of their own, which have to be installed
     #[arg(long, value_name = "NODES", value_parser = clap::value_parser!(u8).range(2..=8))]
     cluster: Option<u8>,
-    /// What may befall the cluster; by default everything, each once before anything again
-    #[arg(long, requires = "cluster", value_enum, value_delimiter = ',')]
+    /// What may befall the server, by default that it is killed, or the cluster, by default everything but what clients do;
+    /// each once before anything again
+    #[arg(long, value_enum, value_delimiter = ',')]
     faults: Vec<Fault>,
-    /// Let what befalls the cluster last for 5 to 30 seconds instead of a few
-    #[arg(long, requires = "cluster")]
+    /// Let what befalls it last for 5 to 30 seconds instead of a few
+    #[arg(long)]
     long: bool,
     /// Run the first and every second node as this program of another release, and each as the other one whenever it is
     /// started again
     #[arg(long, requires = "cluster", value_name = "PROGRAM")]
     other_release: Option<PathBuf>,
+    /// Torture this program, of another release say, in place of this one
+    #[arg(long, conflicts_with = "other_release", value_name = "PROGRAM")]
+    program: Option<PathBuf>,
     /// Do not judge how long things take, on a machine that has other work
     #[arg(long)]
     untimed: bool,
@@ -83,13 +88,18 @@ fn range(text: &str) -> Result<(u64, u64), String> {
 }
 
 impl Args {
-    fn plan(&self, seed: u64) -> Plan {
+    fn faults(&self) -> Result<Vec<Fault>> {
         let faults = match (self.cluster, self.faults.as_slice()) {
-            (None, _) => vec![Fault::KillNode],
-            (Some(_), []) => Fault::ALL.to_vec(),
-            (Some(_), chosen) => chosen.to_vec(),
+            (None, []) => vec![Fault::KillNode],
+            (Some(_), []) => Fault::OF_CLUSTER.to_vec(),
+            (_, chosen) => chosen.to_vec(),
         };
-        Plan::new(seed, faults, self.long)
+        match faults.iter().find(|fault| fault.needs_cluster()) {
+            Some(fault) if self.cluster.is_none() => {
+                bail!("{} takes a cluster: give --cluster", fault.name())
+            }
+            _ => Ok(faults),
+        }
     }
 }
 
@@ -112,9 +122,16 @@ async fn torture(args: &Args) -> Result<Report> {
         Some(seed) => seed,
         None => getrandom::u64().context("the system gives no randomness")?,
     };
-    let plan = args.plan(seed);
-    let cycles = args.cycles.unwrap_or(if args.cluster.is_some() { plan.round() } else { CYCLES });
-    let troupe = Troupe { n_nodes: args.cluster, other_release: args.other_release.clone() };
+    let faults = args.faults()?;
+    let is_chosen = args.cluster.is_some() || !args.faults.is_empty();
+    let troupe = Troupe {
+        n_nodes: args.cluster,
+        other_release: args.other_release.clone(),
+        program: args.program.clone(),
+        is_beset: faults.iter().any(|fault| fault.is_by_clients()),
+    };
+    let plan = Plan::new(seed, faults, args.long);
+    let cycles = args.cycles.unwrap_or(if is_chosen { plan.round() } else { CYCLES });
     let mut show = Show::open(seed, args.clients.into(), &troupe).await?.untimed(args.untimed);
     let began = Instant::now();
     let goes_on = |cycle| match args.seconds {

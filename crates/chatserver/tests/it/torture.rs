@@ -1,5 +1,7 @@
 //! `chatserver torture`: a server that keeps its promises passes, and one that breaks one of them does not.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
 
 use serde_json::Value;
@@ -30,6 +32,45 @@ fn crashes_and_broken_connections_break_no_promise() {
     assert!(report["acked"].as_u64().unwrap() > 300, "{report:#}");
     assert!(report["resumes"].as_u64().unwrap() > 3, "{report:#}");
     assert!(report["longest_recovery_ms"].as_u64().unwrap() > 0, "{report:#}");
+}
+
+/// The short forms of what clients do to a server; `--long` is for by hand.
+const BY_CLIENTS: [&str; 4] = ["--faults", "slow-resumers,untaken-answers,late-frames", "--clients", "2"];
+
+#[test]
+fn clients_that_read_slowly_take_no_answers_or_leave_break_no_promise() {
+    let (output, report) = torture(None, &BY_CLIENTS);
+    assert!(output.status.success(), "{report:#}");
+    let faults = report["faults"].as_array().unwrap();
+    let names: Vec<_> = faults.iter().map(|fault| fault["fault"].as_str().unwrap()).collect();
+    assert_eq!(names, ["slow-resumers", "untaken-answers", "late-frames"], "{report:#}");
+    assert!(faults.iter().all(|fault| fault["count"] == 1), "{report:#}");
+    assert_eq!(report["sent"], report["acked"]);
+}
+
+/// Another program in its place is tortured as it is; this one waits for ever for clients that take nothing.
+#[test]
+fn a_program_that_holds_answers_that_nobody_takes_is_found_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("patient");
+    let real = env!("CARGO_BIN_EXE_chatserver");
+    fs::write(&program, format!("#!/bin/sh\nANSWER_TIMEOUT=3600 exec {real} \"$@\"\n")).unwrap();
+    fs::set_permissions(&program, Permissions::from_mode(0o700)).unwrap();
+    let program = program.to_str().unwrap();
+    let args = ["--faults", "untaken-answers", "--clients", "2", "--program", program];
+    let (output, report) = torture(None, &args);
+    assert_eq!(output.status.code(), Some(1), "{report:#}");
+    assert!(report["violations"]["held"].as_u64().unwrap() > 0, "{report:#}");
+}
+
+#[test]
+fn what_takes_a_cluster_does_not_befall_a_lone_server() {
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_chatserver")).args(["torture", "--faults", "cut-nats"]).output();
+    let output = output.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(said, "chatserver: cut-nats takes a cluster: give --cluster\n");
 }
 
 /// Whoever can't tell a bad server from a good one has proved nothing about the good one.

@@ -27,11 +27,17 @@ pub(super) enum Fault {
     PauseNode,
     /// Each node in turn is ended in order and started again
     RestartNodes,
+    /// Clients come back for much and read nothing, or in drips, or vanish; a node with two threads goes on
+    SlowResumers,
+    /// Clients ask for files, pages and refusals and do not take the answers, and have to be cut off
+    UntakenAnswers,
+    /// Clients send a thousand frames at once and log out meanwhile; what was not begun is not to be done
+    LateFrames,
 }
 
 impl Fault {
-    /// What can befall a cluster.
-    pub(super) const ALL: [Self; 10] = [
+    /// What befalls a cluster unless something is chosen.
+    pub(super) const OF_CLUSTER: [Self; 10] = [
         Self::KillNode,
         Self::CrashPostgres,
         Self::KillNats,
@@ -43,6 +49,16 @@ impl Fault {
         Self::PauseNode,
         Self::RestartNodes,
     ];
+
+    /// Whether it takes a cluster.
+    pub(super) fn needs_cluster(self) -> bool {
+        self != Self::KillNode && !self.is_by_clients()
+    }
+
+    /// Whether it is clients that do it.
+    pub(super) fn is_by_clients(self) -> bool {
+        matches!(self, Self::SlowResumers | Self::UntakenAnswers | Self::LateFrames)
+    }
 
     /// As it is called on the command line and in reports.
     pub(super) fn name(self) -> &'static str {
@@ -57,6 +73,9 @@ impl Fault {
             Self::DelayNats => "delay-nats",
             Self::PauseNode => "pause-node",
             Self::RestartNodes => "restart-nodes",
+            Self::SlowResumers => "slow-resumers",
+            Self::UntakenAnswers => "untaken-answers",
+            Self::LateFrames => "late-frames",
         }
     }
 
@@ -72,7 +91,9 @@ impl Fault {
             (Self::PauseNode, true) => Duration::from_secs(30),
             (Self::CrashPostgres, true) => Duration::from_secs(5),
             (_, true) => Duration::from_secs(10),
-            (Self::CrashPostgres | Self::CutPostgres | Self::PauseNode, false) => dice.millis(2200, 3500),
+            (Self::CrashPostgres | Self::CutPostgres | Self::PauseNode | Self::SlowResumers, false) => {
+                dice.millis(2200, 3500)
+            }
             (_, false) => dice.millis(800, 2000),
         }
     }
@@ -127,23 +148,31 @@ mod tests {
 
     #[test]
     fn names_are_those_of_the_command_line() {
-        assert_eq!(Fault::value_variants(), Fault::ALL);
-        for fault in Fault::ALL {
+        for fault in Fault::value_variants() {
             assert_eq!(fault.to_possible_value().unwrap().get_name(), fault.name());
+        }
+    }
+
+    #[test]
+    fn what_takes_a_cluster_befalls_it_and_what_clients_do_is_asked_for() {
+        for fault in Fault::value_variants() {
+            let befalls = Fault::OF_CLUSTER.contains(fault);
+            assert_eq!(befalls, fault.needs_cluster() || *fault == Fault::KillNode, "{fault:?}");
+            assert_eq!(befalls, !fault.is_by_clients(), "{fault:?}");
         }
     }
 
     #[test]
     fn each_comes_once_a_round_in_an_order_of_the_seeds() {
         let order = |seed, first: u32| {
-            let plan = Plan::new(seed, Fault::ALL.to_vec(), false);
+            let plan = Plan::new(seed, Fault::OF_CLUSTER.to_vec(), false);
             (first..first + 10).map(|cycle| plan.blow(cycle).fault).collect::<Vec<_>>()
         };
         for (seed, first) in [(1, 1), (1, 11), (2, 1)] {
             let mut sorted = order(seed, first);
             assert_eq!(sorted, order(seed, first));
             sorted.sort();
-            assert_eq!(sorted, Fault::ALL);
+            assert_eq!(sorted, Fault::OF_CLUSTER);
         }
         assert_ne!(order(1, 1), order(2, 1));
         assert_ne!(order(1, 1), order(1, 11));

@@ -32,11 +32,12 @@ impl Node {
         troupe: &Troupe,
         engines: Option<&Engines>,
     ) -> Result<Self> {
-        let own = own_program()?;
+        let own = troupe.program.clone().map_or_else(own_program, Ok)?;
         let other = troupe.other_release.clone().unwrap_or_else(|| own.clone());
         let programs = if number.is_multiple_of(2) { [other, own] } else { [own, other] };
         let links = engines.map(Engines::links).transpose()?;
-        let settings = links.as_ref().map(Links::settings).unwrap_or_default();
+        let mut settings = links.as_ref().map(Links::settings).unwrap_or_default();
+        settings.extend(troupe.settings());
         std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
         let (process, url) = launch_with(&programs[0], &folder, CONNECTIONS_PER_USER, &settings).await?;
         Ok(Self { folder, programs, settings, process, url, links })

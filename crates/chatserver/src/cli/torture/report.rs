@@ -98,9 +98,15 @@ impl Report {
         self.findings.is_nothing()
     }
 
+    /// Whether there was more than crashes of a lone server.
+    fn has_faults(&self) -> bool {
+        self.nodes.is_some() || self.times.of_faults.keys().any(|fault| *fault != Fault::KillNode)
+    }
+
     pub(super) fn text(&self) -> String {
         let what = match self.nodes {
             Some(nodes) => format!("{} faults, {nodes} nodes", self.cycles),
+            None if self.has_faults() => format!("{} faults", self.cycles),
             None => format!("{} crashes", self.cycles),
         };
         let mut lines = vec![
@@ -111,7 +117,7 @@ impl Report {
         lines.extend(Violation::ALL.map(|(violation, name)| line(name, self.findings.count(violation))));
         lines.push(line("resumes", self.resumes));
         lines.push(line("longest recovery", format!("{} ms", millis(self.times.longest_recovery))));
-        if self.nodes.is_some() {
+        if self.has_faults() {
             lines.push(
                 "the longest times from a fault until nodes without a database said that they are not ready, and from \
                  its end until something was acknowledged, all nodes were ready, and all clients had the same:"
@@ -145,7 +151,7 @@ impl Report {
             "violations": found,
             "resumes": self.resumes,
             "longest_recovery_ms": millis(self.times.longest_recovery),
-            "faults": self.nodes.map(|_| faults),
+            "faults": self.has_faults().then_some(faults),
             "examples": self.findings.examples,
             "folder": self.folder,
         })

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use super::arena::{self, Pulse};
 use super::dice::Dice;
-use super::fault::Blow;
+use super::fault::{Blow, Fault};
 use super::ledger::Ledger;
 use super::poster::Poster;
 use super::report::{Report, Times};
@@ -127,7 +127,8 @@ impl Show {
         if self.untimed {
             self.findings.forgive(Violation::Late);
         }
-        let what = if self.stage.is_cluster() { format!(" ({})", fault.name()) } else { String::new() };
+        let is_told = self.stage.is_cluster() || fault != Fault::KillNode;
+        let what = if is_told { format!(" ({})", fault.name()) } else { String::new() };
         let verdict = if self.is_good() { "good" } else { "NOT GOOD" };
         eprintln!("cycle {number}{what}: {said}: {verdict}");
         Ok(())

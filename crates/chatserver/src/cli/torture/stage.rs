@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use chat_client::ServerUrl;
 
 use super::engines::Engines;
+use super::mob;
 use super::node::Node;
 use super::proxy::Proxy;
 use crate::cli::child::Folder;
@@ -18,6 +19,18 @@ pub(super) struct Troupe {
     pub(super) n_nodes: Option<u8>,
     /// The program of another release, which has to get on with this one.
     pub(super) other_release: Option<PathBuf>,
+    /// The program that is tortured in place of this one.
+    pub(super) program: Option<PathBuf>,
+    /// Whether clients beset it, too.
+    pub(super) is_beset: bool,
+}
+
+impl Troupe {
+    /// What a server has to be told for that.
+    pub(super) fn settings(&self) -> Vec<(&'static str, String)> {
+        let told = [("ANSWER_TIMEOUT", mob::ANSWER_TIMEOUT), ("TOKIO_WORKER_THREADS", mob::THREADS)];
+        told.into_iter().filter(|_| self.is_beset).map(|(name, value)| (name, value.to_owned())).collect()
+    }
 }
 
 /// All processes, and what they leave behind.

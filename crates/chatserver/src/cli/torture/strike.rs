@@ -110,6 +110,9 @@ impl Stage {
             Fault::DelayNats => self.delay_nats(lasts, &mut blow.dice).await?,
             Fault::PauseNode => self.pause(victim, lasts).await?,
             Fault::RestartNodes => self.restart_all(&mut blow.dice).await?,
+            Fault::SlowResumers | Fault::UntakenAnswers | Fault::LateFrames => {
+                self.beset(victim, blow, findings).await?;
+            }
         }
         Ok(None)
     }
@@ -138,7 +141,8 @@ impl Stage {
         self.nodes.get_mut(number).context("there is no such node")
     }
 
-    async fn kill(&mut self, victim: usize) -> Result<()> {
+    /// Ends one as a crash does, and starts it again.
+    pub(super) async fn kill(&mut self, victim: usize) -> Result<()> {
         self.node_mut(victim)?.kill()?;
         self.lead_past(victim)?;
         self.node_mut(victim)?.start_again().await

@@ -32,6 +32,15 @@ pub(super) async fn read(members: &[Client], before: Option<&Log>) -> Result<Log
     Ok(log)
 }
 
+/// All messages of this one's conversations.
+pub(super) async fn messages_of(member: &Client) -> Result<Vec<Message>> {
+    let mut all = Vec::new();
+    for conversation in conversations(member).await? {
+        all.extend(messages(member, conversation, 0).await?);
+    }
+    Ok(all)
+}
+
 async fn conversations(member: &Client) -> Result<Vec<i64>> {
     let mut ids = Vec::new();
     let mut cursor = None;

@@ -32,10 +32,14 @@ pub(super) enum Violation {
     Late,
     /// A client was sent away without need.
     Dropped,
+    /// A client that takes nothing was not cut off.
+    Held,
+    /// Something was done for somebody whose access had ended.
+    Revoked,
 }
 
 impl Violation {
-    pub(super) const ALL: [(Self, &'static str); 11] = [
+    pub(super) const ALL: [(Self, &'static str); 13] = [
         (Self::Lost, "lost"),
         (Self::Doubled, "doubled"),
         (Self::Gap, "gaps"),
@@ -47,6 +51,8 @@ impl Violation {
         (Self::Resync, "resyncs"),
         (Self::Late, "late"),
         (Self::Dropped, "dropped"),
+        (Self::Held, "held"),
+        (Self::Revoked, "revoked"),
     ];
 }
 

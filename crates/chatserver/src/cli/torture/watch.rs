@@ -39,6 +39,20 @@ async fn until(node: ServerUrl, is_ready: bool) {
     }
 }
 
+/// Resolves when the node has let somebody who only asks whether it is alive wait for so long that nobody gets an answer
+/// any more.
+pub(super) async fn stands_still(node: &ServerUrl) {
+    while answers(node).await {
+        sleep(LOOK).await;
+    }
+}
+
+/// Whether it answers at all.
+pub(super) async fn answers(node: &ServerUrl) -> bool {
+    let client = Client::at(node.clone());
+    timeout(PATIENCE, client.get::<serde_json::Value>("/healthz")).await.is_ok_and(|answer| answer.is_ok())
+}
+
 /// A stream to one node, past the clients' proxy, which nothing but the node's own trouble can end.
 pub(super) struct Witness {
     ask: oneshot::Sender<()>,
