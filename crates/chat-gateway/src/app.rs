@@ -92,6 +92,7 @@ impl App {
             surroundings: Arc::new(Surroundings {
                 limits: options.outbox,
                 slowest: options.slowest,
+                heartbeat: options.heartbeat,
                 started: hub.started(),
                 metrics: hub.metrics().clone(),
                 node: options.node,

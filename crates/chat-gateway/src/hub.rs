@@ -41,7 +41,7 @@ use prometheus_client::registry::Registry;
 use residency::Residency;
 use tokio::sync::{Notify, mpsc, oneshot};
 
-pub(crate) use connection::{Bearer, Connection, Protocol, SILENT_MS, Surroundings, Woken};
+pub(crate) use connection::{Bearer, Connection, Protocol, Surroundings, Woken};
 pub(crate) use outbox::Delivery;
 pub use pace::Slowest;
 pub(crate) use slots::{Full, Slot, Slots};

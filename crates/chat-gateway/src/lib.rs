@@ -39,6 +39,8 @@ mod ws;
 
 pub use axum::Router;
 
+use std::time::Duration;
+
 use chat_core::cluster::NodeId;
 
 pub use accept::{ServeOptions, SocketCounts, serve};
@@ -76,6 +78,8 @@ pub struct GatewayOptions {
     pub outbox: OutboxLimits,
     /// The least that a client must take of what waits for it.
     pub slowest: Slowest,
+    /// A client of a stream that was silent for so long is sent a ping.
+    pub heartbeat: Duration,
     /// Whether the demo users may log in from everywhere, and not from the server's own machine alone.
     pub demo_for_all: bool,
     /// Which one of a cluster this server is; `None` if it is alone.
@@ -95,6 +99,8 @@ impl Default for GatewayOptions {
             body_bytes: 128 * 1024,
             outbox: OutboxLimits::default(),
             slowest: Slowest::default(),
+            // Below the 20 to 60 s for which proxies let a connection be silent.
+            heartbeat: Duration::from_secs(15),
             demo_for_all: false,
             node: None,
         }

@@ -55,7 +55,7 @@ export interface LinkHost {
 }
 
 const PING = { op: "ping", id: "ping" };
-const DEFAULT_HEARTBEAT_MS = 30_000;
+const DEFAULT_HEARTBEAT_MS = 15_000;
 /** Closed without a closing frame, or given up by us. */
 const ABNORMAL = 1006;
 

@@ -7,7 +7,7 @@ mod tests;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use chat_core::cluster::NodeId;
@@ -47,6 +47,8 @@ pub(crate) struct Surroundings {
     pub(crate) limits: OutboxLimits,
     /// The least that a client must take of what waits for it.
     pub(crate) slowest: Slowest,
+    /// A client that was silent for so long is asked for a sign of life.
+    pub(crate) heartbeat: Duration,
     /// When the hub's clock stood at zero.
     pub(crate) started: Instant,
     pub(crate) metrics: Arc<Metrics>,
@@ -94,8 +96,6 @@ pub(crate) enum Woken {
 
 /// A second ping for confirmations comes so many milliseconds after the first at the earliest.
 const PING_GAP_MS: u64 = 500;
-/// A client that was silent for so long is asked for a sign of life.
-pub(crate) const SILENT_MS: u64 = 25_000;
 
 impl Connection {
     pub(crate) fn new(id: u64, bearer: Bearer, socket: Socket, surroundings: Arc<Surroundings>) -> Self {
@@ -332,7 +332,7 @@ impl Connection {
         let heard_at = self.heard_at.load(Ordering::Relaxed);
         let Some(sent_at) = state.ping.sent_at else {
             let silent = now.saturating_sub(heard_at.max(state.ping.took_at));
-            if silent > SILENT_MS {
+            if silent > self.heartbeat_ms() {
                 self.ping(state, now);
             } else {
                 self.ask_if_due(state);
@@ -494,12 +494,21 @@ impl Connection {
         self.surroundings.limits
     }
 
+    /// How long a client may be silent before it is asked for a sign of life.
+    pub(crate) fn heartbeat_ms(&self) -> u64 {
+        milliseconds(self.surroundings.heartbeat)
+    }
+
     /// Milliseconds on the hub's clock.
     fn now(&self) -> u64 {
-        u64::try_from(self.surroundings.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+        milliseconds(self.surroundings.started.elapsed())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -93,6 +93,7 @@ pub(crate) async fn connect(hub: &Hub, user: UserId, protocol: Protocol) -> (Arc
     let surroundings = Surroundings {
         limits: OutboxLimits::default(),
         slowest: Slowest::default(),
+        heartbeat: Duration::from_secs(15),
         started: hub.started(),
         metrics: hub.metrics().clone(),
         node: None,

@@ -17,7 +17,7 @@ use tracing::Instrument;
 
 use super::session::{self, not_done};
 use crate::http::problem::Problem;
-use crate::hub::{Connection, SILENT_MS};
+use crate::hub::Connection;
 use crate::{App, wire};
 
 /// Frames of one client that may be under way at a time; the next one waits.
@@ -151,7 +151,7 @@ pub(super) fn hello(connection: &Connection, at: Cursor, resumed: bool) -> Bytes
         user_id: connection.user().0,
         session_id: connection.name(),
         cursor: at.to_string(),
-        heartbeat_ms: SILENT_MS,
+        heartbeat_ms: connection.heartbeat_ms(),
         resumed,
         features: FEATURES.into_iter().map(Into::into).collect(),
         server_version: env!("CARGO_PKG_VERSION").into(),

@@ -94,6 +94,9 @@ pub(crate) struct Args {
     /// Seconds for which a client may take nothing of an answer before it is cut off
     #[arg(long, env = "ANSWER_TIMEOUT", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3600))]
     answer_timeout: u64,
+    /// Seconds for which a client of a stream may be silent before it is sent a ping; keep it below every proxy's idle time-out
+    #[arg(long, env = "HEARTBEAT", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    heartbeat: u64,
     /// Whether messages can be searched, which takes a file beside the database and up to a quarter of a core
     #[arg(long, env = "SEARCH", default_value_t = true, action = clap::ArgAction::Set)]
     search: bool,
@@ -216,6 +219,7 @@ fn plan(args: Args, database: Database) -> Result<Plan> {
             outbox,
             frames_per_second: args.max_frames_per_second,
             rates: args.rates.limits(),
+            heartbeat: Duration::from_secs(args.heartbeat),
             ..GatewayOptions::default()
         },
         serve,

@@ -9,6 +9,7 @@ use super::*;
 
 /// Milliseconds since the start of a hub that has run for 50 days, which is more than 32 bits hold.
 const UPTIME_MS: u64 = 50 * 24 * 3600 * 1000;
+const HEARTBEAT: Duration = Duration::from_secs(15);
 
 async fn connection(expires_at: u64) -> (Connection, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -26,6 +27,7 @@ async fn connection(expires_at: u64) -> (Connection, TcpStream) {
     let surroundings = Surroundings {
         limits: OutboxLimits::default(),
         slowest: Slowest::default(),
+        heartbeat: HEARTBEAT,
         started,
         metrics: Arc::default(),
         node: None,
@@ -64,6 +66,18 @@ async fn whatever_a_client_sends_behind_a_ping_is_a_sign_of_life() {
     assert!(!since(40_000, 5_000).await, "it took something");
 }
 
+#[tokio::test]
+async fn a_client_is_asked_when_it_was_silent_for_a_heartbeat_and_no_sooner() {
+    let is_asked = |silent_ms: u64| async move {
+        let (idle, _client) = connection(u64::MAX).await;
+        idle.heard_at.store(idle.now() - silent_ms, Ordering::Relaxed);
+        idle.tick();
+        idle.state().ping.sent_at.is_some()
+    };
+    assert!(!is_asked(14_000).await);
+    assert!(is_asked(15_100).await);
+}
+
 /// What it has to take first lies in the system's buffers, and its socket looks free.
 #[tokio::test]
 async fn a_client_that_has_something_to_take_before_a_ping_has_longer_for_its_answer() {
@@ -92,7 +106,7 @@ async fn a_client_that_lives_and_answers_no_pings_is_asked_again() {
     asked.heard_at.store(now - 5_000, Ordering::Relaxed);
     asked.tick();
     assert_eq!(asked.state().ping.sent_at, None);
-    asked.heard_at.store(now - 26_000, Ordering::Relaxed);
+    asked.heard_at.store(now - 16_000, Ordering::Relaxed);
     asked.tick();
     assert!(asked.state().ping.sent_at.is_some());
 }

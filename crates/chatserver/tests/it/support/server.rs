@@ -16,7 +16,7 @@ use super::proxy::Proxy;
 use super::{Answer, Request};
 
 /// What could change the server's behaviour from outside the test.
-const SETTINGS: [&str; 26] = [
+const SETTINGS: [&str; 27] = [
     "CHATSERVER_FAILPOINTS",
     "HOST",
     "PORT",
@@ -41,6 +41,7 @@ const SETTINGS: [&str; 26] = [
     "TRUSTED_PROXIES",
     "MAX_CONNECTIONS_PER_ADDRESS",
     "ANSWER_TIMEOUT",
+    "HEARTBEAT",
     "PROXY_PROTOCOL",
     "TRUSTED_PROXIES_HEADER",
 ];

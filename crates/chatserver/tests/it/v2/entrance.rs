@@ -63,6 +63,7 @@ async fn every_way_in_leads_to_the_same_stream() {
         assert_eq!(keys(&hello), expected);
         assert_eq!((&hello["type"], &hello["user_id"]), (&json!("hello"), &json!(tom.id)));
         assert_eq!(hello["resumed"], false);
+        assert_eq!(hello["heartbeat_ms"], 15_000);
         assert_eq!(stream.frame().await["type"], "live", "nothing is told to who asked for nothing");
         sessions.push(hello["session_id"].as_str().unwrap().to_owned());
     }

@@ -1,11 +1,11 @@
 //! A client that is gone without a word, as when a network swallows everything: it is noticed, nobody waits for it, and
 //! nothing counts as delivered to it.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::people::p2p;
-use crate::support::raw_ws::{PING, TEXT};
-use crate::support::{RawWs, Server, Stream};
+use crate::support::raw_ws::{PING, PONG, TEXT};
+use crate::support::{RawWs, Server, Setup, Stream};
 
 #[tokio::test]
 async fn who_is_gone_without_a_word_is_noticed_and_has_been_delivered_nothing() {
@@ -32,4 +32,24 @@ async fn who_is_gone_without_a_word_is_noticed_and_has_been_delivered_nothing() 
     let (conversation, seq) = (&sent["conversation_id"], &sent["seq"]);
     back.op(json!({"op": "delivered", "conversation_id": conversation, "seq": seq})).await;
     assert_eq!(status().await, "DELIVERED");
+}
+
+/// What lies between may end a connection over which nothing goes: a server knows how soon, and its clients that it knows.
+#[tokio::test]
+async fn who_says_nothing_is_pinged_once_a_heartbeat() {
+    let server = Setup::new().env("HEARTBEAT", "1").start();
+    let tom = server.login("tom").await;
+    let (mut v1, mut v2) =
+        tokio::join!(RawWs::connect(&server, &tom.token), RawWs::connect_v2(&server, &tom.token));
+    assert_eq!(v1.frame().await.unwrap().opcode, TEXT, "the welcome");
+    let hello: Value = serde_json::from_str(v2.frame().await.unwrap().text()).unwrap();
+    assert_eq!(hello["heartbeat_ms"], 1000);
+    assert_eq!(v2.frame().await.unwrap().opcode, TEXT, "live");
+    for stream in [&mut v1, &mut v2] {
+        for _ in 0..2 {
+            let ping = stream.frame().await.unwrap();
+            assert_eq!(ping.opcode, PING, "before it is given up");
+            stream.send(PONG, &ping.payload).await;
+        }
+    }
 }
