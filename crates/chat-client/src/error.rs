@@ -51,20 +51,33 @@ pub enum Error {
     },
 }
 
+/// The code of a refusal that is none of the API's.
+pub(crate) const UNKNOWN: &str = "unknown";
 /// Longest refusal in plain text that is handed on.
 const MAX_SENTENCE: usize = 200;
 
 impl Error {
     /// A refusal that is none of the API's: a sentence, as of a port that speaks TLS to whoever does not, or something of
-    /// another program's.
+    /// another program's, which stands in front of the server as a rule: a proxy has pages of its own.
     pub(crate) fn said(status: u16, body: &[u8]) -> Self {
         let text = std::str::from_utf8(body).unwrap_or_default().trim();
         let is_sentence = (1..=MAX_SENTENCE).contains(&text.len())
             && !text.starts_with('<')
             && !text.contains(char::is_control);
-        let sentence =
-            if is_sentence { text.to_owned() } else { format!("the server answered with status {status}") };
-        Self::Refused { status, code: "unknown".into(), sentence, retry_after: None }
+        let sentence = match (is_sentence, status) {
+            (true, _) => text.to_owned(),
+            (false, 429) => {
+                "a proxy in front of the server limits how often it may be asked (status 429); try again in \
+                             some seconds"
+                    .to_owned()
+            }
+            (false, _) => {
+                format!(
+                    "no answer of the server's, but of a proxy in front of it, or of another program: status {status}"
+                )
+            }
+        };
+        Self::Refused { status, code: UNKNOWN.into(), sentence, retry_after: None }
     }
 }
 
@@ -80,7 +93,15 @@ mod tests {
             "This port speaks TLS: use https:// or wss:// (unknown)"
         );
         for body in ["", "<html>no</html>", "two\nlines", "\u{1b}[2J"] {
-            assert_eq!(shown(body), "the server answered with status 400 (unknown)");
+            assert!(shown(body).ends_with("or of another program: status 400 (unknown)"), "{body}");
         }
+    }
+
+    /// nginx's own page, as its `limit_req_status 429` gives it.
+    #[test]
+    fn a_limit_of_a_proxys_is_told_from_the_servers() {
+        let page = b"<html>\r\n<head><title>429 Too Many Requests</title></head>\r\n</html>\r\n";
+        let told = Error::said(429, page).to_string();
+        assert!(told.starts_with("a proxy in front of the server limits"), "{told}");
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chat_protocol::close_codes;
 
 use crate::Error;
+use crate::error::UNKNOWN;
 
 /// A server that names a longer delay is not waited for that long.
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
@@ -54,7 +55,10 @@ pub fn after_error(error: &Error) -> Verdict {
             Verdict::GiveUp("the server no longer accepts this login; log in again".into())
         }
         Error::Refused { status: 500..=599, sentence, .. } => again(sentence.clone()),
-        Error::Refused { status: 429, code, sentence, retry_after } if code == "rate_limited" => {
+        // The server's own limit, or that of a proxy in front of it, whose page has no code.
+        Error::Refused { status: 429, code, sentence, retry_after }
+            if code == "rate_limited" || code == UNKNOWN =>
+        {
             Verdict::Again { why: sentence.clone(), delay: retry_after.map(|delay| delay.min(LONGEST_DELAY)) }
         }
         Error::Refused { .. } | Error::Url(_) | Error::Authorities(_) | Error::Untrusted { .. } => {
@@ -141,7 +145,9 @@ mod tests {
     #[test]
     fn a_limit_is_waited_for() {
         let delay = Some(Duration::from_secs(7));
-        assert_eq!(after_error(&refused(429, "rate_limited")), Verdict::Again { why: "s".into(), delay });
+        for code in ["rate_limited", "unknown"] {
+            assert_eq!(after_error(&refused(429, code)), Verdict::Again { why: "s".into(), delay }, "{code}");
+        }
     }
 
     #[test]

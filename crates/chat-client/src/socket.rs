@@ -40,13 +40,25 @@ fn untrusted(url: &ServerUrl, error: io::Error) -> Error {
     let certificate = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match certificate {
         Some(rustls::Error::InvalidCertificate(reason)) => {
-            Error::Untrusted { server: url.authority().to_owned(), reason: format!("{reason:?}") }
+            Error::Untrusted { server: url.authority().to_owned(), reason: refusal(reason) }
         }
         Some(rustls::Error::InvalidMessage(_)) => {
             io::Error::other("it answers, but without TLS; its address may be one of http://").into()
         }
         _ => error.into(),
     }
+}
+
+/// What is wrong with a certificate. One that signs itself as `openssl req -x509` makes it is marked as an authority's, and
+/// no server may show such a one: naming it with `--ca` does not help, which one would not guess.
+fn refusal(reason: &rustls::CertificateError) -> String {
+    let reason = format!("{reason:?}");
+    if reason.contains("CaUsedAsEndEntity") {
+        return "it is marked as an authority's (CA:TRUE), as `openssl req -x509` makes it, and cannot be a server's: make it \
+                anew with -addext basicConstraints=critical,CA:FALSE"
+            .into();
+    }
+    reason
 }
 
 impl AsyncRead for Socket {

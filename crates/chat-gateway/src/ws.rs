@@ -79,8 +79,8 @@ pub(crate) async fn upgrade(
         }
     };
     let on_upgrade = parts.extensions.remove::<OnUpgrade>();
-    let on_upgrade =
-        on_upgrade.ok_or_else(|| Problem::new(426, "upgrade_required", "This needs HTTP/1.1"))?;
+    let on_upgrade = on_upgrade
+        .ok_or_else(|| Problem::new(426, "upgrade_required", "This needs HTTP/1.1, from a proxy too"))?;
     match who {
         Who::Known(granted, slot) => tokio::spawn(start(
             app,
@@ -121,14 +121,22 @@ struct Entrance {
     client: ClientAddress,
 }
 
+/// A request that asks for no upgrade. What only belongs to a handshake goes through proxies like any header; what asks for
+/// the upgrade itself concerns one connection, and a proxy that is not told to ask in its turn drops it.
+fn no_upgrade(headers: &HeaderMap) -> Problem {
+    let sentence = if headers.contains_key(SEC_WEBSOCKET_KEY) {
+        "A proxy on the way has dropped the upgrade of this WebSocket handshake: let it pass on Upgrade and Connection \
+         (docs/operations.md, Behind a proxy)"
+    } else {
+        "This is a WebSocket endpoint: connect with ws:// or wss://"
+    };
+    Problem::new(426, "upgrade_required", sentence)
+}
+
 /// Checks the client's side of the handshake; gives the server's answer to its key.
 fn handshake(headers: &HeaderMap) -> Result<String, Problem> {
     if !has_token(headers, &UPGRADE, "websocket") || !has_token(headers, &CONNECTION, "upgrade") {
-        return Err(Problem::new(
-            426,
-            "upgrade_required",
-            "This is a WebSocket endpoint: connect with ws://",
-        ));
+        return Err(no_upgrade(headers));
     }
     if headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
         return Err(Problem::new(426, "upgrade_required", "Only WebSocket version 13 is spoken"));

@@ -157,7 +157,14 @@ async fn a_broken_handshake_is_refused_in_words() {
     let server = Server::start();
     let tom = server.login("tom").await;
     let plain = Request::get("/ws").bearer(&tom.token);
-    ask(&server, &plain).await.refused(426, "upgrade_required");
+    let answer = ask(&server, &plain).await;
+    answer.refused(426, "upgrade_required");
+    assert!(!answer.json()["error"].as_str().unwrap().contains("proxy"), "nobody asked for an upgrade");
+    // What a proxy leaves of a handshake that passes on no more than it knows.
+    let left = plain.clone().header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");
+    let answer = ask(&server, &left.header("Sec-WebSocket-Version", "13")).await;
+    answer.refused(426, "upgrade_required");
+    assert!(answer.json()["error"].as_str().unwrap().contains("proxy on the way has dropped the upgrade"));
     let version = |version: &str| {
         plain
             .clone()

@@ -9,10 +9,12 @@ use crate::support::{Server, Setup};
 const BINARY: &str = env!("CARGO_BIN_EXE_chatserver");
 
 /// A private authority's certificate for this machine, and the server that shows it.
-fn encrypted() -> Server {
+fn encrypted(is_authority: &str) -> Server {
     let setup = Setup::new().on_one_node("the certificate is a file of one folder");
-    let config = "[req]\ndistinguished_name=dn\nx509_extensions=ext\nprompt=no\n[dn]\nCN=localhost\n\
-                  [ext]\nsubjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=critical,CA:FALSE\n";
+    let config = format!(
+        "[req]\ndistinguished_name=dn\nx509_extensions=ext\nprompt=no\n[dn]\nCN=localhost\n\
+         [ext]\nsubjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=critical,CA:{is_authority}\n"
+    );
     std::fs::write(setup.path("openssl.cnf"), config).unwrap();
     let mut command = Command::new("openssl");
     command.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]);
@@ -30,7 +32,7 @@ fn run(home: &Path, args: &[&str]) -> (Option<i32>, String) {
 
 #[test]
 fn a_private_authority_is_trusted_where_it_is_named() {
-    let (server, desk) = (encrypted(), Desk::new());
+    let (server, desk) = (encrypted("FALSE"), Desk::new());
     let url = format!("https://{}", server.address);
     let ca = server.setup.path("certificate.pem");
     let ca = ca.to_str().unwrap();
@@ -47,4 +49,14 @@ fn a_private_authority_is_trusted_where_it_is_named() {
     jerry.shows("over TLS");
     jerry.says("So I see.");
     jerry.waits_until("ticks", |shown| shown.contains("So I see.") && shown.contains('✓'));
+}
+
+/// What `openssl req -x509` makes unless told otherwise.
+#[test]
+fn a_certificate_that_is_an_authoritys_is_refused_with_what_to_do() {
+    let server = encrypted("TRUE");
+    let (ca, url) = (server.setup.path("certificate.pem"), format!("https://{}", server.address));
+    let send = ["send", "--as", "tom", "--to", "jerry", "--url", &url, "x", "--ca", ca.to_str().unwrap()];
+    let (status, errors) = run(&server.setup.path(""), &send);
+    assert!(status == Some(1) && errors.contains("basicConstraints=critical,CA:FALSE"), "{errors}");
 }
