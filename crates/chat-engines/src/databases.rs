@@ -19,11 +19,11 @@ pub struct Databases {
 }
 
 impl Databases {
-    /// Those of the server at a URL that names no database, with the programs in this folder.
-    pub(crate) fn at(url: &str, programs: &Path) -> Self {
+    /// Those of the server at a URL that names no database, with this client.
+    pub(crate) fn at(url: &str, psql: &Path) -> Self {
         let (base, options) = url.split_at(url.find('?').unwrap_or(url.len()));
         let base = base.trim_end_matches('/').to_owned();
-        Self { psql: programs.join("psql"), base, options: options.to_owned() }
+        Self { psql: psql.to_owned(), base, options: options.to_owned() }
     }
 
     /// The URL of a database, `postgres://...`.

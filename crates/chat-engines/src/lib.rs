@@ -7,6 +7,7 @@ mod databases;
 mod folder;
 mod guard;
 mod nats;
+mod pooler;
 mod ports;
 mod postgres;
 mod programs;
@@ -16,5 +17,6 @@ mod system;
 
 pub use databases::Databases;
 pub use nats::Nats;
+pub use pooler::Pooler;
 pub use postgres::Postgres;
 pub use shared::{Database, Engines, NATS_VARIABLE, POSTGRES_VARIABLE, shared};

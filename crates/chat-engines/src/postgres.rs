@@ -12,7 +12,7 @@ use crate::folder::Folder;
 use crate::system::Signal;
 use crate::{ports, programs};
 
-const USER: &str = "postgres";
+pub(crate) const USER: &str = "postgres";
 /// Where letters of all languages are letters; the second is there where the first is not.
 const LOCALES: [&str; 2] = ["C.UTF-8", "C"];
 /// Many servers of many tests share one.
@@ -20,6 +20,8 @@ const SETTINGS: [&str; 4] =
     ["fsync=on", "max_connections=400", "shared_buffers=64MB", "logging_collector=off"];
 /// The line of `postmaster.pid` that says how far it is.
 const STATUS_LINE: usize = 7;
+/// What it says there when it takes connections; the second one reads only.
+const READY: [&str; 2] = ["ready", "standby"];
 
 /// The server. Dropping it ends it and removes all that it has stored.
 pub struct Postgres {
@@ -41,7 +43,8 @@ impl Postgres {
         let mut daemon = Daemon::new("postgres", folder.path(), Signal::Quit)?;
         for port in ports::free() {
             if start(&mut daemon, &folder, &programs, port)? == Started::Ready {
-                let databases = Databases::at(&format!("postgres://{USER}@127.0.0.1:{port}"), &programs);
+                let psql = programs::psql(&programs)?;
+                let databases = Databases::at(&format!("postgres://{USER}@127.0.0.1:{port}"), &psql);
                 return Ok(Self { daemon, databases, port, programs, folder });
             }
         }
@@ -151,7 +154,8 @@ fn start(daemon: &mut Daemon, folder: &Folder, programs: &Path, port: u16) -> Re
 /// Whether a server's lock file says that this very process takes connections; after a crash there is an old one.
 fn is_ready(lock: &str, id: u32) -> bool {
     let lines: Vec<_> = lock.lines().map(str::trim).collect();
-    lines.first() == Some(&id.to_string().as_str()) && lines.get(STATUS_LINE) == Some(&"ready")
+    let is_ready = lines.get(STATUS_LINE).is_some_and(|line| READY.contains(line));
+    lines.first() == Some(&id.to_string().as_str()) && is_ready
 }
 
 #[cfg(test)]
@@ -162,6 +166,7 @@ mod tests {
     fn ready_is_who_says_so_itself() {
         let lock = "41\n/data\n1700000000\n20001\n/tmp\n127.0.0.1\n  1234 5\nready   \n";
         assert!(is_ready(lock, 41));
+        assert!(is_ready(&lock.replace("ready   ", "standby "), 41));
         assert!(!is_ready(lock, 42));
         assert!(!is_ready(&lock.replace("ready   ", "starting"), 41));
         assert!(!is_ready("", 41));

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 /// Debian keeps each release of PostgreSQL in a folder of its own here.
 const RELEASES: &str = "/usr/lib/postgresql";
 /// What is needed of PostgreSQL, from one folder, so that all is of one release.
-const OF_POSTGRES: [&str; 3] = ["initdb", "postgres", "psql"];
+const OF_POSTGRES: [&str; 2] = ["initdb", "postgres"];
 /// Not on everybody's `PATH`.
 const SYSTEM_FOLDERS: [&str; 3] = ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin"];
 
@@ -17,17 +17,34 @@ pub(crate) fn postgres() -> Result<PathBuf> {
     let targets = on_path().map(|folder| folder.join("initdb")).filter_map(|it| it.canonicalize().ok());
     let folders = targets.filter_map(|target| Some(target.parent()?.to_owned()));
     folders.chain(releases(Path::new(RELEASES))).find(|folder| has_all(folder)).context(
-        "PostgreSQL's programs (initdb, postgres, psql) were not found, neither on PATH nor in \
+        "PostgreSQL's programs (initdb, postgres) were not found, neither on PATH nor in \
          /usr/lib/postgresql; on Debian and Ubuntu the package `postgresql` has them",
     )
 }
 
 pub(crate) fn nats() -> Result<PathBuf> {
+    one("nats-server")
+}
+
+pub(crate) fn pooler() -> Result<PathBuf> {
+    one("pgbouncer")
+}
+
+/// A program that stands for itself, and is called as its Debian package is.
+fn one(name: &str) -> Result<PathBuf> {
     let folders = on_path().chain(SYSTEM_FOLDERS.map(PathBuf::from));
+    folders.map(|folder| folder.join(name)).find(|it| it.is_file()).with_context(|| {
+        format!("{name} was not found on PATH; on Debian and Ubuntu the package `{name}` has it")
+    })
+}
+
+/// Its client, of any release: some packages have the server alone.
+pub(crate) fn psql(beside: &Path) -> Result<PathBuf> {
+    let folders = [beside.to_owned()].into_iter().chain(on_path()).chain(releases(Path::new(RELEASES)));
     folders
-        .map(|folder| folder.join("nats-server"))
+        .map(|folder| folder.join("psql"))
         .find(|it| it.is_file())
-        .context("nats-server was not found on PATH; on Debian and Ubuntu the package `nats-server` has it")
+        .context("psql was not found; on Debian and Ubuntu the package `postgresql-client` has it")
 }
 
 fn on_path() -> impl Iterator<Item = PathBuf> {

@@ -1,6 +1,7 @@
 //! The engines that all tests of a run share: those that the environment names, or else ones of this process's own,
 //! started when first asked for.
 
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use anyhow::{Result, anyhow};
@@ -38,7 +39,7 @@ impl Engines {
     /// The PostgreSQL server.
     pub fn databases(&self) -> Result<&Databases> {
         let postgres = self.postgres.get_or_init(|| match given(POSTGRES_VARIABLE) {
-            Some(url) => told(programs::postgres().map(|it| Source::Given(Databases::at(&url, &it)))),
+            Some(url) => told(client().map(|psql| Source::Given(Databases::at(&url, &psql)))),
             None => told(Postgres::start().map(Source::Own)),
         });
         match postgres {
@@ -68,6 +69,11 @@ impl Engines {
             Err(why) => Err(anyhow!("{why}")),
         }
     }
+}
+
+/// The client that lies beside the server's programs, or any other.
+fn client() -> Result<PathBuf> {
+    programs::psql(&programs::postgres().unwrap_or_default())
 }
 
 /// An empty variable is as good as none.
