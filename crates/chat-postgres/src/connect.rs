@@ -7,8 +7,9 @@ use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::encryption;
-use crate::fault::Result;
+use crate::fault::{Result, explained};
 use crate::home::Home;
+use crate::hosts;
 use crate::open::OpenError;
 
 /// What every session begins with. An acknowledged write has to be on disk. A lock that is not to be had must not hold up
@@ -17,11 +18,13 @@ use crate::open::OpenError;
 /// Statements are short and always the same, so compiling them, or planning them anew each time, takes longer than they do.
 /// A plan that is kept was made when the tables were small, and has to stay good when they are not: each row is found
 /// by an index, and what belongs to it one by one.
+/// Writers wait for each other at the log's row and then read what the one before has written; whatever the role or the
+/// database has set otherwise would have all but the first refused.
 const BEGINNING: &str = "SET synchronous_commit = on; SET lock_timeout = '1s'; SET statement_timeout = '5s'; \
                          SET idle_in_transaction_session_timeout = '1500ms'; SET jit = off; \
                          SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
                          SET enable_hashjoin = off; SET enable_mergejoin = off; SET client_min_messages = warning; \
-                         SET timezone = 'UTC'";
+                         SET default_transaction_isolation = 'read committed'; SET timezone = 'UTC'";
 
 /// What the sessions of servers are called.
 pub(crate) const SERVER: &str = "chatserver";
@@ -40,7 +43,8 @@ impl Address {
     /// Reads `postgres://...`, and the file with authorities that it may name.
     pub(crate) fn parse(url: &str) -> std::result::Result<Self, OpenError> {
         let (rest, wish) = encryption::taken_from(url)?;
-        let mut config: Config = rest.parse().map_err(OpenError::Address)?;
+        let mut config: Config = rest.parse().map_err(|error| OpenError::Address(explained(&error)))?;
+        hosts::settle(&mut config)?;
         config.application_name(SERVER);
         config.connect_timeout(Duration::from_secs(3));
         config.keepalives_idle(Duration::from_secs(10));
@@ -75,14 +79,8 @@ impl Address {
 
     /// The database's name and server, for messages; never the password.
     pub(crate) fn describe(&self) -> String {
-        let host = self.config.get_hosts().first();
-        let host = match host {
-            Some(Host::Tcp(name)) => name.clone(),
-            Some(other) => format!("{other:?}"),
-            None => "localhost".into(),
-        };
-        let port = self.config.get_ports().first().copied().unwrap_or(5432);
-        format!("{} on {host}:{port}", self.config.get_dbname().unwrap_or("the default database"))
+        let database = self.config.get_dbname().unwrap_or("the default database");
+        format!("{database} on {}", hosts::describe(&self.config))
     }
 
     /// A new connection, driven by the current runtime.

@@ -16,6 +16,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use crate::hosts;
 use crate::open::OpenError;
 
 /// What stands for the public authorities in place of a file.
@@ -80,7 +81,10 @@ pub(crate) fn taken_from(address: &str) -> Result<(String, Wish), OpenError> {
         match parameter.split_once('=') {
             Some(("sslmode", value)) => wish.mode = Some(Mode::of(value)?),
             Some(("sslrootcert", value)) => wish.root_certificates = Some(unescaped(value)),
-            _ => kept.push(parameter),
+            Some(("target_session_attrs", value)) => {
+                kept.push(format!("target_session_attrs={}", hosts::known_to_driver(value)?));
+            }
+            _ => kept.push(parameter.to_owned()),
         }
     }
     let rest = if kept.is_empty() { base.to_owned() } else { format!("{base}?{}", kept.join("&")) };

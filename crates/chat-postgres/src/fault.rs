@@ -7,6 +7,9 @@ pub(crate) type Result<T> = std::result::Result<T, Fault>;
 
 /// Why a closed store is unavailable.
 pub(crate) const CLOSED: &str = "the store is closed";
+/// What to do about a pooler.
+const POOLED: &str =
+    "the pooler between this node and PostgreSQL has to lend sessions for good (pool_mode = session)";
 
 /// A refusal of the core's making, an error of the driver's, or a database that does not answer.
 #[derive(Debug)]
@@ -41,6 +44,22 @@ impl From<Fault> for Error {
 }
 
 impl Fault {
+    /// Why, for whoever reads the log.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Sql(error) => explained(error),
+            Self::Broken(reason) => reason.clone(),
+            Self::Refused(error) => {
+                std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
+            }
+        }
+    }
+
+    /// Whether the database does not let us do it.
+    pub(crate) fn wants_rights(&self) -> bool {
+        matches!(self, Self::Sql(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE))
+    }
+
     /// Whether it is the database, rather than this one statement or request, that is at fault.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
@@ -51,12 +70,22 @@ impl Fault {
     }
 }
 
-/// The driver's error with its cause, which it leaves out of its own text.
+/// The driver's error with its cause, which it leaves out of its own text. What the server says needs no introduction.
 pub(crate) fn explained(error: &tokio_postgres::Error) -> String {
-    match std::error::Error::source(error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
+    match (error.as_db_error(), std::error::Error::source(error)) {
+        (Some(said), _) if is_of_a_pooler(error) => format!("{said}; {POOLED}"),
+        (Some(said), _) => said.to_string(),
+        (None, Some(cause)) => format!("{error}: {cause}"),
+        (None, None) => error.to_string(),
     }
+}
+
+/// Whether it comes of a pooler that has given our session away: what was prepared in it is not there, or what another has
+/// prepared is, or transactions are not allowed at all.
+pub(crate) fn is_of_a_pooler(error: &tokio_postgres::Error) -> bool {
+    let Some(said) = error.as_db_error() else { return false };
+    [SqlState::INVALID_SQL_STATEMENT_NAME, SqlState::DUPLICATE_PSTATEMENT].contains(said.code())
+        || (*said.code() == SqlState::PROTOCOL_VIOLATION && said.message().contains("statement pooling"))
 }
 
 /// These end when somebody starts the server again, frees its disk or lets go of a lock.
@@ -66,8 +95,10 @@ fn is_passing(error: &tokio_postgres::Error) -> bool {
         return error.is_closed()
             || std::error::Error::source(error).is_some_and(|cause| cause.is::<std::io::Error>());
     };
-    // By class: connections, resources, the operator, the system; a read-only standby; a lock that is held; a deadlock.
-    ["08", "53", "57", "58"].iter().any(|class| state.code().starts_with(class))
+    // By class: connections, resources, the operator, the system; a read-only standby; a lock that is held; a deadlock;
+    // a pooler that has to be set otherwise.
+    is_of_a_pooler(error)
+        || ["08", "53", "57", "58"].iter().any(|class| state.code().starts_with(class))
         || [
             SqlState::READ_ONLY_SQL_TRANSACTION,
             SqlState::LOCK_NOT_AVAILABLE,

@@ -3,8 +3,6 @@
 //! By default it is one of our own, so that nothing of ours lies among another program's tables. Releases before that
 //! put them where the session's path led, as a rule into `public`; whoever has them there keeps them there.
 
-use tokio_postgres::error::SqlState;
-
 use crate::connect::Address;
 use crate::db::Db;
 use crate::fault::{Fault, Result};
@@ -137,7 +135,7 @@ fn make(db: &Db, schema: &str, name: &str) -> std::result::Result<(), OpenError>
         return Ok(());
     }
     match db.batch(&format!("CREATE SCHEMA {}", quoted(schema))) {
-        Err(Fault::Sql(error)) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+        Err(fault) if fault.wants_rights() => {
             Err(OpenError::NoSchema { name: name.into(), schema: schema.into() })
         }
         made => Ok(made?),

@@ -2,21 +2,17 @@
 
 use std::sync::Arc;
 
-use chat_core::Error;
 use chat_core::ports::EventSink;
 use chat_core::sync::Epoch;
 use chat_metrics::{Metrics, ReaderMetrics};
 
 use crate::connect::Address;
 use crate::db::Db;
-use crate::fault::{Fault, Result};
+use crate::fault::Fault;
 use crate::journal::PostgresJournal;
 use crate::reader::Readers;
 use crate::writer::Writer;
-use crate::{Postgres, groups, names, schema, search, transfer};
-
-/// The oldest server that has what the statements here need.
-const OLDEST_SERVER: i64 = 140_000;
+use crate::{Postgres, fitness, groups, names, pooler, schema, search, transfer};
 
 /// Where the database is, and how much of it is used.
 #[derive(Debug, Clone, Default)]
@@ -40,13 +36,16 @@ pub enum OpenError {
     #[error(
         "DATABASE_URL cannot be understood: {0}; it should look like postgres://user:password@host:5432/database"
     )]
-    Address(#[source] tokio_postgres::Error),
+    Address(String),
     /// What the address says of encryption can't be done; the reason is a sentence.
     #[error("DATABASE_URL: {0}")]
     Encryption(String),
+    /// What the address says of several hosts can't be done; the reason is a sentence.
+    #[error("DATABASE_URL: {0}")]
+    Hosts(String),
     /// Encryption cannot be set up.
     #[error("encryption cannot be set up: {0}")]
-    Tls(#[source] rustls::Error),
+    Tls(rustls::Error),
     /// The database cannot be reached, or refuses us.
     #[error("the database {name} cannot be used: {reason}; check DATABASE_URL and that PostgreSQL runs")]
     Unreachable {
@@ -58,6 +57,55 @@ pub enum OpenError {
     /// The server is too old.
     #[error("the PostgreSQL server is of version {0}; at least 14 is needed")]
     OldServer(String),
+    /// A pooler lends its sessions for a transaction only.
+    #[error(
+        "what stands between this node and the database {0} lends sessions for a transaction only, and a node needs sessions of its own; have it pool by session (PgBouncer: pool_mode = session), or name PostgreSQL itself in DATABASE_URL"
+    )]
+    Pooled(String),
+    /// The server only follows another one.
+    #[error(
+        "the server of the database {0} is a standby, which takes no writes; name the primary in DATABASE_URL, or all of them: postgres://user:password@one:5432,other:5432/database"
+    )]
+    Standby(String),
+    /// Somebody has decided that nothing is written there.
+    #[error(
+        "the database {0} is set to be read only; take default_transaction_read_only away from the database, the user of DATABASE_URL or the server"
+    )]
+    ReadOnly(String),
+    /// Not every text can be kept.
+    #[error(
+        "the database {name} has the encoding {encoding}, which does not keep every text; make one with: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"
+    )]
+    Encoding {
+        /// Which database.
+        name: String,
+        /// Its encoding.
+        encoding: String,
+    },
+    /// The tables cannot be made or changed.
+    #[error(
+        "the user of DATABASE_URL may not make or change tables in the schema {schema} of the database {name} ({reason}); let it own the schema and the tables in it, or start a node of this release as their owner first"
+    )]
+    MayNotMigrate {
+        /// Which database.
+        name: String,
+        /// Which schema.
+        schema: String,
+        /// In the server's words.
+        reason: String,
+    },
+    /// The tables cannot be read or written.
+    #[error(
+        "the user of DATABASE_URL may not use the schema {schema} of the database {name} ({what}); have its owner run: GRANT USAGE ON SCHEMA {schema} TO that user; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO that user"
+    )]
+    MayNotUse {
+        /// Which database.
+        name: String,
+        /// Which schema.
+        schema: String,
+        /// What it may not use.
+        what: String,
+    },
     /// The server may lose what it has acknowledged.
     #[error(
         "PostgreSQL runs with {0}: a message that was acknowledged would not survive a crash; switch it on"
@@ -167,20 +215,22 @@ pub enum OpenError {
         who: &'static str,
     },
     /// A statement failed.
-    #[error("the database could not be prepared: {}", cause(.0))]
-    Database(#[source] Error),
+    #[error("the database could not be prepared: {0}")]
+    Database(String),
+    /// A statement was refused for want of rights.
+    #[error("the user of DATABASE_URL may not do what a node has to: {0}")]
+    MayNot(String),
     /// A thread could not be started.
     #[error("a thread could not be started: {0}")]
-    Thread(#[source] std::io::Error),
-}
-
-fn cause(error: &Error) -> String {
-    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
+    Thread(std::io::Error),
 }
 
 impl From<Fault> for OpenError {
     fn from(fault: Fault) -> Self {
-        Self::Database(fault.into())
+        match fault.wants_rights() {
+            true => Self::MayNot(fault.reason()),
+            false => Self::Database(fault.reason()),
+        }
     }
 }
 
@@ -265,39 +315,19 @@ impl Postgres {
 /// A connection to a database that is fit and up to date, and whether its tables were made just now. From then on the
 /// address leads to them.
 pub(crate) fn reach(address: &mut Address, options: &Options) -> std::result::Result<(Db, bool), OpenError> {
-    let db = connect(address)?;
-    check(&db)?;
-    let home = schema::migrate(&db, options, &address.describe())?;
+    let (db, name) = (connect(address)?, address.describe());
+    pooler::check(&db, address)?;
+    fitness::of_server(&db, &name)?;
+    let home = schema::migrate(&db, options, &name)?;
+    fitness::of_rights(&db, &name, &home.schema)?;
     address.lead_to(&home);
     Ok((db, home.is_new))
 }
 
 /// A connection to a database that may be of any kind.
 pub(crate) fn connect(address: &Address) -> std::result::Result<Db, OpenError> {
-    Db::connect(address).map_err(|fault| {
-        let reason = cause(&Error::from(fault));
-        OpenError::Unreachable { name: address.describe(), reason }
-    })
-}
-
-/// That what the server acknowledges is on its disk.
-fn check(db: &Db) -> std::result::Result<(), OpenError> {
-    let setting = |name: &'static str| -> Result<String> { Ok(db.row(name, &[])?.try_get(0)?) };
-    let version = setting("SELECT current_setting('server_version_num')")?;
-    if version.parse::<i64>().is_ok_and(|number| number < OLDEST_SERVER) {
-        return Err(OpenError::OldServer(setting("SELECT current_setting('server_version')")?));
-    }
-    if setting("SELECT current_setting('fsync')")? == "off" {
-        return Err(OpenError::NotDurable("fsync = off"));
-    }
-    if setting("SELECT current_setting('full_page_writes')")? == "off" {
-        return Err(OpenError::NotDurable("full_page_writes = off"));
-    }
-    // Every session of ours asks for it; this says whether somebody between us and the server undoes that.
-    match setting("SELECT current_setting('synchronous_commit')")?.as_str() {
-        "on" | "remote_apply" => Ok(()),
-        _ => Err(OpenError::NotDurable("synchronous_commit = off")),
-    }
+    Db::connect(address)
+        .map_err(|fault| OpenError::Unreachable { name: address.describe(), reason: fault.reason() })
 }
 
 /// The database of this address, for messages: never its password.

@@ -5,10 +5,11 @@
 
 use std::time::Duration;
 
-use chat_core::{Error, failpoints};
+use chat_core::failpoints;
 
 use crate::db::Db;
-use crate::fault::Result;
+use crate::fault::{Fault, Result};
+use crate::fitness;
 use crate::home::{self, Home};
 use crate::open::{OpenError, Options};
 
@@ -37,19 +38,25 @@ pub(crate) fn migrate(db: &Db, options: &Options, name: &str) -> std::result::Re
 fn lock_and_migrate(db: &Db, options: &Options, name: &str) -> std::result::Result<Home, OpenError> {
     db.row(LOCK, &[])?;
     let home = home::find(db, options, name)?;
+    fitness::of_encoding(db, name, home.is_new)?;
+    fitness::of_schema(db, name, &home.schema, home.is_new)?;
     if let Some(path) = home.path() {
         db.batch(&path)?;
     }
-    bring_up_to_date(db)?;
+    bring_up_to_date(db, home.is_new)
+        .map_err(|error| fitness::or_may_not_migrate(error, name, &home.schema))?;
     home.keep_earlier_releases_out(db, VERSION)?;
     Ok(home)
 }
 
-fn bring_up_to_date(db: &Db) -> std::result::Result<(), OpenError> {
-    db.batch(
-        "CREATE TABLE IF NOT EXISTS schema_version (
-             only_row bigint PRIMARY KEY CHECK (only_row = 1), version bigint NOT NULL, works_from bigint NOT NULL)",
-    )?;
+fn bring_up_to_date(db: &Db, is_new: bool) -> std::result::Result<(), OpenError> {
+    // Where it is there, whoever may only read and write is not to be refused for asking.
+    if is_new {
+        db.batch(
+            "CREATE TABLE IF NOT EXISTS schema_version (
+                 only_row bigint PRIMARY KEY CHECK (only_row = 1), version bigint NOT NULL, works_from bigint NOT NULL)",
+        )?;
+    }
     let found = db.opt("SELECT version, works_from FROM schema_version", &[])?;
     let (version, works_from) = match &found {
         Some(row) => (row.try_get(0).map_err(unreadable)?, row.try_get(1).map_err(unreadable)?),
@@ -65,7 +72,7 @@ fn bring_up_to_date(db: &Db) -> std::result::Result<(), OpenError> {
 }
 
 fn unreadable(error: tokio_postgres::Error) -> OpenError {
-    OpenError::Database(Error::internal(error))
+    Fault::from(error).into()
 }
 
 fn apply(db: &Db, version: i64) -> Result<()> {

@@ -107,6 +107,44 @@ async fn connections_are_encrypted_and_checked_as_the_address_says() {
     }
 }
 
+/// Lets these in who have a password; who comes otherwise needs none.
+fn ask_for_passwords(server: &Server, users: &[&str]) {
+    let execute = |statement: &str| server.databases().execute("postgres", statement).unwrap();
+    let data = execute("SHOW data_directory");
+    for user in users {
+        execute(&format!("CREATE ROLE {user} LOGIN SUPERUSER PASSWORD 'secret'"));
+        let line = format!("host all {user} 127.0.0.1/32 scram-sha-256");
+        let (rules, new) = (format!("{data}/pg_hba.conf"), format!("{data}/new"));
+        let before_others = format!("cat - {rules} > {new}; mv {new} {rules}");
+        execute(&format!("COPY (SELECT '{line}') TO PROGRAM '{before_others}'"));
+    }
+    execute("SELECT pg_reload_conf()");
+}
+
+#[tokio::test]
+async fn a_password_can_be_bound_to_the_encrypted_connection() {
+    let folder = TempDir::new().unwrap();
+    make_certificates(folder.path());
+    let server = Server::start().unwrap();
+    encrypt(&server, folder.path());
+    ask_for_passwords(&server, &["ann"]);
+    server.create_database(DATABASE).unwrap();
+    for (parameters, expected) in [
+        ("sslmode=require&channel_binding=require", Ok((1, 0))),
+        ("sslmode=require&channel_binding=prefer", Ok((1, 0))),
+        ("sslmode=require&channel_binding=disable", Ok((1, 0))),
+        ("sslmode=disable&channel_binding=require", Err("channel binding")),
+    ] {
+        let url = format!("postgres://ann:secret@127.0.0.1:{}/{DATABASE}?{parameters}", server.port());
+        let databases = server.databases().clone();
+        let opened = open(url, move |sql| databases.execute(DATABASE, sql).unwrap()).await;
+        match expected {
+            Ok(counts) => assert_eq!(opened, Ok(counts), "{parameters}"),
+            Err(reason) => assert!(opened.clone().unwrap_err().contains(reason), "{parameters}: {opened:?}"),
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_server_that_cannot_encrypt_is_used_unless_it_must() {
     let database = spawn_blocking(|| chat_engines::shared().database().unwrap()).await.unwrap();

@@ -8,6 +8,7 @@ mod cluster;
 mod contract;
 mod encryption;
 mod home;
+mod hosted;
 mod index;
 mod journal;
 mod old_nodes;
