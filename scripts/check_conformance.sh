@@ -5,6 +5,7 @@
 # Needs a release build (`cargo build --release`) and the Python packages of scripts/requirements-test.txt in $VENV.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/together.sh
 
 VENV=${VENV:-.venv}
 BIN=${CARGO_TARGET_DIR:-target}/release
@@ -33,22 +34,32 @@ await_line() { # file, sed expression
   return 1
 }
 
-echo "RFC 6455, cases 1 to 10 (12 and 13 are about compression, which is not offered)"
-cargo build --release --locked --quiet -p chat-gateway --example ws_echo
-"$BIN/examples/ws_echo" 2>"$WORK/echo.log" &
+# With the whole workspace, so that it stands on what was built for the server: alone, its dependencies would have other
+# features and be built once more.
+cargo build --release --locked --quiet --workspace --features chat-gateway/echo --bin ws_echo
+"$BIN/ws_echo" 2>"$WORK/echo.log" &
 PIDS+=($!)
 ECHO_URL=$(await_line "$WORK/echo.log" 's|^(ws://.*)$|\1|p')
-"$VENV/bin/kosoku" -p 4 -x '12.*' -x '13.*' -o "$WORK/kosoku" "$ECHO_URL"
 
-echo "OpenAPI: no 5xx, no undocumented answer"
 (cd "$WORK" && exec env -u HOST -u PORT -u JWT_SECRET -u DATABASE_PATH -u DATABASE_URL LIMIT_FACTOR=1000 "$BIN/chatserver" --port 0 >"$WORK/server.log" 2>&1) &
 PIDS+=($!)
 URL=$(await_line "$WORK/server.log" 's|.*"url":"(http://[^"]*)".*|\1|p')
 TOKEN=$(curl -fsS "$URL/v1/users/login" -H 'Content-Type: application/json' \
   -d '{"email":"tom@temp.com","password":"password123"}' | sed -E 's/.*"token":"([^"]*)".*/\1/')
-cd "$WORK"
-# Logging out would end the token that every other operation is tried with; tests/it/rest/access.rs tries that one.
-"$VENV/bin/schemathesis" run "$URL/openapi.json" -H "Authorization: Bearer $TOKEN" --no-color \
-  --exclude-path /v1/users/logout \
-  --checks not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance,unsupported_method,allow_header_conformance,ignored_auth \
-  --phases coverage,fuzzing,stateful --max-examples 60 --seed 1 --continue-on-failure
+
+framing() {
+  echo "RFC 6455, cases 1 to 10 (12 and 13 are about compression, which is not offered)"
+  "$VENV/bin/kosoku" -p 4 -x '12.*' -x '13.*' -o "$WORK/kosoku" "$ECHO_URL"
+}
+
+document() {
+  echo "OpenAPI: no 5xx, no undocumented answer"
+  cd "$WORK"
+  # Logging out would end the token that every other operation is tried with; tests/it/rest/access.rs tries that one.
+  "$VENV/bin/schemathesis" run "$URL/openapi.json" -H "Authorization: Bearer $TOKEN" --no-color \
+    --exclude-path /v1/users/logout \
+    --checks not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance,unsupported_method,allow_header_conformance,ignored_auth \
+    --phases coverage,fuzzing,stateful --max-examples 60 --seed 1 --continue-on-failure
+}
+
+together framing document

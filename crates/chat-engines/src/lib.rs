@@ -18,5 +18,6 @@ mod system;
 pub use databases::Databases;
 pub use nats::Nats;
 pub use pooler::Pooler;
+pub use ports::free_port;
 pub use postgres::Postgres;
 pub use shared::{Database, Engines, NATS_VARIABLE, POSTGRES_VARIABLE, shared};

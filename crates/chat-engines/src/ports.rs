@@ -24,6 +24,11 @@ pub(crate) fn free() -> impl Iterator<Item = u16> {
     drawn.filter(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()).take(ATTEMPTS)
 }
 
+/// A port that is free at this moment, for a test's own server that is to be told one.
+pub fn free_port() -> Option<u16> {
+    free().next()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -34,5 +39,6 @@ mod tests {
         assert_eq!(ports.len(), ATTEMPTS);
         assert!(ports.iter().all(|port| PORTS.contains(port)), "{ports:?}");
         assert!(ports.iter().any(|port| *port != ports[0]), "{ports:?}");
+        assert!(free_port().is_some_and(|port| PORTS.contains(&port)));
     }
 }

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -84,7 +83,7 @@ impl Stage {
         std::fs::create_dir_all(&bin).unwrap();
         symlink(PROGRAM, bin.join("chatserver")).unwrap();
         // Given back at once; in the moment until the server takes it, nobody else is likely to.
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = chat_engines::free_port().ok_or("no port is free")?;
         let environment = vec![
             ("PATH", path_with(&bin)),
             ("HOME", folder.path().into()),

@@ -1,7 +1,5 @@
 //! Tom and Jerry before their screens.
 
-use std::net::TcpListener;
-
 use serde_json::json;
 
 use super::tmux::{Desk, Screen};
@@ -20,7 +18,7 @@ pub(super) fn chat<'a>(desk: &'a Desk, server: &Server, name: &str, to: &str) ->
 
 /// A server that comes back where it was.
 pub(super) fn at_a_fixed_port() -> Setup {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = chat_engines::free_port().unwrap();
     Setup::new()
         .on_one_node("it has to come back at the same address")
         .without_port()

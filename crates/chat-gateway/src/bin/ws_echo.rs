@@ -1,6 +1,6 @@
 //! Serves the WebSocket echo for conformance suites: prints its address and runs until it is killed.
 //!
-//! `cargo run -p chat-gateway --example ws_echo`
+//! `cargo run -p chat-gateway --features echo --bin ws_echo`
 
 use std::net::{Ipv4Addr, SocketAddr};
 
