@@ -170,13 +170,17 @@ prepare() {
   install_tools && install_python_packages && install_node
 }
 
+# Most tests wait longer than they compute; .config/nextest.toml says which come when.
+export NEXTEST_TEST_THREADS=${NEXTEST_TEST_THREADS:-$((2 * $(getconf _NPROCESSORS_ONLN)))}
+
 # With it, tests can end the server at chosen points and break it on purpose; no release has it.
 failpoints=(--features chatserver/failpoints)
 
 # One PostgreSQL and one NATS for a command, where its tests find them. Started by itself and not by `cargo run`, whose
-# variables would have others build anew.
+# variables would have others build anew; and built with the whole workspace, because a package that is built alone has its
+# dependencies built once more, with the features that it needs itself.
 engines() {
-  cargo build --locked -p chat-engines --bin engines && "${CARGO_TARGET_DIR:-target}/debug/engines" run -- "$@"
+  cargo build --workspace --locked "${failpoints[@]}" --bin engines && "${CARGO_TARGET_DIR:-target}/debug/engines" run -- "$@"
 }
 
 # nextest runs no documentation tests.

@@ -48,12 +48,14 @@ while read -r name why; do
   skips+=(--skip "$name")
 done <<<"$left_out"
 
-cargo build --locked -p chat-engines --bin engines
+# As in the whole workspace, which is built already: alone, what the server depends on would have other features.
+build=(--workspace --locked --features chatserver/failpoints)
+cargo build "${build[@]}" --bin engines
 engines=("${CARGO_TARGET_DIR:-target}/debug/engines" run --)
-tests=(-p chatserver --test it --locked --features chatserver/failpoints)
 export CHATSERVER_TEST_ENGINE=cluster
 if cargo nextest --version >/dev/null 2>&1; then
-  exec "${engines[@]}" cargo nextest run --no-fail-fast "${tests[@]}" -- "${skips[@]}" "$@"
+  exec "${engines[@]}" cargo nextest run --no-fail-fast "${build[@]}" -E 'package(chatserver) & binary(it)' -- \
+    "${skips[@]}" "$@"
 else
-  exec "${engines[@]}" cargo test "${tests[@]}" -- "${skips[@]}" "$@"
+  exec "${engines[@]}" cargo test -p chatserver --test it "${build[@]:1}" -- "${skips[@]}" "$@"
 fi

@@ -8,7 +8,5 @@ export CHATSERVER_BIN=${CHATSERVER_BIN:-${CARGO_TARGET_DIR:-$PWD/target}/debug/c
 
 scripts/install_npm_packages.sh
 cd sdk/typescript
-npm run --silent build
-npm run --silent check:types
-npm run --silent check:size
+# It builds the package and checks its types and its size first.
 npm test
