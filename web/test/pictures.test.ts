@@ -54,9 +54,12 @@ scene("a picture of another site is loaded when one wants it, and nothing moves"
   await screen.openRow("painter");
   await image.waitFor();
   assert.equal(await screen.message("And at this").getByRole("img").count(), 0);
+  // Whether the browser still has it is the browser's affair. Behind a reload it is not wanted any more.
+  await image.evaluate((image: HTMLImageElement) => image.decode());
+  const times = asked.length;
   await screen.page.reload();
   await message.getByRole("button", { name: say.actions.showPicture }).waitFor();
-  assert.equal(asked.length, 1);
+  assert.equal(asked.length, times);
 
   await screen.chooseOfAccount(say.conversations.settings);
   await screen.dialog(settings.title).getByRole("tab", { name: settings.privacy }).click();
