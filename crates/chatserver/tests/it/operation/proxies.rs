@@ -1,5 +1,5 @@
 //! Behind proxies: which address the server takes for the client's. Real nginx, HAProxy and Caddy stand in front of it in
-//! `scripts/check_proxy.py`.
+//! `scripts/check_proxies.py`.
 
 use serde_json::Value;
 
