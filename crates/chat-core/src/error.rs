@@ -28,6 +28,35 @@ impl std::fmt::Display for Kind {
     }
 }
 
+/// Why storage takes no writes, where that is known and somebody can see to it. Anybody may be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Obstacle {
+    /// There is no room.
+    Full,
+    /// Nothing may be written: a file system or database is read-only, or the database is a standby.
+    ReadOnly,
+    /// The file is not under its name any more.
+    Moved,
+    /// Another file is under its name.
+    Replaced,
+    /// The file is there, and the log that belongs to it is not.
+    LogMoved,
+}
+
+impl std::fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Full => "its disk is full",
+            Self::ReadOnly => "it is read-only, or a standby",
+            Self::Moved => "the database file was moved or deleted; put it back, or restart the server",
+            Self::Replaced => {
+                "another file has taken the database file's place; put that one back, or restart the server"
+            }
+            Self::LogMoved => "the database's log (-wal) was moved or deleted; restart the server",
+        })
+    }
+}
+
 /// Why a use case refused or failed. Each variant has one stable code.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -83,6 +112,9 @@ pub enum Error {
     /// Storage refuses writes at present, for instance because the disk is full; nothing was done.
     #[error("Storage cannot take writes at present; try again later")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The same, where it is known why.
+    #[error("Storage cannot take writes at present: {0}")]
+    Obstructed(Obstacle),
     /// A fault of ours or of a driver. Its text is for the log and never for a client.
     #[error("Internal error")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -123,13 +155,13 @@ impl Error {
             Self::UnknownCaller => "unauthenticated",
             Self::SearchTooSlow => "search_too_slow",
             Self::Overloaded => "overloaded",
-            Self::Unavailable(_) => "storage_unavailable",
+            Self::Unavailable(_) | Self::Obstructed(_) => "storage_unavailable",
             Self::Internal(_) => "internal",
         }
     }
 
     /// Whether the same request may well succeed later, unchanged.
     pub fn is_temporary(&self) -> bool {
-        matches!(self, Self::Overloaded | Self::Unavailable(_) | Self::Internal(_))
+        matches!(self, Self::Overloaded | Self::Unavailable(_) | Self::Obstructed(_) | Self::Internal(_))
     }
 }

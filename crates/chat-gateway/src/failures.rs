@@ -6,7 +6,7 @@ use chat_core::Error;
 /// fill the log.
 pub(crate) fn note(error: &Error, what: &'static str) {
     match error {
-        Error::Unavailable(_) | Error::Overloaded => tracing::debug!(?error, "{what}"),
+        Error::Unavailable(_) | Error::Obstructed(_) | Error::Overloaded => tracing::debug!(?error, "{what}"),
         _ => tracing::warn!(?error, "{what}"),
     }
 }

@@ -1,6 +1,6 @@
 //! The small durable write by which the server finds out whether it is ready. Anybody may ask without a token, so all who
-//! wait share one write, and there is never more than one at a time. Nobody is answered by a write that began before
-//! they asked: it says nothing of now.
+//! wait share one write, there is never more than one at a time, and never more than ten a second. Nobody is answered by
+//! a write that began before they asked: it says nothing of now.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -8,8 +8,12 @@ use std::time::Duration;
 use chat_core::Chat;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::http::problem::Problem;
+
+/// The time from one write to the next: who asks in between waits for that, together with all others.
+const SPACING: Duration = Duration::from_millis(100);
 
 /// What a probe found, once it has.
 type Found = Option<Result<(), Problem>>;
@@ -19,22 +23,26 @@ pub(crate) struct Probes {
     write: Box<dyn Fn() -> BoxFuture<'static, chat_core::Result<()>> + Send + Sync>,
     /// What those wait for who are answered by the next write; none where nobody waits.
     next: Mutex<Option<watch::Receiver<Found>>>,
-    /// Whose turn it is to write.
-    turn: tokio::sync::Mutex<()>,
+    /// Whose turn it is to write, and when the last one began.
+    turn: tokio::sync::Mutex<Option<Instant>>,
+    spacing: Duration,
 }
 
 impl Probes {
     pub(crate) fn new(chat: Chat) -> Arc<Self> {
-        Self::of(move || {
+        let write = move || -> BoxFuture<'static, _> {
             let chat = chat.clone();
             Box::pin(async move { chat.check_ready().await })
-        })
+        };
+        Self::of(write, SPACING)
     }
 
     fn of(
         write: impl Fn() -> BoxFuture<'static, chat_core::Result<()>> + Send + Sync + 'static,
+        spacing: Duration,
     ) -> Arc<Self> {
-        Arc::new(Self { write: Box::new(write), next: Mutex::default(), turn: tokio::sync::Mutex::default() })
+        let (next, turn) = (Mutex::default(), tokio::sync::Mutex::default());
+        Arc::new(Self { write: Box::new(write), next, turn, spacing })
     }
 
     /// Succeeds only if a durable write succeeds that begins after this call, and within this time.
@@ -63,7 +71,11 @@ impl Probes {
 
     /// One that hangs is waited for: a second one behind it would find out no more.
     async fn probe(self: Arc<Self>, tell: watch::Sender<Found>) {
-        let _turn = self.turn.lock().await;
+        let mut last = self.turn.lock().await;
+        if let Some(last) = *last {
+            tokio::time::sleep_until(last + self.spacing).await;
+        }
+        *last = Some(Instant::now());
         // Whoever asks from here on is answered by the one after this.
         *self.next.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let written = (self.write)().await;
@@ -81,6 +93,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use chat_core::Error;
+    use chat_core::error::Obstacle;
     use tokio::sync::Semaphore;
 
     use super::*;
@@ -96,8 +109,12 @@ mod tests {
     }
 
     fn slow(disk: &Arc<Disk>, done: &Arc<Semaphore>) -> Arc<Probes> {
+        spaced(disk, done, Duration::ZERO)
+    }
+
+    fn spaced(disk: &Arc<Disk>, done: &Arc<Semaphore>, spacing: Duration) -> Arc<Probes> {
         let (disk, done) = (disk.clone(), done.clone());
-        Probes::of(move || {
+        let write = move || -> BoxFuture<'static, _> {
             let (disk, done) = (disk.clone(), done.clone());
             Box::pin(async move {
                 disk.begun.fetch_add(1, Ordering::SeqCst);
@@ -107,7 +124,8 @@ mod tests {
                 disk.under_way.fetch_sub(1, Ordering::SeqCst);
                 Ok(())
             })
-        })
+        };
+        Probes::of(write, spacing)
     }
 
     /// So many who ask now; they have asked when this returns.
@@ -152,11 +170,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_write_that_fails_or_hangs_is_no_readiness_and_hangs_alone() {
-        let failing = Probes::of(|| Box::pin(async { Err(Error::Unavailable("disk full".into())) }));
+        let full = || -> BoxFuture<'static, _> { Box::pin(async { Err(Error::Obstructed(Obstacle::Full)) }) };
+        let failing = Probes::of(full, Duration::ZERO);
         let (disk, done) = (Arc::new(Disk::default()), Arc::new(Semaphore::new(0)));
         let hanging = slow(&disk, &done);
         let failed = failing.ready(LONG).await.unwrap_err();
         let hung = hanging.ready(Duration::from_millis(20)).await.unwrap_err();
+        assert!(failed.sentence().contains("disk is full"), "{failed:?}");
         for problem in [failed, hung] {
             assert_eq!((problem.code(), problem.retry_after_ms()), ("storage_unavailable", Some(1000)));
         }
@@ -171,14 +191,25 @@ mod tests {
     #[tokio::test]
     async fn one_that_panics_is_no_readiness_and_the_next_one_counts() {
         let disk = Arc::new(Disk::default());
-        let probes = Probes::of({
-            let disk = disk.clone();
-            move || {
-                assert!(disk.begun.fetch_add(1, Ordering::SeqCst) > 0, "the first one");
-                Box::pin(std::future::ready(Ok(())))
-            }
-        });
+        let write = move || -> BoxFuture<'static, _> {
+            assert!(disk.begun.fetch_add(1, Ordering::SeqCst) > 0, "the first one");
+            Box::pin(std::future::ready(Ok(())))
+        };
+        let probes = Probes::of(write, Duration::ZERO);
         probes.ready(LONG).await.unwrap_err();
         probes.ready(LONG).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn writes_keep_their_distance_however_often_somebody_asks() {
+        let (disk, done) = (Arc::new(Disk::default()), Arc::new(Semaphore::new(1000)));
+        let spacing = Duration::from_millis(30);
+        let probes = spaced(&disk, &done, spacing);
+        let began = Instant::now();
+        for _ in 0..5 {
+            probes.ready(LONG).await.unwrap();
+        }
+        assert!(began.elapsed() >= spacing * 4, "{:?}", began.elapsed());
+        assert_eq!(disk.begun.load(Ordering::SeqCst), 5, "each asked after the write before had begun");
     }
 }

@@ -1,6 +1,7 @@
 //! What can go wrong inside this adapter, and how it looks from the core.
 
 use chat_core::Error;
+use chat_core::error::Obstacle;
 use tokio_postgres::error::SqlState;
 
 pub(crate) type Result<T> = std::result::Result<T, Fault>;
@@ -18,6 +19,8 @@ pub(crate) enum Fault {
     Sql(tokio_postgres::Error),
     /// The connection is of no use any more; the reason is for the log.
     Broken(String),
+    /// The database takes nothing at present, and it is known why; the reason is for the log.
+    Obstructed(Obstacle, String),
 }
 
 impl From<Error> for Fault {
@@ -37,8 +40,12 @@ impl From<Fault> for Error {
         match fault {
             Fault::Refused(error) => error,
             Fault::Broken(reason) => Self::Unavailable(reason.into()),
-            Fault::Sql(error) if is_passing(&error) => Self::Unavailable(explained(&error).into()),
-            Fault::Sql(error) => Self::internal(explained(&error)),
+            Fault::Obstructed(obstacle, _) => Self::Obstructed(obstacle),
+            Fault::Sql(error) => match obstacle(&error) {
+                Some(obstacle) => Self::Obstructed(obstacle),
+                None if is_passing(&error) => Self::Unavailable(explained(&error).into()),
+                None => Self::internal(explained(&error)),
+            },
         }
     }
 }
@@ -48,7 +55,7 @@ impl Fault {
     pub(crate) fn reason(&self) -> String {
         match self {
             Self::Sql(error) => explained(error),
-            Self::Broken(reason) => reason.clone(),
+            Self::Broken(reason) | Self::Obstructed(_, reason) => reason.clone(),
             Self::Refused(error) => {
                 std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
             }
@@ -64,8 +71,22 @@ impl Fault {
     pub(crate) fn is_passing(&self) -> bool {
         match self {
             Self::Refused(_) => false,
-            Self::Broken(_) => true,
+            Self::Broken(_) | Self::Obstructed(..) => true,
             Self::Sql(error) => is_passing(error),
+        }
+    }
+
+    /// The same, for all who waited for what it came of.
+    pub(crate) fn again(&self) -> Self {
+        let reason = self.reason();
+        let obstacle = match self {
+            Self::Obstructed(obstacle, _) => Some(*obstacle),
+            Self::Sql(error) => obstacle(error),
+            Self::Broken(_) | Self::Refused(_) => None,
+        };
+        match obstacle {
+            Some(obstacle) => Self::Obstructed(obstacle, reason),
+            None => Self::Broken(reason),
         }
     }
 }
@@ -107,4 +128,13 @@ fn is_passing(error: &tokio_postgres::Error) -> bool {
             SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
         ]
         .contains(state)
+}
+
+/// What stands in the way, where the database says so.
+fn obstacle(error: &tokio_postgres::Error) -> Option<Obstacle> {
+    match error.code()? {
+        state if *state == SqlState::DISK_FULL => Some(Obstacle::Full),
+        state if *state == SqlState::READ_ONLY_SQL_TRANSACTION => Some(Obstacle::ReadOnly),
+        _ => None,
+    }
 }

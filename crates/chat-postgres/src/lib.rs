@@ -26,6 +26,7 @@ mod names;
 mod open;
 mod pooler;
 mod posting;
+mod probe;
 mod reactions;
 mod reader;
 mod receipts;
@@ -82,12 +83,8 @@ impl Postgres {
 #[async_trait]
 impl Store for Postgres {
     async fn probe_write(&self) -> Result<()> {
-        self.writer
-            .write(|tx| {
-                tx.execute("UPDATE log SET probed_at = extract(epoch FROM now())::bigint", &[])?;
-                Ok(())
-            })
-            .await
+        let (written, room) = tokio::join!(self.writer.probe(), probe::room(&self.readers));
+        written.and(room)
     }
 
     fn engine_name(&self) -> &'static str {

@@ -57,6 +57,23 @@ impl Readers {
         T: Send + 'static,
         F: FnOnce(&Db) -> Result<T> + Send + 'static,
     {
+        self.ask(read, true).await
+    }
+
+    /// The same, for what says nothing of other reads if it fails.
+    pub(crate) async fn try_out<T, F>(&self, read: F) -> chat_core::Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Db) -> Result<T> + Send + 'static,
+    {
+        self.ask(read, false).await
+    }
+
+    async fn ask<T, F>(&self, read: F, is_noted: bool) -> chat_core::Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Db) -> Result<T> + Send + 'static,
+    {
         let (begin, begun) = oneshot::channel();
         let (reply, result) = oneshot::channel();
         let read: Read = Box::new(move |db| {
@@ -78,7 +95,9 @@ impl Readers {
                 let answer = result.await.map_err(|_| Error::internal("a read was dropped"))?;
                 let answer = answer.map_err(Error::from);
                 match &answer {
+                    _ if !is_noted => {}
                     Err(Error::Unavailable(reason)) => self.metrics.outage.refused(reason),
+                    Err(Error::Obstructed(obstacle)) => self.metrics.outage.refused(obstacle),
                     _ => self.metrics.outage.served(),
                 }
                 answer

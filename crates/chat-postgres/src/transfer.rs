@@ -130,7 +130,7 @@ impl Target for Import {
 fn failure(fault: Fault) -> Failure {
     match fault {
         Fault::Sql(error) => explained(&error).into(),
-        Fault::Broken(reason) => reason.into(),
+        Fault::Broken(reason) | Fault::Obstructed(_, reason) => reason.into(),
         Fault::Refused(error) => error.into(),
     }
 }

@@ -23,6 +23,7 @@ use crate::connect::Address;
 use crate::db::Db;
 use crate::fault::{CLOSED, Fault, Result};
 use crate::open::OpenError;
+use crate::probe::{self, Room};
 use crate::receipts::moves::{self, Move};
 use crate::{journal, posting};
 
@@ -50,6 +51,7 @@ pub(crate) struct Writer {
     queue: RwLock<Option<mpsc::Sender<Job>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     metrics: WriterMetrics,
+    room: Room,
 }
 
 impl Writer {
@@ -71,7 +73,7 @@ impl Writer {
         };
         let thread = std::thread::Builder::new().name("postgres-write".into()).spawn(serve);
         let thread = Mutex::new(Some(thread.map_err(OpenError::Thread)?));
-        Ok(Self { queue: RwLock::new(Some(queue)), thread, metrics })
+        Ok(Self { queue: RwLock::new(Some(queue)), thread, metrics, room: Room::default() })
     }
 
     /// Queues a write and waits until it is on disk. `work` must make its refusals before its first change, and may
@@ -81,17 +83,29 @@ impl Writer {
         T: Outcome + Send + 'static,
         F: FnMut(&Tx<'_>) -> Result<T> + Send + 'static,
     {
-        self.queue(|reply| Job::Other(Box::new(Write::new(work, reply)))).await
+        self.noted(|reply| Job::Other(Box::new(Write::new(work, reply)))).await
+    }
+
+    /// Succeeds only if something small is stored now, and nobody was refused for want of room a moment ago.
+    pub(crate) async fn probe(&self) -> chat_core::Result<()> {
+        self.queue(|reply| Job::Other(Box::new(Write::new(probe::write, reply)))).await?;
+        self.room.check()
     }
 
     /// Queues a message, which is stored together with others that wait.
     pub(crate) async fn post(&self, new: NewMessage) -> chat_core::Result<Posted> {
-        self.queue(|reply| Job::Post(Pending::new(new, reply))).await
+        self.noted(|reply| Job::Post(Pending::new(new, reply))).await
     }
 
     /// Queues a move of a member's pointers, which is stored together with others that wait.
     pub(crate) async fn move_pointers(&self, one: Move) -> chat_core::Result<Moved> {
-        self.queue(|reply| Job::Move(Pending::new(one, reply))).await
+        self.noted(|reply| Job::Move(Pending::new(one, reply))).await
+    }
+
+    async fn noted<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> chat_core::Result<T> {
+        let written = self.queue(job).await;
+        self.room.note(&written);
+        written
     }
 
     /// Queues a write and waits for what becomes of it, but not long for its beginning.
@@ -171,13 +185,11 @@ impl Log {
             }
             Err(Aborted::ByOne) => jobs.into_iter().for_each(|job| job.answer(Ok(()))),
             Err(Aborted::ByStorage(fault)) => {
-                let reason = Error::from(fault);
-                let reason =
-                    std::error::Error::source(&reason).map_or(reason.to_string(), ToString::to_string);
+                let reason = fault.reason();
                 self.metrics.failures.inc();
                 for job in jobs {
                     self.metrics.outage.refused(&reason);
-                    job.answer(Err(&reason));
+                    job.answer(Err(&fault));
                 }
                 // Whether it was done after all is not known. A retry is recognised by its key, and the events of
                 // what was done come to all nodes by the journal.

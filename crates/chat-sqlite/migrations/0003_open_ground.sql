@@ -37,3 +37,12 @@ CREATE TABLE name_keys (
     PRIMARY KEY (user_id, kind, key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX name_keys_by_key ON name_keys (kind, key);
+
+-- What is written to find out whether a message could be: pages as many as the longest message takes. None of it is kept.
+CREATE TABLE probe (page INTEGER PRIMARY KEY, count INTEGER NOT NULL, filler BLOB NOT NULL) STRICT;
+INSERT INTO probe WITH RECURSIVE pages (page) AS (SELECT 1 UNION ALL SELECT page + 1 FROM pages WHERE page < 24)
+    SELECT page, 1000, zeroblob(3000) FROM pages;
+
+-- While it is served, or was and has not been closed in order: which file it is, and under which name. Its newest messages
+-- are then in a log beside that name.
+ALTER TABLE log ADD COLUMN served TEXT;

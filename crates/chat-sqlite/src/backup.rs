@@ -11,6 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 use tempfile::NamedTempFile;
 
 use crate::open::{OpenError, check_file, followed, sync_folder};
+use crate::place::check_names;
 use crate::schema;
 
 /// A served database is locked for moments.
@@ -78,6 +79,7 @@ impl Backup {
         if !check_file(&path)? {
             return Err(OpenError::Missing(path).into());
         }
+        check_names(&path)?;
         let source = open(&path)?;
         let draft = draft(folder, &path)?;
         let sql = |error| BackupError::Sql(path.clone(), error);

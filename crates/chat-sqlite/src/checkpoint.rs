@@ -2,7 +2,6 @@
 //! log after something was deleted, since the former pages stand in it until others are written over them.
 
 use std::cell::Cell;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -10,7 +9,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use chat_core::failpoints;
-use rusqlite::Connection;
+use chat_metrics::Outage;
+use rusqlite::{Connection, OpenFlags};
+
+use crate::place::{Place, names};
 
 /// Writes after which the thread is woken.
 const WRITES_PER_CHECKPOINT: usize = 4096;
@@ -19,6 +21,8 @@ const WRITES_PER_CHECKPOINT: usize = 4096;
 const PAGES_TO_RESTART: i64 = 10_000;
 /// How long a quiet server leaves pages in the log.
 const IDLE: Duration = Duration::from_secs(5);
+/// How often it is looked whether the file is in its place, where nobody writes.
+const LOOK: Duration = Duration::from_secs(1);
 /// The log is emptied so soon after something was deleted, for other deletions to come with it ...
 const GATHER: Duration = Duration::from_secs(1);
 /// ... and no more often than this: one that is empty has to grow again, which costs more than to be written over.
@@ -66,14 +70,13 @@ impl Wants {
 }
 
 impl Checkpointer {
-    pub(crate) fn start(path: &Path) -> std::io::Result<Self> {
+    pub(crate) fn start(place: Place, outage: Outage) -> std::io::Result<Self> {
         let (wake, woken) = sync_channel(1);
         // A server that was killed may have left something in the log.
         let wants = Arc::new(Wants { forgotten: AtomicU64::new(1), ..Wants::default() });
-        let path = path.to_owned();
         let shared = wants.clone();
         let thread = std::thread::Builder::new().name("sqlite-checkpoint".into());
-        let thread = thread.spawn(move || serve(&path, &woken, &shared))?;
+        let thread = thread.spawn(move || serve(&Watch::over(place, outage), &woken, &shared))?;
         let checkpointer = Self { wake: Some(wake), wants, writes: Cell::new(0), thread: Some(thread) };
         checkpointer.wake();
         Ok(checkpointer)
@@ -119,29 +122,78 @@ impl Drop for Checkpointer {
     }
 }
 
-fn serve(path: &Path, woken: &Receiver<()>, wants: &Wants) {
+/// An eye on the file, for when nobody writes to it.
+struct Watch {
+    place: Place,
+    outage: Outage,
+    is_astray: Cell<bool>,
+    has_told_names: Cell<bool>,
+}
+
+impl Watch {
+    fn over(place: Place, outage: Outage) -> Self {
+        Self { place, outage, is_astray: Cell::new(false), has_told_names: Cell::new(false) }
+    }
+
+    /// Whether the file is in its place. Once it is not, what its log holds goes with it, wherever it is.
+    fn is_in_place(&self, connection: Option<&Connection>) -> bool {
+        let Err(obstacle) = self.place.check() else {
+            self.is_astray.set(false);
+            if names(self.place.path()) > 1 && !self.has_told_names.replace(true) {
+                let file = self.place.path().display();
+                tracing::warn!(
+                    "{file} has got another name (a hard link): remove that, since no server starts on a file with two"
+                );
+            }
+            return true;
+        };
+        if !self.is_astray.replace(true) {
+            connection.map(empty);
+            self.outage.refused(&self.place.describe(obstacle));
+        }
+        false
+    }
+
+    fn connect(&self) -> Option<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Connection::open_with_flags(self.place.path(), flags).ok()
+    }
+}
+
+fn serve(watch: &Watch, woken: &Receiver<()>, wants: &Wants) {
     let spacing = if failpoints::is_broken("forgets_at_once") { Duration::ZERO } else { SPACING };
     let mut connection = None;
-    let mut pause = IDLE;
+    let (mut pause, mut checked) = (LOOK, None::<Instant>);
     // When the log may be emptied, if it has to be.
     let (mut due, mut emptied) = (None, None::<Instant>);
-    while !matches!(woken.recv_timeout(pause), Err(RecvTimeoutError::Disconnected)) {
-        if connection.is_none() {
-            connection = Connection::open(path).ok();
+    loop {
+        let is_woken = match woken.recv_timeout(pause) {
+            Err(RecvTimeoutError::Disconnected) => return,
+            rung => rung.is_ok(),
+        };
+        pause = LOOK;
+        if !watch.is_in_place(connection.as_ref()) {
+            continue;
         }
+        let now = Instant::now();
+        let is_due = due.is_some_and(|due| due <= now);
+        if !is_woken && !is_due && checked.is_some_and(|at| now - at < IDLE) {
+            pause = due.map_or(LOOK, |due: Instant| LOOK.min(due - now));
+            continue;
+        }
+        checked = Some(now);
+        connection = connection.or_else(|| watch.connect());
         let pages = connection.as_ref().and_then(checkpoint);
         if pages.is_some_and(|pages| pages > PAGES_TO_RESTART) {
             wants.restart.store(true, Ordering::Relaxed);
         }
-        pause = IDLE;
         if !wants.is_owed() {
             due = None;
             continue;
         }
-        let now = Instant::now();
         let next = *due.get_or_insert(emptied.map_or(now + GATHER, |at| (at + spacing).max(now + GATHER)));
         if next > now {
-            pause = IDLE.min(next - now);
+            pause = LOOK.min(next - now);
         } else if connection.as_ref().is_some_and(|connection| wants.empty(connection)) {
             (due, emptied) = (None, Some(now));
         } else {

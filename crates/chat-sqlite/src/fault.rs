@@ -1,6 +1,7 @@
 //! What can go wrong inside this adapter, and how it looks from the core.
 
 use chat_core::Error;
+use chat_core::error::Obstacle;
 use rusqlite::ErrorCode;
 
 pub(crate) type Result<T> = std::result::Result<T, Fault>;
@@ -31,7 +32,7 @@ impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Refused(error) => error,
-            Fault::Sql(error) if is_passing(&error) => Self::Unavailable(error.into()),
+            Fault::Sql(error) if is_passing(&error) => refusal(obstacle(&error), error),
             Fault::Sql(error) => Self::internal(error),
         }
     }
@@ -56,4 +57,21 @@ pub(crate) fn is_passing(error: &rusqlite::Error) -> bool {
                 | ErrorCode::CannotOpen
         )
     )
+}
+
+/// What stands in the way, where SQLite's error says so.
+pub(crate) fn obstacle(error: &rusqlite::Error) -> Option<Obstacle> {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => Some(Obstacle::Full),
+        Some(ErrorCode::ReadOnly) => Some(Obstacle::ReadOnly),
+        _ => None,
+    }
+}
+
+/// What is answered by a storage that takes nothing at present.
+pub(crate) fn refusal(
+    obstacle: Option<Obstacle>,
+    reason: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> Error {
+    obstacle.map_or_else(|| Error::Unavailable(reason.into()), Error::Obstructed)
 }

@@ -22,7 +22,9 @@ mod lock;
 mod messages;
 mod names;
 mod open;
+mod place;
 mod posting;
+mod probe;
 mod reactions;
 mod reader;
 mod receipts;
@@ -30,6 +32,7 @@ mod restore;
 mod saved;
 mod schema;
 mod search;
+mod served;
 mod standing;
 mod sync;
 mod trace;
@@ -43,7 +46,7 @@ use prometheus_client::registry::Registry;
 
 pub use backup::{Backup, BackupError, Contents};
 pub use names::usernames;
-pub use open::{OpenError, Opened, Options};
+pub use open::{OpenError, Opened, Options, followed};
 use reader::Readers;
 pub use restore::{From, Restore};
 pub use transfer::Export;
@@ -87,11 +90,7 @@ impl Drop for Sqlite {
 #[async_trait]
 impl Store for Sqlite {
     async fn probe_write(&self) -> Result<()> {
-        self.writer
-            .write(|tx| {
-                Ok(tx.execute("UPDATE log SET probed_at = unixepoch() WHERE only_row = 1", ()).map(drop)?)
-            })
-            .await
+        self.writer.probe().await
     }
 
     fn engine_name(&self) -> &'static str {

@@ -13,6 +13,7 @@ use rusqlite::{Connection, OpenFlags, params};
 
 use crate::accounts::account;
 use crate::open::{OpenError, followed};
+use crate::place::check_names;
 use crate::{fault, schema};
 
 /// How long a file that is locked for a moment is waited for.
@@ -87,6 +88,7 @@ pub fn usernames(path: &Path) -> Result<Vec<(i64, String)>, OpenError> {
     if !path.exists() {
         return Err(OpenError::Missing(path));
     }
+    check_names(&path)?;
     let sql_error = |error| OpenError::of(&path, error);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(&path, flags).map_err(sql_error)?;

@@ -3,7 +3,7 @@
 //! is never recreated.
 
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,9 +13,10 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
 use crate::lock::Lock;
+use crate::place::{check_names, check_remains};
 use crate::reader::Readers;
 use crate::writer::{Writer, forget_what_is_deleted};
-use crate::{Sqlite, legacy, schema, search};
+use crate::{Sqlite, legacy, schema, search, served};
 use chat_metrics::Metrics;
 
 const MAGIC: &[u8] = b"SQLite format 3\0";
@@ -68,6 +69,26 @@ pub enum OpenError {
         "{0} is damaged or no SQLite database ({1}); it was left as it is: restore a backup, or move it away to start anew"
     )]
     Damaged(PathBuf, String),
+    /// There is no file, but what belongs to one.
+    #[error(
+        "{0} is missing, and what belongs to it is there ({1}); put it back in its place, restore a backup, or move these away to start anew"
+    )]
+    Remains(PathBuf, String),
+    /// The file has another name, where it would have another log.
+    #[error(
+        "{0} has another name too (a hard link), and what was written last is in a log beside the name that it was written under; keep that name, remove the other (find it with: find / -xdev -samefile {0}), and start again"
+    )]
+    ManyNames(PathBuf),
+    /// The file was served by another name last, and its log is not here.
+    #[error(
+        "{0} was served under another name until its server was killed, and what was written last is in the log (-wal) beside that name; put the file back there, or bring all that lies beside it along, or do without with: chatserver restore {0} --database OTHER.db"
+    )]
+    LogElsewhere(PathBuf),
+    /// The file is mounted without its folder.
+    #[error(
+        "{0} is mounted as a single file, so its log (-wal) with what was written last is not kept with it; mount the folder that it is in, never the file"
+    )]
+    MountedAlone(PathBuf),
     /// The file belongs to another program.
     #[error(
         "{0} is a database of another program; it was left as it is: choose another file with --database"
@@ -135,9 +156,17 @@ impl Sqlite {
     /// told of every commit.
     pub fn open(options: &Options, sink: Arc<dyn EventSink>) -> Result<Opened, OpenError> {
         let path = followed(&options.path);
-        let lock = lock(&path)?;
+        let mut lock = Lock::of(&path)?;
+        let has_log = is_filled(&with_suffix(&path, "-wal"));
         let is_new = !check_file(&path)?;
-        let backup = if is_new { create(&path).map(|()| None)? } else { prepare(&path)? };
+        let backup = if is_new {
+            create(&path).map(|()| None)?
+        } else {
+            check_names(&path)?;
+            prepare(&path)?
+        };
+        lock.take_file(&path)?;
+        served::begin(&path, &lock, has_log)?;
         let (sink, ear) = if options.search { search::listen(sink) } else { (sink, None) };
         let metrics = Metrics { search: ear.as_ref().map(|ear| ear.lag.clone()), ..Metrics::default() };
         let writer = Writer::start(&path, sink, metrics.writer.clone())?;
@@ -149,7 +178,7 @@ impl Sqlite {
 }
 
 /// The file behind a symbolic link, so that one database has one lock whatever name it is opened by.
-pub(crate) fn followed(path: &Path) -> PathBuf {
+pub fn followed(path: &Path) -> PathBuf {
     if !path.is_symlink() {
         return path.to_owned();
     }
@@ -163,20 +192,6 @@ pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     PathBuf::from(name)
-}
-
-pub(crate) fn lock(path: &Path) -> Result<Lock, OpenError> {
-    let unwritable = |source| OpenError::Unwritable { path: path.to_owned(), source };
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(unwritable)?;
-    }
-    let lock_path = with_suffix(path, ".lock");
-    let file =
-        OpenOptions::new().create(true).truncate(false).write(true).open(lock_path).map_err(unwritable)?;
-    Lock::take(file).map_err(|error| match error {
-        TryLockError::WouldBlock => OpenError::InUse(path.to_owned()),
-        TryLockError::Error(source) => unwritable(source),
-    })
 }
 
 /// Whether the file is there; refuses one that is no database, before SQLite could take it for an empty one.
@@ -218,14 +233,8 @@ pub(crate) fn is_filled(path: &Path) -> bool {
 
 /// Makes a database under another name and renames it when it is whole: no interruption leaves one without tables.
 fn create(path: &Path) -> Result<(), OpenError> {
-    for suffix in LOGS {
-        if is_filled(&with_suffix(path, suffix)) {
-            // SQLite would play another database's log into the new one.
-            let reason =
-                format!("the file itself is missing while its log, {suffix} added to the name, is there");
-            return Err(OpenError::Damaged(path.to_owned(), reason));
-        }
-    }
+    // SQLite would play another database's log into the new one, and its key would be taken for the new one's.
+    check_remains(path)?;
     let unwritable = |source| OpenError::Unwritable { path: path.to_owned(), source };
     let draft = with_suffix(path, ".creating");
     for leftover in [draft.clone(), with_suffix(&draft, "-journal")] {

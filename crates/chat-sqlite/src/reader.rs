@@ -69,11 +69,12 @@ impl Readers {
         });
         self.send(read)?;
         let answer = result.await.map_err(|_| Error::internal("a read was dropped"))?.map_err(Error::from);
-        if matches!(answer, Err(Error::Unavailable(_) | Error::Internal(_))) {
+        if matches!(answer, Err(Error::Unavailable(_) | Error::Obstructed(_) | Error::Internal(_))) {
             self.metrics.failures.inc();
         }
         match &answer {
             Err(Error::Unavailable(reason)) => self.metrics.outage.refused(reason),
+            Err(Error::Obstructed(obstacle)) => self.metrics.outage.refused(obstacle),
             _ => self.metrics.outage.served(),
         }
         answer

@@ -12,9 +12,9 @@ use rusqlite::Connection;
 use tempfile::NamedTempFile;
 
 use crate::backup::{BackupError, Contents, contents, draft, keep, unsoundness, without_journal};
-use crate::lock::Lock;
-use crate::open::{LOGS, OpenError, check_file, followed, is_filled, lock, sync_folder, with_suffix};
-use crate::{schema, search};
+use crate::lock::{self, Lock};
+use crate::open::{LOGS, OpenError, check_file, followed, is_filled, sync_folder, with_suffix};
+use crate::{schema, search, served};
 
 /// What SQLite may leave beside a file.
 const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
@@ -54,7 +54,7 @@ impl Restore {
     /// If it is no backup, if a server has the place, or a database is there that may not be replaced.
     pub fn prepare(from: From<'_>, target: &Path, may_replace: bool) -> Result<Self, BackupError> {
         let (target, name) = (followed(target), from.name());
-        let lock = lock(&target)?;
+        let lock = Lock::of(&target)?;
         if is_taken(&target) && !may_replace {
             return Err(BackupError::Exists(target));
         }
@@ -195,14 +195,7 @@ impl Draft {
 
 /// A file that is being written to is no copy of one moment.
 fn is_at_rest(path: &Path) -> Result<(), BackupError> {
-    match File::options().write(true).open(with_suffix(path, ".lock")) {
-        // Where nobody ever served it, there is no lock.
-        Err(_) => Ok(()),
-        Ok(file) => match Lock::take(file) {
-            Ok(_) => Ok(()),
-            Err(_) => Err(OpenError::InUse(path.into()).into()),
-        },
-    }
+    if lock::is_free(path) { Ok(()) } else { Err(OpenError::InUse(path.into()).into()) }
 }
 
 /// Checks the copy and makes another log of it. Why not, if it is not good.
@@ -240,6 +233,7 @@ fn renewed(copy: &Path) -> Result<Contents, String> {
             return Err("it is a database of another program".into());
         }
     }
+    served::forget(&connection).map_err(sql)?;
     let contents = contents(&connection, key).map_err(sql)?;
     connection.close().map_err(|(_, error)| sql(error))?;
     Ok(contents)

@@ -10,7 +10,8 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, params_from_iter};
 
 use crate::lock::Lock;
-use crate::open::{OpenError, check_file, followed, lock, prepare};
+use crate::open::{OpenError, check_file, followed, prepare};
+use crate::place::check_names;
 use crate::{reader, schema};
 
 /// Bytes of texts after which a range ends before its time: long messages in hundreds must not fill the memory.
@@ -36,7 +37,8 @@ impl Export {
         if !check_file(&path)? {
             return Err(OpenError::Missing(path));
         }
-        let lock = match lock(&path) {
+        check_names(&path)?;
+        let lock = match Lock::of(&path) {
             Ok(lock) => Some(lock),
             Err(OpenError::InUse(_)) => None,
             Err(error) => return Err(error),

@@ -5,31 +5,38 @@
 //! No statement of a feature may stand here.
 
 use std::cell::Cell;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use chat_core::event::{Change, Event, Outcome};
+use chat_core::event::{Event, Outcome};
 use chat_core::ids::Position;
 use chat_core::ports::EventSink;
 use chat_core::{Error, failpoints};
-use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::checkpoint::Checkpointer;
-use crate::fault::{CLOSED, Fault, Result};
+use crate::checkpoint::{self, Checkpointer};
+use crate::fault::{CLOSED, Result};
 use crate::open::OpenError;
+use crate::place::Place;
+use crate::probe::{self, Room};
+use crate::served;
 use chat_metrics::WriterMetrics;
+
+mod connection;
+mod job;
+
+pub(crate) use connection::forget_what_is_deleted;
+use connection::{LOCK_WAIT, connect};
+use job::{Failure, Job, Write};
 
 /// Writes that may wait before further ones are refused.
 const QUEUE: usize = 8192;
 /// Most writes in one transaction.
 const BATCH: usize = 512;
-const CACHE_KIB: i64 = 64 * 1024;
-/// How long a batch waits for somebody else's lock; and once one has waited in vain, how long those after it do.
-const LOCK_WAIT: Duration = Duration::from_secs(5);
+/// Once a batch has waited for somebody else's lock in vain, how long those after it do.
 const LOCK_WAIT_AGAIN: Duration = Duration::from_millis(100);
 /// A way in which tests break the server.
 const ACK_BEFORE_COMMIT: &str = "ack_before_commit";
@@ -59,57 +66,12 @@ impl std::ops::Deref for Tx<'_> {
     }
 }
 
-/// A queued write, its type forgotten. `run` may be called again after a rollback.
-trait Job: Send {
-    fn run(&mut self, tx: &Tx<'_>) -> Ran;
-    /// Tells the caller: what `run` gave, or why there was no commit.
-    fn answer(self: Box<Self>, commit: std::result::Result<(), &str>);
-}
-
-/// What one run of a job did.
-struct Ran {
-    changes: Vec<Change>,
-    failed: bool,
-}
-
-struct Write<T, F> {
-    work: F,
-    result: Option<Result<T>>,
-    reply: oneshot::Sender<chat_core::Result<T>>,
-}
-
-impl<T, F> Job for Write<T, F>
-where
-    T: Outcome + Send,
-    F: FnMut(&Tx<'_>) -> Result<T> + Send,
-{
-    fn run(&mut self, tx: &Tx<'_>) -> Ran {
-        let work = std::panic::AssertUnwindSafe(|| (self.work)(tx));
-        let result = std::panic::catch_unwind(work)
-            .unwrap_or_else(|_| Err(Fault::Refused(Error::internal("a write panicked"))));
-        let changes = result.as_ref().map(Outcome::changes).unwrap_or_default();
-        let ran = Ran { changes, failed: result.is_err() };
-        self.result = Some(result);
-        ran
-    }
-
-    fn answer(self: Box<Self>, commit: std::result::Result<(), &str>) {
-        let answer = match (self.result, commit) {
-            // Not even a refusal stands: its reason may have been a neighbour's change that came to nothing.
-            (_, Err(reason)) => Err(Error::Unavailable(reason.into())),
-            (Some(result), Ok(())) => result.map_err(Error::from),
-            (None, Ok(())) => Err(Error::internal("a write was answered before it ran")),
-        };
-        // Nobody listens any more if the caller has gone; the write stands all the same.
-        let _ = self.reply.send(answer);
-    }
-}
-
 /// The handle to the writing thread, which ends when the queue is gone and empty.
 pub(crate) struct Writer {
     queue: RwLock<Option<mpsc::Sender<Box<dyn Job>>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     metrics: WriterMetrics,
+    room: Room,
 }
 
 impl Writer {
@@ -118,9 +80,10 @@ impl Writer {
         sink: Arc<dyn EventSink>,
         metrics: WriterMetrics,
     ) -> std::result::Result<Self, OpenError> {
-        let mut log = Log::open(path, sink, metrics.clone()).map_err(|error| OpenError::of(path, error))?;
+        let mut log = Log::open(path, sink, metrics.clone())?;
         let (queue, mut jobs) = mpsc::channel::<Box<dyn Job>>(QUEUE);
-        let checkpointer = Checkpointer::start(path).map_err(OpenError::Thread)?;
+        let checkpointer =
+            Checkpointer::start(log.place.clone(), metrics.outage.clone()).map_err(OpenError::Thread)?;
         let serve = move || {
             let mut batch = Vec::new();
             while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
@@ -134,7 +97,7 @@ impl Writer {
         };
         let thread = std::thread::Builder::new().name("sqlite-write".into()).spawn(serve);
         let thread = Mutex::new(Some(thread.map_err(OpenError::Thread)?));
-        Ok(Self { queue: RwLock::new(Some(queue)), thread, metrics })
+        Ok(Self { queue: RwLock::new(Some(queue)), thread, metrics, room: Room::default() })
     }
 
     /// Queues a write and waits until it is on disk. `work` must make its refusals before its first change, and may
@@ -145,7 +108,24 @@ impl Writer {
         F: FnMut(&Tx<'_>) -> Result<T> + Send + 'static,
     {
         let (reply, result) = oneshot::channel();
-        self.send(Box::new(Write { work, result: None, reply }))?;
+        let written = self.queued(Write::new(work, reply), result).await;
+        self.room.note(&written);
+        written
+    }
+
+    /// Succeeds only if a message could be stored now.
+    pub(crate) async fn probe(&self) -> chat_core::Result<()> {
+        let (reply, result) = oneshot::channel();
+        self.queued(Write::new(probe::write, reply).asking_for_room(), result).await?;
+        self.room.check()
+    }
+
+    async fn queued<T>(
+        &self,
+        job: impl Job + 'static,
+        result: oneshot::Receiver<chat_core::Result<T>>,
+    ) -> chat_core::Result<T> {
+        self.send(Box::new(job))?;
         result.await.map_err(|_| Error::internal("a write was dropped"))?
     }
 
@@ -190,7 +170,9 @@ impl Drop for Writer {
 /// The writing thread's side: its connection and the end of the log of changes.
 struct Log {
     connection: Connection,
-    path: PathBuf,
+    place: Place,
+    /// Whether the file was not in its place when it was last looked for.
+    is_astray: bool,
     position: Position,
     sink: Arc<dyn EventSink>,
     waits_shortly: bool,
@@ -200,14 +182,23 @@ struct Log {
 }
 
 impl Log {
-    fn open(path: &Path, sink: Arc<dyn EventSink>, metrics: WriterMetrics) -> rusqlite::Result<Self> {
-        let connection = connect(path)?;
-        let position = stored_position(&connection)?;
-        let (path, forgets) = (path.to_owned(), Cell::new(false));
-        Ok(Self { connection, path, position, sink, waits_shortly: false, forgets, metrics })
+    fn open(
+        path: &Path,
+        sink: Arc<dyn EventSink>,
+        metrics: WriterMetrics,
+    ) -> std::result::Result<Self, OpenError> {
+        let sql_error = |error| OpenError::of(path, error);
+        let connection = connect(path).map_err(sql_error)?;
+        let position = stored_position(&connection).map_err(sql_error)?;
+        // Not before: its log is made by the first who reads.
+        let unwritable = |source| OpenError::Unwritable { path: path.to_owned(), source };
+        let place = Place::of(path).map_err(unwritable)?;
+        let (is_astray, waits_shortly, forgets) = (false, false, Cell::new(false));
+        Ok(Self { connection, place, is_astray, position, sink, waits_shortly, forgets, metrics })
     }
 
-    fn commit(&mut self, mut jobs: Vec<Box<dyn Job>>) {
+    fn commit(&mut self, jobs: Vec<Box<dyn Job>>) {
+        let mut jobs = self.without_those_who_find_no_room(jobs);
         if jobs.is_empty() {
             return;
         }
@@ -222,8 +213,14 @@ impl Log {
                 failpoints::pass("after_commit");
                 self.sink.publish(&events);
                 failpoints::pass("after_publish");
-                self.metrics.outage.served();
-                jobs.into_iter().for_each(|job| job.answer(Ok(())));
+                // What was stored this moment may lie in a file that has lost its name meanwhile.
+                match self.look() {
+                    Ok(()) => {
+                        self.metrics.outage.served();
+                        jobs.into_iter().for_each(|job| job.answer(Ok(())));
+                    }
+                    Err(failure) => self.refuse(jobs, &failure),
+                }
                 self.commit_late();
             }
             Err(Aborted::ByOne) if jobs.len() > 1 => {
@@ -231,21 +228,54 @@ impl Log {
                 jobs.into_iter().for_each(|job| self.commit(vec![job]));
             }
             Err(Aborted::ByOne) => jobs.into_iter().for_each(|job| job.answer(Ok(()))),
-            Err(Aborted::ByStorage(error)) => {
-                self.metrics.failures.inc();
-                let reason = error.to_string();
-                for job in jobs {
-                    self.metrics.outage.refused(&reason);
-                    job.answer(Err(&reason));
-                }
-                self.reopen();
-                self.waits_shortly(error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy));
-            }
+            Err(Aborted::ByStorage(failure)) => self.fail(jobs, &failure),
         }
     }
 
+    /// In a transaction of its own, so that nobody who asks for no room is refused for want of it.
+    fn without_those_who_find_no_room(&mut self, jobs: Vec<Box<dyn Job>>) -> Vec<Box<dyn Job>> {
+        if !jobs.iter().any(|job| job.asks_for_room()) {
+            return jobs;
+        }
+        let found =
+            self.look().and_then(|()| probe::take_room(&self.connection).map_err(|it| Failure::of(&it)));
+        let Err(failure) = found else { return jobs };
+        let (asking, others) = jobs.into_iter().partition(|job| job.asks_for_room());
+        self.fail(asking, &failure);
+        others
+    }
+
+    fn fail(&mut self, jobs: Vec<Box<dyn Job>>, failure: &Failure) {
+        self.refuse(jobs, failure);
+        self.reopen();
+        self.waits_shortly(failure.is_busy);
+    }
+
+    fn refuse(&self, jobs: Vec<Box<dyn Job>>, failure: &Failure) {
+        self.metrics.failures.inc();
+        for job in jobs {
+            self.metrics.outage.refused(&failure.reason);
+            job.answer(Err(failure));
+        }
+    }
+
+    /// Whether the file is still where it was.
+    fn look(&mut self) -> std::result::Result<(), Failure> {
+        let Err(obstacle) = self.place.check() else {
+            self.is_astray = false;
+            return Ok(());
+        };
+        if !std::mem::replace(&mut self.is_astray, true) {
+            // What was acknowledged goes with the file, wherever it is, rather than with its log.
+            checkpoint::empty(&self.connection);
+        }
+        Err(Failure { reason: self.place.describe(obstacle), obstacle: Some(obstacle), is_busy: false })
+    }
+
     fn transact(&mut self, jobs: &mut [Box<dyn Job>]) -> std::result::Result<Vec<Arc<Event>>, Aborted> {
+        self.look().map_err(Aborted::ByStorage)?;
         execute(&self.connection, "BEGIN IMMEDIATE")?;
+        let is_alone = jobs.len() == 1;
         let mut position = self.position.0;
         let mut events = Vec::with_capacity(jobs.len());
         for job in jobs {
@@ -256,7 +286,8 @@ impl Log {
                 && (self.connection.total_changes() != changes_before || self.connection.is_autocommit())
             {
                 let _ = execute(&self.connection, "ROLLBACK");
-                return Err(Aborted::ByOne);
+                let by_storage = ran.storage.filter(|_| is_alone);
+                return Err(by_storage.map_or(Aborted::ByOne, Aborted::ByStorage));
             }
             for change in ran.changes {
                 position += 1;
@@ -302,7 +333,13 @@ impl Log {
     /// After a failed commit the state of the handle is not to be trusted: a second fsync may succeed without having
     /// written what the first one failed on.
     fn reopen(&mut self) {
-        match connect(&self.path).and_then(|connection| Ok((stored_position(&connection)?, connection))) {
+        // Another file may be there in its place.
+        if self.is_astray {
+            return;
+        }
+        match connect(self.place.path())
+            .and_then(|connection| Ok((stored_position(&connection)?, connection)))
+        {
             Ok((position, connection)) => {
                 self.connection = connection;
                 self.position = position;
@@ -314,9 +351,18 @@ impl Log {
     }
 
     fn close(self) {
-        let busy =
-            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| row.get::<_, i64>(0));
-        if let Err(error) = busy.and_then(|_| self.connection.close().map_err(|(_, error)| error)) {
+        let put_away = || {
+            self.connection
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| Ok(row.get::<_, i64>(0)? == 0))
+        };
+        let closed = put_away().and_then(|is_all| {
+            if is_all {
+                served::end(&self.connection)?;
+                put_away()?;
+            }
+            Ok(())
+        });
+        if let Err(error) = closed.and_then(|()| self.connection.close().map_err(|(_, error)| error)) {
             tracing::warn!(error = %error, "the write-ahead log stays beside the database until the next start");
         }
     }
@@ -325,35 +371,13 @@ impl Log {
 /// Why a transaction came to nothing.
 enum Aborted {
     ByOne,
-    ByStorage(rusqlite::Error),
+    ByStorage(Failure),
 }
 
 impl From<rusqlite::Error> for Aborted {
     fn from(error: rusqlite::Error) -> Self {
-        Self::ByStorage(error)
+        Self::ByStorage(Failure::of(&error))
     }
-}
-
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
-    let connection = Connection::open(path)?;
-    connection.busy_timeout(LOCK_WAIT)?;
-    connection.set_prepared_statement_cache_capacity(128);
-    // Else a statement is prepared anew whenever its parameters differ from those it was first planned for.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    let synchronous = if failpoints::is_broken("sync_normal") { "NORMAL" } else { "FULL" };
-    connection.pragma_update(None, "synchronous", synchronous)?;
-    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
-    connection.pragma_update(None, "temp_store", "MEMORY")?;
-    forget_what_is_deleted(&connection)?;
-    // The checkpointer does it, on a connection of its own.
-    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-    Ok(connection)
-}
-
-/// What is deleted is overwritten, rather than left in space that is free for others.
-pub(crate) fn forget_what_is_deleted(connection: &Connection) -> rusqlite::Result<()> {
-    connection.pragma_update(None, "secure_delete", "ON")
 }
 
 fn stored_position(connection: &Connection) -> rusqlite::Result<Position> {

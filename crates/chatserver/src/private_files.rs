@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// The end of a signing key's name; what is before it is the name of its database.
 const KEY: &str = ".jwt-secret";
-/// The end of a lock's name. There is nothing in one.
+/// The end of a lock's name. There is nothing in one but a number by which the name is known.
 const LOCK: &str = ".lock";
 
 /// From now on this process, and those that it starts, make files that only their owner can read.

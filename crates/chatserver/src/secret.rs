@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use chat_sqlite::followed;
 
 /// Shortest key that is taken, in bytes: as long as what HS256 gives (RFC 7518, 3.2).
 const MIN_BYTES: usize = 32;
@@ -24,14 +25,32 @@ pub(crate) fn given(secret: Option<&str>) -> Result<Option<Vec<u8>>> {
 }
 
 /// The kept key of a database, which is made on the first start.
-pub(crate) fn kept(database: &Path) -> Result<Vec<u8>> {
-    let path = kept_at(database);
+pub(crate) fn kept(database: &Path, is_new: bool) -> Result<Vec<u8>> {
+    let path = place_of(database);
+    let beside_file = kept_at(&followed(database));
+    if path != beside_file && std::fs::read(&path).ok() != std::fs::read(&beside_file).ok() {
+        tracing::warn!(
+            "the key that signs tokens is beside the link to the database, not beside the database: started by its own \
+             name, everybody would have to log in again; move {} to {}",
+            path.display(),
+            beside_file.display()
+        );
+    }
+    if let Ok(false) = path.try_exists()
+        && !is_new
+    {
+        tracing::warn!(
+            "the key that signs tokens was not beside the database, so everybody has to log in again; if there is one \
+             elsewhere, stop the server, put it at {} and start again",
+            path.display()
+        );
+    }
     checked(read_or_make(&path), &path).map(String::into_bytes)
 }
 
 /// The kept key of a database, if one was ever needed.
 pub(crate) fn kept_if_made(database: &Path) -> Result<Option<String>> {
-    let path = kept_at(database);
+    let path = place_of(database);
     if !path.exists() {
         return Ok(None);
     }
@@ -42,7 +61,7 @@ pub(crate) fn kept_if_made(database: &Path) -> Result<Option<String>> {
 /// former database then.
 pub(crate) fn put(database: &Path, secret: &str, may_replace: bool, former: &str) -> Result<()> {
     check(secret).context("the key in the backup is refused")?;
-    let path = kept_at(database);
+    let path = place_of(database);
     if path.exists() {
         if read(&path).is_ok_and(|there| there == secret) {
             return Ok(());
@@ -69,7 +88,7 @@ pub(crate) fn may_be_kept_as(database: &Path, former: &str) -> bool {
 }
 
 fn renamed(database: &Path, former: &str) -> PathBuf {
-    let mut path = database.as_os_str().to_owned();
+    let mut path = followed(database).into_os_string();
     path.push(former);
     path.into()
 }
@@ -127,6 +146,12 @@ fn check(secret: &str) -> Result<()> {
         bail!("it is one character over and over; {advice}");
     }
     Ok(())
+}
+
+/// Where the key of a database is kept: beside the file, or beside the link to it, where earlier releases made it.
+fn place_of(database: &Path) -> PathBuf {
+    let beside_link = kept_at(database);
+    if beside_link.exists() { beside_link } else { kept_at(&followed(database)) }
 }
 
 fn kept_at(database: &Path) -> PathBuf {
@@ -214,9 +239,9 @@ mod tests {
     fn the_kept_key_is_made_once_for_the_owner_alone() {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("chat.db");
-        let first = kept(&database).unwrap();
+        let first = kept(&database, true).unwrap();
         assert_eq!(first.len(), 64);
-        assert_eq!(kept(&database).unwrap(), first);
+        assert_eq!(kept(&database, true).unwrap(), first);
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
@@ -233,15 +258,34 @@ mod tests {
         put(&database, &one, false, ".old").unwrap();
         put(&database, &one, false, ".old").unwrap();
         assert!(put(&database, &other, false, ".old").is_err());
-        assert_eq!(kept(&database).unwrap(), one.as_bytes());
+        assert_eq!(kept(&database, true).unwrap(), one.as_bytes());
         put(&database, &other, true, ".old").unwrap();
-        assert_eq!(kept(&database).unwrap(), other.as_bytes());
-        let kept_as_old = || kept(&folder.path().join("chat.db.old")).unwrap();
+        assert_eq!(kept(&database, true).unwrap(), other.as_bytes());
+        let kept_as_old = || kept(&folder.path().join("chat.db.old"), true).unwrap();
         assert_eq!(kept_as_old(), one.as_bytes());
         // And never over one that was kept before.
         assert!(!may_be_kept_as(&database, ".old") && may_be_kept_as(&database, ".older"));
         assert!(put(&database, &one, true, ".old").is_err());
-        assert_eq!((kept(&database).unwrap(), kept_as_old()), (other.into_bytes(), one.into_bytes()));
+        assert_eq!((kept(&database, true).unwrap(), kept_as_old()), (other.into_bytes(), one.into_bytes()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_key_is_beside_the_file_or_where_an_earlier_release_made_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("real.db"), folder.path().join("link.db"));
+        std::fs::write(&file, "").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let by_link = kept(&link, true).unwrap();
+        assert_eq!(std::fs::read(kept_at(&file)).unwrap(), by_link, "beside the file");
+        assert_eq!(kept(&file, false).unwrap(), by_link);
+        std::fs::rename(kept_at(&file), kept_at(&link)).unwrap();
+        assert_eq!(kept(&link, false).unwrap(), by_link, "as it was used before");
+        assert_eq!(kept_if_made(&link).unwrap().unwrap().into_bytes(), by_link);
+        // Restored, it is where it is looked for.
+        let other = draw().unwrap();
+        put(&link, &other, true, ".old").unwrap();
+        assert_eq!(kept(&link, false).unwrap(), other.into_bytes());
     }
 
     #[test]

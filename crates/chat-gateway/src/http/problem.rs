@@ -114,7 +114,7 @@ impl From<Error> for Problem {
             Error::NotFound(_) => 404,
             Error::Taken(_) | Error::Conflict { .. } => 409,
             Error::SearchTooSlow => 422,
-            Error::Overloaded | Error::Unavailable(_) => 503,
+            Error::Overloaded | Error::Unavailable(_) | Error::Obstructed(_) => 503,
             Error::Internal(_) => 500,
         };
         let sentence = match &error {
@@ -123,7 +123,9 @@ impl From<Error> for Problem {
         };
         let mut problem = Self::new(status, error.code(), sentence);
         match &error {
-            Error::Overloaded | Error::Unavailable(_) => problem.retry_after_ms = Some(1000),
+            Error::Overloaded | Error::Unavailable(_) | Error::Obstructed(_) => {
+                problem.retry_after_ms = Some(1000);
+            }
             _ => {}
         }
         match &error {

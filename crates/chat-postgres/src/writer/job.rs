@@ -94,7 +94,7 @@ impl Job {
     }
 
     /// Tells the caller what came of it, or why there was no commit.
-    pub(super) fn answer(self, commit: std::result::Result<(), &str>) {
+    pub(super) fn answer(self, commit: std::result::Result<(), &Fault>) {
         match self {
             Self::Post(post) => answer(post.reply, post.result, commit),
             Self::Move(one) => answer(one.reply, one.result, commit),
@@ -109,10 +109,10 @@ fn is_ordinary(new: &NewMessage) -> bool {
     body.reply_to.is_none() && body.thread.is_none() && body.mentions.users.is_empty() && !body.mentions.all
 }
 
-fn answer<T>(reply: Reply<T>, result: Option<Result<T>>, commit: std::result::Result<(), &str>) {
+fn answer<T>(reply: Reply<T>, result: Option<Result<T>>, commit: std::result::Result<(), &Fault>) {
     let answer = match (result, commit) {
         // Not even a refusal stands: its reason may have been a neighbour's change that came to nothing.
-        (_, Err(reason)) => Err(Error::Unavailable(reason.into())),
+        (_, Err(fault)) => Err(fault.again().into()),
         (Some(result), Ok(())) => result.map_err(Error::from),
         (None, Ok(())) => Err(Error::internal("a write was answered before it ran")),
     };
@@ -145,7 +145,7 @@ impl<C, T: Outcome> Pending<C, T> {
 pub(super) trait Task: Send {
     fn turn(&self) -> &Turn;
     fn run(&mut self, tx: &Tx<'_>) -> std::result::Result<(), Aborted>;
-    fn answer(self: Box<Self>, commit: std::result::Result<(), &str>);
+    fn answer(self: Box<Self>, commit: std::result::Result<(), &Fault>);
 }
 
 /// A write of a feature's.
@@ -174,7 +174,7 @@ where
         run(tx, &mut self.result, &mut self.work)
     }
 
-    fn answer(self: Box<Self>, commit: std::result::Result<(), &str>) {
+    fn answer(self: Box<Self>, commit: std::result::Result<(), &Fault>) {
         answer(self.reply, self.result, commit);
     }
 }
@@ -194,7 +194,7 @@ fn run<T: Outcome>(
         }
         // A refusal changes nothing, unless it comes too late; a failed statement has ended the transaction.
         Err(Fault::Refused(_)) if tx.n_changes() == changes_before => Ok(()),
-        Err(fault) if fault.is_passing() => Err(Aborted::ByStorage(Fault::Broken(format!("{fault:?}")))),
+        Err(fault) if fault.is_passing() => Err(Aborted::ByStorage(fault.again())),
         Err(_) => Err(Aborted::ByOne),
     };
     *kept = Some(result);

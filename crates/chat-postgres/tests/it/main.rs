@@ -14,5 +14,6 @@ mod journal;
 mod old_nodes;
 mod other_release;
 mod plans;
+mod ready;
 mod support;
 mod transfer;

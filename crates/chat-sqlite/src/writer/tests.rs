@@ -1,6 +1,7 @@
 //! Batches made on purpose: a first write holds the thread until all the others of the batch are queued.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::mpsc::{Receiver, Sender as Release, channel};
 use std::task::{Context, Poll, Waker};

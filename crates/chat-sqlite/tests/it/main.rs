@@ -9,6 +9,7 @@ mod index;
 mod legacy;
 mod open;
 mod other_release;
+mod ready;
 mod support;
 mod transfer;
 mod upgrade;

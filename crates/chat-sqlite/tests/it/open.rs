@@ -77,7 +77,7 @@ async fn a_log_without_its_database_is_refused() {
         let log = folder.path().join(format!("chat.db{suffix}"));
         std::fs::write(&log, "somebody's last messages").unwrap();
         let path = folder.path().join("chat.db");
-        assert!(matches!(refused(&path), OpenError::Damaged(..)));
+        assert!(matches!(refused(&path), OpenError::Remains(..)));
         assert_eq!(std::fs::read(&log).unwrap(), b"somebody's last messages");
         assert!(!path.exists());
     }

@@ -107,7 +107,7 @@ fn open_file(path: &Path, search: bool, hub: &Hub, given_secret: Option<Vec<u8>>
     let Opened { store, is_new, backup } = Sqlite::open(&options, hub.sink())?;
     let secret = match given_secret {
         Some(secret) => secret,
-        None => secret::kept(path)?,
+        None => secret::kept(path, is_new)?,
     };
     let store = Arc::new(store);
     Ok(Storage {

@@ -47,7 +47,7 @@ pub(super) async fn gather(
     let options = Options { path: database.clone(), readers: 1, search: false };
     let store =
         Arc::new(Sqlite::open(&options, Arc::new(Nobody)).context("the database cannot be opened")?.store);
-    let tokens = Tokens::new(&TokenOptions { secret: secret::kept(&database)?, lifetime: LIFETIME });
+    let tokens = Tokens::new(&TokenOptions { secret: secret::kept(&database, true)?, lifetime: LIFETIME });
     let users = add_users(&store, &tokens, purpose, groups * members).await?;
     let mut circles = Vec::new();
     for users in users.chunks(members.max(1)) {

@@ -181,8 +181,9 @@ fn a_short_or_well_known_secret_is_refused() {
         assert!(!refusal.stderr.contains(bad) && !refusal.stdout.contains(bad), "{refusal:?}");
     }
     let setup = Setup::new();
+    setup.start().stop();
     std::fs::write(setup.path("chatserver.db.jwt-secret"), "too short").unwrap();
-    setup.refuse().says("jwt-secret");
+    setup.refuse().says("needs at least");
 }
 
 #[tokio::test]

@@ -1,0 +1,142 @@
+//! A database that takes no messages says so when it is asked, though a change of what is there would still succeed.
+
+use std::io::Write;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use chat_core::error::{Error, Obstacle};
+use chat_core::messages::Recipient;
+use chat_engines::Postgres;
+use chat_postgres::{Options, Postgres as Store};
+use tokio::task::spawn_blocking;
+
+use crate::contract::house::{Recorder, account, message};
+use crate::support::House;
+
+#[tokio::test]
+async fn each_question_writes() {
+    let house = House::fresh().await;
+    let db = house.connect().await;
+    let mut last = 0;
+    for _ in 0..5 {
+        house.store.probe_write().await.unwrap();
+        let probed = db.query_one("SELECT probed_at FROM log", &[]).await.unwrap().get::<_, i64>(0);
+        assert!(probed > last, "{probed}, and {last} before");
+        last = probed;
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_is_read_only_is_not_ready_and_says_why() {
+    let house = House::fresh().await;
+    let db = house.connect().await;
+    house.store.probe_write().await.unwrap();
+    let read_only = |is: &str| {
+        format!(
+            "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = {is}',
+             current_database()); END $$;
+             SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    };
+    db.batch_execute(&read_only("on")).await.unwrap();
+    let until = Instant::now() + Duration::from_secs(20);
+    loop {
+        match house.store.probe_write().await {
+            Err(Error::Obstructed(Obstacle::ReadOnly)) => break,
+            // The connections that it had are gone.
+            Err(Error::Unavailable(_)) if Instant::now() < until => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    db.batch_execute(&format!("SET default_transaction_read_only = off; {}", read_only("off")))
+        .await
+        .unwrap();
+    while house.store.probe_write().await.is_err() {
+        assert!(Instant::now() < until);
+    }
+}
+
+/// A small file system in memory, which goes with this.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    /// One that everybody may write to, if this machine lets tests mount one.
+    fn mount(megabytes: u32) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let size = format!("size={megabytes}m,mode=0777");
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(folder.path());
+        if !mount.stderr(std::process::Stdio::null()).status().is_ok_and(|status| status.success()) {
+            eprintln!("skipped: nothing can be mounted here (mount -t tmpfs)");
+            return None;
+        }
+        Some(Self(folder))
+    }
+
+    /// A folder in it for whom this file is.
+    fn folder_of(&self, file: &Path) -> PathBuf {
+        let everybody = std::fs::Permissions::from_mode(0o777);
+        std::fs::set_permissions(self.0.path(), everybody).unwrap();
+        let (folder, owner) = (self.0.path().join("tables"), file.metadata().unwrap());
+        std::fs::create_dir(&folder).unwrap();
+        chown(&folder, Some(owner.uid()), Some(owner.gid())).unwrap();
+        folder
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(self.0.path()).status();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_whose_disk_is_full_is_not_ready_though_it_can_still_be_changed() {
+    let Some(disk) = SmallDisk::mount(40) else { return };
+    // A server of its own, for its files are on the disk that is full.
+    let server = spawn_blocking(Postgres::start).await.unwrap().unwrap();
+    let place = disk.folder_of(server.log());
+    let sql = |sql: &str| server.databases().execute("postgres", sql).unwrap();
+    sql(&format!("CREATE TABLESPACE small LOCATION '{}'", place.display()));
+    sql("CREATE DATABASE chat TABLESPACE small");
+    let options = Options { url: server.url("chat"), readers: 2, search: false, ..Options::default() };
+    let store = spawn_blocking(move || {
+        Store::prepare(&options).unwrap().open(std::sync::Arc::new(Recorder::default())).unwrap()
+    });
+    let store: std::sync::Arc<dyn chat_core::ports::Store> = std::sync::Arc::new(store.await.unwrap());
+    let tom = store.create_account(account("tom")).await.unwrap().id;
+    let jerry = store.create_account(account("jerry")).await.unwrap().id;
+    store.probe_write().await.unwrap();
+    let filler = disk.0.path().join("filler");
+    let mut file = std::fs::File::create(&filler).unwrap();
+    while file.write_all(&[1; 4096]).is_ok() {}
+    assert!(matches!(store.probe_write().await, Err(Error::Obstructed(Obstacle::Full))));
+    // This is what was asked before, and is no proof.
+    server.databases().execute("chat", "UPDATE log SET probed_at = probed_at + 1").unwrap();
+    // And until no message fits any more.
+    let mut refused = false;
+    for _ in 0..100 {
+        let long = message(tom, Recipient::User(jerry), &"long ".repeat(3000));
+        match store.post(long).await {
+            Ok(_) => assert!(store.probe_write().await.is_err(), "on a full disk"),
+            Err(Error::Obstructed(Obstacle::Full)) => refused = true,
+            Err(other) => panic!("{other:?}"),
+        }
+        if refused {
+            break;
+        }
+    }
+    assert!(refused, "a message fits where there is no room");
+    std::fs::remove_file(filler).unwrap();
+    let until = Instant::now() + Duration::from_secs(20);
+    while store.probe_write().await.is_err() {
+        assert!(Instant::now() < until, "there is room again");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    store.post(message(tom, Recipient::User(jerry), "there is room again")).await.unwrap();
+    drop(store);
+    drop(server);
+}

@@ -1,0 +1,72 @@
+//! The mark of a file that is being served, or was when its server was killed: its newest messages may be in the log
+//! beside the name that it was served by. A file that is found under another name, without that log, is refused: whoever
+//! served it would begin without them and give out their places again.
+//!
+//! The mark names the file, so that copies are not taken for it, and the name, by a number that is in the lock beside it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use crate::lock::Lock;
+use crate::open::OpenError;
+
+/// How long a file that is locked for a moment is waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Marks a file that is about to be served. `has_log` says whether its log was there before anybody opened it.
+pub(crate) fn begin(path: &Path, lock: &Lock, has_log: bool) -> Result<(), OpenError> {
+    let Some(file) = file(path) else { return Ok(()) };
+    let sql_error = |error| OpenError::of(path, error);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags).map_err(sql_error)?;
+    db.busy_timeout(PATIENCE).map_err(sql_error)?;
+    // A file that is refused stays as it is.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(sql_error)?;
+    let draw = || db.query_row("SELECT lower(hex(randomblob(8)))", (), |row| row.get::<_, String>(0));
+    let drawn = draw().map_err(sql_error)?;
+    let unwritable = |source| OpenError::Unwritable { path: path.to_owned(), source };
+    let name = lock.number(&drawn).map_err(unwritable)?;
+    let sql = "SELECT served FROM log";
+    let served: Option<String> = db.query_row(sql, (), |row| row.get(0)).map_err(sql_error)?;
+    let mark = format!("{file} {name}");
+    let is_elsewhere = |served: &String| served.split(' ').next() == Some(file.as_str()) && *served != mark;
+    if served.as_ref().is_some_and(is_elsewhere) && !has_log {
+        return Err(OpenError::LogElsewhere(path.to_owned()));
+    }
+    if served.as_ref() != Some(&mark) {
+        db.execute("UPDATE log SET served = ?1", [&mark]).map_err(sql_error)?;
+        // In the log alone it would go where the log goes.
+        db.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(())).map_err(sql_error)?;
+    }
+    Ok(())
+}
+
+/// Takes the mark off: everything is in the file.
+pub(crate) fn end(db: &Connection) -> rusqlite::Result<()> {
+    db.execute("UPDATE log SET served = NULL", ()).map(drop)
+}
+
+/// Takes the mark off a copy, of whatever release it is.
+pub(crate) fn forget(db: &Connection) -> rusqlite::Result<()> {
+    let sql = "SELECT 1 FROM pragma_table_info('log') WHERE name = 'served'";
+    if db.prepare(sql)?.exists(())? { end(db) } else { Ok(()) }
+}
+
+/// Which file it is; none where that cannot be said.
+#[cfg(unix)]
+fn file(path: &Path) -> Option<String> {
+    use std::os::unix::fs::MetadataExt;
+    use std::time::UNIX_EPOCH;
+    let file = path.metadata().ok()?;
+    // Numbers of files that are gone are given to others.
+    let made = file.created().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    Some(format!("{:x}.{:x}", file.ino(), made.unwrap_or_default().as_nanos()))
+}
+
+#[cfg(not(unix))]
+fn file(_: &Path) -> Option<String> {
+    None
+}

@@ -1,0 +1,95 @@
+//! What waits for the writer, its type forgotten, and what storage says of it. It may be run again after a rollback.
+
+use chat_core::Error;
+use chat_core::error::Obstacle;
+use chat_core::event::{Change, Outcome};
+use rusqlite::ErrorCode;
+use tokio::sync::oneshot;
+
+use super::Tx;
+use crate::fault::{self, Fault, Result};
+
+/// A queued write, its type forgotten. `run` may be called again after a rollback.
+pub(super) trait Job: Send {
+    /// Whether it asks if there is room for a message.
+    fn asks_for_room(&self) -> bool;
+    fn run(&mut self, tx: &Tx<'_>) -> Ran;
+    /// Tells the caller: what `run` gave, or why there was no commit.
+    fn answer(self: Box<Self>, commit: std::result::Result<(), &Failure>);
+}
+
+/// What one run of a job did.
+pub(super) struct Ran {
+    pub(super) changes: Vec<Change>,
+    pub(super) failed: bool,
+    /// Why it did, if that is for the storage below to answer for.
+    pub(super) storage: Option<Failure>,
+}
+
+/// Why storage took nothing.
+#[derive(Debug, Clone)]
+pub(super) struct Failure {
+    pub(super) reason: String,
+    pub(super) obstacle: Option<Obstacle>,
+    pub(super) is_busy: bool,
+}
+
+impl Failure {
+    pub(super) fn of(error: &rusqlite::Error) -> Self {
+        let is_busy = error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy);
+        Self { reason: error.to_string(), obstacle: fault::obstacle(error), is_busy }
+    }
+}
+
+pub(super) struct Write<T, F> {
+    asks_for_room: bool,
+    work: F,
+    result: Option<Result<T>>,
+    reply: oneshot::Sender<chat_core::Result<T>>,
+}
+
+impl<T, F> Write<T, F> {
+    pub(super) fn new(work: F, reply: oneshot::Sender<chat_core::Result<T>>) -> Self {
+        Self { asks_for_room: false, work, result: None, reply }
+    }
+
+    /// The same, which fails where there is no room for a message.
+    pub(super) fn asking_for_room(self) -> Self {
+        Self { asks_for_room: true, ..self }
+    }
+}
+
+impl<T, F> Job for Write<T, F>
+where
+    T: Outcome + Send,
+    F: FnMut(&Tx<'_>) -> Result<T> + Send,
+{
+    fn asks_for_room(&self) -> bool {
+        self.asks_for_room
+    }
+
+    fn run(&mut self, tx: &Tx<'_>) -> Ran {
+        let work = std::panic::AssertUnwindSafe(|| (self.work)(tx));
+        let result = std::panic::catch_unwind(work)
+            .unwrap_or_else(|_| Err(Fault::Refused(Error::internal("a write panicked"))));
+        let changes = result.as_ref().map(Outcome::changes).unwrap_or_default();
+        let storage = match &result {
+            Err(Fault::Sql(error)) if fault::is_passing(error) => Some(Failure::of(error)),
+            _ => None,
+        };
+        let ran = Ran { changes, failed: result.is_err(), storage };
+        self.result = Some(result);
+        ran
+    }
+
+    fn answer(self: Box<Self>, commit: std::result::Result<(), &Failure>) {
+        let answer = match (self.result, commit) {
+            // Not even a refusal stands: its reason may have been a neighbour's change that came to nothing.
+            (_, Err(failure)) => Err(fault::refusal(failure.obstacle, failure.reason.as_str())),
+            (Some(result), Ok(())) => result.map_err(Error::from),
+            (None, Ok(())) => Err(Error::internal("a write was answered before it ran")),
+        };
+        // Nobody listens any more if the caller has gone; the write stands all the same.
+        let _ = self.reply.send(answer);
+    }
+}

@@ -1,0 +1,84 @@
+//! What finding out whether a message could be stored costs: as much as the longest message, and nothing that stays.
+
+use std::path::Path;
+
+use chat_core::ids::UserId;
+use chat_core::messages::{Media, Recipient};
+use chat_core::posting::{Body, NewMessage};
+use rusqlite::Connection;
+
+use crate::contract::house::{message, under};
+use crate::support::House;
+
+fn number(path: &Path, pragma: &str) -> i64 {
+    Connection::open(path).unwrap().pragma_query_value(None, pragma, |row| row.get(0)).unwrap()
+}
+
+/// Has the log begin anew, in an empty file.
+fn empty_log(path: &Path) {
+    let busy: i64 = Connection::open(path)
+        .unwrap()
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| row.get(0))
+        .unwrap();
+    assert_eq!(busy, 0);
+}
+
+/// The longest that there may be, and the first of a conversation.
+fn longest(sender: UserId, to: UserId) -> NewMessage {
+    let media = Media { url: "u".repeat(2048), name: Some("n".repeat(255)), ..Media::default() };
+    let body = Body {
+        content: "c".repeat(16 * 1024),
+        media: vec![media; 10],
+        custom: Some(format!("{{\"a\":\"{}\"}}", "b".repeat(4000))),
+        ..Body::default()
+    };
+    under(&format!("{:064}", to.0), NewMessage { body, ..message(sender, Recipient::User(to), "") })
+}
+
+#[tokio::test]
+async fn where_it_is_ready_the_longest_message_fits() {
+    let house = House::fresh().await;
+    let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
+    let log = house.path.with_file_name("chat.db-wal");
+    let length = || std::fs::metadata(&log).unwrap().len();
+    for to in [jerry, spike] {
+        empty_log(&house.path);
+        house.store.probe_write().await.unwrap();
+        let room = length();
+        house.store.post(longest(tom, to)).await.unwrap();
+        assert_eq!(length(), room, "it took more than there was known to be");
+        // Also where something is in the log already.
+        house.store.probe_write().await.unwrap();
+        let room = length();
+        let again = NewMessage { client_msg_id: None, intention: None, ..longest(tom, to) };
+        house.store.post(again).await.unwrap();
+        assert_eq!(length(), room);
+    }
+}
+
+#[tokio::test]
+async fn each_question_writes_and_nothing_grows() {
+    let house = House::fresh().await;
+    let probed = || {
+        let sql = "SELECT probed_at FROM log";
+        Connection::open(&house.path).unwrap().query_row(sql, (), |row| row.get::<_, i64>(0)).unwrap()
+    };
+    let (pages, free) = (number(&house.path, "page_count"), number(&house.path, "freelist_count"));
+    let log = house.path.with_file_name("chat.db-wal");
+    empty_log(&house.path);
+    let mut last = probed();
+    for _ in 0..20 {
+        house.store.probe_write().await.unwrap();
+        assert!(probed() > last, "a value that stays as it is writes nothing");
+        last = probed();
+    }
+    // Of each one page stays in the log until it begins anew, and of all what the last one took back.
+    let length = std::fs::metadata(&log).unwrap().len();
+    assert!(length <= 50 * 4200, "{length} bytes");
+    assert_eq!((number(&house.path, "page_count"), number(&house.path, "freelist_count")), (pages, free));
+    let kept: i64 = Connection::open(&house.path)
+        .unwrap()
+        .query_row("SELECT max(count) FROM probe", (), |row| row.get(0))
+        .unwrap();
+    assert_eq!(kept, 1000, "what was taken back is not stored");
+}
