@@ -74,6 +74,21 @@ impl Process {
         Ok(())
     }
 
+    /// Keeps its files from growing, as a full disk does, or lets them grow again.
+    #[cfg(target_os = "linux")]
+    pub(super) fn fill_disk(&self, is_full: bool) -> Result<()> {
+        use rustix::process::{Pid, Resource, Rlimit, prlimit};
+        let id = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw);
+        let limit = Rlimit { current: is_full.then_some(0), maximum: None };
+        prlimit(id, Resource::Fsize, limit).context("the server's files cannot be limited")?;
+        Ok(())
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn fill_disk(&self, _: bool) -> Result<()> {
+        bail!("on this system the server's files cannot be limited")
+    }
+
     /// Ends it in order.
     pub(super) async fn stop(&mut self) -> Result<()> {
         // A server that was killed has more to do at its next start.

@@ -98,6 +98,9 @@ impl Args {
             Some(fault) if self.cluster.is_none() => {
                 bail!("{} takes a cluster: give --cluster", fault.name())
             }
+            _ if self.cluster.is_some() && faults.contains(&Fault::FillDisk) => {
+                bail!("fill-disk is for a lone server: leave --cluster away")
+            }
             _ => Ok(faults),
         }
     }

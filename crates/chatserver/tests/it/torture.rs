@@ -73,6 +73,22 @@ fn what_takes_a_cluster_does_not_befall_a_lone_server() {
     assert_eq!(said, "chatserver: cut-nats takes a cluster: give --cluster\n");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_is_full_for_a_while_breaks_no_promise() {
+    let (output, report) =
+        torture(None, &["--faults", "kill-node,fill-disk", "--cycles", "2", "--seed", "5", "--untimed"]);
+    assert!(output.status.success(), "{report:#}");
+    assert!(report["violations"].as_object().unwrap().values().all(|count| *count == 0), "{report:#}");
+    assert_eq!(report["sent"], report["acked"]);
+    let faults = report["faults"].as_array().unwrap();
+    let full = faults.iter().find(|fault| fault["fault"] == "fill-disk").expect("the disk was full");
+    assert!(
+        full["unready_ms"].is_u64() && full["ready_ms"].is_u64() && full["resumed_ms"].is_u64(),
+        "{full}"
+    );
+}
+
 /// Whoever can't tell a bad server from a good one has proved nothing about the good one.
 #[cfg(feature = "failpoints")]
 #[test]

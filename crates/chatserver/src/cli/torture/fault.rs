@@ -33,6 +33,8 @@ pub(super) enum Fault {
     UntakenAnswers,
     /// Clients send a thousand frames at once and log out meanwhile; what was not begun is not to be done
     LateFrames,
+    /// A lone server's disk is full for a while
+    FillDisk,
 }
 
 impl Fault {
@@ -52,7 +54,7 @@ impl Fault {
 
     /// Whether it takes a cluster.
     pub(super) fn needs_cluster(self) -> bool {
-        self != Self::KillNode && !self.is_by_clients()
+        !matches!(self, Self::KillNode | Self::FillDisk) && !self.is_by_clients()
     }
 
     /// Whether it is clients that do it.
@@ -76,12 +78,13 @@ impl Fault {
             Self::SlowResumers => "slow-resumers",
             Self::UntakenAnswers => "untaken-answers",
             Self::LateFrames => "late-frames",
+            Self::FillDisk => "fill-disk",
         }
     }
 
     /// Whether nodes are without their database meanwhile.
     pub(super) fn takes_the_database(self) -> bool {
-        matches!(self, Self::CrashPostgres | Self::CutPostgres)
+        matches!(self, Self::CrashPostgres | Self::CutPostgres | Self::FillDisk)
     }
 
     /// How long it lasts. A node may serve for two seconds without its database before it has to say so.
@@ -91,9 +94,14 @@ impl Fault {
             (Self::PauseNode, true) => Duration::from_secs(30),
             (Self::CrashPostgres, true) => Duration::from_secs(5),
             (_, true) => Duration::from_secs(10),
-            (Self::CrashPostgres | Self::CutPostgres | Self::PauseNode | Self::SlowResumers, false) => {
-                dice.millis(2200, 3500)
-            }
+            (
+                Self::CrashPostgres
+                | Self::CutPostgres
+                | Self::PauseNode
+                | Self::SlowResumers
+                | Self::FillDisk,
+                false,
+            ) => dice.millis(2200, 3500),
             (_, false) => dice.millis(800, 2000),
         }
     }
@@ -158,7 +166,7 @@ mod tests {
         for fault in Fault::value_variants() {
             let befalls = Fault::OF_CLUSTER.contains(fault);
             assert_eq!(befalls, fault.needs_cluster() || *fault == Fault::KillNode, "{fault:?}");
-            assert_eq!(befalls, !fault.is_by_clients(), "{fault:?}");
+            assert_eq!(befalls, !fault.is_by_clients() && *fault != Fault::FillDisk, "{fault:?}");
         }
     }
 

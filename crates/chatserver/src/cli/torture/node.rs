@@ -70,6 +70,11 @@ impl Node {
         Ok(())
     }
 
+    /// Leaves its files no room to grow, or gives it back.
+    pub(super) fn fill_disk(&self, is_full: bool) -> Result<()> {
+        self.process.fill_disk(is_full)
+    }
+
     /// Stops it where it is; it notices nothing.
     pub(super) fn pause(&self) -> Result<()> {
         self.process.signal("STOP")

@@ -113,6 +113,13 @@ impl Stage {
             Fault::SlowResumers | Fault::UntakenAnswers | Fault::LateFrames => {
                 self.beset(victim, blow, findings).await?;
             }
+            Fault::FillDisk => {
+                let node = self.node(victim)?;
+                node.fill_disk(true)?;
+                let unready = self.without_database(vec![node.url().clone()], lasts, findings).await;
+                node.fill_disk(false)?;
+                return Ok(Some(unready));
+            }
         }
         Ok(None)
     }
