@@ -6,7 +6,7 @@ import subprocess
 import time
 
 from . import http2, node as nodes
-from .client import PASSWORD, V2, Stream, created, enter, register, request, say, ticket, upgraded
+from .client import PASSWORD, TEXT, V2, Stream, created, enter, register, request, say, ticket, upgraded
 from .machine import CLIENT, HAS_IPV6, ROOT, eventually
 from .program import IDLE
 
@@ -99,7 +99,7 @@ def idle(bench):
 
 
 def large(bench):
-    """The largest message either way."""
+    """The largest message either way, and one that is too large, which is the server's to refuse."""
     (spike, spike_id), (_, tyke_id) = bench.spike, bench.tyke
     sender = Stream.open(bench.proxy, "/ws", V2, f"Authorization: Bearer {spike}")
     sender.next("live")
@@ -108,7 +108,14 @@ def large(bench):
     sender.say({"op": "send", "id": 1, "to_user": tyke_id, "content": content})
     assert created(bench.stream, 1) == [content]
     sender.next("ack")
-    sender.leave()
+    sender.send(TEXT, json.dumps({"op": "send", "id": 2, "content": "x" * 200_000}).encode())
+    try:
+        assert sender.closed() == 1009
+    except OSError as error:
+        raise AssertionError("1009 did not arrive") from error
+    body = {"content": "x" * 200_000}
+    status, refusal = request(bench.proxy, "POST", f"/v1/messages/p2p/{tyke_id}", spike, body)
+    assert (status, refusal["code"]) == (413, "body_too_large"), (status, refusal)
 
 
 def addresses(bench):

@@ -15,6 +15,8 @@ use crate::App;
 
 /// How long a client may take for the body of a request.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// So much of a body that is too large is taken all the same.
+const LET_GO_OF: usize = 2 * 1024 * 1024;
 
 /// A JSON body.
 pub(crate) struct Body<T>(pub(crate) T);
@@ -74,15 +76,26 @@ fn is_json(media_type: &str) -> bool {
 }
 
 async fn read(request: Request, limit: usize) -> Result<Bytes, Problem> {
-    let body = Limited::new(request.into_body(), limit);
-    match tokio::time::timeout(BODY_TIMEOUT, body.collect()).await {
+    let mut whole = request.into_body();
+    let body = Limited::new(&mut whole, limit);
+    let collected = tokio::time::timeout(BODY_TIMEOUT, body.collect()).await;
+    match collected {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            // Whoever does not send it in time does without.
+            let _ = tokio::time::timeout(BODY_TIMEOUT, let_go_of(whole)).await;
             Err(Problem::new(413, "body_too_large", format!("The body may have at most {limit} bytes")))
         }
         Ok(Err(_)) => Err(Problem::invalid("the body ended early")),
         Err(_) => Err(Problem::new(408, "body_too_slow", "The body took too long to arrive")),
     }
+}
+
+/// Takes what still comes of a body that is refused, within bounds: a connection that is closed over unread bytes is reset,
+/// and a proxy tells the client that instead of the answer.
+async fn let_go_of(body: axum::body::Body) {
+    let mut rest = Limited::new(body, LET_GO_OF);
+    while let Some(Ok(_)) = rest.frame().await {}
 }
 
 /// A positive integer in the path.

@@ -32,6 +32,9 @@ const ANSWERS: Duration = Duration::from_secs(5);
 /// How long a client may take for the closing frame.
 const LAST_WORD: Duration = Duration::from_secs(10);
 
+/// For how long nothing has to come from a client that has broken the protocol, until it counts as having sent it all.
+const QUIET: Duration = Duration::from_secs(1);
+
 /// What a client sent, in a form that outlives the buffer.
 pub(super) enum Input {
     Text(String),
@@ -70,8 +73,14 @@ pub(super) async fn run(app: App, connection: Arc<Connection>, slot: Slot, begin
         Protocol::V1 => Dialogue::V1(v1::Dialogue::new(&connection)),
         Protocol::V2 => Dialogue::V2(v2::Dialogue::new(&app, connection.clone())),
     };
-    let mut session =
-        Session { app: &app, connection: &connection, decoder, dialogue, ended_by_client: false };
+    let mut session = Session {
+        app: &app,
+        connection: &connection,
+        decoder,
+        dialogue,
+        ended_by_client: false,
+        is_broken: false,
+    };
     // Boxed, because what happens at the start and at the end needs far more room than waiting for frames, and an
     // idle connection should not keep that room.
     if Box::pin(open(&app, &connection, cursor)).await {
@@ -212,6 +221,8 @@ struct Session<'a> {
     dialogue: Dialogue<'a>,
     /// The client has closed, or is gone: there is no answer to wait for.
     ended_by_client: bool,
+    /// The client has broken the protocol: nothing that it sends can be told apart any more.
+    is_broken: bool,
 }
 
 impl Session<'_> {
@@ -287,8 +298,14 @@ impl Session<'_> {
     /// client might never see why.
     async fn take_leave(&mut self) {
         self.connection.write_last_word().await;
+        if self.is_broken {
+            return let_go_of_the_rest(self.connection).await;
+        }
         while !self.ended_by_client && self.connection.readable().await.is_ok() {
             let taken = read(self.connection, &mut self.decoder);
+            if matches!(taken.end, Some(End::Broken(_))) {
+                return let_go_of_the_rest(self.connection).await;
+            }
             let closes = |input: &Input| matches!(input, Input::Close(_));
             self.ended_by_client = taken.end.is_some() || taken.inputs.iter().any(closes);
             if taken.may_have_more {
@@ -320,7 +337,10 @@ impl Session<'_> {
                 self.ended_by_client = true;
                 self.connection.end();
             }
-            Some(End::Broken(error)) => self.connection.close(error.close_code(), &error.to_string()),
+            Some(End::Broken(error)) => {
+                self.is_broken = true;
+                self.connection.close(error.close_code(), &error.to_string());
+            }
         }
         !self.connection.is_closing()
     }
@@ -409,6 +429,19 @@ impl Taken {
         });
         if let Err(error) = fed {
             self.end = Some(End::Broken(error));
+        }
+    }
+}
+
+/// Takes what a client still sends, such as the rest of a message that is too big, until it has: a proxy whose writing fails
+/// may not hand on the last word that it has read.
+async fn let_go_of_the_rest(connection: &Connection) {
+    while let Ok(Ok(())) = tokio::time::timeout(QUIET, connection.readable()).await {
+        match SCRATCH.with_borrow_mut(|scratch| connection.try_read(scratch)) {
+            Ok(0) => return,
+            Ok(_) => yield_now().await,
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Err(_) => return,
         }
     }
 }

@@ -78,6 +78,17 @@ async fn a_declared_length_over_the_limit_is_not_waited_for() {
     }
 }
 
+/// A proxy sends on what it has been given, and tells its client nothing if that fails.
+#[tokio::test]
+async fn whoever_is_still_sending_what_is_too_big_can_send_it_and_hears_why() {
+    let server = Server::start();
+    let tom = server.login("tom").await;
+    let mut ws = RawWs::connect(&server, &tom.token).await;
+    // More than lies in the buffers of any socket.
+    ws.send(TEXT, &vec![b'x'; 32 << 20]).await;
+    assert_eq!(ws.closed().await, 1009);
+}
+
 #[tokio::test]
 async fn endless_fragments_end_with_1009() {
     let server = Server::start();
