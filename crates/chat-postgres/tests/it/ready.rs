@@ -98,8 +98,8 @@ async fn a_database_whose_disk_is_full_is_not_ready_though_it_can_still_be_chang
     let Some(disk) = SmallDisk::mount(40) else { return };
     // A server of its own, for its files are on the disk that is full.
     let server = spawn_blocking(Postgres::start).await.unwrap().unwrap();
-    let place = disk.folder_of(server.log());
     let sql = |sql: &str| server.databases().execute("postgres", sql).unwrap();
+    let place = disk.folder_of(Path::new(&sql("SHOW data_directory")));
     sql(&format!("CREATE TABLESPACE small LOCATION '{}'", place.display()));
     sql("CREATE DATABASE chat TABLESPACE small");
     let options = Options { url: server.url("chat"), readers: 2, search: false, ..Options::default() };
