@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 . scripts/together.sh
+. scripts/engines.sh
 
 venv=.venv
 requirements=scripts/requirements-test.txt
@@ -206,20 +207,13 @@ export NEXTEST_TEST_THREADS=${NEXTEST_TEST_THREADS:-$((2 * $(getconf _NPROCESSOR
 # With it, tests can end the server at chosen points and break it on purpose; no release has it.
 failpoints=(--features chatserver/failpoints)
 
-# One PostgreSQL and one NATS for a command, where its tests find them. Started by itself and not by `cargo run`, whose
-# variables would have others build anew; and built with the whole workspace, because a package that is built alone has its
-# dependencies built once more, with the features that it needs itself.
-engines() {
-  cargo build --workspace --locked "${failpoints[@]}" --bin engines && "${CARGO_TARGET_DIR:-target}/debug/engines" run -- "$@"
-}
-
 # nextest runs no documentation tests.
 rust_tests() {
   if cargo nextest --version >/dev/null 2>&1; then
-    engines cargo nextest run --workspace --locked "${failpoints[@]}" &&
+    with_engines cargo nextest run --workspace --locked "${failpoints[@]}" &&
       cargo test --workspace --doc --locked "${failpoints[@]}"
   else
-    engines cargo test --workspace --locked "${failpoints[@]}"
+    with_engines cargo test --workspace --locked "${failpoints[@]}"
   fi
 }
 

@@ -5,6 +5,7 @@
 # Usage: scripts/check_cluster.sh [part of a test's name]...
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/engines.sh
 
 # What is left out: a part of the tests' names, and why they say nothing about a cluster.
 left_out='
@@ -50,12 +51,9 @@ done <<<"$left_out"
 
 # As in the whole workspace, which is built already: alone, what the server depends on would have other features.
 build=(--workspace --locked --features chatserver/failpoints)
-cargo build "${build[@]}" --bin engines
-engines=("${CARGO_TARGET_DIR:-target}/debug/engines" run --)
 export CHATSERVER_TEST_ENGINE=cluster
 if cargo nextest --version >/dev/null 2>&1; then
-  exec "${engines[@]}" cargo nextest run --no-fail-fast "${build[@]}" -E 'package(chatserver) & binary(it)' -- \
-    "${skips[@]}" "$@"
+  with_engines cargo nextest run --no-fail-fast "${build[@]}" -E 'package(chatserver) & binary(it)' -- "${skips[@]}" "$@"
 else
-  exec "${engines[@]}" cargo test -p chatserver --test it "${build[@]:1}" -- "${skips[@]}" "$@"
+  with_engines cargo test -p chatserver --test it "${build[@]:1}" -- "${skips[@]}" "$@"
 fi

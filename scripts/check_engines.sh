@@ -8,6 +8,7 @@
 #   with it     every release, all tests of the store, and of the black-box tests those of a cluster
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/engines.sh
 
 # What each release is as a package. The oldest is the oldest that a node takes.
 oldest=14 newest=18
@@ -58,15 +59,13 @@ programs_of() {
 # tests <filter>: runs the tests of the store whose names are so.
 tests() {
   if cargo nextest --version >/dev/null 2>&1; then
-    "$engines" run -- cargo nextest run --workspace --locked --features chatserver/failpoints \
+    with_engines cargo nextest run --workspace --locked --features chatserver/failpoints \
       --status-level fail -E "$1"
   else
-    "$engines" run -- cargo test -p chat-postgres --locked
+    with_engines cargo test -p chat-postgres --locked
   fi
 }
 
-cargo build --locked -p chat-engines --bin engines
-engines=${CARGO_TARGET_DIR:-target}/debug/engines
 while read -r release version; do
   [ -n "$release" ] || continue
   if [ "$all" = no ] && [ "$release" != "$oldest" ] && [ "$release" != "$newest" ]; then continue; fi

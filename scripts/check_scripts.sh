@@ -30,7 +30,7 @@ for file in "${scripts[@]}"; do
       ;;
   esac
   case $file in
-    scripts/setup_common.sh | scripts/together.sh) ;;
+    scripts/engines.sh | scripts/setup_common.sh | scripts/together.sh) ;;
     *) [ -x "$file" ] || {
       echo "$file is not executable: chmod +x $file" >&2
       exit 1

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::http::exchange;
 use crate::support::jwt::{SECRET, claims, now, part, signed, signed_with, unsigned};
 use crate::support::raw_ws::upgrade;
-use crate::support::{Request, Server, Setup, Ws};
+use crate::support::{Request, Server, Setup, User, Ws};
 
 fn server() -> Server {
     Setup::new().env("JWT_SECRET", SECRET).start()
@@ -131,6 +131,7 @@ async fn a_token_that_is_dated_up_to_a_minute_ahead_is_taken() {
     // And ends, however it is dated, when its owner says so.
     let everywhere = Request::post("/v1/users/logout", &json!({"everywhere": true})).bearer(&token);
     server.send(everywhere).await.expect(200);
+    User::with_token(&server, 1, &token).has_ended().await;
     refused(&server, &token, "it was logged out").await;
 }
 

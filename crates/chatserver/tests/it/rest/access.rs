@@ -49,7 +49,7 @@ async fn logging_out_ends_the_token_its_streams_and_no_other() {
     let done = first.send(Request::new("POST", "/v1/users/logout")).await.expect(200);
     assert_eq!(done, json!({ "message": "Logged out successfully" }));
     are_closed([of_first]).await;
-    first.get("/v1/test-auth").await.refused(401, "unauthenticated");
+    first.has_ended().await;
     assert_eq!(Ws::open(&server, &format!("/ws?token={}", first.token), &[]).await.err(), Some(401));
     let by_ticket = format!("/ws?ticket={}", ticket["ticket"].as_str().unwrap());
     assert_eq!(
@@ -76,7 +76,7 @@ async fn logging_out_everywhere_ends_all_tokens_of_that_user() {
     first.post("/v1/users/logout", &json!({ "everywhere": true })).await.expect(200);
     are_closed(streams).await;
     for user in [&first, &second] {
-        assert!(!is_welcome(user).await);
+        user.has_ended().await;
     }
     assert!(is_welcome(&jerry).await);
     of_jerry.is_quiet().await;
@@ -167,7 +167,7 @@ async fn tokens_outlive_a_clock_that_is_set_back_and_end_by_it() {
     tom.at(&server).get("/v1/test-auth").await.expect(200);
     let other = server.login("tom").await;
     other.post("/v1/users/logout", &json!({"everywhere": true})).await.expect(200);
-    tom.at(&server).get("/v1/test-auth").await.refused(401, "unauthenticated");
+    tom.at(&server).has_ended().await;
     server.stop();
     // Far ahead all is ended once more. Back again, one can log in, and end that, too.
     let mut server = setup.clone().env("CHATSERVER_FAILPOINTS", &ahead(3600)).start();
@@ -179,6 +179,6 @@ async fn tokens_outlive_a_clock_that_is_set_back_and_end_by_it() {
     tom.get("/v1/test-auth").await.expect(200);
     tom.post("/v1/users/logout", &json!({"everywhere": true})).await.expect(200);
     for ended in [&tom, &other, &late] {
-        ended.at(&server).get("/v1/test-auth").await.refused(401, "unauthenticated");
+        ended.at(&server).has_ended().await;
     }
 }

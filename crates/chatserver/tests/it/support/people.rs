@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Request, Server};
+use super::{Answer, Request, Server, cluster, eventually};
 
 /// What everybody's password is, the demo users' too.
 pub const PASSWORD: &str = "password123";
@@ -49,6 +49,20 @@ impl User {
 
     pub async fn delete(&self, path: &str) -> Answer {
         self.send(Request::new("DELETE", path)).await
+    }
+
+    /// Waits until the token has ended: where that was said it is so at once, at the other nodes of a cluster soon.
+    pub async fn has_ended(&self) {
+        if cluster::is_wanted() {
+            // Each connection goes to the next node.
+            let mut refused = 0;
+            eventually(5, "all nodes refuse the token", async || {
+                refused = if self.get("/v1/test-auth").await.status == 401 { refused + 1 } else { 0 };
+                refused >= cluster::NODES
+            })
+            .await;
+        }
+        self.get("/v1/test-auth").await.refused(401, "unauthenticated");
     }
 
     /// One message as this user sees it.
