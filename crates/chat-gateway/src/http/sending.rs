@@ -1,8 +1,10 @@
 //! Sending messages: to a user, to a group, into a conversation, and once more elsewhere.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::response::Response;
 use chat_core::ids::{ConversationId, GroupId, UserId};
 use chat_core::messages::{Posted, Recipient};
 use chat_core::posting::{Destination, PostMessage};
@@ -10,7 +12,6 @@ use chat_protocol::message::{ForwardRequest, SendRequest, Sent};
 use utoipa::IntoParams;
 
 use super::extract::{Body, PathId};
-use super::limited::CameFrom;
 use super::problem::Problem;
 use super::refusals::{Any, BodyRefused, DoesNotFit, MayNot, NotTheCallers, OfGroup, Unauthenticated};
 use crate::auth::Caller;
@@ -27,15 +28,14 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
     (status = 201, body = Sent), Unauthenticated, MayNot, NotTheCallers, DoesNotFit, Any, BodyRefused,
 ))]
 pub(super) async fn send_to_user(
-    Caller(caller): Caller,
-    CameFrom(from): CameFrom,
+    sender: Sender,
     State(app): State<App>,
     PathId(user): PathId,
     headers: HeaderMap,
     Body(request): Body<SendRequest>,
 ) -> Result<(StatusCode, Json<Sent>), Problem> {
     let command = command(Recipient::User(UserId(user)).into(), request, &headers)?;
-    let posted = sends::post(&app, sender(caller, from), command).await?;
+    let posted = sends::post(&app, sender, command).await?;
     Ok(sent(posted, "P2P message sent successfully"))
 }
 
@@ -45,15 +45,14 @@ pub(super) async fn send_to_user(
     (status = 201, body = Sent), Unauthenticated, OfGroup, DoesNotFit, Any, BodyRefused,
 ))]
 pub(super) async fn send_to_group(
-    Caller(caller): Caller,
-    CameFrom(from): CameFrom,
+    sender: Sender,
     State(app): State<App>,
     PathId(group): PathId,
     headers: HeaderMap,
     Body(request): Body<SendRequest>,
 ) -> Result<(StatusCode, Json<Sent>), Problem> {
     let command = command(Recipient::Group(GroupId(group)).into(), request, &headers)?;
-    let posted = sends::post(&app, sender(caller, from), command).await?;
+    let posted = sends::post(&app, sender, command).await?;
     Ok(sent(posted, "Message sent successfully to group"))
 }
 
@@ -63,15 +62,14 @@ pub(super) async fn send_to_group(
     (status = 201, body = Sent), Unauthenticated, MayNot, NotTheCallers, DoesNotFit, Any, BodyRefused,
 ))]
 pub(super) async fn send_to_conversation(
-    Caller(caller): Caller,
-    CameFrom(from): CameFrom,
+    sender: Sender,
     State(app): State<App>,
     PathId(conversation): PathId,
     headers: HeaderMap,
     Body(request): Body<SendRequest>,
 ) -> Result<(StatusCode, Json<Sent>), Problem> {
     let to = Destination::Conversation(ConversationId(conversation));
-    let posted = sends::post(&app, sender(caller, from), command(to, request, &headers)?).await?;
+    let posted = sends::post(&app, sender, command(to, request, &headers)?).await?;
     Ok(sent(posted, "Message sent successfully"))
 }
 
@@ -81,15 +79,14 @@ pub(super) async fn send_to_conversation(
     (status = 201, body = Sent), Unauthenticated, MayNot, NotTheCallers, DoesNotFit, Any, BodyRefused,
 ))]
 pub(super) async fn forward(
-    Caller(caller): Caller,
-    CameFrom(from): CameFrom,
+    sender: Sender,
     State(app): State<App>,
     PathId(message): PathId,
     headers: HeaderMap,
     Body(mut request): Body<ForwardRequest>,
 ) -> Result<(StatusCode, Json<Sent>), Problem> {
     request.client_msg_id = client_msg_id(request.client_msg_id, &headers)?;
-    let posted = sends::forward(&app, sender(caller, from), commands::forward(message, request)?).await?;
+    let posted = sends::forward(&app, sender, commands::forward(message, request)?).await?;
     Ok(sent(posted, "Message forwarded successfully"))
 }
 
@@ -103,8 +100,13 @@ struct IdempotencyKey {
     idempotency_key: Option<String>,
 }
 
-fn sender(user: UserId, from: ClientAddress) -> Sender {
-    Sender { user, from, door: Door::Rest }
+impl FromRequestParts<App> for Sender {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
+        let Caller(user) = Caller::from_request_parts(parts, app).await?;
+        Ok(Self { user, from: ClientAddress::of(&parts.extensions), door: Door::Rest })
+    }
 }
 
 fn command(to: Destination, mut request: SendRequest, headers: &HeaderMap) -> Result<PostMessage, Problem> {
