@@ -17,6 +17,7 @@ pub mod failpoints;
 pub mod groups;
 pub mod ids;
 pub mod intention;
+pub mod lineage;
 pub mod live_text;
 pub mod messages;
 pub mod names;

@@ -17,7 +17,7 @@ use crate::reactions::ReactionStore;
 use crate::receipts::ReceiptStore;
 use crate::saved::SavedStore;
 use crate::search::SearchStore;
-use crate::sync::SyncStore;
+use crate::sync::{Cursor, SyncStore};
 use crate::time::Timestamp;
 use crate::trace::TraceStore;
 
@@ -55,6 +55,12 @@ pub trait EventSink: Send + Sync + 'static {
     fn publish(&self, events: &[Arc<Event>]);
     /// Takes a signal; it may be dropped under load.
     fn signal(&self, signal: Signal);
+    /// What is published from now on is of another log, or of an earlier state of this one that has a new epoch and ends
+    /// there. When this returns, nothing more reaches clients that were told of the log before, but the request to come
+    /// again. Only stores that servers share may have to say so.
+    fn turned(&self, to: Cursor) {
+        let _ = to;
+    }
 }
 
 /// The present time.

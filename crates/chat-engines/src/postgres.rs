@@ -39,6 +39,27 @@ impl Postgres {
         let programs = programs::postgres()?;
         let folder = Folder::create_unprivileged("postgres")?;
         initialise(&folder, &programs)?;
+        Self::start_in(folder, programs)
+    }
+
+    /// Starts another server on a copy of this one, which follows it from then on, and waits until it can be read. Where
+    /// this one is to wait for it, say `synchronous_standby_names = '*'` here.
+    pub fn standby(&self) -> Result<Self> {
+        let folder = Folder::create_unprivileged("standby")?;
+        copy(&folder, &self.programs, self.port)?;
+        Self::start_in(folder, self.programs.clone())
+    }
+
+    /// Makes a standby a server of its own, with what it has of the one that it followed.
+    pub fn promote(&self) -> Result<()> {
+        let promoted = self.databases.execute("postgres", "SELECT pg_promote(true, 30)")?;
+        if promoted != "t" {
+            bail!("the standby was not promoted: {promoted}");
+        }
+        Ok(())
+    }
+
+    fn start_in(folder: Folder, programs: PathBuf) -> Result<Self> {
         // As `pg_ctl stop -m immediate` does: without putting anything away.
         let mut daemon = Daemon::new("postgres", folder.path(), Signal::Quit)?;
         for port in ports::free() {
@@ -138,6 +159,22 @@ fn initialise(folder: &Folder, programs: &Path) -> Result<()> {
         complaint = String::from_utf8_lossy(&output.stderr).into_owned();
     }
     bail!("initdb failed: {complaint}")
+}
+
+/// Fetches the files of a server, with what makes it a standby of that one.
+fn copy(folder: &Folder, programs: &Path, port: u16) -> Result<()> {
+    let mut command = folder.command(&programs.join("pg_basebackup"));
+    command.arg("--pgdata").arg(data(folder)).args([
+        "--write-recovery-conf",
+        "--checkpoint=fast",
+        "--no-sync",
+    ]);
+    command.args(["--host=127.0.0.1", &format!("--port={port}"), "--username", USER, "--no-password"]);
+    let output = command.stdin(Stdio::null()).output().context("pg_basebackup cannot be started")?;
+    if !output.status.success() {
+        bail!("pg_basebackup failed: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(())
 }
 
 fn start(daemon: &mut Daemon, folder: &Folder, programs: &Path, port: u16) -> Result<Started> {

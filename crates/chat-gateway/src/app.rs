@@ -76,7 +76,7 @@ impl App {
         options: GatewayOptions,
         cluster: Option<Cluster>,
     ) -> chat_core::Result<Self> {
-        hub.set_epoch(chat.log_end().await?.epoch);
+        hub.begins_with(chat.log_end().await?.epoch);
         if let Some(Cluster { residents, .. }) = &cluster {
             hub.set_residents(residents.clone());
         }

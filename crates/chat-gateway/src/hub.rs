@@ -24,7 +24,7 @@ pub(crate) mod testing;
 mod tests;
 mod trail;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -105,8 +105,8 @@ pub struct Hub {
 /// What follows from events beside frames, kept up to date before the frames go out.
 #[derive(Default)]
 struct State {
-    /// Known once the log is open, which is before anything is committed.
-    epoch: OnceLock<Epoch>,
+    /// Of which log the events are; 0 until that is known, which is before anything is committed.
+    epoch: AtomicU32,
     revocations: Revocations,
     presence: Presence,
     metrics: Arc<Metrics>,
@@ -170,13 +170,26 @@ impl Hub {
         for shard in self.shards.iter() {
             let _ = shard.blocking_send(Order::Dismiss(Farewell::Missed));
         }
+        if let Some(residency) = self.state.residency.get() {
+            residency.missed();
+        }
         self.state.missed.notify_one();
+        for shard in self.shards.iter() {
+            let (answer, answered) = oneshot::channel();
+            let _ = shard.blocking_send(Order::Answer(answer));
+            // Without a shard there is nothing to wait for.
+            let _ = answered.blocking_recv();
+        }
     }
 
-    /// Tells which log the events are of, for cursors. To be called once, before the first connection.
-    pub(crate) fn set_epoch(&self, epoch: Epoch) {
-        // A second call would change nothing; there is none.
-        let _ = self.state.epoch.set(epoch);
+    /// Tells of which log the events are from now on, for cursors. Nobody who was told of another one may be connected.
+    pub fn is_of(&self, epoch: Epoch) {
+        self.state.epoch.store(epoch.0, Ordering::Release);
+    }
+
+    /// The same before the first connection; what [`Hub::is_of`] has said by then is newer.
+    pub(crate) fn begins_with(&self, epoch: Epoch) {
+        let _ = self.state.epoch.compare_exchange(0, epoch.0, Ordering::AcqRel, Ordering::Relaxed);
     }
 
     /// Tells from now on who is here. To be called once at most, before the first connection.
@@ -306,7 +319,7 @@ impl EventSink for Hub {
     /// Waits while a shard is behind, so it must not be called from an async thread: a store's writing thread may call
     /// it, or a relay's. Events must come in the order of their positions, however late.
     fn publish(&self, events: &[Arc<Event>]) {
-        let epoch = self.state.epoch.get().copied().unwrap_or(Epoch(0));
+        let epoch = Epoch(self.state.epoch.load(Ordering::Acquire));
         let told = self.state.trail.note(events, self.clock.now());
         let announce = |(event, told): (&Arc<Event>, _)| {
             log(event);

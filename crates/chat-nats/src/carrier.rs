@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use async_nats::connection::State;
 use async_nats::{Client, Subscriber};
+use chat_core::sync::Epoch;
 use chat_relay::{Inbox, Subject};
 use futures_util::StreamExt;
 use futures_util::stream::{AbortHandle, Abortable, SelectAll, abortable};
 
-use crate::{Told, Wishes};
+use crate::{NatsOptions, Told, Wishes, prefix_of};
 
 /// Wishes fulfilled before what came in meanwhile has its turn.
 const WISHES_IN_A_ROW: usize = 64;
@@ -20,6 +21,8 @@ const LOOK_AT_LINK: Duration = Duration::from_millis(250);
 pub(crate) struct Carrier {
     client: Client,
     prefix: String,
+    /// The log that the streams are about.
+    epoch: Epoch,
     inbox: Inbox,
     told: Arc<Told>,
     streams: SelectAll<Abortable<Subscriber>>,
@@ -30,10 +33,11 @@ pub(crate) struct Carrier {
 }
 
 impl Carrier {
-    pub(crate) fn new(client: Client, prefix: String, inbox: Inbox, told: Arc<Told>) -> Self {
+    pub(crate) fn new(client: Client, options: &NatsOptions, inbox: Inbox, told: Arc<Told>) -> Self {
         Self {
             client,
-            prefix,
+            prefix: options.prefix.clone(),
+            epoch: options.epoch,
             inbox,
             told,
             streams: SelectAll::new(),
@@ -50,7 +54,7 @@ impl Carrier {
             tokio::select! {
                 () = wishes.changed.notified() => self.fulfil(&wishes).await,
                 Some(message) = self.streams.next(), if !self.streams.is_empty() => {
-                    self.inbox.deliver(message.payload);
+                    self.inbox.deliver(self.epoch, message.payload);
                 }
                 _ = look.tick() => self.look_at_link(),
             }
@@ -58,6 +62,10 @@ impl Carrier {
     }
 
     async fn fulfil(&mut self, wishes: &Wishes) {
+        let epoch = wishes.epoch.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(epoch) = epoch {
+            self.follow(epoch).await;
+        }
         for (subject, is_wanted) in take(wishes) {
             if !is_wanted {
                 if let Some(handle) = self.handles.remove(&subject) {
@@ -69,8 +77,22 @@ impl Carrier {
         }
     }
 
+    /// Listens to the same of another log.
+    async fn follow(&mut self, epoch: Epoch) {
+        self.epoch = epoch;
+        let subjects: Vec<_> =
+            self.handles.drain().map(|(subject, handle)| (subject, handle.abort()).0).collect();
+        // With them goes what they still held of the log of before.
+        self.streams = SelectAll::new();
+        for subject in subjects {
+            self.listen(subject).await;
+        }
+        // What was published before this node listened is in the journal.
+        self.inbox.missed();
+    }
+
     async fn listen(&mut self, subject: Subject) {
-        match self.client.subscribe(subject.spelt(&self.prefix)).await {
+        match self.client.subscribe(subject.spelt(&prefix_of(&self.prefix, self.epoch))).await {
             Ok(subscriber) => {
                 let (stream, handle) = abortable(subscriber);
                 self.streams.push(stream);

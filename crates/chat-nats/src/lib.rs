@@ -5,13 +5,14 @@ mod address;
 mod carrier;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_nats::connection::State;
 use async_nats::{Client, ConnectOptions, Event};
 use bytes::Bytes;
+use chat_core::sync::Epoch;
 use chat_relay::{Bus, Inbox, Subject};
 use futures_util::FutureExt;
 use tokio::sync::Notify;
@@ -57,6 +58,8 @@ pub struct NatsOptions {
     pub servers: String,
     /// Before every subject. Clusters that share a NATS server have different ones.
     pub prefix: String,
+    /// The log that the news is of. It is in every subject, so that news of another log is never taken for this one's.
+    pub epoch: Epoch,
     /// As which the server's operator sees this node.
     pub name: String,
 }
@@ -65,6 +68,7 @@ pub struct NatsOptions {
 pub struct NatsBus {
     client: Client,
     prefix: String,
+    epoch: AtomicU32,
     wishes: Arc<Wishes>,
     carrier: JoinHandle<()>,
 }
@@ -74,7 +78,14 @@ pub struct NatsBus {
 #[derive(Default)]
 struct Wishes {
     changes: Mutex<HashMap<Subject, bool>>,
+    /// The log that is to be followed from now on.
+    epoch: Mutex<Option<Epoch>>,
     changed: Notify,
+}
+
+/// What the subjects of a log begin with.
+fn prefix_of(prefix: &str, epoch: Epoch) -> String {
+    format!("{prefix}-{:08x}", epoch.0)
 }
 
 impl Wishes {
@@ -127,7 +138,7 @@ impl NatsBus {
         let told = Arc::new(Told { inbox: inbox.clone(), is_up: AtomicBool::new(false) });
         let on_event = told.clone();
         let connect = ConnectOptions::new()
-            .name(options.name)
+            .name(options.name.clone())
             .no_echo()
             .retry_on_initial_connect()
             .max_reconnects(None)
@@ -142,9 +153,10 @@ impl NatsBus {
             });
         let client = servers.authenticate(connect).connect(servers.addresses).await?;
         let wishes = Arc::new(Wishes::default());
-        let carrier = carrier::Carrier::new(client.clone(), options.prefix.clone(), inbox, told);
+        let carrier = carrier::Carrier::new(client.clone(), &options, inbox, told);
         let carrier = tokio::spawn(carrier.run(wishes.clone()));
-        Ok(Self { client, prefix: options.prefix, wishes, carrier })
+        let epoch = AtomicU32::new(options.epoch.0);
+        Ok(Self { client, prefix: options.prefix, epoch, wishes, carrier })
     }
 
     /// Waits a moment until what was published last is on its way.
@@ -163,7 +175,8 @@ impl Bus for NatsBus {
     fn publish(&self, subject: Subject, payload: Bytes) -> bool {
         // The first step puts the message into the client's queue if there is room, and there is no second then. On an
         // async task that has done much without a pause, the runtime would make the step seem to have to wait.
-        let put = tokio::task::unconstrained(self.client.publish(subject.spelt(&self.prefix), payload));
+        let prefix = prefix_of(&self.prefix, Epoch(self.epoch.load(Ordering::Acquire)));
+        let put = tokio::task::unconstrained(self.client.publish(subject.spelt(&prefix), payload));
         matches!(put.now_or_never(), Some(Ok(())))
     }
 
@@ -177,6 +190,12 @@ impl Bus for NatsBus {
 
     fn is_up(&self) -> bool {
         self.client.connection_state() == State::Connected
+    }
+
+    fn follow(&self, epoch: Epoch) {
+        self.epoch.store(epoch.0, Ordering::Release);
+        *self.wishes.epoch.lock().unwrap_or_else(PoisonError::into_inner) = Some(epoch);
+        self.wishes.changed.notify_one();
     }
 }
 

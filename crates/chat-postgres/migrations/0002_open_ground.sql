@@ -37,3 +37,7 @@ CREATE TABLE name_keys (
     PRIMARY KEY (user_id, kind, key)
 );
 CREATE INDEX name_keys_by_key ON name_keys (kind, key) INCLUDE (user_id);
+
+-- Where the log is kept: installation, timeline and tables, of each what could be read. Whoever finds another place than
+-- this gives the log a new epoch; see `lineage.rs` of the core. NULL is what an earlier release has left.
+ALTER TABLE log ADD COLUMN origin text;

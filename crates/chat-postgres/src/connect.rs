@@ -1,5 +1,6 @@
 //! Where the database is and how connections to it begin.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_postgres::config::{Host, SslMode};
@@ -10,6 +11,7 @@ use crate::encryption;
 use crate::fault::{Result, explained};
 use crate::home::Home;
 use crate::hosts;
+use crate::lineage::Lineage;
 use crate::open::OpenError;
 
 /// What every session begins with. An acknowledged write has to be on disk. A lock that is not to be had must not hold up
@@ -37,6 +39,8 @@ pub(crate) struct Address {
     tls: Option<MakeRustlsConnect>,
     /// What every session begins with.
     beginning: String,
+    /// Which log a session has to have before it; `None` while nothing is served.
+    lineage: Option<Arc<Lineage>>,
 }
 
 impl Address {
@@ -62,7 +66,7 @@ impl Address {
             config.ssl_mode(SslMode::Disable);
         }
         let tls = (config.get_ssl_mode() != SslMode::Disable).then_some(connector);
-        Ok(Self { config, tls, beginning: BEGINNING.into() })
+        Ok(Self { config, tls, beginning: BEGINNING.into(), lineage: None })
     }
 
     /// The same for a program that is no server.
@@ -75,6 +79,15 @@ impl Address {
     pub(crate) fn lead_to(&mut self, home: &Home) {
         self.beginning =
             [Some(BEGINNING.to_owned()), home.path()].into_iter().flatten().collect::<Vec<_>>().join("; ");
+    }
+
+    /// From now on no session begins that has another log before it than the one that clients are told of.
+    pub(crate) fn follow(&mut self, lineage: Arc<Lineage>) {
+        self.lineage = Some(lineage);
+    }
+
+    pub(crate) fn lineage(&self) -> Option<&Arc<Lineage>> {
+        self.lineage.as_ref()
     }
 
     /// The database's name and server, for messages; never the password.

@@ -5,6 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
@@ -13,6 +14,7 @@ use tokio_postgres::{Client, Row, Statement};
 
 use crate::connect::Address;
 use crate::fault::{Fault, Result};
+use crate::lineage::Lineage;
 
 /// A statement that takes longer has failed, and its connection with it: whether it was done is not known.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
@@ -33,10 +35,13 @@ pub(crate) struct Db {
     n_changes: Cell<u64>,
     patience: Cell<Duration>,
     used_at: Cell<Instant>,
+    lineage: Option<Arc<Lineage>>,
+    /// Of the lineage, when this session last met it.
+    generation: Cell<u64>,
 }
 
 impl Db {
-    /// Connects. Blocks.
+    /// Connects, to the log that this server tells of if it tells of one. Blocks.
     pub(crate) fn connect(address: &Address) -> Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Fault::Broken(error.to_string()))?;
@@ -44,7 +49,7 @@ impl Db {
             let connected = tokio::time::timeout(PATIENCE, address.connect()).await;
             connected.map_err(|_| Fault::Broken("the database does not answer".into()))?
         })?;
-        Ok(Self {
+        let db = Self {
             runtime,
             client,
             prepared: RefCell::default(),
@@ -52,11 +57,34 @@ impl Db {
             n_changes: Cell::new(0),
             patience: Cell::new(PATIENCE),
             used_at: Cell::new(Instant::now()),
-        })
+            lineage: address.lineage().cloned(),
+            generation: Cell::new(0),
+        };
+        db.meet()?;
+        Ok(db)
     }
 
-    /// Whether another connection is needed: this one is closed, or in a state that is not known.
+    /// Which log this session has to have before it.
+    pub(crate) fn lineage(&self) -> Option<&Lineage> {
+        self.lineage.as_deref()
+    }
+
+    /// Sees to it that it has, before anything that is read here is told. Not within a transaction.
+    pub(crate) fn meet(&self) -> Result<()> {
+        let Some(lineage) = &self.lineage else { return Ok(()) };
+        lineage.meet(self)?;
+        self.generation.set(lineage.generation());
+        Ok(())
+    }
+
+    /// Whether another connection is needed: this one is closed, in a state that is not known, or from before the log
+    /// turned out to be another one.
     pub(crate) fn is_broken(&self) -> bool {
+        let is_of_old = self.lineage.as_ref().is_some_and(|it| it.generation() != self.generation.get());
+        is_of_old || self.is_unusable()
+    }
+
+    fn is_unusable(&self) -> bool {
         if self.used_at.get().elapsed() > IDLE {
             self.used_at.set(Instant::now());
             // Nothing drives the connection between two statements.
@@ -175,7 +203,7 @@ impl Db {
         &self,
         work: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>,
     ) -> Result<T> {
-        if self.is_broken() {
+        if self.is_unusable() {
             return Err(Fault::Broken("the connection to the database is gone".into()));
         }
         let done = self.runtime.block_on(async { tokio::time::timeout(self.patience.get(), work).await });

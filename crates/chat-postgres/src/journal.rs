@@ -7,11 +7,13 @@ use chat_core::Result;
 use chat_core::cluster::{Journal, JournalPage};
 use chat_core::event::Event;
 use chat_core::ids::Position;
+use chat_core::sync::Cursor;
 use chat_metrics::ReaderMetrics;
 
 use crate::connect::Address;
 use crate::db::Db;
 use crate::fault;
+use crate::lineage::{self, Mark};
 use crate::open::OpenError;
 use crate::reader::Readers;
 
@@ -36,7 +38,7 @@ impl PostgresJournal {
 #[async_trait]
 impl Journal for PostgresJournal {
     async fn end(&self) -> Result<Position> {
-        self.readers.read(|db| Ok(Position(db.row("SELECT position FROM log", &[])?.try_get(0)?))).await
+        self.readers.read(|db| Ok(lineage::end(db)?.position)).await
     }
 
     async fn read(&self, after: Position, limit: u16) -> Result<JournalPage> {
@@ -46,8 +48,11 @@ impl Journal for PostgresJournal {
 
 fn read(db: &Db, after: Position, limit: u16) -> fault::Result<JournalPage> {
     // Batches hold up to a few hundred events each, and the first may begin before the place.
-    let sql = "SELECT first, last, body FROM journal WHERE last > $1 ORDER BY last LIMIT 32";
-    let mut up_to = after;
+    // What is read after this, and is not the same log's any more, has passed by whoever can tell.
+    let end = lineage::end(db)?;
+    let sql = "SELECT first, last, body, (extract(epoch FROM at) * 1000000)::bigint FROM journal
+               WHERE last > $1 ORDER BY last LIMIT 32";
+    let (mut up_to, mut mark) = (after, None);
     let mut events = Vec::new();
     for row in db.rows(sql, &[&after.0])? {
         let (first, last): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
@@ -62,17 +67,21 @@ fn read(db: &Db, after: Position, limit: u16) -> fault::Result<JournalPage> {
         };
         events.extend(batch.into_iter().filter(|event| event.position > after).map(Arc::new));
         up_to = Position(last);
+        mark = Some(Mark { position: last, at: row.try_get(3)? });
         if events.len() >= usize::from(limit) {
             break;
         }
     }
     if up_to == after {
         // Nothing after it is there: because nothing happened, or because all of it has been let go of.
-        let end: i64 = db.row("SELECT position FROM log", &[])?.try_get(0)?;
-        let is_gone = end > after.0 && !db.exists("SELECT 1 FROM journal WHERE last > $1", &[&after.0])?;
+        let is_gone =
+            end.position > after && !db.exists("SELECT 1 FROM journal WHERE last > $1", &[&after.0])?;
         if is_gone {
             return Ok(JournalPage::Gone);
         }
+    }
+    if let Some(lineage) = db.lineage() {
+        lineage.saw(Cursor { position: up_to, ..end }, mark);
     }
     Ok(JournalPage::Events { events, up_to })
 }

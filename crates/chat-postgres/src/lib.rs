@@ -19,6 +19,7 @@ mod home;
 mod hosts;
 mod in_place;
 mod journal;
+mod lineage;
 mod live_text;
 mod load;
 mod messages;

@@ -10,6 +10,7 @@ use crate::connect::Address;
 use crate::db::Db;
 use crate::fault::Fault;
 use crate::journal::PostgresJournal;
+use crate::lineage::Lineage;
 use crate::reader::Readers;
 use crate::writer::Writer;
 use crate::{Postgres, fitness, groups, names, pooler, schema, search, transfer};
@@ -239,6 +240,7 @@ pub struct Prepared {
     options: Options,
     address: Address,
     db: Db,
+    lineage: Arc<Lineage>,
     readers: ReaderMetrics,
     /// Whether the tables were made just now, by this node.
     pub is_new: bool,
@@ -253,13 +255,9 @@ impl Prepared {
         PostgresJournal::of(&self.address, self.readers.beside())
     }
 
-    /// Which log this is. Blocks.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub fn epoch(&self) -> std::result::Result<Epoch, OpenError> {
-        let epoch: i64 = self.db.row("SELECT epoch FROM log", &[])?.try_get(0).map_err(Fault::from)?;
-        Ok(Epoch(u32::try_from(epoch).unwrap_or(0)))
+    /// Which log this is.
+    pub fn epoch(&self) -> Epoch {
+        self.lineage.epoch()
     }
 
     /// The secret that all nodes share: the one that is kept, or else this one, which is kept from now on. Blocks.
@@ -278,6 +276,7 @@ impl Prepared {
     /// # Errors
     /// If a thread cannot be started.
     pub fn open(self, sink: Arc<dyn EventSink>) -> std::result::Result<Postgres, OpenError> {
+        self.lineage.tell(sink.clone());
         let (sink, ear) = if self.options.search {
             let (sink, ear) = search::listen(sink);
             (sink, Some(ear))
@@ -308,7 +307,10 @@ impl Postgres {
         }
         names::catch_up_in_batches(&db)?;
         groups::keep_departures(&db)?;
-        Ok(Prepared { options: options.clone(), address, db, readers: ReaderMetrics::default(), is_new })
+        let lineage = Arc::new(Lineage::begin(&db)?);
+        address.follow(lineage.clone());
+        let readers = ReaderMetrics::default();
+        Ok(Prepared { options: options.clone(), address, db, lineage, readers, is_new })
     }
 }
 

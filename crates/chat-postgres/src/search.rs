@@ -19,6 +19,7 @@ use chat_core::ids::UserId;
 use chat_core::messages::Message;
 use chat_core::ports::EventSink;
 use chat_core::search::{Search, SearchStore};
+use chat_core::sync::Cursor;
 use chat_core::{Error, Result};
 use chat_metrics::{Outage, ReaderMetrics, SearchLag};
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -75,6 +76,10 @@ impl EventSink for Ringing {
 
     fn signal(&self, signal: Signal) {
         self.sink.signal(signal);
+    }
+
+    fn turned(&self, to: Cursor) {
+        self.sink.turned(to);
     }
 }
 

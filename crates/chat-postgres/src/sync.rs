@@ -11,30 +11,24 @@ use chat_core::event::{Change, Event};
 use chat_core::ids::{ConversationId, MessageId, Position, UserId};
 use chat_core::messages::Message;
 use chat_core::receipts::{Pointers, Receipt};
-use chat_core::sync::{Changes, Cursor, Epoch, SyncStore};
+use chat_core::sync::{Changes, Cursor, SyncStore};
 use chat_core::{Result, failpoints};
 
 use crate::conversations::view;
 use crate::db::Db;
-use crate::{Postgres, fault, load, receipts};
+use crate::{Postgres, fault, lineage, load, receipts};
 use gather::{Gathered, Item, What};
 
 #[async_trait]
 impl SyncStore for Postgres {
     async fn log_end(&self) -> Result<Cursor> {
-        self.readers
-            .read(|db| {
-                let row = db.row("SELECT epoch, position FROM log", &[])?;
-                let epoch = u32::try_from(row.try_get::<_, i64>(0)?).unwrap_or(0);
-                Ok(Cursor { epoch: Epoch(epoch), position: Position(row.try_get(1)?) })
-            })
-            .await
+        self.readers.read(lineage::end).await
     }
 
     async fn changes(&self, user: UserId, after: Position, limit: u16) -> Result<Changes> {
         self.readers
             .read(move |db| {
-                let end = end(db)?;
+                let end = lineage::end(db)?.position;
                 if after >= end {
                     return Ok(Changes { events: Vec::new(), up_to: end, complete: true });
                 }

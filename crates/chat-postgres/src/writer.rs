@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use chat_core::event::{Event, Outcome};
+use chat_core::event::Outcome;
 use chat_core::messages::Posted;
 use chat_core::ports::EventSink;
 use chat_core::posting::NewMessage;
@@ -31,6 +31,7 @@ mod job;
 mod tx;
 
 use job::{Job, Pending, Reply, Sort, Turn, Write};
+use tx::Committed;
 pub(crate) use tx::Tx;
 
 /// Writes that may wait before further ones are refused.
@@ -44,6 +45,8 @@ const WAIT: Duration = Duration::from_secs(2);
 
 /// What whoever gave up waiting is told.
 const KEPT_WAITING: &str = "the database keeps the writer waiting";
+/// What those are told whose write may be gone.
+const REPLACED: &str = "the database was replaced by another one";
 const TRIM_EVERY: Duration = Duration::from_secs(5);
 
 /// The handle to the writing thread, which ends when the queue is gone and empty.
@@ -170,10 +173,14 @@ impl Log {
         }
         let began = Instant::now();
         match self.transact(&mut jobs) {
-            Ok(events) => {
-                failpoints::pass("after_commit");
-                self.sink.publish(&events);
-                failpoints::pass("after_publish");
+            Ok(done) if !self.hands_on(&done) => {
+                self.metrics.failures.inc();
+                for job in jobs {
+                    self.metrics.outage.refused(&REPLACED);
+                    job.answer(Err(REPLACED));
+                }
+            }
+            Ok(_) => {
                 self.metrics.commit.observe(began.elapsed().as_secs_f64());
                 self.metrics.batch.observe(f64::from(u32::try_from(jobs.len()).unwrap_or(u32::MAX)));
                 self.metrics.outage.served();
@@ -198,7 +205,23 @@ impl Log {
         }
     }
 
-    fn transact(&mut self, jobs: &mut Vec<Job>) -> std::result::Result<Vec<Arc<Event>>, Aborted> {
+    /// Tells of what was committed. `false`: by now the database is another one, which may not have it.
+    fn hands_on(&self, Committed { events, epoch, mark }: &Committed) -> bool {
+        let publish = || {
+            failpoints::pass("after_commit");
+            self.sink.publish(events);
+            failpoints::pass("after_publish");
+        };
+        match self.address.lineage().filter(|_| !events.is_empty()) {
+            Some(lineage) => lineage.publish(*epoch, *mark, publish),
+            None => {
+                publish();
+                true
+            }
+        }
+    }
+
+    fn transact(&mut self, jobs: &mut Vec<Job>) -> std::result::Result<Committed, Aborted> {
         let db = match self.db.take().filter(|db| !db.is_broken()) {
             Some(db) => db,
             None => Db::connect(&self.address)?,
@@ -222,7 +245,7 @@ impl Log {
         }
     }
 
-    fn transact_on(db: &Db, jobs: &mut Vec<Job>) -> std::result::Result<Vec<Arc<Event>>, Aborted> {
+    fn transact_on(db: &Db, jobs: &mut Vec<Job>) -> std::result::Result<Committed, Aborted> {
         let tx = Tx::begin(db, LOCK_WAIT_MS)?;
         // Not before the database has answered: what comes now does not take long any more.
         jobs.retain(Job::begin);

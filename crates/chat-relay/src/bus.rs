@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use chat_core::cluster::Link;
 use chat_core::ids::{ConversationId, UserId};
+use chat_core::sync::Epoch;
 
 use crate::relay::Input;
 
@@ -59,6 +60,9 @@ pub trait Bus: Send + Sync + 'static {
     fn unsubscribe(&self, subject: Subject);
     /// Whether what is published now has a chance to arrive.
     fn is_up(&self) -> bool;
+    /// From now on, the news is that of the log of this epoch: what is published reaches those nodes alone that follow it
+    /// too, and what comes in is delivered as of the epoch that it is of. What is listened to stays so.
+    fn follow(&self, epoch: Epoch);
 }
 
 /// What a bus has to say of itself, for the relay to look at when it next turns to its queue. It must not be lost when
@@ -107,10 +111,10 @@ pub fn channel() -> (Inbox, Incoming) {
 }
 
 impl Inbox {
-    /// Something came in. Where there is no room for it, it is dropped and counts as missed.
-    pub fn deliver(&self, payload: Bytes) {
+    /// Something came in that is of the log of this epoch. Where there is no room for it, it is dropped and counts as missed.
+    pub fn deliver(&self, epoch: Epoch, payload: Bytes) {
         let has_room = self.shared.n_from_bus.fetch_add(1, Ordering::Relaxed) < FROM_BUS;
-        if has_room && self.queue.try_send(Input::News(payload)).is_ok() {
+        if has_room && self.queue.try_send(Input::News(epoch, payload)).is_ok() {
             return;
         }
         self.shared.n_from_bus.fetch_sub(1, Ordering::Relaxed);
@@ -152,7 +156,7 @@ impl Incoming {
         let until = Instant::now() + within;
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            if let Input::News(payload) = self.queue.recv_timeout(left).ok()? {
+            if let Input::News(_, payload) = self.queue.recv_timeout(left).ok()? {
                 self.took_news();
                 return Some(payload);
             }
@@ -194,16 +198,16 @@ mod tests {
     fn a_flood_from_the_bus_leaves_room_and_is_noticed() {
         let (inbox, incoming) = channel();
         for _ in 0..=FROM_BUS {
-            inbox.deliver(Bytes::from_static(b"x"));
+            inbox.deliver(Epoch(1), Bytes::from_static(b"x"));
         }
         let notices = incoming.notices();
         assert!(notices.missed);
         assert_eq!(notices.n_dropped, 1);
         assert!(incoming.sender.try_send(Input::Wake).is_ok());
         // What was taken makes room for more.
-        assert!(matches!(incoming.queue.try_recv(), Ok(Input::News(_))));
+        assert!(matches!(incoming.queue.try_recv(), Ok(Input::News(..))));
         incoming.took_news();
-        inbox.deliver(Bytes::from_static(b"y"));
+        inbox.deliver(Epoch(1), Bytes::from_static(b"y"));
         assert!(!incoming.notices().missed);
     }
 

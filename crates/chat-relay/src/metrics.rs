@@ -18,6 +18,7 @@ pub struct Metrics {
     pub(crate) late: Counter,
     pub(crate) dropped: Counter,
     pub(crate) resumes: Counter,
+    pub(crate) turns: Counter,
     pub(crate) lag: Gauge<u64, AtomicU64>,
     pub(crate) up: Gauge<u64, AtomicU64>,
 }
@@ -39,6 +40,11 @@ impl Metrics {
             "resumes",
             "Times that all clients had to resume, the journal being too short",
             &self.resumes,
+        );
+        counter(
+            "turns",
+            "Times that the database turned out to hold another log, after a failover for example",
+            &self.turns,
         );
         registry.register("lag_events", "Committed events known of and not handed on yet", self.lag.clone());
         registry.register("bus_up", "Whether the bus is up", self.up.clone());

@@ -4,9 +4,10 @@
 mod worker;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::SyncSender;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use chat_core::cluster::{Journal, Link, Neighbours, NodeId, Residents, Roster};
@@ -14,6 +15,7 @@ use chat_core::event::{Event, Signal};
 use chat_core::ids::{ConversationId, UserId};
 use chat_core::ports::EventSink;
 use chat_core::presence::Choice;
+use chat_core::sync::{Cursor, Epoch};
 use chat_core::{Error, Result};
 use tokio::sync::oneshot;
 
@@ -27,10 +29,10 @@ use worker::Worker;
 
 /// What the thread is told.
 pub(crate) enum Input {
-    /// Something came over the bus.
-    News(Bytes),
-    /// This node has committed these.
-    Committed(Vec<Arc<Event>>),
+    /// Something came over the bus, of the log of this epoch.
+    News(Epoch, Bytes),
+    /// This node has committed these, in the log of this epoch.
+    Committed(Epoch, Vec<Arc<Event>>),
     /// The journal has answered, or could not be read.
     Answer(Result<Answer>),
     /// Something has changed that is not in the queue.
@@ -51,6 +53,10 @@ pub struct Parts {
     /// When it returns, nothing that the hub is given from then on may reach any of them: they would go on from there.
     /// Called on the relay's thread, which may be held up.
     pub everybody_resumes: Box<dyn Fn() + Send>,
+    /// The log that the journal is of, and that the bus follows.
+    pub epoch: Epoch,
+    /// Tells the hub of which log the events are that it is given from now on. Everybody was told to resume by then.
+    pub is_of: Box<dyn Fn(Epoch) + Send>,
     /// What is counted.
     pub metrics: Metrics,
 }
@@ -74,7 +80,19 @@ struct Shared {
     is_up: AtomicBool,
     lag: AtomicU64,
     is_closing: AtomicBool,
+    /// Of the log that is published now. The thread may be behind: it looks at this before it takes anything in.
+    epoch: AtomicU32,
+    turning: Mutex<Option<Turning>>,
 }
+
+/// The log has become another one, and somebody waits until no client is told of the one before any more.
+struct Turning {
+    to: Cursor,
+    done: Sender<()>,
+}
+
+/// A thread that has not done so by then is held up by something worse.
+const TURNED_WITHIN: Duration = Duration::from_secs(10);
 
 impl Shared {
     fn tell(&self, subject: Subject, payload: Bytes) {
@@ -126,11 +144,14 @@ impl Relay {
             is_up: AtomicBool::new(false),
             lag: AtomicU64::new(0),
             is_closing: AtomicBool::new(false),
+            epoch: AtomicU32::new(parts.epoch.0),
+            turning: Mutex::default(),
         });
         let outside = worker::Outside {
             journal: parts.journal,
             roster: parts.roster,
             everybody_resumes: parts.everybody_resumes,
+            is_of: parts.is_of,
             runtime,
         };
         let worker = Worker::new(shared.clone(), incoming, outside, sequencer);
@@ -186,7 +207,8 @@ struct Handle(Arc<Shared>);
 impl EventSink for Handle {
     /// What there is no room for is in the journal, from which all nodes read what they are not told.
     fn publish(&self, events: &[Arc<Event>]) {
-        let batch = Input::Committed(events.to_vec());
+        let epoch = Epoch(self.0.epoch.load(Ordering::Acquire));
+        let batch = Input::Committed(epoch, events.to_vec());
         if !events.is_empty() && self.0.queue.try_send(batch).is_err() {
             self.0.metrics.dropped.inc();
         }
@@ -195,6 +217,18 @@ impl EventSink for Handle {
     fn signal(&self, signal: Signal) {
         self.0.tell(subject_of(&signal), wire::signal(&signal));
         self.0.hub.signal(signal);
+    }
+
+    fn turned(&self, to: Cursor) {
+        if self.0.epoch.load(Ordering::Acquire) == to.epoch.0 {
+            return;
+        }
+        let (done, waiting) = std::sync::mpsc::channel();
+        *self.0.turning.lock().unwrap_or_else(PoisonError::into_inner) = Some(Turning { to, done });
+        self.0.epoch.store(to.epoch.0, Ordering::Release);
+        self.0.wake();
+        // An error: the thread has ended, and with it everything that clients are told.
+        let _ = waiting.recv_timeout(TURNED_WITHIN);
     }
 }
 

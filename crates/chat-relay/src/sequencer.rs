@@ -106,6 +106,8 @@ pub struct Sequencer {
     target: i64,
     stuck_since: Option<Duration>,
     asked: Option<Asked>,
+    /// What was asked last was asked of another log.
+    is_outdated: bool,
     /// The journal could not be read; it is left alone until then.
     rests_until: Duration,
     next_tail: Duration,
@@ -131,6 +133,7 @@ impl Sequencer {
             target: position.0,
             stuck_since: None,
             asked: None,
+            is_outdated: false,
             rests_until: Duration::ZERO,
             next_tail: Duration::ZERO,
             link: Link::Down,
@@ -139,6 +142,14 @@ impl Sequencer {
             everybody_resumes: false,
             n_overflows: 0,
         }
+    }
+
+    /// Begins anew, with another log that ends there; nothing that is known of the one before counts any more.
+    pub fn turn_to(&mut self, position: Position) {
+        let asked = self.asked.take();
+        *self = Self { link: self.link, n_overflows: self.n_overflows, ..Self::new(position) };
+        self.is_outdated = asked.is_some();
+        self.asked = asked;
     }
 
     /// Up to here everything was handed on or is of no interest.
@@ -216,6 +227,9 @@ impl Sequencer {
     /// Takes the journal's answer.
     pub fn answer(&mut self, answer: Answer, now: Duration) {
         let Some(asked) = self.asked.take() else { return };
+        if std::mem::take(&mut self.is_outdated) {
+            return;
+        }
         match answer {
             Answer::Page(JournalPage::Events { events, up_to }) => self.read(&asked, events, up_to.0, now),
             Answer::Page(JournalPage::Gone) => self.is_torn = true,

@@ -39,6 +39,11 @@ impl Membership {
         }
     }
 
+    /// What is remembered of groups that the user has left counts no more.
+    pub(super) fn forget_departures(&mut self) {
+        self.changed_meanwhile.retain(|(_, _, is_member)| *is_member);
+    }
+
     /// The user became a member of a group, or is one no longer, at this place in the log.
     pub(super) fn change(
         &mut self,

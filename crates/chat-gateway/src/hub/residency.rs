@@ -75,6 +75,12 @@ impl Residency {
         }
     }
 
+    /// Events were missed, or are undone. What was remembered of who left a group must not count against a reading that
+    /// is newer; that somebody counts as a member for longer than they are costs a few events that nobody wants.
+    pub(super) fn missed(&self) {
+        self.lock().users.values_mut().for_each(|resident| resident.membership.forget_departures());
+    }
+
     /// A client of the user has gone.
     pub(super) fn detach(&self, connection: u64, user: UserId) {
         let State { users, groups } = &mut *self.lock();
@@ -172,6 +178,23 @@ mod tests {
         residency.member_changed(Position(6), CHEESE, TOM, false);
         residency.joined(1, TOM, reading(4, &[CHEESE]));
         assert_eq!(witness.take(), [Told::Group(CHEESE, true), Told::Group(CHEESE, false)]);
+    }
+
+    #[test]
+    fn what_was_undone_counts_against_no_reading() {
+        let (residency, witness) = residency();
+        residency.attach(1, TOM);
+        residency.member_changed(Position(9), CHEESE, TOM, false);
+        residency.member_changed(Position(10), MICE, TOM, true);
+        // The log went back to 5, and to when the user was a member of one and not of the other.
+        residency.missed();
+        residency.attach(2, TOM);
+        residency.joined(2, TOM, reading(6, &[CHEESE]));
+        let told = witness.take();
+        assert!(
+            told.contains(&Told::Group(CHEESE, true)) && !told.contains(&Told::Group(CHEESE, false)),
+            "{told:?}"
+        );
     }
 
     #[test]

@@ -192,6 +192,25 @@ async fn everybody_resumes_soon_and_not_all_at_once() {
     tokio::time::timeout(std::time::Duration::from_secs(20), hub.missed()).await.unwrap();
 }
 
+#[tokio::test]
+async fn once_everybody_was_told_to_resume_nothing_more_reaches_them_and_cursors_are_of_the_log_that_is_named()
+ {
+    let hub = hub(2);
+    hub.begins_with(Epoch(7));
+    let (connection, mut client) = attached_live(&hub, TOM).await;
+    publish(&hub, vec![to_tom(1)]).await;
+    assert_eq!(client.frame().await["cursor"], json!("00000007-1"));
+    everybody_resumes(&hub).await;
+    assert!(connection.is_closing(), "before that returns");
+    hub.is_of(Epoch(8));
+    let (_again, mut client) = attached_live(&hub, TOM).await;
+    publish(&hub, vec![to_tom(1)]).await;
+    assert_eq!(client.frame().await["cursor"], json!("00000008-1"));
+    hub.begins_with(Epoch(9));
+    publish(&hub, vec![to_tom(2)]).await;
+    assert_eq!(client.frame().await["cursor"], json!("00000008-2"));
+}
+
 /// Whoever comes again is served before the connection that was closed has ended.
 #[tokio::test]
 async fn what_was_known_of_groups_counts_no_more_once_events_were_missed() {

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use chat_core::cluster::Link;
 use chat_core::ids::{ConversationId, UserId};
+use chat_core::sync::Epoch;
 use chat_engines::Nats;
 use chat_nats::NatsBus;
 use chat_relay::bus::channel;
 use chat_relay::{Bus, Subject};
 
-use crate::support::{End, options};
+use crate::support::{DEADLINE, End, options};
 
 const TOM: Subject = Subject::User(UserId(1));
 const MICE: Subject = Subject::Group(ConversationId(1));
@@ -118,4 +119,36 @@ async fn another_server_of_the_list_takes_over() {
     let (one, other) = (End::connect(&servers).await, End::connect(&servers).await);
     other.bus.subscribe(TOM);
     one.reaches(&other, TOM, "over the second");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_follows_another_log_hears_of_that_one_alone_and_of_the_same_subjects() {
+    let server = Nats::start().unwrap();
+    let (one, other) = (End::connect(&server.url()).await, End::connect(&server.url()).await);
+    for end in [&one, &other] {
+        end.bus.subscribe(TOM);
+    }
+    one.reaches(&other, TOM, "before");
+    one.bus.follow(Epoch(2));
+    one.bus.publish(TOM, Bytes::from_static(b"of the other log"));
+    assert!(other.heard().iter().all(|payload| payload != "of the other log"));
+    other.bus.follow(Epoch(2));
+    one.reaches(&other, TOM, "to those who follow");
+    other.reaches(&one, TOM, "and back");
+    // A third that begins later finds them.
+    let (inbox, incoming) = channel();
+    let later = chat_nats::NatsOptions { epoch: Epoch(2), ..options(&server.url()) };
+    let third = End { bus: NatsBus::connect(later, inbox).await.unwrap(), incoming };
+    third.bus.subscribe(TOM);
+    one.reaches(&third, TOM, "to the third");
+    // A subject that is let go of after the turn stays so.
+    other.bus.unsubscribe(TOM);
+    let began = Instant::now();
+    loop {
+        one.bus.publish(TOM, Bytes::from_static(b"once more"));
+        if other.heard().iter().all(|payload| payload != "once more") {
+            break;
+        }
+        assert!(began.elapsed() < DEADLINE, "it still listens");
+    }
 }

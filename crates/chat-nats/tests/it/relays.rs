@@ -16,7 +16,7 @@ use chat_nats::NatsBus;
 use chat_relay::bus::channel;
 use chat_relay::{Metrics, Parts, Relay};
 
-use crate::support::{eventually, options};
+use crate::support::{EPOCH, eventually, options};
 
 const TOM: UserId = UserId(1);
 
@@ -106,6 +106,8 @@ impl Node {
             hub: hub.clone(),
             roster: Arc::new(Nobody),
             everybody_resumes: Box::new(|| panic!("nothing was torn")),
+            epoch: EPOCH,
+            is_of: Box::new(|_| ()),
             metrics: Metrics::default(),
         };
         let relay = Relay::start(NodeId(number), parts).await.unwrap();

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use chat_core::event::{Change, Event};
 use chat_core::failpoints;
 use chat_core::ids::{MessageId, Position};
+use chat_core::sync::Epoch;
 
 use crate::db::Db;
-use crate::fault::Result;
+use crate::fault::{Fault, Result};
+use crate::lineage::{End, LOOKS, Lineage, Mark};
 
 /// A transaction that has the log's row to itself.
 pub(crate) struct Tx<'a> {
@@ -16,6 +18,16 @@ pub(crate) struct Tx<'a> {
     position: Cell<i64>,
     message_id: Cell<i64>,
     events: RefCell<Vec<Arc<Event>>>,
+    epoch: Epoch,
+    /// When it began, by the database's clock.
+    at: i64,
+}
+
+/// What was committed, and in which log.
+pub(super) struct Committed {
+    pub(super) events: Vec<Arc<Event>>,
+    pub(super) epoch: Epoch,
+    pub(super) mark: Mark,
 }
 
 impl std::ops::Deref for Tx<'_> {
@@ -27,16 +39,30 @@ impl std::ops::Deref for Tx<'_> {
 }
 
 impl<'a> Tx<'a> {
-    /// Waits for its turn, but no longer than that.
+    /// Waits for its turn, but no longer than that. Begins in no other log than the one that clients are told of.
     pub(super) fn begin(db: &'a Db, wait_ms: u32) -> Result<Self> {
         let begin = format!("BEGIN; SET LOCAL lock_timeout = {wait_ms}");
-        let log = db.batch_then_row(&begin, "SELECT position, message_id FROM log FOR UPDATE")?;
-        Ok(Self {
-            db,
-            position: Cell::new(log.try_get(0)?),
-            message_id: Cell::new(log.try_get(1)?),
-            events: RefCell::default(),
-        })
+        let sql = "SELECT epoch, position, tableoid::bigint, message_id,
+                          (extract(epoch FROM now()) * 1000000)::bigint
+                   FROM log FOR UPDATE";
+        for _ in 0..LOOKS {
+            let before = db.lineage().map(Lineage::before);
+            let log = db.batch_then_row(&begin, sql)?;
+            let end = End::of(&log, 0)?;
+            if before.is_none_or(|before| before.agrees(&end)) {
+                return Ok(Self {
+                    db,
+                    position: Cell::new(end.cursor.position.0),
+                    message_id: Cell::new(log.try_get(3)?),
+                    events: RefCell::default(),
+                    epoch: end.cursor.epoch,
+                    at: log.try_get(4)?,
+                });
+            }
+            db.batch("ROLLBACK")?;
+            db.meet()?;
+        }
+        Err(Fault::Broken("the log changes while it is looked at".into()))
     }
 
     /// The place in the log that this write's first change will have; further ones of the same write have the next.
@@ -61,11 +87,12 @@ impl<'a> Tx<'a> {
     }
 
     /// Writes down what happened, for the other nodes, and ends the transaction.
-    pub(super) fn commit(self) -> Result<Vec<Arc<Event>>> {
+    pub(super) fn commit(self) -> Result<Committed> {
+        let (epoch, mark) = (self.epoch, Mark { position: self.position.get(), at: self.at });
         let events = self.events.into_inner();
         let (Some(first), Some(last)) = (events.first(), events.last()) else {
             self.db.batch("COMMIT")?;
-            return Ok(events);
+            return Ok(Committed { events, epoch, mark });
         };
         let end = format!(
             "UPDATE log SET position = {}, message_id = {}; COMMIT",
@@ -75,6 +102,6 @@ impl<'a> Tx<'a> {
         let body = chat_codec::event::encode(&events);
         let sql = "INSERT INTO journal (first, last, body) VALUES ($1, $2, $3)";
         self.db.execute_then(sql, &[&first.position.0, &last.position.0, &body], &end)?;
-        Ok(events)
+        Ok(Committed { events, epoch, mark })
     }
 }

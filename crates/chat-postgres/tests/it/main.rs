@@ -11,6 +11,7 @@ mod home;
 mod hosted;
 mod index;
 mod journal;
+mod lineage;
 mod old_nodes;
 mod other_release;
 mod plans;

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chat_core::ids::Position;
+use chat_core::sync::{Cursor, Epoch};
 use chat_core::time::Timestamp;
 
 use super::*;
@@ -142,6 +143,46 @@ async fn a_link_that_breaks_is_told_and_what_was_missed_comes() {
     cluster.mend_link();
     cluster.commit(&one, &[TOM]);
     eventually(|| other.given() == [1, 2] && other.neighbours().link() == Link::Up).await;
+}
+
+/// The database was lost behind the second event, and is another one now.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_log_is_followed_by_all_nodes_and_nothing_of_the_one_before_is_told() {
+    let cluster = Cluster::with_bus();
+    let (one, other) = (cluster.node(1).await, cluster.node(2).await);
+    for node in [&one, &other] {
+        node.relay.residents().user(TOM, true);
+    }
+    eventually(|| one.neighbours().link() == Link::Up && other.neighbours().link() == Link::Up).await;
+    cluster.commit(&one, &[TOM, TOM]);
+    eventually(|| one.given() == [1, 2] && other.given() == [1, 2]).await;
+    // Of what this one has committed since, the first is on its way to the hub and the second in the queue when it hears
+    // of the change.
+    other.hub.is_stuck.store(true, Ordering::Release);
+    cluster.lose_all.store(true, Ordering::Relaxed);
+    let lost = cluster.journal.append(&[TOM, TOM]);
+    cluster.journal.goes_back_to(2);
+    other.relay.sink().publish(&lost[..1]);
+    eventually(|| other.hub.waits.load(Ordering::Acquire)).await;
+    other.relay.sink().publish(&lost[1..]);
+    let to = Cursor { epoch: Epoch(2), position: Position(2) };
+    let sink = other.relay.sink();
+    let turning = tokio::task::spawn_blocking(move || sink.turned(to));
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert!(!turning.is_finished(), "it waits until clients were told");
+    other.hub.is_stuck.store(false, Ordering::Release);
+    turning.await.unwrap();
+    assert_eq!((*other.epoch.lock().unwrap(), other.resumes.load(Ordering::Relaxed)), (Epoch(2), 1));
+    let sink = one.relay.sink();
+    tokio::task::spawn_blocking(move || sink.turned(to)).await.unwrap();
+    cluster.lose_all.store(false, Ordering::Relaxed);
+    cluster.commit(&other, &[TOM]);
+    eventually(|| one.given() == [1, 2, 3] && other.given() == [1, 2, 3, 3]).await;
+    cluster.commit(&one, &[TOM]);
+    eventually(|| one.given() == [1, 2, 3, 4] && other.given() == [1, 2, 3, 3, 4]).await;
+    // Said once more, by another session, it is no news.
+    one.relay.sink().turned(to);
+    assert_eq!((one.resumes.load(Ordering::Relaxed), one.metrics.turns.get()), (1, 1));
 }
 
 impl Node {

@@ -2,17 +2,18 @@
 //! relay where time is read.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, TrySendError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use chat_core::cluster::{Journal, JournalPage, Link, Roster};
 use chat_core::event::Event;
+use chat_core::sync::Epoch;
 use chat_core::{Error, Result, failpoints};
 use tokio::runtime::Handle;
 
-use super::{Input, Shared};
+use super::{Input, Shared, Turning};
 use crate::bus::{Incoming, Subject};
 use crate::key::keys_of;
 use crate::presence::{Deed, Nodes};
@@ -31,6 +32,7 @@ pub(super) struct Outside {
     pub(super) journal: Arc<dyn Journal>,
     pub(super) roster: Arc<dyn Roster>,
     pub(super) everybody_resumes: Box<dyn Fn() + Send>,
+    pub(super) is_of: Box<dyn Fn(Epoch) + Send>,
     pub(super) runtime: Handle,
 }
 
@@ -39,6 +41,8 @@ pub(super) struct Worker {
     incoming: Incoming,
     outside: Outside,
     sequencer: Sequencer,
+    /// The log that everything here is about.
+    epoch: Epoch,
     nodes: Nodes,
     started: Instant,
     wake_at: Option<Duration>,
@@ -57,6 +61,7 @@ impl Worker {
     ) -> Self {
         Self {
             nodes: Nodes::new(shared.node),
+            epoch: Epoch(shared.epoch.load(Ordering::Acquire)),
             shared,
             incoming,
             outside,
@@ -106,12 +111,17 @@ impl Worker {
     }
 
     fn take(&mut self, input: Input) {
+        // What was put into the queue before that may be of the log of before, and says so.
+        self.follow();
         match input {
-            Input::News(bytes) => {
+            Input::News(epoch, bytes) => {
                 self.incoming.took_news();
-                self.hear(&bytes);
+                if epoch == self.epoch {
+                    self.hear(&bytes);
+                }
             }
-            Input::Committed(events) => {
+            Input::Committed(epoch, _) if epoch != self.epoch => return,
+            Input::Committed(_, events) => {
                 self.tell(&events);
                 self.sequencer.committed(&events);
             }
@@ -119,6 +129,26 @@ impl Worker {
             Input::Wake => return,
         }
         self.hand_on();
+    }
+
+    /// Turns to another log, if the one that is followed here is the log no more.
+    fn follow(&mut self) {
+        if self.shared.epoch.load(Ordering::Acquire) == self.epoch.0 {
+            return;
+        }
+        let turning = self.shared.turning.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(Turning { to, done }) = turning else { return };
+        self.epoch = to.epoch;
+        self.sequencer.turn_to(to.position);
+        if let Some(bus) = &self.shared.bus {
+            bus.follow(to.epoch);
+            self.nodes.greet();
+        }
+        self.shared.metrics.turns.inc();
+        (self.outside.everybody_resumes)();
+        (self.outside.is_of)(to.epoch);
+        // Whoever asked may have ceased to wait.
+        let _ = done.send(());
     }
 
     fn hear(&mut self, bytes: &[u8]) {
@@ -202,6 +232,7 @@ impl Worker {
     }
 
     fn turn(&mut self) {
+        self.follow();
         self.notice();
         if self.shared.bus.is_some() {
             self.turn_nodes();

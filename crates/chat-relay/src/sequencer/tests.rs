@@ -250,3 +250,25 @@ fn what_is_waited_for_may_cease_to_be_of_interest() {
     assert!(drained(&mut sequencer, &Fixed::users([])).is_empty());
     assert_eq!(sequencer.position(), Position(1));
 }
+
+#[test]
+fn of_another_log_nothing_that_was_known_of_the_one_before_counts() {
+    let mut sequencer = at(10);
+    for position in [13, 14] {
+        sequencer.event(Position(position), Some(Arc::new(event(position, 1))), 50);
+    }
+    assert_eq!(sequencer.turn(ms(25)).question, None);
+    assert_eq!(sequencer.turn(ms(50)).question, Some(Question::After(Position(10))));
+    sequencer.turn_to(Position(5));
+    assert_eq!((sequencer.position(), sequencer.lag()), (Position(5), 0));
+    assert_eq!(sequencer.turn(ms(51)).question, None, "it waits for the answer to what it asked");
+    sequencer.answer(page(11..=12), ms(52));
+    let turn = sequencer.turn(ms(52));
+    assert_eq!((turn.question, turn.everybody_resumes), (Some(Question::End), false));
+    sequencer.answer(Answer::End(Position(5)), ms(53));
+    // The places are given out again.
+    sequencer.committed(&[Arc::new(event(6, 1))]);
+    assert_eq!(drained(&mut sequencer, &Fixed::users([1])), [6]);
+    sequencer.committed(&[Arc::new(event(13, 1))]);
+    assert!(drained(&mut sequencer, &Fixed::users([1])).is_empty(), "7 to 12 are still to come");
+}

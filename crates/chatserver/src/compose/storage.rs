@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use chat_core::access::TicketStore;
 use chat_core::cluster::NodeId;
 use chat_core::ports::{EventSink, Store};
+use chat_core::sync::Epoch;
 use chat_gateway::{Cluster, Hub, MemoryTickets};
 use chat_nats::{NatsBus, NatsOptions};
 use chat_postgres::{Postgres, PostgresJournal};
@@ -142,15 +143,12 @@ async fn open_shared(
             // All nodes have to take each other's tokens, so the key is kept where all of them find it.
             None => prepared.kept_secret(&secret::draw()?)?.into_bytes(),
         };
-        let epoch = prepared.epoch()?;
-        Ok((prepared, epoch, secret))
+        Ok((prepared, secret))
     };
-    let (prepared, epoch, secret) = tokio::task::spawn_blocking(prepare).await??;
+    let (prepared, secret) = tokio::task::spawn_blocking(prepare).await??;
     let is_new = prepared.is_new;
     let node = draw_node_id()?;
-    // With the log's own name in it, so that news of another database is never taken for this one's.
-    let prefix = format!("{}-{:08x}", shared.prefix, epoch.0);
-    let link = join(shared, prefix, node, (prepared.journal()?, hub)).await?;
+    let link = join(shared, prepared.epoch(), node, (prepared.journal()?, hub)).await?;
     let sink = link.relay.sink();
     // What the preparation leaves behind may not end on a thread that serves others.
     let store = Arc::new(tokio::task::spawn_blocking(move || prepared.open(sink)).await??);
@@ -169,7 +167,7 @@ async fn open_shared(
 /// Joins the others. It begins at the journal's end, so it comes before anything that this node commits.
 async fn join(
     shared: &Shared,
-    prefix: String,
+    epoch: Epoch,
     node: NodeId,
     (journal, hub): (PostgresJournal, &Hub),
 ) -> Result<Link> {
@@ -177,20 +175,23 @@ async fn join(
     if let Some(servers) = &shared.nats {
         let (inbox, incoming) = chat_relay::bus::channel();
         let name = format!("chatserver {:016x}", node.0);
-        let options = NatsOptions { servers: servers.clone(), prefix, name };
+        let prefix = shared.prefix.clone();
+        let options = NatsOptions { servers: servers.clone(), prefix, epoch, name };
         let connected = NatsBus::connect(options, inbox).await;
         let connected =
             Arc::new(connected.context("NATS_URL cannot be used; it should look like nats://host:4222")?);
         nats = Some(connected.clone());
         bus = Some((connected as Arc<dyn chat_relay::Bus>, incoming));
     }
-    let (dismissing, metrics) = (hub.clone(), RelayMetrics::default());
+    let (dismissing, turning, metrics) = (hub.clone(), hub.clone(), RelayMetrics::default());
     let parts = Parts {
         bus,
         journal: Arc::new(journal),
         hub: hub.sink(),
         roster: hub.roster(),
         everybody_resumes: Box::new(move || dismissing.everybody_resumes()),
+        epoch,
+        is_of: Box::new(move |epoch| turning.is_of(epoch)),
         metrics: metrics.clone(),
     };
     let relay = Relay::start(node, parts).await.context("the journal cannot be read")?;

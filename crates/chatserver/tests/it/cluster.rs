@@ -5,6 +5,7 @@ mod bench;
 mod bus;
 mod clocks;
 mod database;
+mod failover;
 mod journal;
 mod nodes;
 mod pause;

@@ -17,7 +17,7 @@ const ALLOWED: [(&str, &[&str]); 15] = [
     ("chat-sqlite", &["chat-codec", "chat-core", "chat-metrics"]),
     ("chat-postgres", &["chat-codec", "chat-core", "chat-engines", "chat-metrics"]),
     ("chat-relay", &["chat-codec", "chat-core"]),
-    ("chat-nats", &["chat-engines", "chat-relay"]),
+    ("chat-nats", &["chat-core", "chat-engines", "chat-relay"]),
     ("chat-gateway", &["chat-core", "chat-protocol", "chat-websocket"]),
     ("chat-client", &["chat-protocol", "chat-websocket"]),
     ("chat-terminal", &["chat-client", "chat-protocol"]),

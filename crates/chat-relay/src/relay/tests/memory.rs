@@ -12,12 +12,15 @@ use chat_core::event::{Change, Event, Signal};
 use chat_core::ids::{MessageId, Position, UserId};
 use chat_core::ports::EventSink;
 use chat_core::presence::Choice;
+use chat_core::sync::Epoch;
 use chat_core::{Error, Result};
 
 use crate::bus::{Bus, Inbox, Subject, channel};
 use crate::metrics::Metrics;
 use crate::relay::{Parts, Relay};
 
+/// The log that all nodes begin with.
+pub(super) const EPOCH: Epoch = Epoch(1);
 pub(super) const TOM: UserId = UserId(1);
 pub(super) const JERRY: UserId = UserId(2);
 
@@ -45,6 +48,8 @@ pub(super) struct Node {
     pub(super) hub: Arc<Recorder>,
     pub(super) roster: Arc<People>,
     pub(super) resumes: Arc<AtomicUsize>,
+    /// The log that the hub was told of.
+    pub(super) epoch: Arc<Mutex<Epoch>>,
     pub(super) metrics: Metrics,
 }
 
@@ -73,11 +78,14 @@ impl Cluster {
         let resumes = Arc::new(AtomicUsize::new(0));
         let metrics = Metrics::default();
         let counter = resumes.clone();
+        let epoch = Arc::new(Mutex::new(EPOCH));
+        let is_of = epoch.clone();
         let bus = self.wire.as_ref().map(|wire| {
             let (inbox, incoming) = channel();
             let plug = Plug { wire: wire.clone(), number, loses: self.lose_all.clone() };
             inbox.up();
-            wire.ends.lock().unwrap().insert(number, End { inbox, subjects: HashSet::new() });
+            let end = End { inbox, subjects: HashSet::new(), epoch: EPOCH };
+            wire.ends.lock().unwrap().insert(number, end);
             (Arc::new(plug) as Arc<dyn Bus>, incoming)
         });
         let parts = Parts {
@@ -88,10 +96,12 @@ impl Cluster {
             everybody_resumes: Box::new(move || {
                 counter.fetch_add(1, Ordering::Relaxed);
             }),
+            epoch: EPOCH,
+            is_of: Box::new(move |epoch| *is_of.lock().unwrap() = epoch),
             metrics: metrics.clone(),
         };
         let relay = Relay::start(NodeId(number), parts).await.unwrap();
-        Node { relay, hub, roster, resumes, metrics }
+        Node { relay, hub, roster, resumes, epoch, metrics }
     }
 
     /// Commits a batch on a node, an event for each of these users.
@@ -128,6 +138,7 @@ struct Wire {
 struct End {
     inbox: Inbox,
     subjects: HashSet<Subject>,
+    epoch: Epoch,
 }
 
 struct Plug {
@@ -142,9 +153,11 @@ impl Bus for Plug {
             return true;
         }
         self.wire.published.lock().unwrap().push(subject);
-        for (number, end) in self.wire.ends.lock().unwrap().iter() {
-            if *number != self.number && end.subjects.contains(&subject) {
-                end.inbox.deliver(payload.clone());
+        let ends = self.wire.ends.lock().unwrap();
+        let epoch = ends[&self.number].epoch;
+        for (number, end) in ends.iter() {
+            if *number != self.number && end.epoch == epoch && end.subjects.contains(&subject) {
+                end.inbox.deliver(epoch, payload.clone());
             }
         }
         true
@@ -164,6 +177,12 @@ impl Bus for Plug {
 
     fn is_up(&self) -> bool {
         true
+    }
+
+    fn follow(&self, epoch: Epoch) {
+        if let Some(end) = self.wire.ends.lock().unwrap().get_mut(&self.number) {
+            end.epoch = epoch;
+        }
     }
 }
 
@@ -188,6 +207,11 @@ impl Book {
         let events: Vec<_> = (first..).zip(users).map(event).collect();
         log.extend(events.iter().cloned());
         events
+    }
+
+    /// What was committed after the first so many is gone.
+    pub(super) fn goes_back_to(&self, count: usize) {
+        self.log.lock().unwrap().truncate(count);
     }
 
     pub(super) fn trim(&self, up_to: Position) {
@@ -229,11 +253,14 @@ pub(super) struct Recorder {
     given: Mutex<Vec<i64>>,
     n_signals: AtomicUsize,
     pub(super) is_stuck: AtomicBool,
+    /// Something is being given to it while it is.
+    pub(super) waits: AtomicBool,
 }
 
 impl EventSink for Recorder {
     fn publish(&self, events: &[Arc<Event>]) {
         while self.is_stuck.load(Ordering::Acquire) {
+            self.waits.store(true, Ordering::Release);
             std::thread::sleep(Duration::from_millis(1));
         }
         self.given.lock().unwrap().extend(events.iter().map(|event| event.position.0));
