@@ -5,6 +5,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use chat_client::Client;
 use chat_protocol::rest::RegisterRequest;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::dice::Dice;
@@ -70,6 +71,21 @@ async fn group(client: &Client, members: &mut [Person], name: &str) -> Result<()
     }
     members.iter_mut().for_each(|member| member.targets.push(Target::Group(id)));
     Ok(())
+}
+
+/// How often the database was replaced by another one so far. What is told after that is of the other one.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Era(Arc<AtomicU64>);
+
+impl Era {
+    pub(super) fn number(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Another one is there from now on; nothing of the one before can be told any more.
+    pub(super) fn begin(&self) {
+        self.0.fetch_add(1, Ordering::AcqRel);
+    }
 }
 
 /// When the first acknowledgement after a crash came.

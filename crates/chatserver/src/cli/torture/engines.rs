@@ -8,7 +8,7 @@ use tokio::task::spawn_blocking;
 
 use super::link::{Carrier, Link};
 
-const DATABASE: &str = "torture";
+pub(super) const DATABASE: &str = "torture";
 
 /// Both engines, each at a port that it keeps, and what carries the nodes' ways to them.
 pub(super) struct Engines {
@@ -24,12 +24,16 @@ pub(super) struct Engine<T>(Arc<Mutex<T>>);
 
 impl<T: Send + 'static> Engine<T> {
     async fn start(start: fn() -> Result<T>) -> Result<Self> {
-        let started = spawn_blocking(start).await.context("an engine's start broke down")??;
-        Ok(Self(Arc::new(Mutex::new(started))))
+        Ok(Self::of(spawn_blocking(start).await.context("an engine's start broke down")??))
+    }
+
+    /// One that runs already.
+    pub(super) fn of(engine: T) -> Self {
+        Self(Arc::new(Mutex::new(engine)))
     }
 
     /// Has something done with it.
-    pub(super) async fn has(&self, deed: fn(&mut T) -> Result<()>) -> Result<()> {
+    pub(super) async fn has<R: Send + 'static>(&self, deed: fn(&mut T) -> Result<R>) -> Result<R> {
         let engine = self.0.clone();
         let done = spawn_blocking(move || deed(&mut engine.lock().unwrap_or_else(PoisonError::into_inner)));
         done.await.context("what was to be done to an engine broke down")?
@@ -55,6 +59,11 @@ impl Engines {
 
     pub(super) fn postgres(&self) -> &Engine<Postgres> {
         &self.postgres
+    }
+
+    /// Another server is the database from now on.
+    pub(super) fn take_over(&mut self, postgres: Engine<Postgres>) {
+        self.postgres = postgres;
     }
 
     pub(super) fn nats(&self) -> &Engine<Nats> {

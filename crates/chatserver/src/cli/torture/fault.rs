@@ -27,6 +27,8 @@ pub(super) enum Fault {
     PauseNode,
     /// Each node in turn is ended in order and started again
     RestartNodes,
+    /// PostgreSQL dies, and a standby takes its place that has not heard of the last messages
+    FailOver,
     /// Clients come back for much and read nothing, or in drips, or vanish; a node with two threads goes on
     SlowResumers,
     /// Clients ask for files, pages and refusals and do not take the answers, and have to be cut off
@@ -39,7 +41,7 @@ pub(super) enum Fault {
 
 impl Fault {
     /// What befalls a cluster unless something is chosen.
-    pub(super) const OF_CLUSTER: [Self; 10] = [
+    pub(super) const OF_CLUSTER: [Self; 11] = [
         Self::KillNode,
         Self::CrashPostgres,
         Self::KillNats,
@@ -50,6 +52,7 @@ impl Fault {
         Self::DelayNats,
         Self::PauseNode,
         Self::RestartNodes,
+        Self::FailOver,
     ];
 
     /// Whether it takes a cluster.
@@ -75,6 +78,7 @@ impl Fault {
             Self::DelayNats => "delay-nats",
             Self::PauseNode => "pause-node",
             Self::RestartNodes => "restart-nodes",
+            Self::FailOver => "fail-over",
             Self::SlowResumers => "slow-resumers",
             Self::UntakenAnswers => "untaken-answers",
             Self::LateFrames => "late-frames",
@@ -87,10 +91,17 @@ impl Fault {
         matches!(self, Self::CrashPostgres | Self::CutPostgres | Self::FillDisk)
     }
 
+    /// Whether the database loses what was acknowledged, so that all clients have to load anew.
+    pub(super) fn loses_the_end(self) -> bool {
+        self == Self::FailOver
+    }
+
     /// How long it lasts. A node may serve for two seconds without its database before it has to say so.
     fn lasts(self, is_long: bool, dice: &mut Dice) -> Duration {
         match (self, is_long) {
             (Self::KillNode | Self::RestartNodes, _) => Duration::ZERO,
+            (Self::FailOver, true) => Duration::from_secs(2),
+            (Self::FailOver, false) => dice.millis(100, 600),
             (Self::PauseNode, true) => Duration::from_secs(30),
             (Self::CrashPostgres, true) => Duration::from_secs(5),
             (_, true) => Duration::from_secs(10),
@@ -174,16 +185,16 @@ mod tests {
     fn each_comes_once_a_round_in_an_order_of_the_seeds() {
         let order = |seed, first: u32| {
             let plan = Plan::new(seed, Fault::OF_CLUSTER.to_vec(), false);
-            (first..first + 10).map(|cycle| plan.blow(cycle).fault).collect::<Vec<_>>()
+            (first..first + 11).map(|cycle| plan.blow(cycle).fault).collect::<Vec<_>>()
         };
-        for (seed, first) in [(1, 1), (1, 11), (2, 1)] {
+        for (seed, first) in [(1, 1), (1, 12), (2, 1)] {
             let mut sorted = order(seed, first);
             assert_eq!(sorted, order(seed, first));
             sorted.sort();
             assert_eq!(sorted, Fault::OF_CLUSTER);
         }
         assert_ne!(order(1, 1), order(2, 1));
-        assert_ne!(order(1, 1), order(1, 11));
+        assert_ne!(order(1, 1), order(1, 12));
     }
 
     #[test]

@@ -5,6 +5,8 @@
 //! been given up meanwhile.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -90,6 +92,8 @@ impl Drop for Carrier {
 /// The proxy. Its connections live on until one of their ends closes them.
 pub(super) struct Link {
     address: SocketAddr,
+    /// The engine's port.
+    engine: Arc<AtomicU16>,
     weather: watch::Sender<Weather>,
     /// How often all connections were reset.
     resets: watch::Sender<u64>,
@@ -103,17 +107,24 @@ impl Link {
         let address = listener.local_addr().context("a proxy's address is unknown")?;
         let (weather, resets) = (watch::Sender::new(Weather::default()), watch::Sender::new(0));
         let (seen, told) = (weather.subscribe(), resets.subscribe());
+        let engine = Arc::new(AtomicU16::new(port));
+        let leads_to = engine.clone();
         carrier.spawn(async move {
             if let Ok(listener) = TcpListener::from_std(listener) {
-                accept(listener, port, seen, told).await;
+                accept(listener, &leads_to, seen, told).await;
             }
         });
-        Ok(Self { address, weather, resets })
+        Ok(Self { address, engine, weather, resets })
     }
 
     /// On 127.0.0.1.
     pub(super) fn port(&self) -> u16 {
         self.address.port()
+    }
+
+    /// New connections lead to another engine.
+    pub(super) fn lead_to(&self, port: u16) {
+        self.engine.store(port, Ordering::Release);
     }
 
     /// Cuts the node off.
@@ -142,7 +153,7 @@ impl Link {
 
 async fn accept(
     listener: TcpListener,
-    port: u16,
+    engine: &AtomicU16,
     weather: watch::Receiver<Weather>,
     resets: watch::Receiver<u64>,
 ) {
@@ -152,6 +163,7 @@ async fn accept(
             continue;
         }
         let (weather, mut resets) = (weather.clone(), resets.clone());
+        let port = engine.load(Ordering::Acquire);
         resets.mark_unchanged();
         tokio::spawn(async move {
             // Without an engine the node finds its connection closed.

@@ -7,7 +7,7 @@ use chat_protocol::message::{SendRequest, Sent};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::arena::{Person, Pulse, Target};
+use super::arena::{Era, Person, Pulse, Target};
 use super::dice::Dice;
 use super::ledger::{Ledger, Place};
 
@@ -22,10 +22,14 @@ pub(super) struct Poster {
     pulse: Pulse,
     n_sent: u64,
     ledger: Ledger,
+    era: Era,
+    n_eras: u64,
+    /// What was told of the database of before, if it was replaced.
+    past: Option<Ledger>,
 }
 
 impl Poster {
-    pub(super) fn new(me: Person, client: Client, seed: u64, pulse: Pulse) -> Self {
+    pub(super) fn new(me: Person, client: Client, seed: u64, (pulse, era): (Pulse, Era)) -> Self {
         let dice = Dice::new(seed, "poster", me.number);
         Self {
             client: client.with_token(me.token.clone()),
@@ -34,6 +38,9 @@ impl Poster {
             pulse,
             n_sent: 0,
             ledger: Ledger::default(),
+            n_eras: era.number(),
+            era,
+            past: None,
         }
     }
 
@@ -46,8 +53,9 @@ impl Poster {
         self
     }
 
-    pub(super) fn take_ledger(&mut self) -> Ledger {
-        std::mem::take(&mut self.ledger)
+    /// What it knows, and what it knew of the database of before.
+    pub(super) fn take_ledger(&mut self) -> (Ledger, Option<Ledger>) {
+        (std::mem::take(&mut self.ledger), self.past.take())
     }
 
     async fn send_one(&mut self, stop: &watch::Receiver<bool>, patience: Duration) {
@@ -63,7 +71,11 @@ impl Poster {
         };
         let mut ends_at = None;
         loop {
-            match timeout(PATIENCE, self.post(target, &message)).await {
+            let answer = timeout(PATIENCE, self.post(target, &message)).await;
+            if std::mem::replace(&mut self.n_eras, self.era.number()) != self.n_eras {
+                self.past = Some(self.ledger.turn());
+            }
+            match answer {
                 Ok(Ok(sent)) => {
                     let place = Place { id: sent.id, conversation: sent.conversation_id, seq: sent.seq };
                     self.ledger.sent(&key, place, sent.rev);

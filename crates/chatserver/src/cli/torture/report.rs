@@ -20,6 +20,8 @@ pub(super) struct Report {
     pub(super) sent: usize,
     pub(super) acked: usize,
     pub(super) resumes: u64,
+    /// Messages that were acknowledged by a database that has lost them.
+    pub(super) n_lost: usize,
     pub(super) times: Times,
     pub(super) findings: Findings,
     /// Where the data is kept, if anything was found.
@@ -44,6 +46,8 @@ struct TimesOfFault {
     resumed: Duration,
     /// From its end to when all nodes were ready.
     ready: Duration,
+    /// From its end to when the last client that had to load anew was live.
+    live: Option<Duration>,
     /// From its end to when the last client had everything.
     equal: Duration,
 }
@@ -56,16 +60,18 @@ impl Times {
         times.unready = times.unready.max(struck.unready);
         times.resumed = times.resumed.max(recovery);
         times.ready = times.ready.max(struck.ready);
+        times.live = times.live.max(struck.live);
         times.equal = times.equal.max(equal);
     }
 }
 
 impl TimesOfFault {
-    fn all(&self) -> [(&'static str, Option<u64>); 4] {
+    fn all(&self) -> [(&'static str, Option<u64>); 5] {
         [
             ("unready", self.unready.map(millis)),
             ("resumed", Some(millis(self.resumed))),
             ("ready", Some(millis(self.ready))),
+            ("live", self.live.map(millis)),
             ("equal", Some(millis(self.equal))),
         ]
     }
@@ -115,12 +121,16 @@ impl Report {
             line("acked", self.acked),
         ];
         lines.extend(Violation::ALL.map(|(violation, name)| line(name, self.findings.count(violation))));
+        if self.nodes.is_some() {
+            lines.push(line("lost by database", self.n_lost));
+        }
         lines.push(line("resumes", self.resumes));
         lines.push(line("longest recovery", format!("{} ms", millis(self.times.longest_recovery))));
         if self.has_faults() {
             lines.push(
                 "the longest times from a fault until nodes without a database said that they are not ready, and from \
-                 its end until something was acknowledged, all nodes were ready, and all clients had the same:"
+                 its end until something was acknowledged, all nodes were ready, all clients that had to load anew \
+                 were live, and all clients had the same:"
                     .into(),
             );
             lines.extend(self.times.of_faults.iter().map(|(fault, times)| times.text(*fault)));
@@ -149,6 +159,7 @@ impl Report {
             "sent": self.sent,
             "acked": self.acked,
             "violations": found,
+            "lost_by_database": self.nodes.map(|_| self.n_lost),
             "resumes": self.resumes,
             "longest_recovery_ms": millis(self.times.longest_recovery),
             "faults": self.has_faults().then_some(faults),
@@ -189,6 +200,8 @@ mod tests {
                 healed: tokio::time::Instant::now(),
                 unready: (millis == 10).then_some(took),
                 ready: took,
+                live: None,
+                kept: None,
                 findings: Findings::default(),
             };
             times.add(Fault::CutPostgres, took, &struck, took * 2);

@@ -31,6 +31,8 @@ const ROOM_OF_CLUSTER: usize = 3;
 const AFTERWARDS_MS: (u64, u64) = (200, 500);
 /// Within this time after a fault of a cluster all clients have the same again.
 const EQUAL_WITHIN: Duration = Duration::from_secs(10);
+/// Within this time after another database has taken over all clients are live again.
+const LIVE_WITHIN: Duration = Duration::from_secs(3);
 /// Within this time after the database is back something is written again.
 const RESUMED_WITHIN: Duration = Duration::from_secs(3);
 
@@ -60,11 +62,12 @@ impl Show {
         let (mut talkers, mut posters) = (JoinSet::new(), Vec::new());
         for person in &people {
             let through = ServerUrl::parse(&stage.proxy_url())?;
-            let talker = Talker::new(person.clone(), through, seed, pulse.clone(), room);
+            let signs = (pulse.clone(), stage.era.clone());
+            let talker = Talker::new(person.clone(), through, seed, signs.clone(), room);
             talkers.spawn(talker.arrive(PATIENCE));
             if person.number.is_multiple_of(2) {
                 let client = Client::new(&stage.proxy_url())?;
-                posters.push(Poster::new(person.clone(), client, seed, pulse.clone()));
+                posters.push(Poster::new(person.clone(), client, seed, signs));
             }
         }
         let talkers = all(talkers).await?;
@@ -121,8 +124,9 @@ impl Show {
             }
             Some(_) => {}
         }
-        let said = self.compare(number).await?;
+        let said = self.compare(number, struck.kept).await?;
         let equal = self.equal_after(struck.healed);
+        struck.live = self.live_after(fault, struck.healed);
         self.times.add(fault, recovery.unwrap_or_default(), &struck, equal);
         if self.untimed {
             self.findings.forgive(Violation::Late);
@@ -144,11 +148,35 @@ impl Show {
         took
     }
 
+    /// Whoever was told what is lost has to load anew, once, and nobody else. How long after the fault the last of them was
+    /// live again.
+    fn live_after(&mut self, fault: Fault, healed: Instant) -> Option<Duration> {
+        let expected = u64::from(fault.loses_the_end());
+        let mut last = None;
+        for talker in &mut self.talkers {
+            let beginnings = talker.take_beginnings();
+            if beginnings.count != expected {
+                let what =
+                    || format!("a client was told to load anew {} times, not {expected}", beginnings.count);
+                self.findings.note(Violation::Resync, what);
+            }
+            last = last.max(beginnings.live_at);
+        }
+        let took = last?.saturating_duration_since(healed);
+        if took > LIVE_WITHIN {
+            self.findings.note(Violation::Late, || format!("the last client was live after {took:?}"));
+        }
+        Some(took)
+    }
+
     /// Compares what was told in this cycle with what the log has of it; gives a line about it.
-    async fn compare(&mut self, cycle: u32) -> Result<String> {
+    async fn compare(&mut self, cycle: u32, kept: Option<i64>) -> Result<String> {
         let mut told = Ledger::default();
-        self.talkers.iter_mut().for_each(|talker| told.add(talker.take_ledger()));
-        self.posters.iter_mut().for_each(|poster| told.add(poster.take_ledger()));
+        let talkers = self.talkers.iter_mut().map(Talker::take_ledger);
+        for (ledger, past) in talkers.chain(self.posters.iter_mut().map(Poster::take_ledger)) {
+            told.add(ledger);
+            told.add(past.unwrap_or_default().surviving(kept.unwrap_or(i64::MAX)));
+        }
         let log = truth::read(&self.members(cycle)?, Some(&self.log)).await?;
         let mut findings = judge(&told, &log);
         let mut agreeing = JoinSet::new();
@@ -156,18 +184,19 @@ impl Show {
         let patience = if findings.is_nothing() { PATIENCE } else { IMPATIENCE };
         for talker in self.talkers.drain(..) {
             let log = shared.clone();
-            agreeing.spawn(async move { talker.agree(&log, patience).await });
+            agreeing.spawn(talker.agree(log, patience));
         }
         self.talkers = all(agreeing).await?;
         self.talkers.iter_mut().for_each(|talker| findings.add(talker.take_findings()));
-        let (sent, acked) = told.counts();
+        let ((sent, acked), n_lost) = (told.counts(), told.n_lost);
         self.findings.add(findings);
         // What was noted here is not to be noted again in the end.
         told.refusals.clear();
         told.unanswered = 0;
         self.ledger.add(told);
         self.log = std::sync::Arc::unwrap_or_clone(shared);
-        Ok(format!("{sent} sent, {acked} acknowledged"))
+        let lost = if kept.is_some() { format!(", {n_lost} lost by the database") } else { String::new() };
+        Ok(format!("{sent} sent, {acked} acknowledged{lost}"))
     }
 
     /// Those who may read everything, past the proxy.
@@ -196,6 +225,7 @@ impl Show {
             sent,
             acked,
             resumes: self.talkers.iter().map(Talker::n_resumed).sum(),
+            n_lost: self.ledger.n_lost,
             times: self.times,
             folder: (!is_good).then(|| self.stage.folder().display().to_string()),
             findings: self.findings,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use chat_client::ServerUrl;
 
+use super::arena::Era;
 use super::engines::Engines;
 use super::mob;
 use super::node::Node;
@@ -38,6 +39,9 @@ pub(super) struct Stage {
     // Nodes end before the engines, and those before the folder goes.
     pub(super) nodes: Vec<Node>,
     engines: Option<Engines>,
+    pub(super) era: Era,
+    /// The last message that the database has kept, if it was replaced just now.
+    pub(super) kept: Option<i64>,
     proxy: Proxy,
     folder: Folder,
 }
@@ -56,7 +60,8 @@ impl Stage {
             };
             nodes.push(Node::start(path, number, troupe, engines.as_ref()).await?);
         }
-        let stage = Self { nodes, engines, proxy: Proxy::open(seed, n_nodes.is_some()).await?, folder };
+        let proxy = Proxy::open(seed, n_nodes.is_some()).await?;
+        let stage = Self { nodes, engines, era: Era::default(), kept: None, proxy, folder };
         stage.lead_to_all()?;
         Ok(stage)
     }
@@ -75,6 +80,10 @@ impl Stage {
 
     pub(super) fn engines(&self) -> Result<&Engines> {
         self.engines.as_ref().context("a lone server has no engines")
+    }
+
+    pub(super) fn engines_mut(&mut self) -> Result<&mut Engines> {
+        self.engines.as_mut().context("a lone server has no engines")
     }
 
     pub(super) fn is_cluster(&self) -> bool {

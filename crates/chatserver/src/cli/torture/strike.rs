@@ -41,6 +41,10 @@ pub(super) struct Struck {
     pub(super) unready: Option<Duration>,
     /// How long it took until all nodes were ready again.
     pub(super) ready: Duration,
+    /// How long it took until all clients were live again that had to load anew.
+    pub(super) live: Option<Duration>,
+    /// The last message that the database has kept, where it lost some.
+    pub(super) kept: Option<i64>,
     pub(super) findings: Findings,
 }
 
@@ -68,7 +72,7 @@ impl Stage {
             }
         }
         let since = if fault == Fault::KillNode { began } else { healed };
-        Ok(Struck { since, healed, unready, ready, findings })
+        Ok(Struck { since, healed, unready, ready, live: None, kept: self.kept.take(), findings })
     }
 
     /// The fault from its beginning to its end; gives how long nodes without a database said that they are ready.
@@ -110,6 +114,7 @@ impl Stage {
             Fault::DelayNats => self.delay_nats(lasts, &mut blow.dice).await?,
             Fault::PauseNode => self.pause(victim, lasts).await?,
             Fault::RestartNodes => self.restart_all(&mut blow.dice).await?,
+            Fault::FailOver => self.kept = Some(self.fail_over(lasts).await?),
             Fault::SlowResumers | Fault::UntakenAnswers | Fault::LateFrames => {
                 self.beset(victim, blow, findings).await?;
             }

@@ -1,19 +1,21 @@
 //! A client of the v2 stream that sends, edits, reacts, reads and writes piece by piece, and keeps what it is told.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chat_client::link::Backoff;
 use chat_client::v2::{Applied, Event, Op, Options, Session, State, Way};
-use chat_client::{Error, ServerUrl};
+use chat_client::{Client, Error, ServerUrl};
 use chat_protocol::message::{AppendRequest, EditRequest, FinishRequest, Message, SendRequest};
-use chat_protocol::v2::{Ack, Append, Edit, Finish, Pointer, React, Send, ServerFrame};
+use chat_protocol::v2::{Ack, Append, Edit, Finish, Pointer, React, Receipt, Send, ServerFrame};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::arena::{Person, Pulse, Target};
+use super::arena::{Era, Person, Pulse, Target};
 use super::dice::Dice;
 use super::ledger::{Ledger, Place};
+use super::truth;
 use super::verdict::{Findings, Log, Sight, Violation, compare};
 
 const FIRST_DELAY: Duration = Duration::from_millis(20);
@@ -50,12 +52,41 @@ pub(super) struct Talker {
     n_resumed: u64,
     /// When it last had what the log has.
     agreed_at: Instant,
+    /// For what a client has to load that is told to.
+    rest: Option<Client>,
+    /// What the log had when they were compared last.
+    base: Arc<Log>,
+    /// Of which log it is told, as its cursors say.
+    epoch: String,
+    era: Era,
+    n_eras: u64,
+    /// What was told of the database of before, if it was replaced since the last comparison.
+    past: Option<Ledger>,
+    /// What it has is of another log, and has to be loaded.
+    has_to_load: bool,
+    /// How often it had to since the last comparison, and when it was live again.
+    beginnings: Beginnings,
+}
+
+/// How often a client had to load anew, and when it was live after that.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Beginnings {
+    pub(super) count: u64,
+    pub(super) live_at: Option<Instant>,
 }
 
 impl Talker {
     /// One who has at most so many requests under way.
-    pub(super) fn new(me: Person, url: ServerUrl, seed: u64, pulse: Pulse, room: usize) -> Self {
+    pub(super) fn new(
+        me: Person,
+        url: ServerUrl,
+        seed: u64,
+        (pulse, era): (Pulse, Era),
+        room: usize,
+    ) -> Self {
         let mut dice = Dice::new(seed, "talker", me.number);
+        let rest = Client::new(&format!("http://{}", url.authority())).ok();
+        let rest = rest.map(|client| client.with_token(me.token.clone()));
         let session = Session::new(Options {
             url,
             token: me.token.clone(),
@@ -85,6 +116,14 @@ impl Talker {
             idle: Vec::new(),
             n_resumed: 0,
             agreed_at: Instant::now(),
+            rest,
+            base: Arc::default(),
+            epoch: String::new(),
+            n_eras: era.number(),
+            era,
+            past: None,
+            has_to_load: false,
+            beginnings: Beginnings::default(),
         }
     }
 
@@ -111,7 +150,10 @@ impl Talker {
         let mut acts_at = Instant::now();
         while !self.has_ended && !*stop.borrow_and_update() {
             tokio::select! {
-                event = self.session.next() => self.take(event),
+                event = self.session.next() => {
+                    self.take(event);
+                    self.load_if_told().await;
+                }
                 () = sleep_until(acts_at) => {
                     if self.session.n_waiting() < self.room {
                         self.act();
@@ -125,6 +167,7 @@ impl Talker {
             while !self.has_ended && self.session.n_waiting() > 0 {
                 let event = self.session.next().await;
                 self.take(event);
+                self.load_if_told().await;
             }
         };
         // What is missing then stands in the ledger as unanswered.
@@ -134,16 +177,17 @@ impl Talker {
     }
 
     /// Waits until it has what the log has; what is different when the time is up is noted. Then it begins anew.
-    pub(super) async fn agree(mut self, log: &Log, patience: Duration) -> Self {
+    pub(super) async fn agree(mut self, log: Arc<Log>, patience: Duration) -> Self {
         let ends_at = Instant::now() + patience;
         while !self.has_ended {
             if let Ok(event) = timeout(QUIET, self.session.next()).await {
                 self.take(event);
+                self.load_if_told().await;
                 if Instant::now() < ends_at {
                     continue;
                 }
             }
-            let findings = compare(self.me.id, &self.state, log);
+            let findings = compare(self.me.id, &self.state, &log);
             if findings.is_nothing() {
                 self.agreed_at = Instant::now();
                 break;
@@ -154,15 +198,19 @@ impl Talker {
             }
         }
         self.state = State::default();
-        self.unedited.clear();
-        self.recent.clear();
-        self.growing.clear();
-        self.idle.clear();
+        self.base = log;
+        self.forget_messages();
         self
     }
 
-    pub(super) fn take_ledger(&mut self) -> Ledger {
-        std::mem::take(&mut self.ledger)
+    /// What it knows, and what it knew of the database of before.
+    pub(super) fn take_ledger(&mut self) -> (Ledger, Option<Ledger>) {
+        (std::mem::take(&mut self.ledger), self.past.take())
+    }
+
+    /// Whether it had to load anew since this was asked last.
+    pub(super) fn take_beginnings(&mut self) -> Beginnings {
+        std::mem::take(&mut self.beginnings)
     }
 
     pub(super) fn take_findings(&mut self) -> Findings {
@@ -244,8 +292,49 @@ impl Talker {
         Some(Op::Read(Pointer { conversation_id, seq, thread_id: None }))
     }
 
+    fn forget_messages(&mut self) {
+        self.unedited.clear();
+        self.recent.clear();
+        self.growing.clear();
+        self.idle.clear();
+    }
+
+    /// The database was replaced: what was told so far is of the one before.
+    fn turn(&mut self) {
+        let mut past = self.ledger.turn();
+        past.unsure.extend(self.growing.keys());
+        self.past = Some(past);
+        self.forget_messages();
+    }
+
+    /// Loads everything since the last comparison, as a client has to that is told to.
+    async fn load_if_told(&mut self) {
+        while std::mem::take(&mut self.has_to_load) {
+            let Some(rest) = self.rest.as_ref().map(|rest| rest.with_token(self.me.token.clone())) else {
+                return;
+            };
+            let Ok(log) = truth::read(&[rest], Some(&self.base)).await else {
+                sleep(LONGEST_DELAY).await;
+                self.has_to_load = true;
+                continue;
+            };
+            for (conversation, kept) in log {
+                self.sight.loaded(conversation, kept.last_seq());
+                self.state.load_messages(&kept.messages);
+                for (user, (delivered, read)) in kept.pointers {
+                    self.state.apply(&ServerFrame::Receipt(receipt(conversation, user, delivered, read)));
+                }
+            }
+        }
+    }
+
     fn take(&mut self, event: Result<Event, Error>) {
+        if std::mem::replace(&mut self.n_eras, self.era.number()) != self.n_eras {
+            self.turn();
+        }
         match event {
+            // What it was about may be lost.
+            Ok(Event::Refused { op, .. }) if self.past.is_some() && !matches!(op, Op::Send(_)) => {}
             Ok(Event::Frame(frame)) => self.told(&frame),
             Ok(Event::Acked { op, ack, .. }) => {
                 self.pulse.beat();
@@ -270,13 +359,40 @@ impl Talker {
             self.findings.note(Violation::Gap, || format!("a piece of text is missing before {frame:?}"));
         }
         match frame {
-            ServerFrame::Message(told) => self.met(&told.message),
-            ServerFrame::Hello(hello) => self.n_resumed += u64::from(hello.resumed),
-            ServerFrame::Resync(_) => {
-                self.findings.note(Violation::Resync, || "a client was told to load anew".into());
+            ServerFrame::Message(told) => {
+                self.is_told_of(&told.cursor);
+                self.met(&told.message);
+            }
+            ServerFrame::Hello(hello) => {
+                self.n_resumed += u64::from(hello.resumed);
+                if hello.resumed || self.epoch.is_empty() {
+                    self.is_told_of(&hello.cursor);
+                }
+            }
+            ServerFrame::Resync(resync) => {
+                self.epoch = epoch_of(&resync.cursor).to_owned();
+                self.beginnings = Beginnings { count: self.beginnings.count + 1, live_at: None };
+                self.state = State::default();
+                self.conversations.clear();
+                self.forget_messages();
+                self.has_to_load = true;
+            }
+            ServerFrame::Live(_) if self.beginnings.count > 0 => {
+                self.beginnings.live_at.get_or_insert_with(Instant::now);
             }
             ServerFrame::Error(refusal) => self.ledger.refusals.push(refusal.error.clone()),
             _ => {}
+        }
+    }
+
+    /// Whoever is told of another log has been told to load anew.
+    fn is_told_of(&mut self, cursor: &str) {
+        let epoch = epoch_of(cursor);
+        if self.epoch.is_empty() {
+            self.epoch = epoch.to_owned();
+        } else if self.epoch != epoch {
+            let before = std::mem::replace(&mut self.epoch, epoch.to_owned());
+            self.findings.note(Violation::Gap, || format!("a client of {before} is told of {cursor}"));
         }
     }
 
@@ -310,11 +426,19 @@ impl Talker {
             (Op::React(react), Some(_)) => {
                 self.ledger.reactions.push((react.message_id, react.emoji, self.me.id));
             }
+            // A message that is lost cannot be read, and a server takes the last one that is there for it.
+            (Op::Read(read), None) if self.past.is_some() && !self.knows(&read) => {}
             (Op::Read(read), None) => self.ledger.read(read.conversation_id, self.me.id, read.seq),
             (op, _) => {
                 self.findings.note(Violation::Lost, || format!("an ack without what belongs to {op:?}"))
             }
         }
+    }
+
+    /// Whether it was told of this message of the database that is there now.
+    fn knows(&self, pointer: &Pointer) -> bool {
+        let place = (pointer.conversation_id, pointer.seq);
+        self.recent.iter().any(|(_, conversation, seq)| (*conversation, *seq) == place)
     }
 
     fn has_grown(&mut self, append: &Append, length: Option<u32>) {
@@ -326,5 +450,21 @@ impl Talker {
         }
         self.ledger.edits.insert(append.message_id, text.clone());
         self.idle.push(append.message_id);
+    }
+}
+
+fn epoch_of(cursor: &str) -> &str {
+    cursor.split_once('-').map_or(cursor, |(epoch, _)| epoch)
+}
+
+fn receipt(conversation_id: i64, user_id: i64, delivered_seq: i64, read_seq: i64) -> Receipt {
+    Receipt {
+        conversation_id,
+        user_id,
+        delivered_seq,
+        read_seq,
+        unread: None,
+        mentions: None,
+        cursor: String::new(),
     }
 }
