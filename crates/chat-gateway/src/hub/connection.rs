@@ -340,10 +340,12 @@ impl Connection {
             return;
         };
         let last_sign = sent_at.max(heard_at).max(state.ping.took_at);
-        let patience_ms = state.ping.patience_ms(self.surroundings.slowest);
+        let patience_ms = state.ping.patience_ms(self.surroundings.slowest, state.outbox.next_mark());
+        // Whoever answers those between the frames has yet to come to this one.
+        let asked_at = sent_at.max(state.ping.passed_at);
         if now.saturating_sub(last_sign) > patience_ms {
             self.end();
-        } else if last_sign > sent_at && now.saturating_sub(sent_at) > patience_ms && state.outbox.is_empty()
+        } else if last_sign > sent_at && now.saturating_sub(asked_at) > patience_ms && state.outbox.is_empty()
         {
             // It lives and answers no pings. What this one asked for is asked again by the next.
             state.ping.sent_at = None;
@@ -368,10 +370,15 @@ impl Connection {
     /// A pong came: what the client has confirmed by it.
     pub(crate) fn answered(&self, payload: &[u8]) -> Vec<(ConversationId, Seq)> {
         let mut state = self.state();
+        if let Some(position) = state.outbox.came_to(payload) {
+            state.ping.passed(self.now(), position);
+            return Vec::new();
+        }
         if state.ping.sent_at.is_none() || payload != state.ping.number.to_be_bytes() {
             return Vec::new();
         }
-        state.ping.answered();
+        let taken = state.ping.answered();
+        state.outbox.passed(taken);
         state.outbox.confirmed()
     }
 

@@ -1,6 +1,8 @@
 //! What waits to be written to one client: bounded, allocated only while something waits, and aware of which messages
 //! the client has yet to confirm. Pure state; the socket and the locks are elsewhere.
 
+pub(super) mod marks;
+
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
@@ -9,6 +11,7 @@ use chat_core::failpoints;
 use chat_core::ids::{ConversationId, Seq};
 
 use super::OutboxLimits;
+use marks::Marks;
 
 /// Most frames handed to the system in one call.
 const SLICES: usize = 64;
@@ -58,6 +61,7 @@ pub(crate) struct Outbox {
     /// The place of the last live frame that was queued.
     told: i64,
     greeted: bool,
+    marks: Marks,
     unconfirmed: Vec<(ConversationId, Seq)>,
     asked: Vec<(ConversationId, Seq)>,
 }
@@ -82,6 +86,7 @@ impl Outbox {
             given: i64::MIN,
             told: i64::MIN,
             greeted: false,
+            marks: Marks::default(),
             unconfirmed: Vec::new(),
             asked: Vec::new(),
         }
@@ -146,6 +151,10 @@ impl Outbox {
         self.queue.push_back(frame);
         if let Some(delivery) = delivery.filter(|delivery| delivery.confirm) {
             note(&mut self.unconfirmed, delivery.conversation, delivery.seq);
+        }
+        if let Some(ping) = self.marks.due(self.position()) {
+            self.queued_bytes += ping.len();
+            self.queue.push_back(ping);
         }
         Pushed::Queued { first }
     }
@@ -228,6 +237,7 @@ impl Outbox {
         if self.unconfirmed.is_empty() {
             self.unconfirmed = Vec::new();
         }
+        self.marks.relax();
     }
 
     pub(crate) fn has_unconfirmed(&self) -> bool {
@@ -246,6 +256,21 @@ impl Outbox {
         for (conversation, seq) in std::mem::take(&mut self.asked) {
             note(&mut self.unconfirmed, conversation, seq);
         }
+    }
+
+    /// A pong came. `Some`: it answers a ping between the frames, and the client has taken everything up to there.
+    pub(crate) fn came_to(&mut self, payload: &[u8]) -> Option<u64> {
+        self.marks.answered(payload)
+    }
+
+    /// By another ping's answer the client is known to have taken everything up to there.
+    pub(crate) fn passed(&mut self, position: u64) {
+        self.marks.passed(position);
+    }
+
+    /// The next ping between the frames that the client comes to.
+    pub(crate) fn next_mark(&self) -> Option<u64> {
+        self.marks.next()
     }
 
     /// The ping was answered: what the client has by that.

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use axum::http::Extensions;
+use chat_websocket::{Decoder, Incoming, Role};
+use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
@@ -96,6 +98,49 @@ async fn a_client_that_has_something_to_take_before_a_ping_has_longer_for_its_an
     assert!(!after(5120, 11_000).await);
     assert!(!after(5120, 19_000).await);
     assert!(after(5120, 21_000).await);
+}
+
+/// The pings that a client reads, with how much it read before each, up to the one that asks for a sign of life.
+async fn pings(client: &mut TcpStream) -> Vec<(usize, Vec<u8>)> {
+    let (mut decoder, mut buffer) = (Decoder::new(Role::Client, 1 << 20), vec![0; 4096]);
+    let (mut pings, mut before) = (Vec::new(), 0);
+    while pings.last().is_none_or(|(_, payload): &(_, Vec<u8>)| payload.len() != 4) {
+        let read = client.read(&mut buffer).await.unwrap();
+        let fed = decoder.feed(&mut buffer[..read], |incoming| match incoming {
+            Incoming::Ping(payload) => pings.push((std::mem::take(&mut before), payload.to_vec())),
+            Incoming::Text(text) => before += text.len(),
+            _ => {}
+        });
+        fed.unwrap();
+    }
+    pings
+}
+
+/// It takes 512 bytes a second, so the ping's answer comes long after the time of one that gives no sign of life is up. But
+/// each that lies between the frames is answered when it comes to it.
+#[tokio::test]
+async fn a_client_that_has_a_great_deal_to_take_is_seen_to_take_it() {
+    let (asked, mut client) = connection(u64::MAX).await;
+    for _ in 0..50 {
+        asked.push(encode(Opcode::Text, &[b'x'; 4096]), None);
+    }
+    asked.flush_own();
+    asked.heard_at.fetch_sub(30_000, Ordering::Relaxed);
+    asked.tick();
+    for (before, payload) in pings(&mut client).await {
+        let took_ms = u64::try_from(before).unwrap() * 1000 / 512;
+        asked.heard_at.fetch_sub(took_ms, Ordering::Relaxed);
+        {
+            let ping = &mut asked.state().ping;
+            ping.sent_at = ping.sent_at.map(|at| at - took_ms);
+            ping.passed_at = ping.passed_at.saturating_sub(took_ms);
+        }
+        asked.tick();
+        assert!(!asked.is_gone() && asked.state().ping.sent_at.is_some(), "{took_ms} ms for {before} bytes");
+        asked.heard();
+        asked.answered(&payload);
+    }
+    assert_eq!(asked.state().ping.sent_at, None, "the last one is answered, too");
 }
 
 #[tokio::test]
