@@ -48,6 +48,19 @@ fn clients_that_read_slowly_take_no_answers_or_leave_break_no_promise() {
     assert_eq!(report["sent"], report["acked"]);
 }
 
+#[test]
+fn a_proxy_that_restarts_costs_no_message() {
+    let (output, report) = torture(None, &["--faults", "restart-proxy", "--cycles", "2", "--clients", "4"]);
+    assert!(output.status.success(), "{report:#}");
+    assert_eq!(
+        (&report["faults"][0]["fault"], &report["faults"][0]["count"]),
+        (&"restart-proxy".into(), &2.into())
+    );
+    assert_eq!(report["sent"], report["acked"]);
+    // Each client's streams are cut twice.
+    assert!(report["resumes"].as_u64().unwrap() > 4, "{report:#}");
+}
+
 /// Another program in its place is tortured as it is; this one waits for ever for clients that take nothing.
 #[test]
 fn a_program_that_holds_answers_that_nobody_takes_is_found_out() {

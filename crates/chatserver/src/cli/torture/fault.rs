@@ -29,6 +29,8 @@ pub(super) enum Fault {
     RestartNodes,
     /// PostgreSQL dies, and a standby takes its place that has not heard of the last messages
     FailOver,
+    /// The proxy in front of the server ends with all connections, and is started again after a while
+    RestartProxy,
     /// Clients come back for much and read nothing, or in drips, or vanish; a node with two threads goes on
     SlowResumers,
     /// Clients ask for files, pages and refusals and do not take the answers, and have to be cut off
@@ -57,7 +59,7 @@ impl Fault {
 
     /// Whether it takes a cluster.
     pub(super) fn needs_cluster(self) -> bool {
-        !matches!(self, Self::KillNode | Self::FillDisk) && !self.is_by_clients()
+        !matches!(self, Self::KillNode | Self::FillDisk | Self::RestartProxy) && !self.is_by_clients()
     }
 
     /// Whether it is clients that do it.
@@ -79,6 +81,7 @@ impl Fault {
             Self::PauseNode => "pause-node",
             Self::RestartNodes => "restart-nodes",
             Self::FailOver => "fail-over",
+            Self::RestartProxy => "restart-proxy",
             Self::SlowResumers => "slow-resumers",
             Self::UntakenAnswers => "untaken-answers",
             Self::LateFrames => "late-frames",
@@ -173,11 +176,13 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_a_cluster_befalls_it_and_what_clients_do_is_asked_for() {
+    fn what_takes_a_cluster_befalls_it_and_what_lies_before_it_is_asked_for() {
         for fault in Fault::value_variants() {
             let befalls = Fault::OF_CLUSTER.contains(fault);
             assert_eq!(befalls, fault.needs_cluster() || *fault == Fault::KillNode, "{fault:?}");
-            assert_eq!(befalls, !fault.is_by_clients() && *fault != Fault::FillDisk, "{fault:?}");
+            let is_asked_for =
+                fault.is_by_clients() || matches!(fault, Fault::FillDisk | Fault::RestartProxy);
+            assert_eq!(befalls, !is_asked_for, "{fault:?}");
         }
     }
 

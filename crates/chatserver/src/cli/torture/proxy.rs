@@ -9,6 +9,8 @@ use anyhow::{Context, Result};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::dice::Dice;
@@ -22,11 +24,13 @@ const AFTERLIFE: Duration = Duration::from_millis(500);
 /// How long a connection lives at most, in milliseconds.
 const LIFE_MS: (u64, u64) = (500, 4000);
 const ENDLESS_MS: (u64, u64) = (u64::MAX, u64::MAX);
+const A_MOMENT: Duration = Duration::from_millis(10);
 
 /// The proxy. Its connections end with the server's.
 pub(super) struct Proxy {
     address: SocketAddr,
     servers: Servers,
+    is_up: watch::Sender<bool>,
 }
 
 /// Where a server is at present, if there is any.
@@ -70,12 +74,26 @@ impl Proxy {
         let address = listener.local_addr().context("the proxy's address is unknown")?;
         let servers = Servers::default();
         let longest = if are_several { LIFE_MS } else { ENDLESS_MS };
-        tokio::spawn(accept(listener, servers.clone(), seed, longest));
-        Ok(Self { address, servers })
+        let (is_up, news) = watch::channel(true);
+        tokio::spawn(stand(listener, news, Carrier { servers: servers.clone(), seed, longest, number: 0 }));
+        Ok(Self { address, servers, is_up })
     }
 
     pub(super) fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Ends with all its connections, and takes no more.
+    pub(super) fn end(&self) {
+        self.is_up.send_replace(false);
+    }
+
+    /// Is there again, at the same address.
+    pub(super) async fn start_again(&self) {
+        self.is_up.send_replace(true);
+        while TcpStream::connect(self.address).await.is_err() {
+            sleep(A_MOMENT).await;
+        }
     }
 
     /// Where servers are from now on.
@@ -84,21 +102,63 @@ impl Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, servers: Servers, seed: u64, (least, most): (u64, u64)) {
-    for number in 0.. {
-        let Ok((client, _)) = listener.accept().await else { return };
-        let mut targets = servers.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let turn = usize::try_from(number).unwrap_or(0) % targets.len().max(1);
-        targets.rotate_left(turn);
-        let mut dice = Dice::new(seed, "proxy", number);
-        let fate = Fate::draw(&mut dice);
-        let life = dice.millis(least, most);
-        tokio::spawn(async move {
-            // Without a server the client finds its connection closed.
-            if let Some(server) = reach(&targets).await {
-                let _ = timeout(life, carry(client, server, fate)).await;
-            }
-        });
+/// Takes connections while it is to be there.
+async fn stand(mut listener: TcpListener, mut is_up: watch::Receiver<bool>, mut carrier: Carrier) {
+    let Ok(address) = listener.local_addr() else { return };
+    loop {
+        // Whatever was carried ends with this.
+        let mut carried = JoinSet::new();
+        tokio::select! {
+            () = carrier.accept(&listener, &mut carried) => return,
+            ended = is_up.wait_for(|is_up| !*is_up) => if ended.is_err() { return },
+        }
+        drop(listener);
+        carried.shutdown().await;
+        if is_up.wait_for(|is_up| *is_up).await.is_err() {
+            return;
+        }
+        listener = listen_again(address).await;
+    }
+}
+
+/// Somebody else's connection may have been given the port meanwhile.
+async fn listen_again(address: SocketAddr) -> TcpListener {
+    loop {
+        if let Ok(listener) = TcpListener::bind(address).await {
+            return listener;
+        }
+        sleep(A_MOMENT).await;
+    }
+}
+
+/// How connections are carried, of which each has a number.
+struct Carrier {
+    servers: Servers,
+    seed: u64,
+    longest: (u64, u64),
+    number: u64,
+}
+
+impl Carrier {
+    /// Takes connections until that fails.
+    async fn accept(&mut self, listener: &TcpListener, carried: &mut JoinSet<()>) {
+        while let Ok((client, _)) = listener.accept().await {
+            let mut targets = self.servers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let turn = usize::try_from(self.number).unwrap_or(0) % targets.len().max(1);
+            targets.rotate_left(turn);
+            let mut dice = Dice::new(self.seed, "proxy", self.number);
+            self.number += 1;
+            let fate = Fate::draw(&mut dice);
+            let life = dice.millis(self.longest.0, self.longest.1);
+            carried.spawn(async move {
+                // Without a server the client finds its connection closed.
+                if let Some(server) = reach(&targets).await {
+                    let _ = timeout(life, carry(client, server, fate)).await;
+                }
+            });
+            // Those that have ended are forgotten.
+            while carried.try_join_next().is_some() {}
+        }
     }
 }
 
@@ -232,5 +292,22 @@ mod tests {
             drop(client);
             timeout(Duration::from_secs(10), carrying).await.unwrap().unwrap();
         }
+    }
+    #[tokio::test]
+    async fn a_proxy_that_restarts_ends_its_connections_and_is_found_where_it_was() {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = Proxy::open(1, false).await.unwrap();
+        proxy.lead_to(vec![server.local_addr().unwrap()]);
+        let mut client = TcpStream::connect(proxy.address).await.unwrap();
+        let (mut served, _) = server.accept().await.unwrap();
+        proxy.end();
+        for socket in [&mut client, &mut served] {
+            let ended = timeout(Duration::from_secs(10), socket.read(&mut [0; 1])).await.unwrap();
+            assert!(matches!(ended, Ok(0) | Err(_)));
+        }
+        assert!(TcpStream::connect(proxy.address).await.is_err());
+        proxy.start_again().await;
+        TcpStream::connect(proxy.address).await.unwrap();
+        timeout(Duration::from_secs(10), server.accept()).await.unwrap().unwrap();
     }
 }

@@ -2,9 +2,11 @@
 //! that leads new connections to whichever node is there. What is done to it stands in `strike.rs`.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use chat_client::ServerUrl;
+use tokio::time::sleep;
 
 use super::arena::Era;
 use super::engines::Engines;
@@ -106,6 +108,13 @@ impl Stage {
         let addresses: Result<Vec<_>, _> = addresses.collect();
         self.proxy.lead_to(addresses.context("a node's address is not understood")?);
         Ok(())
+    }
+
+    /// Clients find nobody for so long, and then everybody.
+    pub(super) async fn restart_proxy(&self, lasts: Duration) {
+        self.proxy.end();
+        sleep(lasts).await;
+        self.proxy.start_again().await;
     }
 
     /// The nodes' addresses past the proxy.

@@ -115,6 +115,7 @@ impl Stage {
             Fault::PauseNode => self.pause(victim, lasts).await?,
             Fault::RestartNodes => self.restart_all(&mut blow.dice).await?,
             Fault::FailOver => self.kept = Some(self.fail_over(lasts).await?),
+            Fault::RestartProxy => self.restart_proxy(lasts).await,
             Fault::SlowResumers | Fault::UntakenAnswers | Fault::LateFrames => {
                 self.beset(victim, blow, findings).await?;
             }
