@@ -31,12 +31,14 @@ const files = readdirSync(dist, { recursive: true })
   .map((name) => join(dist, name))
   .filter((path) => statSync(path).isFile());
 
+/** Arguments that a function does not use go: nothing here asks how many one takes. */
+const compress = { passes: 2, keep_fargs: false };
 // After Vite's own minifier, not in its place: both together leave a twentieth less than either.
 for (const path of files.filter((path) => path.endsWith(".js"))) {
   const isModule = path !== join(dist, "widget.js");
-  const { code } = await minify(readFileSync(path, "utf8"), { ecma: 2020, module: isModule, compress: { passes: 2 } });
+  const { code } = await minify(readFileSync(path, "utf8"), { ecma: 2020, module: isModule, compress });
   writeFileSync(path, code);
 }
 for (const path of files.filter((path) => /\.(html|js|css|svg|json)$/.test(path))) {
-  writeFileSync(`${path}.gz`, gzipSync(readFileSync(path), { level: 9 }));
+  writeFileSync(`${path}.gz`, gzipSync(readFileSync(path), { level: 9, memLevel: 9 }));
 }

@@ -1,6 +1,7 @@
 /** What is offered while somebody types a name after `@` or a word after `:`. Pure. */
 
 import { finding } from "../text/finding.js";
+import { EVERYBODY } from "../text/mentions.js";
 import type { Emoji } from "./emoji.js";
 import type { Member } from "./naming.js";
 
@@ -28,6 +29,8 @@ const MAX_OPTIONS = 8;
 const MENTION = /(?:^|[^\p{L}\p{N}_@])@([^\s@]{0,32})$/u;
 const EMOJI = /(?:^|[\s(])(?::)([\p{L}\p{N}_+-]{2,32})$/u;
 const ALL = "all";
+/** Whoever has typed one of these means all. */
+const MEANT = [...EVERYBODY, "here"];
 
 export function triggerAt(text: string, caret: number): Trigger | undefined {
   const before = text.slice(Math.max(0, caret - 64), caret);
@@ -41,16 +44,18 @@ export function triggerAt(text: string, caret: number): Trigger | undefined {
   return undefined;
 }
 
-/** Members of whose names a word begins so; those whose name itself does come first. */
+/** Members of whose names a word begins so; those whose name itself does come first, but all where all are meant. */
 export function mentionOptions(query: string, members: readonly Member[], allLabel: string): Option[] {
   const byName = members.toSorted((a, b) => a.username.localeCompare(b.username));
   const found = finding(byName, query, ({ username }) => username).map(({ id, username }) => {
     return { key: `u${id}`, text: `@${username} `, label: username, user: id };
   });
   const all = { key: ALL, text: `@${ALL} `, label: allLabel, user: 0 };
-  return ALL.startsWith(query.toLowerCase()) && members.length > 0
-    ? [...found.slice(0, MAX_OPTIONS - 1), all]
-    : found.slice(0, MAX_OPTIONS);
+  const asked = query.toLowerCase();
+  if (members.length === 0) return [];
+  if (MEANT.includes(asked)) found.unshift(all);
+  else if (ALL.startsWith(asked)) found.splice(MAX_OPTIONS - 1, found.length, all);
+  return found.slice(0, MAX_OPTIONS);
 }
 
 export function emojiOptions(found: readonly Emoji[]): Option[] {

@@ -25,4 +25,5 @@ export { walk } from "../messages/walking.js";
 export { default as Panel } from "../side/Panel.svelte";
 export { default as CodeBlock } from "../text/CodeBlock.svelte";
 export { default as Place } from "../text/Place.svelte";
+export { placeOf } from "../text/places.js";
 export { default as Banner } from "../workspace/Banner.svelte";

@@ -4,8 +4,8 @@
  */
 
 import { addressAt, LONGEST_ADDRESS, safeHref, targetAt } from "./links.js";
-import { nobody, type MentionAt } from "./mentions.js";
-import type { Inline } from "./tree.js";
+import type { MentionAt } from "./mentions.js";
+import type { Inline, Left } from "./tree.js";
 
 type Sign = "*" | "_" | "~" | "[";
 
@@ -24,8 +24,8 @@ const PUNCTUATION = /[!-/:-@[-`{-~]/;
 const isWord = (sign: string | undefined): boolean => sign !== undefined && WORD.test(sign);
 const isSpace = (sign: string | undefined): boolean => sign === undefined || /\s/.test(sign);
 
-export function parseInline(text: string, mentionAt: MentionAt = nobody): Inline[] {
-  return new Reader(text, mentionAt).read();
+export function parseInline(text: string, mentionAt: MentionAt, left: Left): Inline[] {
+  return new Reader(text, mentionAt, left).read();
 }
 
 class Reader {
@@ -37,15 +37,18 @@ class Reader {
   #from = 0;
   /** No address begins before this: what looked like one is none, and looking again at every sign of it takes long. */
   #noAddress = 0;
-  #ticks: Map<number, number[]> | undefined;
+  /** Of such runs of ticks no more come. */
+  readonly #noTicks = new Set<number>();
 
   constructor(
     readonly text: string,
     readonly mentionAt: MentionAt,
+    readonly left: Left,
   ) {}
 
   read(): Inline[] {
-    while (this.#at < this.text.length) this.#step(this.text[this.#at]!);
+    while (this.#at < this.text.length && this.left.parts > 0) this.#step(this.text[this.#at]!);
+    this.#at = this.text.length;
     this.#flush();
     return joined(this.#parts);
   }
@@ -56,15 +59,15 @@ class Reader {
         ? this.#escape()
         : sign === "`"
           ? this.#code()
-          : sign === "*" || sign === "_" || sign === "~"
-            ? this.#run(sign)
+          : "*_~".includes(sign)
+            ? this.#run(sign as "*" | "_" | "~")
             : sign === "["
               ? this.#opens("[", 1)
               : sign === "]"
                 ? this.#link()
                 : sign === "@"
                   ? this.#mention()
-                  : (sign === "h" || sign === "H") && this.#address();
+                  : /h/i.test(sign) && this.#address();
     if (!isRead) this.#at += 1;
   }
 
@@ -74,10 +77,16 @@ class Reader {
     this.#from = this.#at;
   }
 
+  #push(part: Inline): void {
+    // There is something to be found out about each link.
+    if (part.kind !== "text") this.left.parts -= part.kind === "link" ? 2 : 1;
+    this.#parts.push(part);
+  }
+
   /** Takes the next `length` characters for `part`. */
   #take(length: number, part: Inline): true {
     this.#flush();
-    this.#parts.push(part);
+    this.#push(part);
     this.#at += length;
     this.#from = this.#at;
     return true;
@@ -96,23 +105,24 @@ class Reader {
     if (end === undefined) return this.#take(size, { kind: "text", text: "`".repeat(size) });
     const inner = this.text.slice(from, end);
     // A space on either side makes room for ticks within.
-    const hasRoom = inner.startsWith(" ") && inner.endsWith(" ") && inner.trim() !== "";
+    const hasRoom = /^ .* $/s.test(inner) && inner.trim() !== "";
     const text = hasRoom ? inner.slice(1, -1) : inner;
     return this.#take(end + size - this.#at, { kind: "code", text });
   }
 
   /** Where the next run of exactly so many ticks begins. */
   #nextTicks(size: number, from: number): number | undefined {
-    this.#ticks ??= ticksIn(this.text);
-    const runs = this.#ticks.get(size) ?? [];
-    // Those behind us are never asked for again.
-    while (runs.length > 0 && runs.at(-1)! < from) runs.pop();
-    return runs.at(-1);
+    if (this.#noTicks.has(size)) return undefined;
+    for (let at = from; (at = this.text.indexOf("`", at)) >= 0; at += this.#runLength("`", at)) {
+      if (this.#runLength("`", at) === size) return at;
+    }
+    this.#noTicks.add(size);
+    return undefined;
   }
 
-  #runLength(sign: string): number {
+  #runLength(sign: string, at = this.#at): number {
     let length = 1;
-    while (this.text[this.#at + length] === sign) length += 1;
+    while (this.text[at + length] === sign) length += 1;
     return length;
   }
 
@@ -135,8 +145,7 @@ class Reader {
     if (opener) {
       const kind = sign === "~" ? "strike" : opener.size === 2 ? "bold" : "italic";
       const inner = this.#close(opener);
-      if (inner.length === 0) this.#parts.push({ kind: "text", text: sign.repeat(2 * opener.size) });
-      else this.#parts.push({ kind, parts: inner });
+      this.#push(inner.length === 0 ? { kind: "text", text: sign.repeat(2 * opener.size) } : { kind, parts: inner });
       this.#skip(opener.size);
       return opener.size;
     }
@@ -173,7 +182,7 @@ class Reader {
     if (opener === undefined || target === undefined || href === undefined) return false;
     const parts = joined(withoutLinks(this.#close(opener)));
     const isBare = parts.length === 0;
-    this.#parts.push({ kind: "link", href, parts: isBare ? [{ kind: "text", text: target.address }] : parts, isBare });
+    this.#push({ kind: "link", href, parts: isBare ? [{ kind: "text", text: target.address }] : parts, isBare });
     this.#skip(1 + target.length);
     return true;
   }
@@ -189,8 +198,7 @@ class Reader {
       this.#noAddress = this.#at + address.length;
       return false;
     }
-    const parts = [words];
-    return this.#take(address.length, { kind: "link", href, parts, isBare: true });
+    return this.#take(address.length, { kind: "link", href, parts: [words], isBare: true });
   }
 
   #mention(): boolean {
@@ -202,33 +210,13 @@ class Reader {
   }
 }
 
-/** Where runs of ticks begin, by their length, the last one first. */
-function ticksIn(text: string): Map<number, number[]> {
-  const found = new Map<number, number[]>();
-  for (const { 0: run, index } of text.matchAll(/`+/g)) {
-    const runs = found.get(run.length);
-    if (runs === undefined) found.set(run.length, [index]);
-    else runs.push(index);
-  }
-  for (const runs of found.values()) runs.reverse();
-  return found;
-}
-
 function joined(parts: readonly Inline[]): Inline[] {
   const all: Inline[] = [];
-  let texts: string[] = [];
-  const flush = (): void => {
-    if (texts.length > 0) all.push({ kind: "text", text: texts.join("") });
-    texts = [];
-  };
   for (const part of parts) {
-    if (part.kind === "text") texts.push(part.text);
-    else {
-      flush();
-      all.push(part);
-    }
+    const last = all.at(-1);
+    if (part.kind === "text" && last?.kind === "text") last.text += part.text;
+    else all.push({ ...part });
   }
-  flush();
   return all;
 }
 

@@ -1,6 +1,6 @@
 /** Which addresses may be followed, and where one stands in a text. */
 
-const SCHEMES = new Set(["http:", "https:", "mailto:"]);
+const SCHEMES = /^(?:https?|mailto):$/;
 /** Longer ones are text. */
 export const LONGEST_ADDRESS = 2048;
 const BARE = /https?:\/\/[^\s<>"`]+/iy;
@@ -12,7 +12,7 @@ export function safeHref(address: string): string | undefined {
   if (address.length > LONGEST_ADDRESS) return undefined;
   try {
     const url = new URL(address);
-    return SCHEMES.has(url.protocol) ? url.href : undefined;
+    return SCHEMES.test(url.protocol) ? url.href : undefined;
   } catch {
     return undefined;
   }
@@ -27,29 +27,13 @@ export function addressAt(text: string, at: number): string | undefined {
 
 /** Without what belongs to the sentence around it: full stops, and brackets that were opened before it. */
 function trimmed(address: string): string {
-  const open: Record<string, number> = { ")": count(address, "("), "]": count(address, "["), "}": count(address, "{") };
-  const closed: Record<string, number> = {
-    ")": count(address, ")"),
-    "]": count(address, "]"),
-    "}": count(address, "}"),
-  };
+  const count = (sign: string): number => address.split(sign).length;
+  const extra: Record<string, number> = {};
+  for (const [open, close] of ["()", "[]", "{}"] as const) extra[close!] = count(close!) - count(open!);
   let end = address.length;
-  for (; end > 0; end -= 1) {
-    const last = address[end - 1]!;
-    if (TRAILING.includes(last)) continue;
-    if (last in open && closed[last]! > open[last]!) {
-      closed[last]! -= 1;
-      continue;
-    }
-    break;
-  }
+  const isOver = (last: string): boolean => TRAILING.includes(last) || extra[last]!-- > 0;
+  while (end > 0 && isOver(address[end - 1]!)) end -= 1;
   return address.slice(0, end);
-}
-
-function count(text: string, sign: string): number {
-  let found = 0;
-  for (let at = text.indexOf(sign); at !== -1; at = text.indexOf(sign, at + 1)) found += 1;
-  return found;
 }
 
 /** The address in `(…)` that begins at `at`, and how long that is with its brackets. Brackets within may be one deep. */

@@ -1,14 +1,16 @@
 /**
  * Reads a message's text into a tree: a small part of Markdown, as people write it in chats. Whatever it does not know
- * stays as it was written. Takes time in proportion to the text's length.
+ * stays as it was written, and so does what follows a great many parts. Takes time in proportion to the text's length.
  */
 
 import { parseInline } from "./inline.js";
 import { nobody, type MentionAt } from "./mentions.js";
-import type { Block } from "./tree.js";
+import type { Block, Inline, Left } from "./tree.js";
 
 /** Quotes and lists within each other; what is deeper stays text. */
 const DEEPEST = 4;
+/** Blocks and parts of one message, or half as many links: a browser takes time to draw each; what comes after them stays text. */
+const MOST = 200;
 const FENCE = /^ {0,3}(`{3,})([^`]*)$/;
 const HEADING = /^#{1,6} +(\S.*)$/;
 const QUOTE = /^> ?/;
@@ -17,7 +19,7 @@ const NUMBER = /^(\d{1,3})[.)] +(?=\S)/;
 const INDENT = /^(?: {2,4}|\t)/;
 
 export function parse(text: string, mentionAt: MentionAt = nobody): Block[] {
-  return new Reader(text.split(/\r\n|\r|\n/), mentionAt, 0).read();
+  return new Reader(text.split(/\r\n|\r|\n/), mentionAt, 0, { parts: MOST }).read();
 }
 
 class Reader {
@@ -29,10 +31,11 @@ class Reader {
     readonly lines: readonly string[],
     readonly mentionAt: MentionAt,
     readonly depth: number,
+    readonly left: Left,
   ) {}
 
   read(): Block[] {
-    while (this.#at < this.lines.length) {
+    while (this.#at < this.lines.length && this.left.parts > 0) {
       const line = this.lines[this.#at]!;
       if (line.trim() === "") this.#end();
       else if (!this.#fence(line) && !this.#heading(line) && !this.#quote(line) && !this.#list(line)) {
@@ -40,6 +43,7 @@ class Reader {
       } else continue;
       this.#at += 1;
     }
+    this.#paragraph.push(...this.lines.slice(this.#at));
     this.#end();
     return this.#blocks;
   }
@@ -47,9 +51,14 @@ class Reader {
   /** A paragraph is over. */
   #end(): void {
     if (this.#paragraph.length === 0) return;
-    const parts = parseInline(this.#paragraph.join("\n"), this.mentionAt);
+    const parts = this.#inline(this.#paragraph.join("\n"));
     this.#paragraph = [];
     this.#blocks.push({ kind: "paragraph", parts });
+  }
+
+  #inline(text: string): Inline[] {
+    this.left.parts -= 1;
+    return parseInline(text, this.mentionAt, this.left);
   }
 
   #add(block: Block): true {
@@ -66,7 +75,8 @@ class Reader {
   }
 
   #within(lines: readonly string[]): Block[] {
-    return new Reader(lines, this.mentionAt, this.depth + 1).read();
+    this.left.parts -= 1;
+    return new Reader(lines, this.mentionAt, this.depth + 1, this.left).read();
   }
 
   #fence(line: string): boolean {
@@ -77,6 +87,8 @@ class Reader {
     // One that is not closed goes to the end: its text may still be growing.
     const lines = this.#while((inner) => !isEnd(inner));
     this.#at += 1;
+    // There is much around it.
+    this.left.parts -= 10;
     return this.#add({ kind: "code", language: info?.trim() ?? "", text: lines.join("\n") });
   }
 
@@ -84,7 +96,7 @@ class Reader {
     const [, words] = HEADING.exec(line) ?? [];
     if (words === undefined) return false;
     this.#at += 1;
-    return this.#add({ kind: "heading", parts: parseInline(words, this.mentionAt) });
+    return this.#add({ kind: "heading", parts: this.#inline(words) });
   }
 
   #quote(line: string): boolean {
@@ -98,7 +110,7 @@ class Reader {
     if (mark === undefined || this.depth >= DEEPEST) return false;
     const number = NUMBER.exec(line)?.[1];
     const items: Block[][] = [];
-    while (this.#at < this.lines.length && mark.test(this.lines[this.#at]!)) {
+    while (this.left.parts > 0 && this.#at < this.lines.length && mark.test(this.lines[this.#at]!)) {
       const first = this.lines[this.#at]!.replace(mark, "");
       this.#at += 1;
       const rest = this.#while((inner) => INDENT.test(inner)).map((inner) => inner.replace(INDENT, ""));

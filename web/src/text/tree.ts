@@ -16,6 +16,11 @@ export type Block =
   | { kind: "code"; language: string; text: string }
   | { kind: "list"; start: number | undefined; items: Block[][] };
 
+/** How many parts of a message may still be more than text. */
+export interface Left {
+  parts: number;
+}
+
 /** The words of some parts, without their form. */
 export function wordsOf(parts: readonly Inline[]): string {
   return parts.map((part) => ("text" in part ? part.text : wordsOf(part.parts))).join("");

@@ -58,8 +58,28 @@ test("a text names members, the longest name first, in any case and once", () =>
   }
 });
 
-test("a member called all is that member", () => {
-  assert.deepEqual(mentionsIn("@all", [{ id: 7, username: "All" }]), { mentions: [7], mention_all: false });
+test("@all is everybody, also where somebody is called so", () => {
+  const called = [
+    { id: 7, username: "All" },
+    { id: 8, username: "everyone" },
+    { id: 9, username: "\u00e0ll" },
+  ];
+  for (const text of ["@all hello", "@ALL", "so @everyone, come"]) {
+    assert.deepEqual(mentionsIn(text, called), { mentions: [], mention_all: true }, text);
+  }
+  assert.deepEqual(mentionsIn("@\u00e0ll", called), { mentions: [9], mention_all: false });
+});
+
+test("whoever has typed a word for all is offered all first", () => {
+  const called = ["\u00e0ll", "all", "Allan", "Here"].map((username, at) => ({ id: at + 7, username }));
+  const first = (query: string) => mentionOptions(query, called, ALL)[0]?.label;
+  assert.deepEqual(["all", "ALL", "here", "everyone"].map(first), [ALL, ALL, ALL, ALL]);
+  assert.notEqual(first("al"), ALL);
+  assert.deepEqual(
+    mentionOptions("al", called, ALL).map(({ user }) => user),
+    [8, 7, 9, 0],
+    "and all are offered once",
+  );
 });
 
 test("in a conversation of two nobody is named", () => {

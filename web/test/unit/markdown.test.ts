@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { hiddenPlace, otherPlace } from "../../src/text/places.js";
 import { parse } from "../../src/text/markdown.js";
 import { mentionsOf } from "../../src/text/mentions.js";
-import type { Block, Inline } from "../../src/text/tree.js";
+import { inOneLine, wordsOf, type Block, type Inline } from "../../src/text/tree.js";
 
 const text = (words: string): Inline => ({ kind: "text", text: words });
 const paragraph = (...parts: Inline[]): Block => ({ kind: "paragraph", parts });
@@ -110,6 +110,15 @@ test("a link whose words look like another place says where it leads", () => {
     ["https://bank.example", "mailto:me@evil.example", "me@evil.example"],
     ["tom@bank.example", "mailto:tom@evil.example", "tom@evil.example"],
     ["раураӏ.example", "https://evil.example/", "evil.example"],
+    ["ｈｔｔｐｓ：／／ｂａｎｋ．ｅｘａｍｐｌｅ／", "https://evil.example/", "evil.example"],
+    ["bank.\u202eexample", "https://evil.example/", "evil.example"],
+    ["ht\u202dtps://bank.example", "https://evil.example/", "evil.example"],
+    ["\u202eelpmaxe.knab", "https://evil.example/", "evil.example"],
+    ["bank\u2024example", "https://evil.example/", "evil.example"],
+    ["bank\ufe52example", "https://evil.example/", "evil.example"],
+    ["bank\ua4f8example", "https://evil.example/", "evil.example"],
+    ["bank\u034f.\u3164example", "https://evil.example/", "evil.example"],
+    ["https:\u2215\u2215bank.example\u2215login", "https://evil.example/", "evil.example"],
   ] as const) {
     assert.equal(otherPlace(words, href), place, words);
   }
@@ -121,6 +130,9 @@ test("a link whose words look like another place says where it leads", () => {
     ["tom@docs.example", "mailto:tom@docs.example"],
     ["münchen.example", "https://xn--mnchen-3ya.example/"],
     ["Hello. World", "https://docs.example/"],
+    ["L\u2019Hospitalet\u2026 col\u00b7laborar", "https://docs.example/"],
+    ["\u30b8\u30e7\u30f3\u30fb\u30b9\u30df\u30b9", "https://docs.example/"],
+    ["\u0662\u0660\u0662\u0665", "https://docs.example/"],
     ["v1.2, 3.5 and e.g. so", "https://docs.example/"],
     ["", "https://docs.example/"],
   ] as const) {
@@ -189,6 +201,44 @@ test("blocks", () => {
     { kind: "code", language: "js", text: "let a = `b`;\n" },
     paragraph(text("end")),
   ]);
+});
+
+/** How many parts and blocks of a message are more than text. */
+function drawn(source: string): number {
+  const at = mentionsOf([], true);
+  const inline = (parts: readonly Inline[]): number =>
+    parts.reduce((sum, part) => sum + (part.kind === "text" ? 0 : 1) + ("parts" in part ? inline(part.parts) : 0), 0);
+  const block = (one: Block): number =>
+    "items" in one
+      ? 1 + one.items.flat().reduce((sum, inner) => sum + 1 + block(inner), 0)
+      : "blocks" in one
+        ? one.blocks.reduce((sum, inner) => sum + block(inner), 1)
+        : 1 + ("parts" in one ? inline(one.parts) : 0);
+  return parse(source, at).reduce((sum, one) => sum + block(one), 0);
+}
+
+test("what takes long to draw is drawn for the first parts of a message; the rest is the text as it was written", () => {
+  for (const one of [
+    "http://a.b ",
+    "[a](http://a.b)",
+    "`a` ",
+    "**a** ",
+    "@all ",
+    "- a\n",
+    "> a\n\n",
+    "# a\n",
+    "a\n\n",
+  ]) {
+    const source = one.repeat(1400);
+    const parts = drawn(source);
+    assert.ok(parts >= 95 && parts <= 420, `${one}: ${parts}`);
+    assert.equal(inOneLine(parse("- a\n".repeat(1400) + "the end")).endsWith("- a the end"), true);
+  }
+  const links = parse("http://a.b ".repeat(1400))[0] as Block & { kind: "paragraph" };
+  assert.equal(links.parts.filter(({ kind }) => kind === "link").length, 100);
+  assert.equal(wordsOf(links.parts), "http://a.b ".repeat(1400));
+  const fenced = `\`\`\`\n${"a * b_c\n".repeat(1500)}\`\`\``;
+  assert.equal(parse(fenced)[0]?.kind, "code", "one block is one, however long");
 });
 
 test("a block of code that is not closed yet goes to the end", () => {
