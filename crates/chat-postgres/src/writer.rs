@@ -177,7 +177,7 @@ impl Log {
                 self.metrics.failures.inc();
                 for job in jobs {
                     self.metrics.outage.refused(&REPLACED);
-                    job.answer(Err(REPLACED));
+                    job.answer(Err(&Fault::Broken(REPLACED.into())));
                 }
             }
             Ok(_) => {
