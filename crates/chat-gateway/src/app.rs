@@ -122,6 +122,11 @@ impl App {
         self.0.slots.total()
     }
 
+    /// How many requests were answered so far.
+    pub fn n_answered(&self) -> u64 {
+        self.hub.metrics().requests.get().map_or(0, |requests| requests.n_answered())
+    }
+
     /// How it stands, in a few words.
     pub fn standing(&self) -> String {
         let what = if self.is_draining() { "ending" } else { "serving" };

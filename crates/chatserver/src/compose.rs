@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use crate::adapters::passwords::Argon2Passwords;
 use crate::adapters::system_clock::SystemClock;
-use crate::watchdog::Standing;
+use crate::watchdog::{Answered, Standing};
 use crate::{certificate, demo, metrics, secret};
 
 pub(crate) mod storage;
@@ -171,6 +171,12 @@ impl Server {
     pub(crate) fn standing(&self) -> Standing {
         let app = self.app.clone();
         Box::new(move || app.standing())
+    }
+
+    /// How many requests were answered so far, for the same.
+    pub(crate) fn answered(&self) -> Answered {
+        let app = self.app.clone();
+        Box::new(move || app.n_answered())
     }
 
     /// Serves until `shutdown` resolves, then lets go in order: streams, requests, confirmations, the database.

@@ -28,43 +28,65 @@ const LAST_WORD: Duration = Duration::from_millis(300);
 /// Asks how things stand.
 pub(crate) type Standing = Box<dyn Fn() -> String + Send>;
 
+/// Asks how many requests were answered so far.
+pub(crate) type Answered = Box<dyn Fn() -> u64 + Send>;
+
 /// Watches the runtime until the process ends. Not to be called before there is something to be served: what a start
 /// takes is no concern of its.
-pub(crate) fn watch(runtime: Handle, standing: Standing) -> std::io::Result<()> {
+pub(crate) fn watch(runtime: Handle, standing: Standing, answered: Answered) -> std::io::Result<()> {
     if failpoints::is_broken("no_watchdog") {
         return Ok(());
     }
     thread::Builder::new().name("watchdog".into()).spawn(move || {
-        let signs = Signs { runtime, given: Arc::default() };
-        let (mut count, mut began, mut seen) = (Count(0), Instant::now(), signs.ask());
+        let mut watch = Watch::begin(runtime, answered);
         loop {
+            let began = Instant::now();
             thread::sleep(TICK);
-            let given = signs.given.load(Ordering::Relaxed);
-            if count.tick(began.elapsed(), given != seen) {
-                give_up(&signs.runtime, standing);
-            }
-            began = Instant::now();
-            // One question at a time: a runtime that stands still would gather them.
-            if given != seen {
-                seen = signs.ask();
+            if watch.tick(began.elapsed()) {
+                give_up(&watch.runtime, standing);
             }
         }
     })?;
     Ok(())
 }
 
-/// The signs of life that the runtime has given.
-struct Signs {
+/// What is seen of the runtime. It is asked for signs of life, and a request that was answered is one as well: where a
+/// hundred requests that take long are done one after the other, a question waits behind all of them, but nothing stands
+/// still.
+struct Watch {
     runtime: Handle,
-    given: Arc<AtomicU64>,
+    answered: Answered,
+    signs: Arc<AtomicU64>,
+    n_signs: u64,
+    n_answered: u64,
+    count: Count,
 }
 
-impl Signs {
-    /// Asks for one more; gives how many there were.
-    fn ask(&self) -> u64 {
-        let (before, given) = (self.given.load(Ordering::Relaxed), self.given.clone());
-        self.runtime.spawn(async move { given.fetch_add(1, Ordering::Relaxed) });
-        before
+impl Watch {
+    fn begin(runtime: Handle, answered: Answered) -> Self {
+        let n_answered = answered();
+        let watch =
+            Self { runtime, answered, signs: Arc::default(), n_signs: 0, n_answered, count: Count(0) };
+        watch.ask();
+        watch
+    }
+
+    /// One tick, which took so long, is over. `true`: there were too many without a sign of life.
+    fn tick(&mut self, took: Duration) -> bool {
+        let (n_signs, n_answered) = (self.signs.load(Ordering::Relaxed), (self.answered)());
+        // One question at a time: a runtime that stands still would gather them.
+        let is_told = n_signs != self.n_signs;
+        let is_alive = is_told || n_answered != self.n_answered;
+        (self.n_signs, self.n_answered) = (n_signs, n_answered);
+        if is_told {
+            self.ask();
+        }
+        self.count.tick(took, is_alive)
+    }
+
+    fn ask(&self) {
+        let signs = self.signs.clone();
+        self.runtime.spawn(async move { signs.fetch_add(1, Ordering::Relaxed) });
     }
 }
 
@@ -133,6 +155,24 @@ mod tests {
         let ticks = [false, false, false, false, true, false, false, false, false, false];
         let verdicts = ticks.map(|is_alive| count.tick(TICK, is_alive));
         assert_eq!(verdicts.iter().position(|stuck| *stuck), Some(9));
+    }
+
+    /// The runtime of this test has no turn at all, but for what is answered.
+    #[test]
+    fn whoever_answers_requests_does_not_stand_still_however_long_a_question_waits() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let answered = Arc::new(AtomicU64::new(7));
+        let asked = answered.clone();
+        let mut watch =
+            Watch::begin(runtime.handle().clone(), Box::new(move || asked.load(Ordering::Relaxed)));
+        for _ in 0..20 {
+            answered.fetch_add(1, Ordering::Relaxed);
+            assert!(!watch.tick(TICK));
+        }
+        let verdicts: Vec<_> = (0..5).map(|_| watch.tick(TICK)).collect();
+        assert_eq!(verdicts, [false, false, false, false, true]);
+        runtime.block_on(async { tokio::task::yield_now().await });
+        assert!(!watch.tick(TICK), "the question has its turn");
     }
 
     #[test]

@@ -65,6 +65,12 @@ impl Requests {
         route.map_or(&self.elsewhere, |(_, route)| route).note(status, after);
     }
 
+    /// How many were answered so far.
+    pub(crate) fn n_answered(&self) -> u64 {
+        let routes = self.each().map(|(_, route)| route);
+        routes.flat_map(|route| &route.by_status).map(|count| count.load(Ordering::Relaxed)).sum()
+    }
+
     fn each(&self) -> impl Iterator<Item = ([(&str, &str); 2], &Route)> {
         let known = self.routes.iter().flat_map(|(path, methods)| {
             methods.iter().map(|(method, route)| ([("method", method.as_str()), ("route", path)], route))
@@ -150,6 +156,7 @@ mod tests {
         requests.answered(&Method::GET, Some("/v1/messages/{id}"), StatusCode::NOT_FOUND, ms(20_000));
         requests.answered(&Method::TRACE, Some("/v1/messages/{id}"), StatusCode::METHOD_NOT_ALLOWED, ms(1));
         requests.answered(&Method::GET, None, StatusCode::NOT_FOUND, ms(1));
+        assert_eq!(requests.n_answered(), 4);
         let page = page(&requests);
         for line in [
             r#"http_requests_total{method="GET",route="/v1/messages/{id}",status="2xx"} 1"#,

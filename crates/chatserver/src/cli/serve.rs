@@ -158,7 +158,8 @@ async fn serve(args: Args, database: Database) -> Result<()> {
         .await
         .inspect_err(|error| tracing::error!("cannot start: {error:#}"))?;
     let stopped = stopping::signal()?;
-    watchdog::watch(Handle::current(), server.standing()).context("the watchdog cannot start")?;
+    let watched = watchdog::watch(Handle::current(), server.standing(), server.answered());
+    watched.context("the watchdog cannot start")?;
     announce(&server, &database)?;
     stand_still();
     server.run(stopped).await;
