@@ -101,9 +101,9 @@ impl Chat {
         }
     }
 
-    /// A page of what changed for the user after a position.
-    pub async fn changes(&self, user: UserId, after: Position) -> Result<Changes> {
-        self.store.changes(user, after, CHANGES_PAGE).await
+    /// A page of what changed for the user after a position: at most about `limit` changes, and [`CHANGES_PAGE`].
+    pub async fn changes(&self, user: UserId, after: Position, limit: u16) -> Result<Changes> {
+        self.store.changes(user, after, limit.min(CHANGES_PAGE)).await
     }
 }
 

@@ -3,33 +3,99 @@
 //! The connection is attached by now and holds live frames back. The log is read page by page until nothing more is
 //! there; then what was held back follows, less what the log has given already. If more was held back than may be, it
 //! was let go of, and the log is read on from where it was.
+//!
+//! A client may take its time for a page, and there may be thousands who do: so little of one is kept at a time, however
+//! large the messages are.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
+use chat_core::event::Change;
 use chat_core::ids::{MessageId, Position};
-use chat_core::sync::{Cursor, Epoch};
+use chat_core::messages::Message;
+use chat_core::sync::{CHANGES_PAGE, Changes, Cursor, Epoch};
 use chat_protocol::v2::{At, ServerFrame};
 use chat_websocket::close_code;
+use tokio::task::yield_now;
 
 use crate::hub::{Connection, Delivery, Protocol};
 use crate::{App, failures, wire};
 
-/// Messages read and written at a time.
-const PAGE: u16 = 200;
+/// What is kept of a page for a client, which may take its time for it: of a thousand clients each has one.
+const KEPT_BYTES: usize = 128 * 1024;
+/// What a message or another change takes up beside its text, about.
+const ENTRY_BYTES: usize = 512;
+
+/// How many messages or changes are read at a time: fewer where they are large.
+struct Size(u16);
+
+impl Size {
+    const FIRST: Self = Self(50);
+    const MOST: u16 = CHANGES_PAGE;
+
+    /// How many of a page are kept, given what each takes up. The rest is read again, and fewer from now on.
+    fn keep(&mut self, bytes: impl Iterator<Item = usize>) -> usize {
+        let (mut sum, mut kept, mut all) = (0, 0, 0);
+        for bytes in bytes {
+            all += 1;
+            sum += bytes;
+            if kept == 0 || sum <= KEPT_BYTES {
+                kept = all;
+            }
+        }
+        let next = if kept < all { kept } else { usize::from(self.0) * 2 };
+        self.0 = u16::try_from(next).unwrap_or(Self::MOST).clamp(1, Self::MOST);
+        kept
+    }
+}
+
+fn weight(message: &Message) -> usize {
+    let media =
+        message.media.iter().map(|media| media.url.len() + media.name.as_ref().map_or(0, String::len));
+    let custom = message.custom.as_ref().map_or(0, String::len);
+    ENTRY_BYTES + message.content.len() + custom + media.sum::<usize>()
+}
+
+fn weight_of(change: &Change) -> usize {
+    match change {
+        Change::MessagePosted(message) | Change::MessageChanged { message, .. } => weight(message),
+        Change::OwnPartChanged { view, .. } => {
+            let draft = view.own.draft.as_ref().map_or(0, String::len);
+            ENTRY_BYTES + draft + view.last_message.as_ref().map_or(0, weight)
+        }
+        _ => ENTRY_BYTES,
+    }
+}
+
+/// Keeps of a page as much as is to wait for the client. What shares a place stays together: no cursor lies between.
+fn cut(page: &mut Changes, size: &mut Size) {
+    let kept = size.keep(page.events.iter().map(|event| weight_of(&event.change)));
+    let Some(last) = kept.checked_sub(1).and_then(|last| page.events.get(last)) else { return };
+    let up_to = last.position;
+    let kept = page.events.partition_point(|event| event.position <= up_to);
+    if kept < page.events.len() {
+        page.events.truncate(kept);
+        page.events.shrink_to_fit();
+        (page.up_to, page.complete) = (up_to, false);
+    }
+}
 
 /// What arrived while a v1 client's user had no connection. What came in since just before the attachment, when
 /// `live_from` was the newest message, is read from the log whoever wrote it, so that the order is the log's throughout.
 /// `false`: the connection is to end.
 pub(super) async fn backlog(app: &App, connection: &Arc<Connection>, live_from: MessageId) -> bool {
     let user = connection.user();
-    let mut after = MessageId(0);
+    let (mut after, mut size) = (MessageId(0), Size::FIRST);
     loop {
-        let page = match app.in_turn(app.chat.backlog(user, live_from, after, PAGE)).await {
+        let asked = size.0;
+        let mut page = match app.in_turn(app.chat.backlog(user, live_from, after, asked)).await {
             Ok(page) => page,
             Err(error) => return stopped(connection, &error),
         };
-        let is_last = page.len() < usize::from(PAGE);
+        let read = page.len();
+        page.truncate(size.keep(page.iter().map(weight)));
+        page.shrink_to_fit();
+        let is_last = page.len() == read && read < usize::from(asked);
         app.hub.metrics().replayed(Protocol::V1, page.len());
         for message in page {
             after = message.id;
@@ -61,12 +127,13 @@ pub(super) async fn changes(
     epoch: Epoch,
     mut after: Position,
 ) -> bool {
-    let user = connection.user();
+    let (user, mut size) = (connection.user(), Size::FIRST);
     loop {
-        let page = match app.in_turn(app.chat.changes(user, after)).await {
+        let mut page = match app.in_turn(app.chat.changes(user, after, size.0)).await {
             Ok(page) => page,
             Err(error) => return stopped(connection, &error),
         };
+        cut(&mut page, &mut size);
         app.hub.metrics().replayed(Protocol::V2, page.events.len());
         // Each event is let go of when it is encoded: a client may take its time.
         let mut events = page.events.into_iter().peekable();
@@ -103,8 +170,12 @@ pub(super) fn live(connection: &Connection, at: Cursor) -> bool {
 
 /// Queues a frame as soon as there is room. `false`: the connection is to end.
 async fn push(connection: &Connection, frame: Bytes, delivery: Option<Delivery>) -> bool {
-    if !connection.has_room() && !connection.drained().await {
-        return false;
+    if !connection.has_room() {
+        if !connection.drained().await {
+            return false;
+        }
+        // The client may take everything at once, and others have their turn meanwhile.
+        yield_now().await;
     }
     connection.push(frame, delivery);
     true
@@ -114,4 +185,48 @@ fn stopped(connection: &Connection, error: &chat_core::Error) -> bool {
     failures::note(error, "a replay stopped");
     connection.close(close_code::TRY_AGAIN_LATER, "storage is unavailable: reconnect");
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use chat_core::event::Event;
+    use chat_core::ids::{ConversationId, UserId};
+
+    use super::*;
+
+    #[test]
+    fn large_messages_are_read_a_few_at_a_time_and_small_ones_many() {
+        let mut size = Size(Size::MOST);
+        assert_eq!(size.keep((0..200).map(|_| 600)), 200);
+        assert_eq!(size.0, 200);
+        assert_eq!(size.keep((0..200).map(|_| 16 * 1024)), 8);
+        assert_eq!(size.0, 8, "no more are read than are kept");
+        assert_eq!(size.keep((0..8).map(|_| 16 * 1024)), 8);
+        assert_eq!(size.keep((0..16).map(|_| 600)), 16);
+        assert_eq!(size.0, 32);
+        assert_eq!(size.keep([KEPT_BYTES * 2, 1].into_iter()), 1, "one always goes on");
+        assert_eq!(size.keep(std::iter::empty()), 0);
+    }
+
+    #[test]
+    fn what_shares_a_place_is_cut_together() {
+        let hidden = |position| Event {
+            position: Position(position),
+            change: Change::MessageHidden {
+                user: UserId(1),
+                conversation: ConversationId(1),
+                message: MessageId(position),
+            },
+        };
+        let positions = (0..400).map(|number| 1 + number / 3);
+        let mut page =
+            Changes { events: positions.map(hidden).collect(), up_to: Position(500), complete: true };
+        cut(&mut page, &mut Size(Size::MOST));
+        let kept = KEPT_BYTES / ENTRY_BYTES;
+        assert_eq!(kept % 3, 1, "the cut falls between what shares a place");
+        assert_eq!((page.events.len(), page.up_to, page.complete), (kept + 2, Position(86), false));
+        let rest = page.clone();
+        cut(&mut page, &mut Size(Size::MOST));
+        assert_eq!(page.events.len(), rest.events.len());
+    }
 }

@@ -45,3 +45,29 @@ async fn who_does_not_read_is_closed_and_resumes_without_loss() {
     assert!(seqs.iter().copied().eq(1..=MESSAGES as u64), "each once and in order: {seqs:?}");
     assert_eq!(missed.last().unwrap()["message"]["content"], json!(large));
 }
+
+/// A page of what they missed is 3 MB, and each of them may take its time for it.
+#[tokio::test]
+async fn clients_that_missed_much_and_take_their_time_hold_little() {
+    const CLIENTS: usize = 50;
+    let server = Setup::new().on_one_node("it is one process whose memory is looked at").start();
+    let (tom, jerry) = server.tom_and_jerry().await;
+    let cursor = Stream::connect(&server, &jerry).await.cursor;
+    let content = "x".repeat(16_000);
+    for _ in 0..20 {
+        futures_util::future::join_all((0..10).map(|_| tom.write(&jerry, &content))).await;
+    }
+    let before = server.resident_kib("VmRSS");
+    let resumes = (0..CLIENTS).map(|_| RawWs::resume_narrow_v2(&server, &jerry.token, &cursor));
+    let mut clients = futures_util::future::join_all(resumes).await;
+    // The first page of each was read when it is told the first message.
+    for client in &mut clients {
+        let mut told = async || client.frame().await.expect("a frame");
+        let mut frame = told().await;
+        while frame.opcode != TEXT || !frame.text().contains(r#""type":"message""#) {
+            frame = told().await;
+        }
+    }
+    let grown = server.resident_kib("VmRSS").saturating_sub(before) / 1024;
+    assert!(grown < 80, "{grown} MiB for {CLIENTS} clients");
+}
