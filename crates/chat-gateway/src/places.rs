@@ -52,6 +52,11 @@ impl Places {
         }
     }
 
+    /// The same for something of which there is little for all: whoever sends a proxy's headers has no more of it.
+    pub(crate) fn take_of_few(self: &Arc<Self>, client: ClientAddress) -> Result<Option<Place>, Full> {
+        self.take(client.ip())
+    }
+
     fn count(self: &Arc<Self>, key: AddressKey) -> Result<Place, Full> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let of_address = taken.entry(key).or_default();
@@ -132,5 +137,14 @@ mod tests {
             Some(Full),
             "it has yet to say again that it may be one"
         );
+    }
+
+    #[test]
+    fn of_what_there_is_little_a_proxys_headers_give_no_more() {
+        let places = Places::new(1);
+        let perhaps = ClientAddress::new(ip("192.0.2.9"), Way::PerhapsProxy);
+        let _one = places.take_of_few(perhaps).unwrap().unwrap();
+        assert_eq!(places.take_of_few(perhaps).err(), Some(Full));
+        assert!(places.take_of_few(ClientAddress::new(ip("192.0.2.10"), Way::Direct)).is_ok());
     }
 }

@@ -22,6 +22,8 @@ use crate::{App, places};
 const DEADLINE: Duration = Duration::from_secs(5);
 /// How long it may take for the refusal.
 const LAST_WORD: Duration = Duration::from_secs(2);
+/// What it may send meanwhile; then it is cut off.
+const STILL_ON_ITS_WAY: usize = 256 * 1024;
 const READ_BYTES: usize = 4096;
 
 /// Why a client is turned away: the close code and the reason.
@@ -38,7 +40,9 @@ pub(super) struct Place {
 }
 
 pub(super) fn place(app: &App, client: ClientAddress) -> Result<Place, Problem> {
-    let of_address = app.unauthenticated_by_address.take_for(client).map_err(|_| {
+    // What may be a proxy has no more than others: whoever sends the headers of one could fill the places of all. The users
+    // of a real one come in by an upgrade that says who they are.
+    let of_address = app.unauthenticated_by_address.take_of_few(client).map_err(|_| {
         app.hub.metrics().refused_by_address();
         let sentence =
             "Too many clients of your address have yet to say who they are; send the token with the upgrade";
@@ -142,7 +146,11 @@ fn too_many_streams(problem: &Problem) -> String {
 /// Says why, and waits until the client has read it: a socket that is closed over unread bytes is reset.
 async fn turn_away(mut socket: Socket, code: u16, reason: &str) {
     if socket.write_all(&encode_close(code, reason)).await.is_ok() && socket.shutdown().await.is_ok() {
-        let mut rest = [0; READ_BYTES];
-        while matches!(socket.read(&mut rest).await, Ok(read) if read > 0) {}
+        let (mut rest, mut passed_over) = ([0; READ_BYTES], 0);
+        while let Ok(read @ 1..) = socket.read(&mut rest).await
+            && passed_over < STILL_ON_ITS_WAY
+        {
+            passed_over += read;
+        }
     }
 }
