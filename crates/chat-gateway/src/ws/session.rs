@@ -31,6 +31,8 @@ const INPUTS_IN_A_ROW: usize = 32;
 const ANSWERS: Duration = Duration::from_secs(5);
 /// How long a client may take for the closing frame.
 const LAST_WORD: Duration = Duration::from_secs(10);
+/// What it may send meanwhile: as much as can have been on its way when it was given that frame. Whoever sends on is cut off.
+const STILL_ON_ITS_WAY: usize = 4 * 1024 * 1024;
 
 /// For how long nothing has to come from a client that has broken the protocol, until it counts as having sent it all.
 const QUIET: Duration = Duration::from_secs(1);
@@ -301,8 +303,13 @@ impl Session<'_> {
         if self.is_broken {
             return let_go_of_the_rest(self.connection).await;
         }
-        while !self.ended_by_client && self.connection.readable().await.is_ok() {
+        let mut passed_over = 0;
+        while !self.ended_by_client
+            && passed_over < STILL_ON_ITS_WAY
+            && self.connection.readable().await.is_ok()
+        {
             let taken = read(self.connection, &mut self.decoder);
+            passed_over += taken.bytes;
             if matches!(taken.end, Some(End::Broken(_))) {
                 return let_go_of_the_rest(self.connection).await;
             }
@@ -409,6 +416,7 @@ pub(super) struct Taken {
     /// It filled the buffer: other tasks get their turn before the next, or a client that sends without end, even if no
     /// frame of it ever is whole, would have a worker to itself.
     may_have_more: bool,
+    bytes: usize,
 }
 
 impl Taken {
@@ -453,6 +461,7 @@ fn read(connection: &Connection, decoder: &mut Decoder) -> Taken {
             Ok(0) => taken.end = Some(End::HalfClosed),
             Ok(count) => {
                 taken.may_have_more = count == scratch.len();
+                taken.bytes = count;
                 taken.feed(decoder, scratch.get_mut(..count).unwrap_or_default());
             }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}

@@ -175,6 +175,11 @@ impl RawWs {
         self.socket.write_all(bytes).await.unwrap();
     }
 
+    /// Sends this again and again until the server takes no more.
+    pub async fn send_until_cut(&mut self, bytes: &[u8]) {
+        while within(20, self.socket.write_all(bytes)).await.is_ok() {}
+    }
+
     /// Skips what comes before the closing frame; gives its code.
     pub async fn closed(&mut self) -> u16 {
         loop {

@@ -1,5 +1,7 @@
 //! How much a client may send, and what is said to one that sends more.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -75,6 +77,21 @@ async fn each_frame_that_was_read_of_a_flood_has_one_answer() {
     let first: Vec<_> = (0..).take(answered.len()).collect();
     assert_eq!(answered, first, "in order, and none is left out");
     assert!(answered.len() > 200, "{}", answered.len());
+}
+
+/// Who sends on behind the closing frame could have us read for as long as others get to answer it.
+#[tokio::test]
+async fn a_flood_that_goes_on_behind_the_closing_frame_is_cut_off() {
+    let server = Server::start();
+    let tom = server.login("tom").await;
+    let mut ws = RawWs::connect_v2(&server, &tom.token).await;
+    let ping = json!({"op": "ping", "id": 1, "padding": "x".repeat(1000)}).to_string();
+    let flood = masked(TEXT, ping.as_bytes()).repeat(2000);
+    ws.send_bytes(&flood).await;
+    assert_eq!(ws.closed().await, 4029);
+    let began = Instant::now();
+    ws.send_until_cut(&flood).await;
+    assert!(began.elapsed() < Duration::from_secs(6), "it was read for {:?}", began.elapsed());
 }
 
 #[tokio::test]
