@@ -2,7 +2,7 @@
 //! so that its supervisor starts it again. A server that answers nobody any more helps nobody by going on.
 //!
 //! It counts its own ticks and not the time: a process that was stopped and continued, or a machine that slept, has not
-//! come to a stand.
+//! come to a stand. Nor has a runtime that is busy: whatever work is seen to be done is a sign of life.
 
 use std::process::exit;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use chat_core::failpoints;
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, RuntimeMetrics};
 
 /// The exit status of a process that could not go on, or not end, in order (`EX_SOFTWARE`).
 pub(crate) const STUCK: i32 = 70;
@@ -50,44 +50,69 @@ pub(crate) fn watch(runtime: Handle, standing: Standing, answered: Answered) -> 
     Ok(())
 }
 
-/// What is seen of the runtime. It is asked for signs of life, and a request that was answered is one as well: where a
-/// hundred requests that take long are done one after the other, a question waits behind all of them, but nothing stands
-/// still.
+/// What is seen of the runtime. It is asked for signs of life, and a request that was answered is one as well, or work that
+/// one of its threads has done: where a hundred requests that take long are done one after the other, a question waits
+/// behind all of them, but nothing stands still.
 struct Watch {
     runtime: Handle,
     answered: Answered,
     signs: Arc<AtomicU64>,
     n_signs: u64,
     n_answered: u64,
+    worked: u64,
     count: Count,
 }
 
 impl Watch {
     fn begin(runtime: Handle, answered: Answered) -> Self {
-        let n_answered = answered();
-        let watch =
-            Self { runtime, answered, signs: Arc::default(), n_signs: 0, n_answered, count: Count(0) };
+        let (n_answered, worked) = (answered(), worked(&runtime.metrics()));
+        let signs = Arc::default();
+        let watch = Self { runtime, answered, signs, n_signs: 0, n_answered, worked, count: Count(0) };
         watch.ask();
         watch
     }
 
     /// One tick, which took so long, is over. `true`: there were too many without a sign of life.
     fn tick(&mut self, took: Duration) -> bool {
+        let is_alive = self.is_alive();
+        self.count.tick(took, is_alive)
+    }
+
+    /// Whether there was a sign of life since the last look.
+    fn is_alive(&mut self) -> bool {
         let (n_signs, n_answered) = (self.signs.load(Ordering::Relaxed), (self.answered)());
+        let worked = worked(&self.runtime.metrics());
         // One question at a time: a runtime that stands still would gather them.
         let is_told = n_signs != self.n_signs;
-        let is_alive = is_told || n_answered != self.n_answered;
-        (self.n_signs, self.n_answered) = (n_signs, n_answered);
+        let is_alive = is_told || n_answered != self.n_answered || worked != self.worked;
+        (self.n_signs, self.n_answered, self.worked) = (n_signs, n_answered, worked);
         if is_told {
             self.ask();
         }
-        self.count.tick(took, is_alive)
+        is_alive
     }
 
     fn ask(&self) {
         let signs = self.signs.clone();
         self.runtime.spawn(async move { signs.fetch_add(1, Ordering::Relaxed) });
     }
+}
+
+/// A number that changes whenever one of the runtime's threads has gone to sleep, or comes to the end of some tasks; not
+/// while it is inside of one.
+#[cfg(target_has_atomic = "64")]
+fn worked(metrics: &RuntimeMetrics) -> u64 {
+    let workers = (0..metrics.num_workers()).map(|worker| {
+        let busy = metrics.worker_total_busy_duration(worker).as_nanos();
+        metrics.worker_park_count(worker).wrapping_add(u64::try_from(busy).unwrap_or(u64::MAX))
+    });
+    workers.fold(0, u64::wrapping_add)
+}
+
+/// Here the runtime does not say.
+#[cfg(not(target_has_atomic = "64"))]
+fn worked(_: &RuntimeMetrics) -> u64 {
+    0
 }
 
 /// Ticks in a row without a sign of life.
@@ -182,5 +207,48 @@ mod tests {
         let ticks = [TICK, TICK, TICK, TICK, hour, TICK, TICK, TICK, TICK, TICK];
         let verdicts = ticks.map(|took| count.tick(took, false));
         assert_eq!(verdicts.iter().position(|stuck| *stuck), Some(9));
+    }
+
+    /// Whether a runtime, whose one thread is given this to do again and again, is seen to live within a second.
+    fn is_seen(mut work: impl FnMut() + Send + 'static, mut look: impl FnMut(&mut Watch) -> bool) -> bool {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        let runtime = builder.worker_threads(1).event_interval(1).build().unwrap();
+        let begun = Arc::new(AtomicU64::new(0));
+        let begins = begun.clone();
+        runtime.spawn(async move {
+            loop {
+                begins.store(1, Ordering::Relaxed);
+                work();
+                tokio::task::yield_now().await;
+            }
+        });
+        let mut watch = Watch::begin(runtime.handle().clone(), Box::new(|| 0));
+        while begun.load(Ordering::Relaxed) == 0 {
+            thread::sleep(Duration::from_millis(1));
+        }
+        // What it had done until then.
+        look(&mut watch);
+        let until = Instant::now() + Duration::from_secs(1);
+        let is_seen = std::iter::from_fn(|| (Instant::now() < until).then(|| look(&mut watch)))
+            .inspect(|_| thread::sleep(Duration::from_millis(10)))
+            .any(|is_alive| is_alive);
+        runtime.shutdown_background();
+        is_seen
+    }
+
+    #[test]
+    #[cfg(target_has_atomic = "64")]
+    fn work_that_is_done_is_a_sign_of_life() {
+        let mut before = 0;
+        let look = |watch: &mut Watch| {
+            let worked = worked(&watch.runtime.metrics());
+            std::mem::replace(&mut before, worked) != worked
+        };
+        assert!(is_seen(|| thread::sleep(Duration::from_millis(50)), look));
+    }
+
+    #[test]
+    fn a_thread_that_does_not_come_back_gives_none() {
+        assert!(!is_seen(|| thread::sleep(Duration::from_secs(3)), Watch::is_alive));
     }
 }

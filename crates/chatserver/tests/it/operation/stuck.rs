@@ -9,8 +9,8 @@ use crate::support::{Server, Setup};
 /// The exit status of a process that could not go on.
 const STUCK: i32 = 70;
 
-fn stuck(failpoints: &str) -> Server {
-    Setup::new().on_one_node("each process watches itself").env("CHATSERVER_FAILPOINTS", failpoints).start()
+fn stuck(failpoints: &str) -> Setup {
+    Setup::new().on_one_node("each process watches itself").env("CHATSERVER_FAILPOINTS", failpoints)
 }
 
 fn signal(server: &Server, name: &str) {
@@ -18,8 +18,8 @@ fn signal(server: &Server, name: &str) {
     assert!(asked.unwrap().success());
 }
 
-fn ends_by_itself_and_says_where_it_stood() {
-    let mut server = stuck("stuck_runtime");
+fn ends_by_itself_and_says_where_it_stood(threads: &str) {
+    let mut server = stuck("stuck_runtime").env("TOKIO_WORKER_THREADS", threads).start();
     let began = Instant::now();
     assert_eq!(server.ended_within(Duration::from_secs(15)).code(), Some(STUCK));
     assert!(began.elapsed() > Duration::from_secs(4), "not before five ticks: {:?}", began.elapsed());
@@ -29,7 +29,7 @@ fn ends_by_itself_and_says_where_it_stood() {
 }
 
 fn ends_within_10_seconds_of_sigterm() {
-    let mut server = stuck("stuck_runtime,no_watchdog");
+    let mut server = stuck("stuck_runtime,no_watchdog").start();
     // Something that an end in order waits for.
     let _idle = std::net::TcpStream::connect(&server.address).unwrap();
     while answers(&server) {
@@ -68,7 +68,8 @@ fn goes_on_after_it_was_stopped() {
 #[test]
 fn a_process_that_cannot_go_on_ends_and_one_that_was_stopped_goes_on() {
     std::thread::scope(|scope| {
-        scope.spawn(ends_by_itself_and_says_where_it_stood);
+        scope.spawn(|| ends_by_itself_and_says_where_it_stood("1"));
+        scope.spawn(|| ends_by_itself_and_says_where_it_stood("2"));
         scope.spawn(ends_within_10_seconds_of_sigterm);
         scope.spawn(goes_on_after_it_was_stopped);
     });
