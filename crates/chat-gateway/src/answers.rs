@@ -1,5 +1,6 @@
 //! The bytes of large answers that clients have yet to take: so many in all, and of these so many for one address. Who
 //! comes when there is no room takes that of the answer that has waited longest; one that is new gets its time first.
+//! Those that are made for the purpose, pages, have their room before there is anything of them ([`Answers::room`]).
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,12 +8,15 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::http::HeaderValue;
+use axum::http::header::CONTENT_TYPE;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
+use tokio::sync::Notify;
 
 use crate::client_address::{AddressKey, ClientAddress};
 use crate::http::problem::Problem;
@@ -26,6 +30,10 @@ const ALL_BYTES: u64 = 64 * 1024 * 1024;
 const ADDRESS_BYTES: u64 = ALL_BYTES / 4;
 /// How long an answer is left alone.
 const GRACE: Duration = Duration::from_secs(1);
+/// How long whoever finds no room waits for some: those who do take their answers are quick.
+const WAIT: Duration = Duration::from_millis(500);
+/// How often it looks whether somebody has had its time.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// What is counted of them; clones count together.
 #[derive(Debug, Clone, Default)]
@@ -40,6 +48,8 @@ pub(crate) struct AnswerCounts {
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
     state: Mutex<Held>,
+    /// Something was given back.
+    freed: Notify,
     counts: AnswerCounts,
 }
 
@@ -55,7 +65,8 @@ struct Held {
 #[derive(Debug)]
 struct Answer {
     bytes: u64,
-    since: Instant,
+    /// Since when it could be taken; one that has yet to be made is in nobody's way.
+    since: Option<Instant>,
     client: Option<AddressKey>,
     link: Arc<Link>,
 }
@@ -65,6 +76,13 @@ struct Permit {
     answers: Arc<Answers>,
     number: u64,
 }
+
+/// Room for an answer that is being made.
+pub(crate) struct Room(Permit);
+
+/// Marks an answer that has its room.
+#[derive(Clone, Copy)]
+struct HasRoom;
 
 /// An answer's bytes, for as long as anybody has them.
 struct Kept {
@@ -80,10 +98,39 @@ impl AsRef<[u8]> for Kept {
 
 impl Answers {
     pub(crate) fn new(counts: AnswerCounts) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::default(), counts })
+        Arc::new(Self { counts, ..Self::default() })
     }
 
-    fn hold(self: &Arc<Self>, bytes: u64, client: Option<AddressKey>, link: Arc<Link>) -> Option<Permit> {
+    /// Room for an answer of about so many bytes, which is waited for a little.
+    pub(crate) async fn room(
+        self: &Arc<Self>,
+        bytes: u64,
+        client: Option<AddressKey>,
+        link: &Arc<Link>,
+    ) -> Result<Room, Problem> {
+        let found = async {
+            loop {
+                let freed = self.freed.notified();
+                let mut freed = std::pin::pin!(freed);
+                freed.as_mut().enable();
+                if let Some(permit) = self.hold(bytes, client, link.clone(), None) {
+                    return Room(permit);
+                }
+                // Or somebody's time has come.
+                let _ = tokio::time::timeout(LOOK, freed).await;
+            }
+        };
+        tokio::time::timeout(WAIT, found).await.map_err(|_| no_room())
+    }
+
+    /// Room for an answer that can be taken since then.
+    fn hold(
+        self: &Arc<Self>,
+        bytes: u64,
+        client: Option<AddressKey>,
+        link: Arc<Link>,
+        since: Option<Instant>,
+    ) -> Option<Permit> {
         let now = Instant::now();
         let mut held = self.held();
         while held.has_no_room_for(bytes, client) {
@@ -93,7 +140,7 @@ impl Answers {
                 self.counts.dropped.inc();
             }
         }
-        let number = held.insert(Answer { bytes, since: now, client, link });
+        let number = held.insert(Answer { bytes, since, client, link });
         self.show(&held);
         Some(Permit { answers: self.clone(), number })
     }
@@ -125,10 +172,10 @@ impl Held {
     /// Of the same address if that has too much, else of anybody.
     fn oldest_that_is_in_the_way(&self, bytes: u64, client: Option<AddressKey>, now: Instant) -> Option<u64> {
         let of_the_same = self.is_too_much_for(bytes, client);
-        let mut in_the_way =
-            self.answers.iter().filter(|(_, answer)| !of_the_same || answer.client == client);
-        let (number, oldest) = in_the_way.next()?;
-        (now.saturating_duration_since(oldest.since) >= GRACE).then_some(*number)
+        let in_the_way = self.answers.iter().filter(|(_, answer)| !of_the_same || answer.client == client);
+        let made = in_the_way.filter_map(|(number, answer)| Some((answer.since?, *number)));
+        let (since, number) = made.min()?;
+        (now.saturating_duration_since(since) >= GRACE).then_some(number)
     }
 
     fn insert(&mut self, answer: Answer) -> u64 {
@@ -155,6 +202,43 @@ impl Held {
         }
         Some(answer)
     }
+
+    /// It is there, and so long.
+    fn made(&mut self, number: u64, bytes: u64) {
+        let Some(answer) = self.answers.get_mut(&number) else { return };
+        self.total = self.total - answer.bytes + bytes;
+        if let Some(of_address) = answer.client.and_then(|key| self.of_address.get_mut(&key)) {
+            *of_address = *of_address - answer.bytes + bytes;
+        }
+        answer.bytes = bytes;
+        answer.since = Some(Instant::now());
+    }
+}
+
+impl Room {
+    /// The answer in its room, if it needs one.
+    pub(crate) fn filled(room: Option<Self>, json: Vec<u8>) -> Response {
+        let bytes = Bytes::from(json);
+        let body = match room {
+            None => Body::from(bytes),
+            Some(Self(permit)) => {
+                permit.made(bytes.len());
+                Body::from(Bytes::from_owner(Kept { bytes, _permit: permit }))
+            }
+        };
+        let mut response = Response::new(body);
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response.extensions_mut().insert(HasRoom);
+        response
+    }
+}
+
+impl Permit {
+    fn made(&self, bytes: usize) {
+        let mut held = self.answers.held();
+        held.made(self.number, u64::try_from(bytes).unwrap_or(u64::MAX));
+        self.answers.show(&held);
+    }
 }
 
 impl Drop for Permit {
@@ -162,7 +246,14 @@ impl Drop for Permit {
         let mut held = self.answers.held();
         held.remove(self.number);
         self.answers.show(&held);
+        drop(held);
+        self.answers.freed.notify_waiters();
     }
+}
+
+fn no_room() -> Problem {
+    let sentence = "Too many answers wait to be taken by slow clients; ask again, or for less";
+    Problem::new(503, "overloaded", sentence).retry_after(1)
 }
 
 /// Counts an answer until the client has taken it, or refuses where there is no room for it.
@@ -170,11 +261,13 @@ pub(crate) async fn bound(State(answers): State<Arc<Answers>>, request: Request,
     let client = ClientAddress::of(request.extensions()).strangers_key();
     let link = request.extensions().get::<Arc<Link>>().cloned();
     let response = next.run(request).await;
+    if response.extensions().get::<HasRoom>().is_some() {
+        return response;
+    }
     let bytes = axum::body::HttpBody::size_hint(response.body()).exact().unwrap_or(0);
     let Some(link) = link.filter(|_| bytes >= SMALL_BYTES) else { return response };
-    let Some(permit) = answers.hold(bytes, client, link) else {
-        let sentence = "Too many answers wait to be taken by slow clients; ask again, or for less";
-        return Problem::new(503, "overloaded", sentence).retry_after(1).into_response();
+    let Some(permit) = answers.hold(bytes, client, link, Some(Instant::now())) else {
+        return no_room().into_response();
     };
     let (parts, body) = response.into_parts();
     // A body of one piece, as all of these are, is not copied.
@@ -195,10 +288,19 @@ mod tests {
         Some(AddressKey::of([192, 0, 2, last].into()))
     }
 
+    fn hold(
+        answers: &Arc<Answers>,
+        bytes: u64,
+        client: Option<AddressKey>,
+        link: Arc<Link>,
+    ) -> Option<Permit> {
+        answers.hold(bytes, client, link, Some(Instant::now()))
+    }
+
     /// As if it had waited for so long.
     fn age(answers: &Answers, by: Duration) {
         for answer in answers.held().answers.values_mut() {
-            answer.since = answer.since.checked_sub(by).unwrap();
+            answer.since = answer.since.map(|since| since.checked_sub(by).unwrap());
         }
     }
 
@@ -206,13 +308,13 @@ mod tests {
     fn an_address_has_a_quarter_and_then_makes_room_for_itself() {
         let answers = Arc::new(Answers::default());
         let links: Vec<Arc<Link>> = (0..4).map(|_| Arc::default()).collect();
-        let hold = |link: &Arc<Link>| answers.hold(6 * MIB, address(1), link.clone());
-        let (first, _second) = (hold(&links[0]), hold(&links[1]));
+        let hold_own = |link: &Arc<Link>| hold(&answers, 6 * MIB, address(1), link.clone());
+        let (first, _second) = (hold_own(&links[0]), hold_own(&links[1]));
         assert!(first.is_some());
-        assert!(hold(&links[2]).is_none(), "what is new is left alone");
-        let _other = answers.hold(16 * MIB, address(2), Arc::default()).unwrap();
+        assert!(hold_own(&links[2]).is_none(), "what is new is left alone");
+        let _other = hold(&answers, 16 * MIB, address(2), Arc::default()).unwrap();
         age(&answers, GRACE);
-        let _third = hold(&links[2]).unwrap();
+        let _third = hold_own(&links[2]).unwrap();
         assert_eq!(links.iter().map(|link| link.is_ended()).collect::<Vec<_>>(), [true, false, false, false]);
         assert_eq!(answers.counts.waiting.get(), i64::try_from(28 * MIB).unwrap());
         drop(first);
@@ -228,11 +330,11 @@ mod tests {
         let answers = Arc::new(Answers::default());
         let links: Vec<Arc<Link>> = (0..5).map(|_| Arc::default()).collect();
         let held: Vec<_> = (1..=4)
-            .map(|n| answers.hold(15 * MIB, address(n), links[usize::from(n)].clone()).unwrap())
+            .map(|n| hold(&answers, 15 * MIB, address(n), links[usize::from(n)].clone()).unwrap())
             .collect();
-        assert!(answers.hold(15 * MIB, address(5), links[0].clone()).is_none());
+        assert!(hold(&answers, 15 * MIB, address(5), links[0].clone()).is_none());
         age(&answers, GRACE);
-        let new = answers.hold(15 * MIB, address(5), links[0].clone()).unwrap();
+        let new = hold(&answers, 15 * MIB, address(5), links[0].clone()).unwrap();
         assert!(links[1].is_ended() && links.iter().skip(2).all(|link| !link.is_ended()));
         drop((held, new));
         let rest = answers.held();
@@ -242,9 +344,42 @@ mod tests {
     #[test]
     fn one_answer_is_always_given_however_large() {
         let answers = Arc::new(Answers::default());
-        assert!(answers.hold(100 * MIB, address(1), Arc::default()).is_some());
-        let _some = answers.hold(20 * MIB, address(1), Arc::default()).unwrap();
-        assert!(answers.hold(20 * MIB, address(2), Arc::default()).is_some());
-        assert!(answers.hold(20 * MIB, None, Arc::default()).is_some(), "this machine has all of it");
+        assert!(hold(&answers, 100 * MIB, address(1), Arc::default()).is_some());
+        let _some = hold(&answers, 20 * MIB, address(1), Arc::default()).unwrap();
+        assert!(hold(&answers, 20 * MIB, address(2), Arc::default()).is_some());
+        assert!(hold(&answers, 20 * MIB, None, Arc::default()).is_some(), "this machine has all of it");
+    }
+
+    #[test]
+    fn one_that_is_being_made_is_counted_and_in_nobodys_way() {
+        let answers = Arc::new(Answers::default());
+        let link = Arc::new(Link::default());
+        let making = answers.hold(60 * MIB, address(1), link.clone(), None).unwrap();
+        age(&answers, GRACE);
+        assert!(hold(&answers, 5 * MIB, address(2), Arc::default()).is_none());
+        let rooms = || answers.held().total / MIB;
+        let made = Room::filled(Some(Room(making)), vec![b' '; 2 * 1024 * 1024]);
+        assert_eq!(rooms(), 2, "what it really is");
+        assert!(!link.is_ended());
+        let _other = hold(&answers, 62 * MIB, address(2), Arc::default()).unwrap();
+        age(&answers, GRACE);
+        let _third = hold(&answers, MIB, address(3), Arc::default()).unwrap();
+        assert!(link.is_ended(), "now it is the oldest");
+        drop(made);
+    }
+
+    #[tokio::test]
+    async fn room_is_waited_for_a_little() {
+        let answers = Arc::new(Answers::default());
+        let first = hold(&answers, 64 * MIB, address(1), Arc::default()).unwrap();
+        let link = Arc::default();
+        assert!(answers.room(MIB, address(2), &link).await.is_err());
+        let waits = tokio::spawn({
+            let (answers, link) = (answers.clone(), link.clone());
+            async move { answers.room(MIB, address(2), &link).await }
+        });
+        tokio::task::yield_now().await;
+        drop(first);
+        assert!(waits.await.unwrap().is_ok());
     }
 }

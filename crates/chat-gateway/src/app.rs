@@ -7,11 +7,13 @@ use chat_core::Chat;
 use chat_core::cluster::{Neighbours, Residents};
 use tokio::sync::Semaphore;
 
+use crate::answers::Answers;
 use crate::audit::Audit;
 use crate::auth::Authenticator;
 use crate::devices::Devices;
 use crate::hub::{Hub, Slots, Surroundings};
 use crate::limits::Limiter;
+use crate::pages::Pages;
 use crate::places::Places;
 use crate::probe::Probes;
 use crate::receipts::Receipts;
@@ -35,6 +37,7 @@ pub struct Shared {
     pub(crate) limits: Limiter,
     pub(crate) audit: Arc<Audit>,
     pub(crate) devices: Devices,
+    pub(crate) pages: Pages,
     /// Only in a cluster.
     pub(crate) neighbours: Option<Arc<dyn Neighbours>>,
     pub(crate) options: GatewayOptions,
@@ -86,6 +89,7 @@ impl App {
         Ok(Self(Arc::new(Shared {
             devices: Devices::new(tokens.device_key()),
             limits: Limiter::new(&options.rates),
+            pages: Pages::new(Answers::new(hub.metrics().answers.clone())),
             audit,
             auth: Authenticator::new(chat.clone(), hub.clone(), tokens),
             slots: Slots::new(options.connections_per_user, options.connections),

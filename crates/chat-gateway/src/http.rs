@@ -39,7 +39,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::answers::{self, Answers};
+use crate::answers;
 use crate::metrics::Requests;
 use crate::{App, Origins, asyncapi, ws};
 use problem::Problem;
@@ -146,7 +146,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 /// them, is refused in the API's words. Pages of the named origins may ask, too.
 pub fn router(app: App, pages: Router, origins: Origins) -> Router {
     let (api, document) = routes().split_for_parts();
-    let answers = Answers::new(app.hub.metrics().answers.clone());
+    let answers = app.pages.answers().clone();
     let requests = app.hub.metrics().requests.get_or_init(|| Arc::new(Requests::of(&document))).clone();
     let router = api
         .route("/ws", get(ws::upgrade))

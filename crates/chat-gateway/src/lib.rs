@@ -21,6 +21,7 @@ mod link;
 mod metrics;
 mod origins;
 mod pace;
+mod pages;
 mod places;
 mod presence;
 mod probe;

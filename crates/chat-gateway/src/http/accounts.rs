@@ -25,6 +25,7 @@ use crate::audit::{self, By, Deed};
 use crate::auth::{Caller, bearer, unauthenticated};
 use crate::devices::Device;
 use crate::limits::Guess;
+use crate::pages::Reader;
 use crate::{App, is_from_this_machine, tickets, turns, wire};
 
 /// Registers an account and logs it in.
@@ -217,17 +218,20 @@ impl UserParams {
     (status = 200, body = Vec<rest::User>), Unauthenticated, Any,
 ))]
 pub(super) async fn users(
-    Caller(caller): Caller,
+    reader: Reader,
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Params(params): Params<UserParams>,
 ) -> Result<Response, Problem> {
-    let query = params.query()?;
+    let (caller, query) = (reader.user, params.query()?);
+    let turn = app.pages.turn(reader, query.limit).await?;
     let accounts = app.chat.accounts(query.clone()).await?;
     let last = accounts.last().map(|account| account.id);
     let next = next_page(uri.path(), &query, accounts.len(), last);
-    let users: Vec<_> = accounts.into_iter().map(|account| wire::user(account, caller)).collect();
-    Ok((next, Json(users)).into_response())
+    let users = move |accounts: Vec<Account>| -> Vec<_> {
+        accounts.into_iter().map(|account| wire::user(account, caller)).collect()
+    };
+    Ok((next, turn.answer(accounts, users).await?).into_response())
 }
 
 /// The same list, each user with the last message between them and the caller.
@@ -236,17 +240,19 @@ pub(super) async fn users(
     (status = 200, body = Vec<rest::UserWithChatInfo>), Unauthenticated, Any,
 ))]
 pub(super) async fn users_with_chat_info(
-    Caller(caller): Caller,
+    reader: Reader,
     State(app): State<App>,
     OriginalUri(uri): OriginalUri,
     Params(params): Params<UserParams>,
 ) -> Result<Response, Problem> {
-    let query = params.query()?;
+    let (caller, query) = (reader.user, params.query()?);
+    let turn = app.pages.turn(reader, query.limit).await?;
     let rows = app.chat.accounts_with_last_message(caller, query.clone()).await?;
     let last = rows.last().map(|(account, _)| account.id);
     let next = next_page(uri.path(), &query, rows.len(), last);
-    let users: Vec<_> = rows.into_iter().map(|row| with_chat_info(row, caller)).collect();
-    Ok((next, Json(users)).into_response())
+    let users =
+        move |rows: Vec<_>| -> Vec<_> { rows.into_iter().map(|row| with_chat_info(row, caller)).collect() };
+    Ok((next, turn.answer(rows, users).await?).into_response())
 }
 
 fn with_chat_info((account, last): (Account, Option<LastMessage>), caller: UserId) -> rest::UserWithChatInfo {

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
 use chat_core::conversations::{ConversationPage, ConversationView, MAX_CONVERSATIONS};
 use chat_core::ids::{ConversationId, MessageId};
 use chat_protocol::conversation::{Conversation, Conversations, StateRequest, Totals};
@@ -13,6 +14,7 @@ use super::extract::{Body, Params, PathId, limit};
 use super::problem::Problem;
 use super::refusals::{Any, BodyRefused, NotTheCallers, Unauthenticated};
 use crate::auth::Caller;
+use crate::pages::Reader;
 use crate::{App, commands, wire};
 
 /// Conversations in a page when the client names no limit.
@@ -33,16 +35,21 @@ pub(super) struct ListParams {
 #[utoipa::path(get, operation_id = "list_conversations", path = "/v1/conversations", tag = "conversations", security(("bearer" = [])),
     params(ListParams), responses((status = 200, body = Conversations), Unauthenticated, Any))]
 pub(super) async fn list(
-    Caller(caller): Caller,
+    reader: Reader,
     State(app): State<App>,
     Params(params): Params<ListParams>,
-) -> Result<Json<Conversations>, Problem> {
+) -> Result<Response, Problem> {
     let after = params.cursor.as_deref().map(after).transpose()?;
     let limit = limit(params.limit, DEFAULT_CONVERSATIONS, MAX_CONVERSATIONS)?;
+    let caller = reader.user;
+    let turn = app.pages.turn(reader, limit).await?;
     let views = app.chat.conversations(caller, ConversationPage { after, limit }).await?;
     let next_cursor = views.last().filter(|_| views.len() == usize::from(limit)).map(cursor);
-    let conversations = views.iter().map(|view| wire::conversation(view, caller)).collect();
-    Ok(Json(Conversations { conversations, next_cursor }))
+    let page = move |views: Vec<ConversationView>| {
+        let conversations = views.iter().map(|view| wire::conversation(view, caller)).collect();
+        Conversations { conversations, next_cursor }
+    };
+    turn.answer(views, page).await
 }
 
 /// The place of an entry in the list: its last message and its conversation.

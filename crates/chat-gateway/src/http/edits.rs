@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use chat_core::edits::MAX_VERSIONS;
 use chat_core::ids::{ConversationId, MessageId, UserId};
 use chat_core::messages::{DEFAULT_PAGE, MAX_PAGE};
 use chat_protocol::message::{EditRequest, Message, Version};
@@ -14,6 +15,7 @@ use super::extract::{Body, Params, PathId, limit};
 use super::problem::Problem;
 use super::refusals::{Any, BodyRefused, DoesNotFit, MayNot, NotTheCallers, Unauthenticated};
 use crate::auth::Caller;
+use crate::pages::Reader;
 use crate::{App, wire};
 
 /// Replaces a message's text; for its author.
@@ -81,16 +83,18 @@ pub(super) async fn delete(
     (status = 200, body = Vec<Version>), Unauthenticated, NotTheCallers, Any,
 ))]
 pub(super) async fn versions(
-    Caller(caller): Caller,
+    reader: Reader,
     State(app): State<App>,
     PathId(message): PathId,
-) -> Result<Json<Vec<Version>>, Problem> {
+) -> Result<Response, Problem> {
+    let caller = reader.user;
+    let turn = app.pages.turn(reader, MAX_VERSIONS).await?;
     let versions = app.chat.versions(caller, MessageId(message)).await?;
     let version = |version: chat_core::edits::Version| Version {
         content: version.content,
         since: wire::time(version.since),
     };
-    Ok(Json(versions.into_iter().map(version).collect()))
+    turn.answer(versions, move |versions| versions.into_iter().map(version).collect::<Vec<_>>()).await
 }
 
 /// Pins a message in its conversation, for all members to see.
@@ -139,12 +143,14 @@ pub(super) struct PinParams {
     (status = 200, body = Vec<Message>), Unauthenticated, NotTheCallers, Any,
 ))]
 pub(super) async fn pins(
-    Caller(caller): Caller,
+    reader: Reader,
     State(app): State<App>,
     PathId(id): PathId,
     Params(params): Params<PinParams>,
-) -> Result<Json<Vec<Message>>, Problem> {
+) -> Result<Response, Problem> {
     let limit = limit(params.limit, DEFAULT_PAGE, MAX_PAGE)?;
+    let caller = reader.user;
+    let turn = app.pages.turn(reader, limit).await?;
     let pinned = app.chat.pinned(caller, ConversationId(id), limit).await?;
-    Ok(Json(wire::messages(&pinned, caller)))
+    turn.answer(pinned, move |pinned| wire::messages(&pinned, caller)).await
 }

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
 use chat_core::Error;
 use chat_core::groups::{ChangeRole, Role};
 use chat_core::ids::{GroupId, UserId};
@@ -17,6 +18,7 @@ use super::problem::Problem;
 use super::refusals::{Any, BodyRefused, DoesNotFit, OfGroup, Unauthenticated};
 use crate::audit::{By, Deed, To};
 use crate::auth::Caller;
+use crate::pages::{Reader, WHOLE_LIST};
 use crate::{App, wire};
 
 /// Creates a group that the caller owns.
@@ -53,14 +55,16 @@ pub(super) struct GroupParams {
     (status = 200, body = Vec<rest::Group>), Unauthenticated, Any,
 ))]
 pub(super) async fn list(
-    Caller(caller): Caller,
+    reader: Reader,
     State(app): State<App>,
     Params(params): Params<GroupParams>,
-) -> Result<Json<Vec<rest::Group>>, Problem> {
+) -> Result<Response, Problem> {
     let wanted = wanted(&params.q.unwrap_or_default());
-    let groups = app.chat.groups_of(caller).await?.into_iter();
-    let found = groups.filter(|group| is_found(&group.name, &wanted));
-    Ok(Json(found.map(wire::group).collect()))
+    let caller = reader.user;
+    let turn = app.pages.turn(reader, WHOLE_LIST).await?;
+    let mut groups = app.chat.groups_of(caller).await?;
+    groups.retain(|group| is_found(&group.name, &wanted));
+    turn.answer(groups, |groups| groups.into_iter().map(wire::group).collect::<Vec<_>>()).await
 }
 
 /// Gives a group another name; for its owner and admins.
@@ -100,12 +104,14 @@ pub(super) async fn add_member(
     (status = 200, body = Vec<rest::Member>), Unauthenticated, OfGroup, Any,
 ))]
 pub(super) async fn members(
-    Caller(caller): Caller,
+    reader: Reader,
     State(app): State<App>,
     PathId(group): PathId,
-) -> Result<Json<Vec<rest::Member>>, Problem> {
+) -> Result<Response, Problem> {
+    let caller = reader.user;
+    let turn = app.pages.turn(reader, WHOLE_LIST).await?;
     let members = app.chat.members(caller, GroupId(group)).await?;
-    Ok(Json(members.into_iter().map(wire::member).collect()))
+    turn.answer(members, |members| members.into_iter().map(wire::member).collect::<Vec<_>>()).await
 }
 
 /// Takes a member out of a group, for its owner and admins; or leaves it. Only the owner removes admins, and the owner

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use chat_core::ids::{ConversationId, GroupId, MessageId, Seq, UserId};
 use chat_core::messages::{DEFAULT_PAGE, MAX_PAGE, Page, Start, Stretch};
 use chat_protocol::message as wire_message;
@@ -12,6 +13,7 @@ use super::extract::{Params, PathId, limit};
 use super::problem::Problem;
 use super::refusals::{Any, NoSuchUser, NotTheCallers, OfGroup, Unauthenticated};
 use crate::auth::Caller;
+use crate::pages::Reader;
 use crate::{App, commands, wire};
 
 /// Most conversations that `/v1/chats` lists.
@@ -68,13 +70,15 @@ impl StretchParams {
     (status = 200, body = wire_message::History), Unauthenticated, NotTheCallers, Any,
 ))]
 pub(super) async fn stretch(
-    Caller(caller): Caller,
+    reader: Reader,
     State(app): State<App>,
     PathId(conversation): PathId,
     Params(params): Params<StretchParams>,
-) -> Result<Json<wire_message::History>, Problem> {
-    let messages = app.chat.stretch(caller, ConversationId(conversation), params.stretch()?).await?;
-    Ok(Json(wire::history(&messages, caller)))
+) -> Result<Response, Problem> {
+    let (caller, stretch) = (reader.user, params.stretch()?);
+    let turn = app.pages.turn(reader, stretch.limit).await?;
+    let messages = app.chat.stretch(caller, ConversationId(conversation), stretch).await?;
+    turn.answer(messages, move |messages| wire::history(&messages, caller)).await
 }
 
 /// Which part of a history.
@@ -101,13 +105,15 @@ impl PageParams {
     (status = 200, body = wire_message::History), Unauthenticated, NoSuchUser, Any,
 ))]
 pub(super) async fn history(
-    Caller(caller): Caller,
+    reader: Reader,
     State(app): State<App>,
     PathId(user): PathId,
     Params(params): Params<PageParams>,
-) -> Result<Json<wire_message::History>, Problem> {
-    let messages = app.chat.direct_history(caller, UserId(user), params.page()?).await?;
-    Ok(Json(wire::history(&messages, caller)))
+) -> Result<Response, Problem> {
+    let (caller, page) = (reader.user, params.page()?);
+    let turn = app.pages.turn(reader, page.limit).await?;
+    let messages = app.chat.direct_history(caller, UserId(user), page).await?;
+    turn.answer(messages, move |messages| wire::history(&messages, caller)).await
 }
 
 /// A page of a group's conversation, oldest first; for members.
@@ -116,13 +122,15 @@ pub(super) async fn history(
     (status = 200, body = wire_message::History), Unauthenticated, OfGroup, Any,
 ))]
 pub(super) async fn group_history(
-    Caller(caller): Caller,
+    reader: Reader,
     State(app): State<App>,
     PathId(group): PathId,
     Params(params): Params<PageParams>,
-) -> Result<Json<wire_message::History>, Problem> {
-    let messages = app.chat.group_history(caller, GroupId(group), params.page()?).await?;
-    Ok(Json(wire::history(&messages, caller)))
+) -> Result<Response, Problem> {
+    let (caller, page) = (reader.user, params.page()?);
+    let turn = app.pages.turn(reader, page.limit).await?;
+    let messages = app.chat.group_history(caller, GroupId(group), page).await?;
+    turn.answer(messages, move |messages| wire::history(&messages, caller)).await
 }
 
 /// How many conversations.
@@ -139,10 +147,12 @@ pub(super) struct ChatParams {
     (status = 200, body = Vec<wire_message::Message>), Unauthenticated, Any,
 ))]
 pub(super) async fn chats(
-    Caller(caller): Caller,
+    reader: Reader,
     State(app): State<App>,
     Params(params): Params<ChatParams>,
-) -> Result<Json<Vec<wire_message::Message>>, Problem> {
-    let messages = app.chat.recent_chats(caller, limit(params.limit, MAX_CHATS, MAX_CHATS)?).await?;
-    Ok(Json(wire::messages(&messages, caller)))
+) -> Result<Response, Problem> {
+    let (caller, limit) = (reader.user, limit(params.limit, MAX_CHATS, MAX_CHATS)?);
+    let turn = app.pages.turn(reader, limit).await?;
+    let messages = app.chat.recent_chats(caller, limit).await?;
+    turn.answer(messages, move |messages| wire::messages(&messages, caller)).await
 }

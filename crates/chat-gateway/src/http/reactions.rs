@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use chat_core::ids::MessageId;
 use chat_protocol::message::{Message, Reactor};
 
@@ -9,6 +10,7 @@ use super::extract::{PathId, PathIdAndText};
 use super::problem::Problem;
 use super::refusals::{Any, DoesNotFit, MayNot, NotTheCallers, Unauthenticated};
 use crate::auth::Caller;
+use crate::pages::{Reader, WHOLE_LIST};
 use crate::{App, wire};
 
 /// Reacts to a message; doing so twice changes nothing.
@@ -45,15 +47,17 @@ pub(super) async fn unreact(
     (status = 200, body = Vec<Reactor>), Unauthenticated, NotTheCallers, Any,
 ))]
 pub(super) async fn reactors(
-    Caller(caller): Caller,
+    reader: Reader,
     State(app): State<App>,
     PathId(message): PathId,
-) -> Result<Json<Vec<Reactor>>, Problem> {
+) -> Result<Response, Problem> {
+    let caller = reader.user;
+    let turn = app.pages.turn(reader, WHOLE_LIST).await?;
     let reactors = app.chat.reactors(caller, MessageId(message)).await?;
     let reactor = |reactor: chat_core::reactions::Reactor| Reactor {
         user_id: reactor.user.0,
         emoji: reactor.emoji,
         at: wire::time(reactor.at),
     };
-    Ok(Json(reactors.into_iter().map(reactor).collect()))
+    turn.answer(reactors, move |reactors| reactors.into_iter().map(reactor).collect::<Vec<_>>()).await
 }

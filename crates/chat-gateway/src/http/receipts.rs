@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
 use chat_core::ids::{ConversationId, MessageId, Seq, UserId};
 use chat_protocol::conversation::{DeliveredRequest, MemberReceipt, ReadRequest};
 use chat_protocol::message::Thread;
@@ -13,6 +14,7 @@ use super::extract::{Body, Params, PathId, limit};
 use super::problem::Problem;
 use super::refusals::{Any, BodyRefused, NotTheCallers, Unauthenticated};
 use crate::auth::Caller;
+use crate::pages::Reader;
 use crate::{App, commands, wire};
 
 /// Most members in one page of receipts.
@@ -69,20 +71,22 @@ pub(super) struct ReceiptParams {
     (status = 200, body = Vec<MemberReceipt>), Unauthenticated, NotTheCallers, Any,
 ))]
 pub(super) async fn receipts(
-    Caller(caller): Caller,
+    reader: Reader,
     State(app): State<App>,
     PathId(id): PathId,
     Params(params): Params<ReceiptParams>,
-) -> Result<Json<Vec<MemberReceipt>>, Problem> {
+) -> Result<Response, Problem> {
     let limit = limit(params.limit, MAX_RECEIPTS, MAX_RECEIPTS)?;
     let after = UserId(params.after_id.unwrap_or(0));
+    let caller = reader.user;
+    let turn = app.pages.turn(reader, limit).await?;
     let receipts = app.chat.receipts(caller, ConversationId(id), after, limit).await?;
     let receipt = |(user, pointers): (UserId, chat_core::receipts::Pointers)| MemberReceipt {
         user_id: user.0,
         delivered_seq: pointers.delivered.0,
         read_seq: pointers.read.0,
     };
-    Ok(Json(receipts.into_iter().map(receipt).collect()))
+    turn.answer(receipts, move |receipts| receipts.into_iter().map(receipt).collect::<Vec<_>>()).await
 }
 
 /// The thread below a message, as the caller sees it; its replies are in the conversation's messages with `thread_id`.

@@ -1,8 +1,8 @@
 //! Messages that the caller keeps for later.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
 use chat_core::ids::MessageId;
 use chat_protocol::message::History;
 
@@ -11,6 +11,7 @@ use super::messages::PageParams;
 use super::problem::Problem;
 use super::refusals::{Any, NotTheCallers, Unauthenticated};
 use crate::auth::Caller;
+use crate::pages::Reader;
 use crate::{App, wire};
 
 /// Saves a message for the caller.
@@ -46,10 +47,12 @@ pub(super) async fn unsave(
     (status = 200, description = "Newest first", body = History), Unauthenticated, Any,
 ))]
 pub(super) async fn saved(
-    Caller(caller): Caller,
+    reader: Reader,
     State(app): State<App>,
     Params(params): Params<PageParams>,
-) -> Result<Json<History>, Problem> {
-    let messages = app.chat.saved(caller, params.page()?).await?;
-    Ok(Json(wire::history(&messages, caller)))
+) -> Result<Response, Problem> {
+    let (caller, page) = (reader.user, params.page()?);
+    let turn = app.pages.turn(reader, page.limit).await?;
+    let messages = app.chat.saved(caller, page).await?;
+    turn.answer(messages, move |messages| wire::history(&messages, caller)).await
 }

@@ -1,7 +1,7 @@
 //! Searching messages.
 
-use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use chat_core::ids::{ConversationId, MessageId, UserId};
 use chat_core::messages::DEFAULT_PAGE;
 use chat_core::search::{self, MAX_RESULTS, Search, parse_terms};
@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::extract::{Params, limit};
 use super::problem::Problem;
 use super::refusals::{Any, Unauthenticated};
-use crate::auth::Caller;
+use crate::pages::Reader;
 use crate::{App, commands, wire};
 
 /// The order of results.
@@ -92,10 +92,12 @@ fn positive(id: Option<i64>, field: &str) -> Result<Option<i64>, Problem> {
     Unauthenticated, Any,
 ))]
 pub(super) async fn search(
-    Caller(caller): Caller,
+    reader: Reader,
     State(app): State<App>,
     Params(params): Params<SearchParams>,
-) -> Result<Json<History>, Problem> {
-    let messages = app.chat.search(caller, params.search()?).await?;
-    Ok(Json(wire::history(&messages, caller)))
+) -> Result<Response, Problem> {
+    let (caller, search) = (reader.user, params.search()?);
+    let turn = app.pages.turn(reader, search.limit).await?;
+    let messages = app.chat.search(caller, search).await?;
+    turn.answer(messages, move |messages| wire::history(&messages, caller)).await
 }

@@ -44,8 +44,12 @@ async fn is_given(server: &Server, bytes: &[u8]) -> bool {
 
 /// 200 messages of 16,000 letters between Tom and Jerry; gives Tom.
 async fn long_history(server: &Server) -> User {
+    history_of(server, "x").await
+}
+
+async fn history_of(server: &Server, letter: &str) -> User {
     let (tom, jerry) = server.tom_and_jerry().await;
-    let content = "x".repeat(16_000);
+    let content = letter.repeat(16_000);
     for _ in 0..20 {
         let sends = (0..10).map(|_| tom.write(&jerry, &content));
         futures_util::future::join_all(sends).await;
@@ -118,6 +122,59 @@ async fn answers_that_nobody_takes_have_a_bound_in_all() {
     let page = Request::get(PAGE).bearer(&tom.token).bytes("localhost");
     eventually(10, "a page for somebody who takes it", async || is_given(&server, &page).await).await;
     drop(sockets);
+}
+
+/// How long it took until each of these was answered, while the work lasts.
+async fn answered_meanwhile(server: &Server, work: impl Future<Output = ()>) -> Vec<Duration> {
+    let (sender, taker) = (server.register("sender").await, server.register("taker").await);
+    let mut took = Vec::new();
+    let mut work = std::pin::pin!(work);
+    loop {
+        let asked = Instant::now();
+        let both = async {
+            server.get("/healthz").await.expect(200);
+            sender.write(&taker, "meanwhile").await;
+        };
+        // What is under way is asked to its end: whoever waits for ever is to be seen.
+        let is_over = tokio::select! {
+            biased;
+            () = both => false,
+            () = &mut work => true,
+        };
+        if is_over {
+            return took;
+        }
+        took.push(asked.elapsed());
+    }
+}
+
+/// A page of 19 MB, a sixth of it in the database: control characters take six bytes each in JSON. 180 of them are
+/// asked for and never taken. Made by the threads that serve everybody, they took these for so long that the server took
+/// itself for dead.
+#[tokio::test]
+async fn large_pages_hold_nobody_up() {
+    let server = impatient().env("ANSWER_TIMEOUT", "20").start();
+    let tom = history_of(&server, "\u{1}").await;
+    let before = server.resident_kib("VmRSS");
+    let page = keeping(&Request::get(PAGE).bearer(&tom.token));
+    let (one, pages) = (Request::get(PAGE).bearer(&tom.token).bytes("localhost"), page.repeat(3));
+    let mut most = 0;
+    let work = async {
+        let sockets = futures_util::future::join_all((0..60).map(|_| asks(&server, &pages))).await;
+        // Among so many it may be refused.
+        is_given(&server, &one).await;
+        most = most.max(server.resident_kib("VmRSS"));
+        drop(sockets);
+    };
+    let mut took = answered_meanwhile(&server, work).await;
+    took.sort_unstable();
+    assert!(took.len() >= 8, "nothing was answered meanwhile: {took:?}");
+    // On a machine with much to do one or the other takes longer.
+    let (most_of_them, longest) = (took[took.len() * 3 / 4], took[took.len() - 1]);
+    assert!(most_of_them < Duration::from_millis(300), "{took:?}");
+    assert!(longest < Duration::from_secs(2), "{took:?}");
+    let grown = most.saturating_sub(before) / 1024;
+    assert!(grown < 256, "{grown} MiB");
 }
 
 #[tokio::test]
