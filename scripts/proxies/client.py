@@ -61,7 +61,7 @@ class Stream:
     """A WebSocket over anything that has sendall, recv, settimeout and close."""
 
     def __init__(self, wire, rest=b""):
-        self.wire, self.bytes, self.cursor, self.n_pings = wire, rest, None, 0
+        self.wire, self.bytes, self.cursor, self.n_pings, self.has_left = wire, rest, None, 0, False
 
     @classmethod
     def open(cls, proxy, path, *headers):
@@ -83,7 +83,9 @@ class Stream:
         payload, self.bytes = self.bytes[start:end], self.bytes[end:]
         if opcode == PING:
             self.n_pings += 1
-            self.send(PONG, payload)
+            # Nothing may follow a closing frame, and nobody may be there to take it.
+            if not self.has_left:
+                self.send(PONG, payload)
         return opcode, payload
 
     def frame(self):
@@ -161,6 +163,7 @@ class Stream:
 
     def leave(self):
         self.send(CLOSE, struct.pack(">H", 1000))
+        self.has_left = True
         assert self.closed() == 1000
         self.wire.close()
 
