@@ -116,6 +116,7 @@ missing_packages() {
   PATH=$PATH:/usr/sbin command -v nginx >/dev/null || echo nginx-light
   PATH=$PATH:/usr/sbin command -v haproxy >/dev/null || echo haproxy
   if [ "$proxies" = all ]; then missing_proxies; fi
+  PATH=$PATH:/usr/sbin command -v logrotate >/dev/null || echo logrotate
   has_postgres || echo postgresql
   has_nats || echo nats-server
   PATH=$PATH:/usr/sbin command -v pgbouncer >/dev/null || echo pgbouncer

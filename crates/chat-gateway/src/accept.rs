@@ -1,6 +1,7 @@
 //! The way of a socket to the routes. `axum::serve` lets a silent socket stay open for ever, so the loop is our own:
 //! it bounds how many there are, how long a request's head may take, and survives running out of file descriptors.
 
+mod failing;
 mod scheme;
 mod upgrading;
 
@@ -31,6 +32,7 @@ use crate::pace::{Pace, Paced};
 use crate::places::{Full, Place, Places};
 use crate::proxies::{Proxies, ProxyHeader, TrustedProxies};
 use crate::proxy_protocol;
+use failing::Failing;
 use scheme::Spoken;
 pub(crate) use upgrading::Upgrading;
 
@@ -67,6 +69,8 @@ pub struct SocketCounts {
     stalled: Counter,
     /// Refused because the address had as many as it may have.
     over_address: Counter,
+    /// Attempts to accept a connection that failed.
+    not_accepted: Counter,
 }
 
 impl SocketCounts {
@@ -81,6 +85,11 @@ impl SocketCounts {
             "refused_by_address",
             "Connections and requests of addresses that had as many as they may have",
             self.over_address.clone(),
+        );
+        registry.register(
+            "accept_failures",
+            "Failed attempts to accept a connection, mostly for want of file descriptors",
+            self.not_accepted.clone(),
         );
     }
 }
@@ -143,6 +152,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) {
     let (connections, drain_timeout) = (options.connections, options.drain_timeout);
+    let mut failing = Failing::new(options.counts.clone());
     let edge = Arc::new(Edge {
         router,
         proxies: Proxies::new(options.trusted_proxies.clone(), options.proxy_header.clone()),
@@ -171,7 +181,7 @@ pub async fn serve(
                 });
             }
             Err(error) => {
-                tracing::warn!(error = %error, "a connection could not be accepted");
+                failing.note(&error);
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Result, bail};
 use chat_gateway::{Tls, TlsFiles};
+use tokio::sync::watch;
 
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_secs(5);
@@ -21,13 +22,12 @@ pub(crate) fn files(certificate: Option<String>, key: Option<String>) -> Result<
     }
 }
 
-/// Takes the certificate anew whenever its files change, and on SIGHUP. Never ends.
-pub(crate) async fn keep(tls: Tls) {
-    let mut hangups = Hangups::new();
+/// Takes the certificate anew whenever its files change, and on each SIGHUP. Never ends.
+pub(crate) async fn keep(tls: Tls, mut hangups: watch::Receiver<()>) {
     let mut seen = changed_at(&tls);
     loop {
         let asked = tokio::select! {
-            () = hangups.next() => true,
+            Ok(()) = hangups.changed() => true,
             () = tokio::time::sleep(LOOK) => false,
         };
         // Before they are read: what changes meanwhile is found at the next look.
@@ -46,37 +46,4 @@ pub(crate) async fn keep(tls: Tls) {
 fn changed_at(tls: &Tls) -> [Option<SystemTime>; 2] {
     let changed = |path: &Path| path.metadata().and_then(|file| file.modified()).ok();
     [changed(&tls.files().certificate), changed(&tls.files().key)]
-}
-
-/// The signal by which a server is usually asked to read its files once more.
-#[cfg(unix)]
-struct Hangups(Option<tokio::signal::unix::Signal>);
-
-#[cfg(unix)]
-impl Hangups {
-    fn new() -> Self {
-        let signal = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup());
-        Self(signal.inspect_err(|error| tracing::warn!(error = %error, "SIGHUP cannot be awaited")).ok())
-    }
-
-    async fn next(&mut self) {
-        match &mut self.0 {
-            Some(signal) => drop(signal.recv().await),
-            None => std::future::pending().await,
-        }
-    }
-}
-
-#[cfg(not(unix))]
-struct Hangups;
-
-#[cfg(not(unix))]
-impl Hangups {
-    fn new() -> Self {
-        Self
-    }
-
-    async fn next(&mut self) {
-        std::future::pending().await
-    }
 }

@@ -12,6 +12,7 @@ use chat_gateway::{App, GatewayOptions, Hub, Origins, ServeOptions, Tls, TlsFile
 use prometheus_client::registry::Registry;
 use storage::{Database, Storage};
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::watch;
 
 use crate::adapters::passwords::Argon2Passwords;
 use crate::adapters::system_clock::SystemClock;
@@ -180,10 +181,10 @@ impl Server {
     }
 
     /// Serves until `shutdown` resolves, then lets go in order: streams, requests, confirmations, the database.
-    pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) {
+    pub(crate) async fn run(self, shutdown: impl Future<Output = ()>, hangups: watch::Receiver<()>) {
         let Self { listener, app, storage, tls, watched, offer, demo_for_all, origins, options, .. } = self;
         if let Some(tls) = &tls {
-            tokio::spawn(certificate::keep(tls.clone()));
+            tokio::spawn(certificate::keep(tls.clone(), hangups));
         }
         if let Some((listener, registry)) = watched {
             tokio::spawn(serve_metrics(listener, chat_gateway::metrics_router(app.clone(), registry)));

@@ -1,13 +1,12 @@
 //! Logs: for a person on a terminal, as JSON lines everywhere else, and always as JSON lines in a file that rotates.
 //! Writing happens on a thread of its own and never holds up the server; under a flood lines are dropped.
 
+mod file;
+
 use std::io::{IsTerminal, stdout};
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use file_rotate::compression::Compression;
-use file_rotate::suffix::AppendCount;
-use file_rotate::{ContentLimit, FileRotate};
 use tracing::level_filters::LevelFilter;
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::Layer;
@@ -15,31 +14,21 @@ use tracing_subscriber::fmt::layer;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-const FILE_BYTES: usize = 20 * 1024 * 1024;
-/// Older files are kept as `app.log.1` to `app.log.5`.
-const OLD_FILES: usize = 5;
+pub(crate) use file::Reopen;
 
 /// Writes out what is left when dropped.
 pub(crate) struct Logging {
+    pub(crate) reopen: Reopen,
     _guards: [WorkerGuard; 2],
 }
 
 /// Starts logging.
 pub(crate) fn start(file: &Path, level: LevelFilter) -> Result<Logging> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let advice =
-        || format!("the log file {} cannot be written; choose another with --log-file", file.display());
-    std::fs::create_dir_all(folder).with_context(advice)?;
-    // Tried here, because the rotating writer would keep a failure to itself.
-    std::fs::OpenOptions::new().create(true).append(true).open(file).with_context(advice)?;
-    let rotating = FileRotate::new(
-        file,
-        AppendCount::new(OLD_FILES),
-        ContentLimit::BytesSurpassed(FILE_BYTES),
-        Compression::None,
-        None,
-    );
-    let (file, file_guard) = tracing_appender::non_blocking(rotating);
+    let reopen = Reopen::default();
+    let file = file::LogFile::open(file, reopen.clone()).with_context(|| {
+        format!("the log file {} cannot be written; choose another with --log-file", file.display())
+    })?;
+    let (file, file_guard) = tracing_appender::non_blocking(file);
     let (out, out_guard) = tracing_appender::non_blocking(stdout());
     let to_file = layer().json().with_writer(file).with_ansi(false);
     let is_terminal = stdout().is_terminal();
@@ -53,5 +42,5 @@ pub(crate) fn start(file: &Path, level: LevelFilter) -> Result<Logging> {
         .with(to_program.with_filter(level))
         .try_init()
         .context("logging was started twice")?;
-    Ok(Logging { _guards: [file_guard, out_guard] })
+    Ok(Logging { reopen, _guards: [file_guard, out_guard] })
 }

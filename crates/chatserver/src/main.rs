@@ -6,6 +6,7 @@ mod cli;
 mod compose;
 mod demo;
 mod dotenv;
+mod hangup;
 mod logging;
 mod metrics;
 mod private_files;

@@ -17,7 +17,8 @@ use tracing::level_filters::LevelFilter;
 use super::print_line;
 use crate::compose::storage::{Database, Shared};
 use crate::compose::{Plan, Server, compose};
-use crate::{certificate, demo, logging, private_files, stopping, watchdog};
+use crate::logging::Reopen;
+use crate::{certificate, demo, hangup, logging, private_files, stopping, watchdog};
 
 /// The server's settings.
 #[derive(clap::Args, Clone)]
@@ -119,14 +120,14 @@ pub(crate) struct Args {
 /// Serves until told to stop. A `DATABASE_URL` that was found in a file may be meant for another program.
 pub(crate) fn run(args: Args, url_is_found: bool) -> Result<ExitCode> {
     let database = database(&args, url_is_found)?;
-    let _logging = logging::start(&args.log_file, args.log_level)?;
+    let logging = logging::start(&args.log_file, args.log_level)?;
     private_files::tell_open(database.file(), &args.log_file);
     // Each client needs a descriptor, and the usual soft limit is 1024. Where it can't be raised, the accept loop copes.
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(error = %error, "the limit of open files could not be raised");
     }
     let runtime = tokio::runtime::Runtime::new().context("the runtime cannot start")?;
-    let served = runtime.block_on(serve(args, database));
+    let served = runtime.block_on(serve(args, database, logging.reopen.clone()));
     runtime.shutdown_timeout(Duration::from_secs(1));
     served.map(|()| ExitCode::SUCCESS)
 }
@@ -153,7 +154,9 @@ fn database(args: &Args, url_is_found: bool) -> Result<Database> {
     Ok(Database::Shared(Shared { url, url_is_found, schema, connections, nats, prefix }))
 }
 
-async fn serve(args: Args, database: Database) -> Result<()> {
+async fn serve(args: Args, database: Database, log: Reopen) -> Result<()> {
+    // First of all: by itself, the signal ends a process.
+    let hangups = hangup::listen(log)?;
     let server = compose(plan(args, database.clone())?)
         .await
         .inspect_err(|error| tracing::error!("cannot start: {error:#}"))?;
@@ -162,7 +165,7 @@ async fn serve(args: Args, database: Database) -> Result<()> {
     watched.context("the watchdog cannot start")?;
     announce(&server, &database)?;
     stand_still();
-    server.run(stopped).await;
+    server.run(stopped, hangups).await;
     Ok(())
 }
 

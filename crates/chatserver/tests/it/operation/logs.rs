@@ -1,10 +1,14 @@
 //! The log: JSON lines in a file and on a standard output that is no terminal, without anything secret.
 
+use std::fs::{read_to_string, rename, write};
+use std::process::Command;
+
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 use serde_json::{Value, json};
 
 use crate::support::people::{PASSWORD, p2p};
 use crate::support::server::bytes_of;
-use crate::support::{Request, Server, Setup, User, Ws};
+use crate::support::{Request, Server, Setup, User, Ws, eventually};
 
 fn lines(text: &str) -> Vec<Value> {
     text.lines()
@@ -35,8 +39,7 @@ async fn the_level_decides_what_is_logged() {
     assert!(!quiet.printed().contains("\"DEBUG\""));
     let loud = Setup::new().env("LOG_LEVEL", "debug").start();
     loud.get("/nothing").await;
-    crate::support::eventually(10, "a line about the request", async || loud.printed().contains("/nothing"))
-        .await;
+    eventually(10, "a line about the request", async || loud.printed().contains("/nothing")).await;
 }
 
 /// A session with everything in it that must not be written down; gives those words.
@@ -100,4 +103,113 @@ async fn no_token_password_ticket_or_message_is_in_any_log() {
             assert!(!log.contains(secret.as_str()), "{secret} is in {name}");
         }
     }
+}
+
+/// A server that logs every request.
+fn noisy() -> Setup {
+    Setup::new().on_one_node("a log is one process's").env("LOG_LEVEL", "debug")
+}
+
+fn pid(server: &Server) -> Pid {
+    Pid::from_raw(i32::try_from(server.id()).unwrap()).unwrap()
+}
+
+/// Waits until a file of the log tells of a request for this path.
+async fn tells(server: &Server, file: &str, path: &str) {
+    let file = server.setup.path(file);
+    eventually(10, path, async || read_to_string(&file).is_ok_and(|text| text.contains(path))).await;
+}
+
+#[tokio::test]
+async fn a_hangup_ends_nothing_and_has_the_log_go_on_in_the_file_of_its_name() {
+    let mut server = noisy().start();
+    server.get("/before").await;
+    tells(&server, "logs/app.log", "/before").await;
+    rename(server.setup.path("logs/app.log"), server.setup.path("logs/moved.log")).unwrap();
+    for _ in 0..3 {
+        kill_process(pid(&server), Signal::HUP).unwrap();
+    }
+    // The signal makes a line by itself.
+    tells(&server, "logs/app.log", "SIGHUP").await;
+    server.get("/after").await;
+    tells(&server, "logs/app.log", "/after").await;
+    assert!(!read_to_string(server.setup.path("logs/moved.log")).unwrap().contains("/after"));
+    server.stop();
+}
+
+/// Rotates the server's log with the real logrotate, as often as it is called.
+fn rotate(server: &Server, rules: &str) {
+    configured(
+        server,
+        &format!("{} {{\nrotate 3\n{rules}\n}}\n", server.setup.path("logs/app.log").display()),
+    );
+}
+
+fn configured(server: &Server, text: &str) {
+    let path = |name: &str| server.setup.path(name);
+    write(path("rotate.conf"), text).unwrap();
+    let mut logrotate = Command::new("logrotate");
+    logrotate.env("PATH", format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap()));
+    let rotated =
+        logrotate.args(["--force", "--state"]).arg(path("rotate.state")).arg(path("rotate.conf")).output();
+    let rotated = rotated.expect("logrotate is missing: install it, or run ./test.sh, which does");
+    // It ignores a line that it does not understand, and says so.
+    let said = String::from_utf8_lossy(&rotated.stderr);
+    assert!(rotated.status.success() && said.is_empty(), "{said}");
+}
+
+#[tokio::test]
+async fn the_sample_for_logrotate_works() {
+    let server = noisy().start();
+    server.get("/before").await;
+    tells(&server, "logs/app.log", "/before").await;
+    let sample =
+        read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/logrotate/chatserver")).unwrap();
+    let (kill, log) =
+        ("systemctl kill --kill-whom=main --signal=HUP chatserver.service", "/var/log/chatserver/app.log");
+    assert!(sample.contains(kill) && sample.contains(log), "{sample}");
+    let here = server.setup.path("logs/app.log").display().to_string();
+    configured(&server, &sample.replace(log, &here).replace(kill, &format!("kill -HUP {}", server.id())));
+    server.get("/after").await;
+    tells(&server, "logs/app.log", "/after").await;
+    assert!(!read_to_string(here).unwrap().contains("/before"));
+}
+
+#[tokio::test]
+async fn logrotate_moves_the_log_away_or_copies_and_cuts_it() {
+    let server = noisy().start();
+    let hang_up = format!("create 0600\npostrotate\nkill -HUP {}\nendscript", server.id());
+    for (number, rules) in [&hang_up, "copytruncate", &hang_up, "copytruncate"].into_iter().enumerate() {
+        let (before, after) = (format!("/before-{number}"), format!("/after-{number}"));
+        server.get(&before).await;
+        tells(&server, "logs/app.log", &before).await;
+        rotate(&server, rules);
+        server.get(&after).await;
+        tells(&server, "logs/app.log", &after).await;
+        let old = read_to_string(server.setup.path("logs/app.log.1")).unwrap();
+        assert!(old.contains(&before) && !old.contains(&after), "{rules}");
+        let new = read_to_string(server.setup.path("logs/app.log")).unwrap();
+        assert!(!new.contains(&before), "{rules}");
+    }
+}
+
+#[tokio::test]
+async fn a_want_of_descriptors_is_one_line_and_ends_when_there_are_some() {
+    let server = noisy().start();
+    // The server's are those of this process, and it takes as many as it may.
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let files = |current| prlimit(Some(pid(&server)), Resource::Nofile, Rlimit { current, maximum }).unwrap();
+    files(Some(0));
+    let mut waiting = Vec::new();
+    for _ in 0..3 {
+        waiting.push(tokio::net::TcpStream::connect(&server.address).await.unwrap());
+    }
+    let lines = || server.printed().matches("connections cannot be accepted").count();
+    eventually(10, "a line", async || lines() > 0).await;
+    // Twenty attempts a second: without a bound there would be many lines by now.
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    files(maximum);
+    drop(waiting);
+    server.get("/ping").await.expect(200);
+    assert_eq!(lines(), 1, "{}", server.printed());
 }
