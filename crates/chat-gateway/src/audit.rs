@@ -17,6 +17,9 @@ use crate::limits::{Cells, Policy, Rate, Refused};
 pub(crate) const UNKNOWN: &str = "unknown";
 /// Lines about one address.
 const OF_AN_ADDRESS: Rate = Rate::per_second(1, 100);
+/// Lines about one thing that is done with one account, where its address has had its lines: nobody can keep what they do
+/// to another's account out of the log by what they do with their own.
+const OF_AN_ACCOUNT: Rate = Rate::per_minute(6, 5);
 /// Lines in all.
 const IN_ALL: Rate = Rate::per_second(20, 500);
 /// Lines about one flood.
@@ -77,6 +80,7 @@ pub(crate) struct Audit {
     started: Instant,
     hashes: RandomState,
     sources: Buckets,
+    accounts: Buckets,
     all: Buckets,
     floods: Buckets,
     left_out: AtomicU64,
@@ -88,6 +92,7 @@ impl Audit {
             started: Instant::now(),
             hashes: RandomState::new(),
             sources: Buckets::new(),
+            accounts: Buckets::new(),
             all: Buckets::new(),
             floods: Buckets::new(),
             left_out: AtomicU64::new(0),
@@ -96,10 +101,10 @@ impl Audit {
 
     /// Something was done.
     pub(crate) fn note(&self, deed: Deed, by: By<'_>, to: To<'_>) {
-        if !self.may_say(by) {
+        let (event, sentence) = deed.words();
+        if !self.may_say(event, by) {
             return;
         }
-        let (event, sentence) = deed.words();
         let By { user, account, address, session } = by;
         let request_id = around::request_id();
         tracing::info!(
@@ -119,7 +124,12 @@ impl Audit {
 
     /// Somebody was refused because of doing something too often.
     pub(crate) fn flood(&self, refused: &Refused, by: By<'_>) {
-        if !self.takes(&self.floods, refused.key() ^ refused.policy as u64, OF_A_FLOOD) || !self.may_say(by) {
+        if !self.takes(&self.floods, refused.key() ^ refused.policy as u64, OF_A_FLOOD) {
+            self.left_out.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let event = if is_about_passwords(refused.policy) { "logins_refused" } else { "flood_refused" };
+        if !self.may_say(event, by) {
             return;
         }
         let By { user, account, address, session } = by;
@@ -128,7 +138,7 @@ impl Audit {
             target: "audit",
             account,
             address = address.map(|address| tracing::field::display(address.ip())),
-            event = if is_about_passwords(refused.policy) { "logins_refused" } else { "flood_refused" },
+            event,
             policy = refused.policy.name(),
             request_id,
             session,
@@ -145,22 +155,44 @@ impl Audit {
         }
     }
 
-    fn may_say(&self, by: By<'_>) -> bool {
+    fn may_say(&self, event: &str, by: By<'_>) -> bool {
         let source = self.hashes.hash_one(by.address.map(|address| address.key()));
-        self.takes(&self.sources, source, OF_AN_ADDRESS) && self.takes(&self.all, 0, IN_ALL)
+        let account = self.hashes.hash_one((event, by.user, by.account));
+        let has_room = self.takes(&self.sources, source, OF_AN_ADDRESS)
+            || self.takes(&self.accounts, account, OF_AN_ACCOUNT);
+        let is_said = has_room && self.takes(&self.all, 0, IN_ALL);
+        if !is_said {
+            self.left_out.fetch_add(1, Ordering::Relaxed);
+        }
+        is_said
     }
 
     fn takes(&self, buckets: &Buckets, key: u64, rate: Rate) -> bool {
         let now = u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let cells: Cells = rate.cells();
-        let taken = matches!(buckets.take(key, cells, now), Taken::Yes { .. });
-        if !taken {
-            self.left_out.fetch_add(1, Ordering::Relaxed);
-        }
-        taken
+        matches!(buckets.take(key, cells, now), Taken::Yes { .. })
     }
 }
 
 fn is_about_passwords(policy: Policy) -> bool {
     matches!(policy, Policy::Login | Policy::LoginAddress | Policy::LoginAccount)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_crowds_out_what_is_done_to_others_by_what_they_do_with_their_own() {
+        let audit = Audit::new();
+        let by = |user| By { user: Some(UserId(user)), ..By::default() };
+        let own =
+            std::iter::repeat_with(|| audit.may_say("login", by(1))).take_while(|is_said| *is_said).count();
+        assert!((105..=110).contains(&own), "{own}");
+        assert_eq!(audit.left_out.load(Ordering::Relaxed), 1);
+        for event in ["login_failed", "login", "password_changed"] {
+            assert!(audit.may_say(event, by(2)), "{event}");
+        }
+        assert!(!audit.may_say("login", by(1)));
+    }
 }

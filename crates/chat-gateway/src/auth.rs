@@ -5,10 +5,9 @@ use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
-use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue};
-use axum::response::{IntoResponse, Response};
+use axum::http::{Extensions, HeaderMap};
 use chat_core::accounts::Login;
 use chat_core::ids::UserId;
 use chat_core::{Chat, Error};
@@ -67,14 +66,16 @@ impl Authenticator {
     }
 }
 
+const WORTHLESS: &str = "Invalid or expired token; log in again";
+
 /// The user who makes the request; extracting it refuses a request without a valid token.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Caller(pub(crate) UserId);
 
 impl FromRequestParts<App> for Caller {
-    type Rejection = Response;
+    type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let Bearer(granted) = Bearer::from_request_parts(parts, app).await?;
         Ok(Self(granted.user))
     }
@@ -85,28 +86,31 @@ impl FromRequestParts<App> for Caller {
 pub(crate) struct Bearer(pub(crate) Granted);
 
 impl FromRequestParts<App> for Bearer {
-    type Rejection = Response;
+    type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let token = bearer(&parts.headers).ok_or_else(|| {
-            unauthenticated("Missing bearer token: send the header Authorization: Bearer <token>")
+            Problem::unauthenticated("Missing bearer token: send the header Authorization: Bearer <token>")
         })?;
-        let granted = app.auth.check(token).await.map_err(|error| Problem::from(error).into_response())?;
-        let granted = granted.ok_or_else(|| unauthenticated("Invalid or expired token; log in again"))?;
-        limited::count(app, parts, granted.user).map_err(IntoResponse::into_response)?;
+        let granted = app.auth.check(token).await?;
+        let granted = granted.ok_or_else(|| Problem::unauthenticated(WORTHLESS))?;
+        limited::count(app, parts, granted.user)?;
+        parts.extensions.insert(granted);
         Ok(Self(granted))
     }
+}
+
+/// Refuses a request whose token was revoked since its head was read: its body may come seconds later.
+pub(crate) fn still_counts(app: &App, extensions: &Extensions) -> Result<(), Problem> {
+    let is_revoked = |granted| app.hub.revocations().has(granted);
+    if extensions.get::<Granted>().is_some_and(is_revoked) {
+        return Err(Problem::unauthenticated(WORTHLESS));
+    }
+    Ok(())
 }
 
 /// The token of an `Authorization: Bearer` header (RFC 6750, 2.1).
 pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
-/// A 401 with the challenge that RFC 9110 asks for.
-pub(crate) fn unauthenticated(sentence: &'static str) -> Response {
-    let mut response = Problem::new(401, "unauthenticated", sentence).into_response();
-    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"chatserver\""));
-    response
 }

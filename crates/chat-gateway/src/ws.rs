@@ -24,7 +24,7 @@ use serde::Deserialize;
 use tokio_rustls::server::TlsStream;
 
 use crate::accept::{Seat, Upgrading};
-use crate::auth::{bearer, unauthenticated};
+use crate::auth::bearer;
 use crate::client_address::ClientAddress;
 use crate::http::extract::Params;
 use crate::http::limited;
@@ -75,7 +75,7 @@ pub(crate) async fn upgrade(
         Claim::None if protocol == Protocol::V2 => Who::Unknown(first_frame::place(&app, client)?),
         Claim::None | Claim::Refused => {
             app.hub.metrics().refused_unauthenticated();
-            return Ok(unauthenticated(WAYS_IN));
+            return Err(Problem::unauthenticated(WAYS_IN));
         }
     };
     let on_upgrade = parts.extensions.remove::<OnUpgrade>();

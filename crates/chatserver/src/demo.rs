@@ -7,12 +7,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use chat_core::Chat;
-use chat_core::accounts::Account;
+use chat_core::accounts::{Account, AccountQuery};
 pub(crate) use chat_core::demo::{PASSWORD, USERS, email};
+use chat_core::ids::UserId;
 use tokio::sync::Mutex;
 
 /// For how long it is believed that a password is still the known one.
 const BELIEVED: Duration = Duration::from_secs(60);
+
+/// One more than there are demo users.
+const MOST: u16 = 3;
 
 /// What the operator says about the demo users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +46,8 @@ pub(crate) struct Circumstances {
 pub(crate) async fn prepare(chat: &Chat, circumstances: Circumstances) -> Result<Vec<String>> {
     let Circumstances { wish, is_loopback, is_new } = circumstances;
     let is_wanted = wish == Wish::Wanted;
-    if is_wanted || (is_loopback && is_new && wish == Wish::None) {
+    let may_be_made = is_loopback && wish == Wish::None;
+    if is_wanted || (may_be_made && (is_new || has_nobody_else(chat).await?)) {
         chat.make_demo_users().await?;
     }
     let present = chat.demo_users().await?;
@@ -54,6 +59,13 @@ pub(crate) async fn prepare(chat: &Chat, circumstances: Circumstances) -> Result
         tell_namesakes(chat).await?;
     }
     Ok(present.into_iter().map(|account| account.username).collect())
+}
+
+/// Whether there are no accounts but those of demo users: the first start may have been ended before it had made both.
+async fn has_nobody_else(chat: &Chat) -> Result<bool> {
+    let first = AccountQuery { prefix: None, after: UserId(0), limit: MOST };
+    let (first, demo_users) = (chat.accounts(first).await?, chat.demo_users().await?);
+    Ok(first.iter().all(|account| demo_users.iter().any(|demo_user| demo_user.id == account.id)))
 }
 
 async fn refuse_known_passwords(chat: &Chat, present: &[Account]) -> Result<()> {

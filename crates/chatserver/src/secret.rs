@@ -15,6 +15,20 @@ const MIN_DIFFERENT: usize = 8;
 /// Beginnings of keys that stand in somebody's documentation.
 const WELL_KNOWN: [&str; 7] =
     ["default_secret", "changeme", "change-me", "change_me", "secret", "your-secret", "your_secret"];
+/// What people type where a key is asked for.
+const RUNS: [&str; 9] = [
+    "qwertyuiop",
+    "qwertzuiop",
+    "asdfghjkl",
+    "zxcvbnm",
+    "yxcvbnm",
+    "1234567890",
+    "password",
+    "secret",
+    "your-256-bit-",
+];
+/// Of a run so many characters count.
+const SHORTEST_RUN: usize = 4;
 
 /// The operator's key, if there is one.
 pub(crate) fn given(secret: Option<&str>) -> Result<Option<Vec<u8>>> {
@@ -119,10 +133,13 @@ fn weakness(secret: &str) -> Option<&'static str> {
         let pairs = bytes.iter().zip(bytes.iter().skip(period));
         mostly(pairs.filter(|(one, other)| one == other).count(), bytes.len() - period)
     };
-    let n_steps = bytes.windows(2).filter(|pair| pair[0].abs_diff(pair[1]) == 1).count();
+    let n_steps = bytes.windows(2).filter(|pair| pair[0].abs_diff(pair[1]) <= 1).count();
     let different: std::collections::BTreeSet<_> = bytes.iter().collect();
-    if (1..=bytes.len() / 2).any(repeats) {
+    // Up to here what is compared is long enough not to be chance.
+    if (1..=bytes.len() * 3 / 5).any(repeats) {
         Some("it repeats itself")
+    } else if mostly(typed(&secret.to_ascii_lowercase()), bytes.len()) {
+        Some("it is made of well-known words or rows of the keyboard")
     } else if mostly(n_steps, bytes.len() - 1) {
         Some("its characters follow each other in order")
     } else if different.len() < MIN_DIFFERENT {
@@ -130,6 +147,24 @@ fn weakness(secret: &str) -> Option<&'static str> {
     } else {
         None
     }
+}
+
+/// How many of its bytes belong to well-known runs.
+fn typed(secret: &str) -> usize {
+    let bytes = secret.as_bytes();
+    let run_at = |at: usize| {
+        let rest = &bytes[at..];
+        let common = |run: &[u8]| rest.iter().zip(run).take_while(|(one, other)| one == other).count();
+        let runs = RUNS.iter().flat_map(|run| (0..run.len()).map(|from| common(&run.as_bytes()[from..])));
+        runs.max().filter(|length| *length >= SHORTEST_RUN)
+    };
+    let (mut at, mut typed) = (0, 0);
+    while at < bytes.len() {
+        let run = run_at(at);
+        typed += run.unwrap_or(0);
+        at += run.unwrap_or(1);
+    }
+    typed
 }
 
 fn check(secret: &str) -> Result<()> {
@@ -220,6 +255,12 @@ mod tests {
             "zyxwvutsrqponmlkjihgfedcba9876543210",
             "11111111112222222222333333333344",
             "1212211221221121212112212112212121",
+            "your-256-bit-secret-your-256-bit-secret",
+            "correct horse battery staple correct horse battery staple",
+            "password1234567890password1234567",
+            "qwertyuiopasdfghjklzxcvbnm123456",
+            "Password-1234567-Secret-1234567!!",
+            "aabbccddeeffgghhiijjkkllmmnnooppqq",
         ] {
             assert!(check(weak).is_ok() && weakness(weak).is_some(), "{weak}");
         }

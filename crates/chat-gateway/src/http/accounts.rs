@@ -22,7 +22,7 @@ use super::limited::{self, CameFrom, Newcomer, Visitor};
 use super::problem::Problem;
 use super::refusals::{Any, BodyRefused, Counted, NoSuchUser, Unauthenticated};
 use crate::audit::{self, By, Deed};
-use crate::auth::{Caller, bearer, unauthenticated};
+use crate::auth::{Caller, bearer};
 use crate::devices::Device;
 use crate::limits::Guess;
 use crate::pages::Reader;
@@ -183,7 +183,7 @@ pub(super) async fn ws_ticket(
         Some(token) => app.auth.check(token).await?,
         None => None,
     };
-    let Some(granted) = granted else { return Ok(unauthenticated("A valid bearer token is needed")) };
+    let granted = granted.ok_or_else(|| Problem::unauthenticated("A valid bearer token is needed"))?;
     limited::count_stream(&app, granted.user, from)?;
     let ticket = tickets::issue(&app, granted, from).await?;
     let expires_in = u32::try_from(tickets::LIFETIME.as_secs()).unwrap_or(u32::MAX);

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
 use crate::App;
+use crate::auth::still_counts;
 
 /// How long a client may take for the body of a request.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -26,7 +27,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         declared_as_json(&request)?;
-        object(&read(request, app.options.body_bytes).await?).map(Self)
+        object(&read(request, app).await?).map(Self)
     }
 }
 
@@ -38,7 +39,7 @@ impl<T: DeserializeOwned + Default> FromRequest<App> for OptionalBody<T> {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         let declared = declared_as_json(&request);
-        let bytes = read(request, app.options.body_bytes).await?;
+        let bytes = read(request, app).await?;
         if bytes.is_empty() {
             return Ok(Self(T::default()));
         }
@@ -75,12 +76,12 @@ fn is_json(media_type: &str) -> bool {
     kind.eq_ignore_ascii_case("application") && is_format
 }
 
-async fn read(request: Request, limit: usize) -> Result<Bytes, Problem> {
-    let mut whole = request.into_body();
+async fn read(request: Request, app: &App) -> Result<Bytes, Problem> {
+    let limit = app.options.body_bytes;
+    let (parts, mut whole) = request.into_parts();
     let body = Limited::new(&mut whole, limit);
-    let collected = tokio::time::timeout(BODY_TIMEOUT, body.collect()).await;
-    match collected {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+    match tokio::time::timeout(BODY_TIMEOUT, body.collect()).await {
+        Ok(Ok(collected)) => still_counts(app, &parts.extensions).map(|()| collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
             // Whoever does not send it in time does without.
             let _ = tokio::time::timeout(BODY_TIMEOUT, let_go_of(whole)).await;

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use axum::http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE};
+use axum::http::header::{
+    CONNECTION, CONTENT_TYPE, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE, WWW_AUTHENTICATE,
+};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chat_core::Error;
@@ -13,6 +15,8 @@ use crate::limits::Refused;
 
 /// The registered type of a refusal because of too much (draft-ietf-httpapi-ratelimit-headers).
 const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
+
+const UNAUTHENTICATED: &str = "unauthenticated";
 
 /// A refusal on its way to the client. The body is written by the middleware, which knows the request's id.
 #[derive(Debug, Clone)]
@@ -36,6 +40,11 @@ impl Problem {
     /// A body, path or query that does not fit (contract.md part 1, "Rules").
     pub(crate) fn invalid(reason: impl std::fmt::Display) -> Self {
         Self::new(400, "invalid_request", format!("Invalid request format: {reason}"))
+    }
+
+    /// A request without a token that counts.
+    pub(crate) fn unauthenticated(sentence: &'static str) -> Self {
+        Self::new(401, UNAUTHENTICATED, sentence)
     }
 
     pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
@@ -94,6 +103,10 @@ impl Problem {
             headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
             headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
             headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        }
+        if self.code == UNAUTHENTICATED {
+            // The challenge that RFC 9110 asks for (11.6.1), in the form of RFC 6750, 3.
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"chatserver\""));
         }
         if let Some(ms) = self.retry_after_ms {
             headers.insert(RETRY_AFTER, HeaderValue::from(ms.div_ceil(1000)));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chat_protocol::close_codes;
 use chat_protocol::v2::{Auth, Head};
-use chat_websocket::{Decoder, Role, close_code, encode_close};
+use chat_websocket::{Decoder, Opcode, Role, close_code, encode, encode_close};
 use hyper::upgrade::OnUpgrade;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -25,6 +25,7 @@ const LAST_WORD: Duration = Duration::from_secs(2);
 /// What it may send meanwhile; then it is cut off.
 const STILL_ON_ITS_WAY: usize = 256 * 1024;
 const READ_BYTES: usize = 4096;
+const NO_AUTH_FRAME: &str = "the first frame must be an auth frame";
 
 /// Why a client is turned away: the close code and the reason.
 type Refusal = (u16, Cow<'static, str>);
@@ -65,9 +66,9 @@ pub(super) struct Asked {
 /// Waits for the upgrade and the first frame, and goes on as for any other client, or turns it away. The `cursor` of the
 /// URL counts where the first frame has none.
 pub(super) async fn start(app: App, place: Place, on_upgrade: OnUpgrade, asked: Asked) {
-    let Some((socket, early)) = on_upgrade.await.ok().and_then(bare_socket) else { return };
+    let Some((mut socket, early)) = on_upgrade.await.ok().and_then(bare_socket) else { return };
     let Asked { cursor, client, seat } = asked;
-    let told = tokio::time::timeout(DEADLINE, listen(&app, &socket, early, (client, seat))).await;
+    let told = tokio::time::timeout(DEADLINE, listen(&app, &mut socket, early, (client, seat))).await;
     drop(place);
     match told.unwrap_or_else(|_| refusal(close_code::POLICY_VIOLATION, "no auth frame in time")) {
         Ok((entrance, mut beginning)) => {
@@ -84,20 +85,19 @@ pub(super) async fn start(app: App, place: Place, on_upgrade: OnUpgrade, asked: 
     }
 }
 
-/// Reads until the first frame is whole.
+/// Reads until the client has said who it is.
 async fn listen(
     app: &App,
-    socket: &Socket,
+    socket: &mut Socket,
     mut bytes: Vec<u8>,
     from: (ClientAddress, Seat),
 ) -> Result<(Entrance, Beginning), Refusal> {
-    let gone = || (close_code::NORMAL, "".into());
     let mut decoder = Decoder::new(Role::Server, app.options.frame_bytes);
     let mut taken = Taken::default();
-    loop {
+    let first = loop {
         taken.feed(&mut decoder, &mut bytes);
-        if !taken.inputs.is_empty() {
-            break;
+        if let Some(first) = first_text(&mut taken, socket).await? {
+            break first;
         }
         if let Some(End::Broken(error)) = taken.end {
             return refusal(error.close_code(), "the first frame is broken or too big");
@@ -110,13 +110,31 @@ async fn listen(
         bytes.truncate(read);
         // Pieces of a frame may come without end.
         tokio::task::yield_now().await;
-    }
-    let Input::Text(first) = taken.inputs.remove(0) else {
-        return refusal(close_code::POLICY_VIOLATION, "the first frame must be an auth frame");
     };
     let entrance = enter(app, &first, from).await?;
     let cursor = entrance.cursor.clone();
     Ok((entrance, Beginning { decoder, taken, cursor }))
+}
+
+fn gone() -> Refusal {
+    (close_code::NORMAL, "".into())
+}
+
+/// The first text, if it has come. A client's WebSocket library may send control frames of its own before it, and they are
+/// answered as anywhere (RFC 6455, 5.5).
+async fn first_text(taken: &mut Taken, socket: &mut Socket) -> Result<Option<String>, Refusal> {
+    while !taken.inputs.is_empty() {
+        match taken.inputs.remove(0) {
+            Input::Text(first) => return Ok(Some(first)),
+            Input::Binary => return refusal(close_code::POLICY_VIOLATION, NO_AUTH_FRAME),
+            Input::Ping(payload) => {
+                socket.write_all(&encode(Opcode::Pong, &payload)).await.map_err(|_| gone())?;
+            }
+            Input::Pong(_) => {}
+            Input::Close(code) => return Err((code.unwrap_or(close_code::NORMAL), "".into())),
+        }
+    }
+    Ok(None)
 }
 
 async fn enter(app: &App, first: &str, (client, seat): (ClientAddress, Seat)) -> Result<Entrance, Refusal> {
@@ -124,7 +142,7 @@ async fn enter(app: &App, first: &str, (client, seat): (ClientAddress, Seat)) ->
     let is_object = first.trim_start().starts_with('{');
     let is_auth = is_object && serde_json::from_str::<Head<'_>>(first).is_ok_and(|head| head.op == "auth");
     let auth = serde_json::from_str::<Auth>(first).ok().filter(|_| is_auth);
-    let auth = auth.ok_or((close_code::POLICY_VIOLATION, "the first frame must be an auth frame".into()))?;
+    let auth = auth.ok_or((close_code::POLICY_VIOLATION, NO_AUTH_FRAME.into()))?;
     match app.auth.check(&auth.token).await {
         Ok(Some(granted)) => {
             let too_many = |problem: Problem| (close_codes::TOO_MANY, too_many_streams(&problem).into());

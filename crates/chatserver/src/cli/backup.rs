@@ -85,8 +85,13 @@ fn write_file(args: &Args, key: Option<&str>) -> Result<ExitCode> {
         bail!("{} is the database itself, or belongs to it; choose another name", to.display());
     }
     // Before the work, and once more when it is done.
-    if to.symlink_metadata().is_ok() && !args.force {
-        return Err(chat_sqlite::BackupError::Exists(to.clone()).into());
+    if let Ok(there) = to.symlink_metadata() {
+        if !there.is_file() {
+            bail!("{} is no ordinary file, and stays; name one, or - for standard output", to.display());
+        }
+        if !args.force {
+            return Err(chat_sqlite::BackupError::Exists(to.clone()).into());
+        }
     }
     let backup = Backup::make(&args.database, folder_of(to), key)?;
     let contents = backup.contents.clone();

@@ -121,7 +121,6 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args, url_is_found: bool) -> Result<ExitCode> {
     let database = database(&args, url_is_found)?;
     let logging = logging::start(&args.log_file, args.log_level)?;
-    private_files::tell_open(database.file(), &args.log_file);
     // Each client needs a descriptor, and the usual soft limit is 1024. Where it can't be raised, the accept loop copes.
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(error = %error, "the limit of open files could not be raised");
@@ -157,9 +156,12 @@ fn database(args: &Args, url_is_found: bool) -> Result<Database> {
 async fn serve(args: Args, database: Database, log: Reopen) -> Result<()> {
     // First of all: by itself, the signal ends a process.
     let hangups = hangup::listen(log)?;
+    let log_file = args.log_file.clone();
     let server = compose(plan(args, database.clone())?)
         .await
         .inspect_err(|error| tracing::error!("cannot start: {error:#}"))?;
+    // With what SQLite has made meanwhile, as open to others as the database itself.
+    private_files::tell_open(database.file(), &log_file);
     let stopped = stopping::signal()?;
     let watched = watchdog::watch(Handle::current(), server.standing(), server.answered());
     watched.context("the watchdog cannot start")?;

@@ -3,10 +3,14 @@
 use ring::hmac;
 use serde_json::{Value, json};
 
-use crate::support::http::exchange;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::support::http::{exchange, read_answer};
 use crate::support::jwt::{SECRET, claims, now, part, signed, signed_with, unsigned};
+use crate::support::people::{PASSWORD, p2p};
 use crate::support::raw_ws::upgrade;
-use crate::support::{Request, Server, Setup, User, Ws};
+use crate::support::{Answer, Request, Server, Setup, User, Ws, within};
 
 fn server() -> Server {
     Setup::new().env("JWT_SECRET", SECRET).start()
@@ -225,4 +229,57 @@ async fn a_stream_ends_when_its_token_does() {
     let mut ws = Ws::open(&server, &format!("/ws?token={token}"), &[]).await.ok().unwrap();
     assert_eq!(ws.frame().await["type"], "system");
     assert_eq!(ws.closed().await.0, 4001);
+}
+
+/// Sends a request without its body's last byte, and that once `meanwhile` is done.
+async fn with_late_body(
+    server: &Server,
+    user: &User,
+    path: &str,
+    body: &Value,
+    meanwhile: impl AsyncFnOnce(),
+) -> Answer {
+    let body = body.to_string();
+    let head = Request::new("POST", path)
+        .bearer(&user.token)
+        .header("Content-Type", "application/json")
+        .header("Expect", "100-continue")
+        .header("Content-Length", &body.len().to_string());
+    let mut socket = TcpStream::connect(&server.address).await.unwrap();
+    socket.write_all(&head.bytes(&server.address)).await.unwrap();
+    // The body is asked for once the head was found to be in order, its token with it.
+    let mut interim = [0; 25];
+    within(20, socket.read_exact(&mut interim)).await.unwrap();
+    let (first, last) = body.as_bytes().split_at(body.len() - 1);
+    socket.write_all(first).await.unwrap();
+    meanwhile().await;
+    socket.write_all(last).await.unwrap();
+    within(20, read_answer(&mut socket)).await
+}
+
+#[tokio::test]
+async fn a_body_that_comes_after_its_token_was_revoked_is_not_acted_upon() {
+    let server = Setup::new().on_one_node("another node learns of it a moment later").start();
+    let message = json!({"content": "too late"});
+    let password = json!({"old_password": PASSWORD, "new_password": "another one entirely"});
+    for (path, body) in [(&p2p(2), &message), (&"/v1/users/password".to_owned(), &password)] {
+        for everywhere in [false, true] {
+            let tom = server.login("tom").await;
+            let log_out = async || {
+                tom.post("/v1/users/logout", &json!({"everywhere": everywhere})).await.expect(200);
+            };
+            let answer = with_late_body(&server, &tom, path, body, log_out).await;
+            answer.refused(401, "unauthenticated");
+            assert!(answer.header("www-authenticate").is_some());
+        }
+    }
+    let tom = server.login("tom").await;
+    let change = async || {
+        tom.post("/v1/users/password", &password).await.expect(200);
+    };
+    with_late_body(&server, &tom, &p2p(2), &message, change).await.refused(401, "unauthenticated");
+    let jerry = server.login("jerry").await;
+    assert_eq!(jerry.history(&tom).await, Vec::<Value>::new());
+    let sent = with_late_body(&server, &jerry, &p2p(1), &message, async || ()).await;
+    assert_eq!(sent.expect(201)["content"], "too late");
 }

@@ -106,6 +106,18 @@ async fn without_demo_users_and_behind_proxies_none_are_made() {
     assert_eq!(login_status(&server, "tom").await, 200, "the wish has the last word");
 }
 
+/// Its first start was ended before it had made them, or both of them.
+#[tokio::test]
+async fn a_database_without_anybody_else_gets_the_demo_users_that_it_lacks() {
+    for made in ["", "tom"] {
+        let mut server = Setup::new().start();
+        server.stop();
+        server.setup.execute(&format!("DELETE FROM users WHERE username <> '{made}'"));
+        let server = server.setup.start();
+        assert_eq!([login_status(&server, "tom").await, login_status(&server, "jerry").await], [200, 200]);
+    }
+}
+
 /// As systemd reads it.
 #[tokio::test]
 async fn the_sample_of_a_service_has_no_demo_users() {

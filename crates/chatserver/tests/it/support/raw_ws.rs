@@ -8,6 +8,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use super::{Answer, Request, Server, within};
 
 /// Opcodes of RFC 6455, section 5.2.
+pub const CONTINUATION: u8 = 0;
 pub const TEXT: u8 = 1;
 pub const CLOSE: u8 = 8;
 pub const PING: u8 = 9;
@@ -78,6 +79,12 @@ impl RawWs {
         let socket = TcpStream::connect(&server.address).await.unwrap();
         let request = upgrade("/ws").bearer(token).header("Sec-WebSocket-Protocol", super::v2::V2);
         Self::over(socket, server, request).await
+    }
+
+    /// Opens the v2 stream of a user who has yet to say who that is.
+    pub async fn connect_unknown(server: &Server) -> Self {
+        let socket = TcpStream::connect(&server.address).await.unwrap();
+        Self::over(socket, server, upgrade("/ws").header("Sec-WebSocket-Protocol", super::v2::V2)).await
     }
 
     /// The same with a small window, so that a client who does not read is noticed soon.

@@ -6,9 +6,9 @@ use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::http::{exchange, keys};
-use crate::support::raw_ws::upgrade;
+use crate::support::raw_ws::{CLOSE, CONTINUATION, PING, PONG, TEXT, masked, upgrade};
 use crate::support::v2::V2;
-use crate::support::{Got, Server, Setup, Stream, User, Ws, jwt};
+use crate::support::{Got, RawWs, Server, Setup, Stream, User, Ws, jwt};
 
 async fn ticket(user: &User) -> String {
     let granted = user.post("/v1/ws-ticket", &json!({})).await.expect(201);
@@ -176,6 +176,41 @@ async fn a_wrong_first_frame_is_the_last() {
     let mut stream = Stream::unknown(&server).await;
     stream.ws.json(&json!({"op": "auth", "token": "x".repeat(200_000)})).await;
     assert_eq!(stream.closed_at_once().await, 1009);
+}
+
+/// Libraries send pings and pongs of their own, some of them as soon as they are connected.
+#[tokio::test]
+async fn control_frames_before_the_first_text_are_answered_as_anywhere() {
+    let server = Server::start();
+    let tom = server.login("tom").await;
+    let auth = masked(TEXT, json!({"op": "auth", "token": tom.token}).to_string().as_bytes());
+    let mut ws = RawWs::connect_unknown(&server).await;
+    for number in 0..20_u16 {
+        ws.send(PONG, b"").await;
+        ws.send(PING, &number.to_be_bytes()).await;
+        let pong = ws.frame().await.expect("a pong");
+        assert_eq!((pong.opcode, pong.payload), (PONG, number.to_be_bytes().to_vec()));
+    }
+    let pieces = |text: &[u8]| {
+        let (first, last) = text.split_at(text.len() / 2);
+        let mut first = masked(TEXT, first);
+        // Not the last piece.
+        first[0] &= 0x7F;
+        [first, masked(PING, b"between"), masked(CONTINUATION, last)].concat()
+    };
+    ws.send_bytes(&pieces(json!({"op": "auth", "token": tom.token}).to_string().as_bytes())).await;
+    let pong = ws.frame().await.expect("a pong");
+    assert_eq!((pong.opcode, pong.payload.as_slice()), (PONG, &b"between"[..]));
+    assert!(ws.frame().await.expect("a greeting").text().contains("\"hello\""));
+    let mut ws = RawWs::connect_unknown(&server).await;
+    ws.send_bytes(&[masked(PING, b"at once"), auth].concat()).await;
+    assert_eq!(ws.frame().await.expect("a pong").opcode, PONG);
+    assert!(ws.frame().await.expect("a greeting").text().contains("\"hello\""));
+    for code in [1000_u16, 4321] {
+        let mut ws = RawWs::connect_unknown(&server).await;
+        ws.send(CLOSE, &code.to_be_bytes()).await;
+        assert_eq!(ws.closed().await, code);
+    }
 }
 
 #[tokio::test]

@@ -33,6 +33,13 @@ async fn a_file_that_is_there_is_replaced_only_on_request() {
     assert!(replaced.status.success(), "{replaced:?}");
     let bytes = bytes_of(&server.setup.path("backup.db"));
     assert!(bytes.starts_with(b"SQLite format 3\0"));
+    std::os::unix::fs::symlink("backup.db", server.setup.path("link.db")).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(server.setup.path("pipe")).status();
+    assert!(made.unwrap().success());
+    for special in ["link.db", "pipe", "logs"] {
+        refused(&server.setup, &["backup", special, "--force"], "is no ordinary file");
+        refused(&server.setup, &["backup", special], "is no ordinary file");
+    }
     for itself in ["chatserver.db", "./chatserver.db-wal", "chatserver.db.jwt-secret"] {
         refused(&server.setup, &["backup", itself, "--force"], "choose another name");
     }
