@@ -49,9 +49,9 @@ pub(crate) struct Reader {
 }
 
 impl FromRequestParts<App> for Reader {
-    type Rejection = Response;
+    type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let Caller(user) = Caller::from_request_parts(parts, app).await?;
         let client = ClientAddress::of(&parts.extensions);
         Ok(Self { user, client, link: parts.extensions.get().cloned() })

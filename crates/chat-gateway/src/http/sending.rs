@@ -4,7 +4,6 @@ use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
-use axum::response::Response;
 use chat_core::ids::{ConversationId, GroupId, UserId};
 use chat_core::messages::{Posted, Recipient};
 use chat_core::posting::{Destination, PostMessage};
@@ -101,9 +100,9 @@ struct IdempotencyKey {
 }
 
 impl FromRequestParts<App> for Sender {
-    type Rejection = Response;
+    type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let Caller(user) = Caller::from_request_parts(parts, app).await?;
         Ok(Self { user, from: ClientAddress::of(&parts.extensions), door: Door::Rest })
     }
