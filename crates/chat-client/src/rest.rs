@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
 use crate::http::{Connection, Response};
-use crate::{Error, ServerUrl};
+use crate::{Error, ServerUrl, is_same_name};
 
 /// A client of one server, on behalf of one user once it has a token.
 pub struct Client {
@@ -89,15 +89,14 @@ impl Client {
         self.get(&format!("/v1/users?q={}", percent_encoded(prefix))).await
     }
 
-    /// The user of that name, without regard to case.
+    /// The user of that name, however it [was typed](is_same_name).
     pub async fn user_named(&self, name: &str) -> Result<Option<rest::User>, Error> {
-        let folded = name.to_lowercase();
         let encoded = percent_encoded(name);
         let mut after = 0;
         loop {
             let page: Vec<rest::User> = self.get(&format!("/v1/users?q={encoded}&after_id={after}")).await?;
             let Some(last) = page.last().map(|user| user.id) else { return Ok(None) };
-            let found = page.into_iter().find(|user| user.username.to_lowercase() == folded);
+            let found = page.into_iter().find(|user| is_same_name(&user.username, name));
             if found.is_some() {
                 return Ok(found);
             }

@@ -224,8 +224,17 @@ impl Chat {
 
     /// Gives a group another name on behalf of `actor`.
     pub async fn rename_group(&self, actor: UserId, group: GroupId, name: &str) -> Result<Conversation> {
-        let name = group_name(name, self.limits.group_name_chars)?;
+        let name = match group_name(name, self.limits.group_name_chars) {
+            Ok(name) => name,
+            Err(unfit) => self.name_from_before(actor, group, name).await?.ok_or(unfit)?,
+        };
         Ok(self.store.rename_group(actor, group, name).await?.0)
+    }
+
+    /// The wished name, if it is the one that the group has: one from before the rules stays what it is.
+    async fn name_from_before(&self, member: UserId, group: GroupId, wished: &str) -> Result<Option<String>> {
+        let groups = self.store.groups_of(member).await?;
+        Ok(groups.into_iter().find(|it| it.id == group && it.name == wished).map(|it| it.name))
     }
 
     /// The groups of which the user is a member.

@@ -3,8 +3,10 @@
 //!
 //! Names from before these rules stay as they are and go on working: nothing here may be asked of a name that is stored.
 
+mod else_meant;
 mod finding;
 mod looks;
+mod marks;
 mod report;
 mod unseen;
 
@@ -21,30 +23,6 @@ use crate::error::{Error, Result};
 
 /// How many characters a username has.
 pub const USERNAME_CHARS: RangeInclusive<usize> = 3..=32;
-
-/// Words that mean something to clients (`@all`) or would let somebody speak in the server's name.
-const RESERVED: [&str; 20] = [
-    "admin",
-    "administrator",
-    "all",
-    "channel",
-    "chatserver",
-    "everybody",
-    "everyone",
-    "here",
-    "moderator",
-    "null",
-    "official",
-    "postmaster",
-    "root",
-    "security",
-    "staff",
-    "support",
-    "sysadmin",
-    "system",
-    "undefined",
-    "webmaster",
-];
 
 /// The form in which a username is kept and shown.
 ///
@@ -64,8 +42,8 @@ pub fn username(wished: &str) -> Result<String> {
     if name.contains('@') {
         return Err(unfit("must not hold an @, so that no name looks like somebody's address"));
     }
-    if is_reserved(&name) {
-        return Err(unfit("must not be a word that is kept for the server, or look like one"));
+    if else_meant::is_reserved(else_meant::without_signs(&name)) {
+        return Err(reserved("username"));
     }
     Ok(name)
 }
@@ -113,11 +91,12 @@ pub fn is_blank(text: &str) -> bool {
     text.chars().all(|c| c.is_whitespace() || unseen::is_unseen(c))
 }
 
-fn is_reserved(name: &str) -> bool {
-    RESERVED.iter().any(|word| looks::is_read_as(name, word))
+fn reserved(field: &'static str) -> Error {
+    Error::invalid(field, "must not be a word that is kept for the server, or look like one")
 }
 
-/// NFKC, without white space at the ends and with single spaces inside, of visible characters only.
+/// NFKC, without white space at the ends and with single spaces inside, of visible characters only, and what no reader
+/// takes for an address or for a word with a meaning.
 fn cleaned(field: &'static str, wished: &str) -> Result<String> {
     let unseen = |c: char| {
         let reason = format!("must not hold characters that cannot be seen, such as U+{:04X}", u32::from(c));
@@ -126,6 +105,15 @@ fn cleaned(field: &'static str, wished: &str) -> Result<String> {
     let name = kept_form(wished).map_err(unseen)?;
     if name.chars().next().is_some_and(|c| is_of(c, GeneralCategoryGroup::Mark)) {
         return Err(Error::invalid(field, "must not begin with a mark that belongs to a letter before it"));
+    }
+    if marks::are_piled(&name) {
+        return Err(Error::invalid(field, "must not have more marks upon a letter than any language has"));
+    }
+    if else_meant::is_address(&name) {
+        return Err(Error::invalid(field, "must not look like an address of a page or of somebody's mail"));
+    }
+    if else_meant::is_reserved(&name) {
+        return Err(reserved(field));
     }
     Ok(name)
 }

@@ -4,7 +4,7 @@
 use std::io::{IsTerminal, Write, stderr, stdin};
 
 use anyhow::{Context, Result, bail};
-use chat_client::{Client, Error, ServerUrl};
+use chat_client::{Client, Error, ServerUrl, is_same_name};
 use chat_protocol::rest::User;
 use chat_protocol::time::Time;
 use jiff::Timestamp;
@@ -40,7 +40,7 @@ pub(crate) async fn enter(who: &Who) -> Result<(Client, User)> {
         (None, None) => whose(log_in(&client, who).await?).await.with_context(cannot)?,
     };
     match &who.username {
-        Some(username) if username.to_lowercase() != me.username.to_lowercase() => {
+        Some(username) if !is_same_name(username, &me.username) => {
             bail!("the token is that of {}, not of {username}", clean(&me.username))
         }
         _ => Ok((client, me)),

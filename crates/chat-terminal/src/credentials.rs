@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use chat_client::is_same_name;
 use chat_protocol::time::Time;
 use serde::{Deserialize, Serialize};
 
@@ -55,13 +56,13 @@ impl Credentials {
 
     /// The login of that name at a server, or the last one there.
     pub(crate) fn find(&self, server: &str, username: Option<&str>, now: Time) -> Option<&Login> {
-        let is_named = |login: &Login| username.is_none_or(|name| is_same(name, &login.username));
+        let is_named = |login: &Login| username.is_none_or(|name| is_same_name(name, &login.username));
         self.logins.iter().find(|login| login.server == server && is_named(login) && login.expires_at > now)
     }
 
     /// The device's cookie of that name's last login at a server, however long ago.
     pub(crate) fn device(&self, server: &str, username: &str) -> Option<&str> {
-        let of_user = |login: &&Login| login.server == server && is_same(&login.username, username);
+        let of_user = |login: &&Login| login.server == server && is_same_name(&login.username, username);
         self.logins.iter().find(of_user)?.device.as_deref()
     }
 
@@ -83,7 +84,7 @@ impl Credentials {
     }
 
     fn forget_in_memory(&mut self, server: &str, username: &str) {
-        self.logins.retain(|login| login.server != server || !is_same(&login.username, username));
+        self.logins.retain(|login| login.server != server || !is_same_name(&login.username, username));
     }
 
     /// A new file takes the place of the old one whole, so that a full disk costs no login.
@@ -96,10 +97,6 @@ impl Credentials {
         write_private(&draft, &text).with_context(cannot)?;
         fs::rename(&draft, &self.file).with_context(cannot)
     }
-}
-
-fn is_same(one: &str, other: &str) -> bool {
-    one.to_lowercase() == other.to_lowercase()
 }
 
 fn folder() -> Option<PathBuf> {

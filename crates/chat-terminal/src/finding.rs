@@ -3,7 +3,7 @@
 //! not used: this crate knows the wire and nothing of the inside.
 
 use unicode_normalization::UnicodeNormalization;
-use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
+use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 use unicode_script::{Script, UnicodeScript};
 
 /// How well a name fits, the best first.
@@ -17,13 +17,14 @@ pub(crate) enum Fit {
 
 /// How the name fits what was typed, if it does.
 pub(crate) fn fit(name: &str, typed: &str) -> Option<Fit> {
-    let (name, wanted) = (plain(name), plain(typed.trim_start()));
-    if name.starts_with(&wanted) {
+    let (name, wanted) = (plain(name), plain(typed));
+    let wanted = wanted.trim_start();
+    if name.starts_with(wanted) {
         return Some(Fit::Name);
     }
     let mut before = None;
     for (at, c) in name.char_indices() {
-        if before.is_some_and(|before| begins_a_word(before, c)) && name[at..].starts_with(&wanted) {
+        if before.is_some_and(|before| begins_a_word(before, c)) && name[at..].starts_with(wanted) {
             return Some(Fit::Word);
         }
         before = Some(c);
@@ -31,11 +32,14 @@ pub(crate) fn fit(name: &str, typed: &str) -> Option<Fit> {
     None
 }
 
+/// Without accents, case, form and what is not seen, with single spaces, and with one apostrophe and one dash for all
+/// those that keyboards and programs write.
 fn plain(text: &str) -> String {
-    let is_letter = |c: &char| c.general_category_group() != GeneralCategoryGroup::Mark;
-    let small = text.nfkd().filter(is_letter).flat_map(char::to_uppercase).flat_map(char::to_lowercase);
+    // Before the form is taken off, which makes a space of an accent that stands by itself.
+    let bare = text.chars().map(typed).nfkd().filter(|&c| is_seen(c));
+    let small = bare.flat_map(char::to_uppercase).flat_map(char::to_lowercase);
     let mut plain = String::with_capacity(text.len());
-    for c in small.nfkd().filter(is_letter) {
+    for c in small.nfkd().filter(|&c| is_seen(c)) {
         match c {
             'ς' => plain.push('σ'),
             'ł' => plain.push('l'),
@@ -43,10 +47,27 @@ fn plain(text: &str) -> String {
             'đ' => plain.push('d'),
             'æ' => plain.push_str("ae"),
             'œ' => plain.push_str("oe"),
+            c if c.is_whitespace() && plain.ends_with(' ') => {}
+            c if c.is_whitespace() => plain.push(' '),
             c => plain.push(c),
         }
     }
     plain
+}
+
+/// The sign that is meant.
+fn typed(c: char) -> char {
+    match c {
+        '`' | '´' | 'ʹ'..='ʼ' | '‘'..='‛' | '′' | '＇' => '\'',
+        '‐'..='―' | '−' => '-',
+        c => c,
+    }
+}
+
+/// Whether there is more to it than an accent or a sign for programs.
+fn is_seen(c: char) -> bool {
+    c.general_category_group() != GeneralCategoryGroup::Mark
+        && c.general_category() != GeneralCategory::Format
 }
 
 fn begins_a_word(before: char, c: char) -> bool {

@@ -1,7 +1,7 @@
 //! To whom something goes, as it is said on a command line.
 
 use anyhow::{Result, bail};
-use chat_client::Client;
+use chat_client::{Client, is_same_name};
 
 use crate::within;
 
@@ -24,11 +24,10 @@ pub(crate) async fn find(client: &Client, name: &str) -> Result<Target> {
     }
     let wanted = group.unwrap_or(name);
     let groups = within(client.groups()).await?;
-    let folded = wanted.to_lowercase();
     let mut fitting = groups
         .iter()
         .filter(|group| wanted.parse() == Ok(group.id))
-        .chain(groups.iter().filter(|group| group.name.to_lowercase() == folded));
+        .chain(groups.iter().filter(|group| is_same_name(&group.name, wanted)));
     match (fitting.next(), fitting.next()) {
         (None, _) if group.is_some() => bail!("you are in no group {wanted}"),
         (None, _) => bail!("there is no user {name}, and you are in no group of that name"),

@@ -5,6 +5,11 @@
 
 /** Letters of which no accent can be taken off. */
 const LIKE: Readonly<Record<string, string>> = { ς: "σ", ł: "l", ø: "o", đ: "d", æ: "ae", œ: "oe" };
+/** Accents, and signs for programs. */
+const UNSEEN = /[\p{M}\p{Cf}]/gu;
+/** What keyboards and programs write for an apostrophe and a dash; to be asked before the form is taken off, which makes a space of an accent that stands by itself. */
+const APOSTROPHE = /[`´ʹ-ʼ‘-‛′＇]/g;
+const DASH = /[‐-―−]/g;
 const UNLIKE = /[ςłøđæœ]/g;
 const LETTER = /[\p{L}\p{N}]/u;
 /** Scripts that are written without spaces: a word may begin at each character. */
@@ -13,7 +18,7 @@ const NO_SPACES =
 
 /** What is looked for; an empty one finds everybody. */
 export function wanted(query: string): string {
-  return plain(query.trimStart());
+  return plain(query).trimStart();
 }
 
 /** How well a name fits what is wanted: 0 where it begins so, 1 where another word does, undefined where none does. */
@@ -38,9 +43,13 @@ export function finding<T>(all: readonly T[], query: string, nameOf: (one: T) =>
 }
 
 function plain(text: string): string {
-  const bare = text.normalize("NFKD").replace(/\p{M}/gu, "");
-  const small = bare.toUpperCase().toLowerCase().normalize("NFKD").replace(/\p{M}/gu, "");
-  return small.replace(UNLIKE, (c) => LIKE[c] ?? c);
+  const bare = bareOf(text.replace(APOSTROPHE, "'").replace(DASH, "-"));
+  const small = bareOf(bare.toUpperCase().toLowerCase()).replace(/\s+/g, " ");
+  return small.replace(UNLIKE, (c) => LIKE[c]!);
+}
+
+function bareOf(text: string): string {
+  return text.normalize("NFKD").replace(UNSEEN, "");
 }
 
 function beginsAWord(before: string, c: string): boolean {

@@ -2,12 +2,12 @@
 //! web client has the same rule (`web/src/text/finding.ts`); `names/finding.json` is the cases that hold both to it.
 
 use unicode_normalization::UnicodeNormalization;
-use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
+use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 use unicode_script::{Script, UnicodeScript};
 
 /// What a query is looked for as. An empty one finds everybody.
 pub fn wanted(query: &str) -> String {
-    plain(query.trim_start())
+    plain(query).trim_start().to_owned()
 }
 
 /// Whether somebody who typed this finds the name; `wanted` is made by [`wanted()`].
@@ -42,12 +42,14 @@ pub fn end_of(beginning: &str) -> String {
     char::MAX.to_string().repeat(200)
 }
 
-/// Without accents, case and form.
-fn plain(text: &str) -> String {
-    let bare = text.nfkd().filter(|c| c.general_category_group() != GeneralCategoryGroup::Mark);
+/// Without accents, case, form and what is not seen, with single spaces, and with one apostrophe and one dash for all
+/// those that keyboards and programs write.
+pub(super) fn plain(text: &str) -> String {
+    // Before the form is taken off, which makes a space of an accent that stands by itself.
+    let bare = text.chars().map(typed).nfkd().filter(|&c| is_seen(c));
     let small = bare.flat_map(char::to_uppercase).flat_map(char::to_lowercase);
     let mut plain = String::with_capacity(text.len());
-    for c in small.nfkd().filter(|c| c.general_category_group() != GeneralCategoryGroup::Mark) {
+    for c in small.nfkd().filter(|&c| is_seen(c)) {
         match c {
             'ς' => plain.push('σ'),
             'ł' => plain.push('l'),
@@ -55,10 +57,27 @@ fn plain(text: &str) -> String {
             'đ' => plain.push('d'),
             'æ' => plain.push_str("ae"),
             'œ' => plain.push_str("oe"),
+            c if c.is_whitespace() && plain.ends_with(' ') => {}
+            c if c.is_whitespace() => plain.push(' '),
             c => plain.push(c),
         }
     }
     plain
+}
+
+/// The sign that is meant.
+fn typed(c: char) -> char {
+    match c {
+        '`' | '´' | 'ʹ'..='ʼ' | '‘'..='‛' | '′' | '＇' => '\'',
+        '‐'..='―' | '−' => '-',
+        c => c,
+    }
+}
+
+/// Whether there is more to it than an accent or a sign for programs.
+fn is_seen(c: char) -> bool {
+    c.general_category_group() != GeneralCategoryGroup::Mark
+        && c.general_category() != GeneralCategory::Format
 }
 
 fn begins_a_word(before: Option<char>, c: char) -> bool {
@@ -66,7 +85,7 @@ fn begins_a_word(before: Option<char>, c: char) -> bool {
         && before.is_none_or(|before| !is_of_words(before) || has_no_spaces(before) || has_no_spaces(c))
 }
 
-fn is_of_words(c: char) -> bool {
+pub(super) fn is_of_words(c: char) -> bool {
     matches!(c.general_category_group(), GeneralCategoryGroup::Letter | GeneralCategoryGroup::Number)
 }
 
@@ -85,11 +104,23 @@ mod tests {
         let line = |line: &str| {
             let line = line.trim().trim_end_matches(',');
             let mut parts = line.strip_prefix('[')?.strip_suffix(']')?.split(", ");
-            let text = |part: &str| part.trim_matches('"').replace("\\u0301", "\u{301}");
+            let text = |part: &str| unescaped(part.trim_matches('"'));
             let (name, query, is_found) = (parts.next()?, parts.next()?, parts.next()?);
             Some((text(name), text(query), is_found == "true"))
         };
         include_str!("finding.json").lines().filter_map(line).collect()
+    }
+
+    /// JSON's own escapes are for what one would not see in the table.
+    fn unescaped(part: &str) -> String {
+        let mut pieces = part.split("\\u");
+        let mut text = pieces.next().unwrap().to_owned();
+        for piece in pieces {
+            let (code, rest) = piece.split_at(4);
+            text.push(char::from_u32(u32::from_str_radix(code, 16).unwrap()).unwrap());
+            text.push_str(rest);
+        }
+        text
     }
 
     #[test]

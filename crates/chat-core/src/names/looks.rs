@@ -98,6 +98,11 @@ fn visible(name: &str) -> String {
     spaced(&normal(&seen))
 }
 
+/// What is seen of a name, in small letters, with the sign that each of its signs looks like.
+pub(super) fn with_plain_signs(name: &str) -> String {
+    folded(&visible(name).chars().flat_map(sign).collect::<String>())
+}
+
 /// Signs that look alike are one to readers of every script, and so is a Latin letter of few languages that looks like a
 /// sign. Digits, and letters of other scripts, are told apart by who reads them.
 fn sign(c: char) -> Vec<char> {

@@ -63,6 +63,18 @@ fn nothing_in_a_name_is_invisible() {
         "\u{7}",
         "\u{85}",
         "\u{13441}",
+        "\u{fffd}",
+        "\u{16fe4}",
+        "\u{303f}",
+        "\u{17b4}",
+        "\u{600}",
+        "\u{6dd}",
+        "\u{70f}",
+        "\u{8e2}",
+        "\u{110bd}",
+        "\u{fdd0}",
+        "\u{1fffe}",
+        "\u{10ffff}",
     ];
     for unseen in unseen {
         for name in [format!("bob{unseen}"), format!("b{unseen}ob"), format!("{unseen}bob"), unseen.repeat(3)]
@@ -74,6 +86,70 @@ fn nothing_in_a_name_is_invisible() {
         }
     }
     assert!(is_blank(" \u{3164}\u{200b}\u{2800}\t") && is_blank("") && !is_blank("\u{200b}."));
+}
+
+/// By the tables of another crate than the rule itself asks.
+#[test]
+fn no_character_of_an_invisible_kind_is_taken_behind_a_letter() {
+    use unicode_security::GeneralSecurityProfile;
+    use unicode_security::general_security_profile::IdentifierType;
+    let unseen = [IdentifierType::Default_Ignorable, IdentifierType::Not_Character];
+    let mut n_looked_at = 0;
+    for c in ('\0'..=char::MAX).filter(|&c| c.identifier_type().is_some_and(|kind| unseen.contains(&kind))) {
+        // Blanks of all kinds become one space.
+        if c.is_whitespace() {
+            continue;
+        }
+        n_looked_at += 1;
+        assert!(username(&format!("bob{c}tom")).is_err(), "U+{:04X}", u32::from(c));
+    }
+    assert!(n_looked_at > 300, "{n_looked_at} characters are of these kinds");
+}
+
+#[test]
+fn letters_have_so_many_marks_as_languages_have() {
+    for name in [
+        "Nguy\u{1ec5}n Th\u{1ecb} B\u{1ed9}i",
+        "Ngu\u{79}e\u{302}\u{303}n",
+        "ช้ำน้ำผึ้ง",
+        "เพิ่มศักดิ์",
+        "ນໍ້າຜຶ້ງ",
+        "יִשְׂרָאֵל",
+        "שִּׁ֔מְעוֹן",
+        "בְּרֵאשִׁ֖ית",
+        "مُحَمَّدٌ",
+        "ٱللَّٰهُ",
+        "श्रीकृष्ण",
+        "द्वितीयाँ",
+        "বঙ্গবন্ধু",
+        "லக்ஷ்மீ",
+        "ಸ್ತ್ರೀ",
+        "မျှော်လင့်",
+        "လျှော့",
+        "မြို့",
+        "ស្ត្រីខ្ញុំ",
+        "བསྒྲུབས་ཧཱུྃ",
+        "ᬒᬁᬓᬵᬭ",
+        "ẹ̀kọ́ Ọlọ́run",
+        "\u{1112}\u{119e}\u{11ab}글",
+    ] {
+        let kept: String = name.nfkc().collect();
+        assert_eq!(username(name).ok().as_deref(), Some(kept.as_str()), "{name}");
+        assert_eq!(group_name(name, 100).ok().as_deref(), Some(kept.as_str()), "{name}");
+    }
+    for (letter, mark, count) in [
+        ('a', '\u{30d}', 12),
+        ('a', '\u{334}', 31),
+        ('ก', '\u{e49}', 5),
+        ('ש', '\u{5b0}', 5),
+        ('a', '\u{20dd}', 5),
+        ('क', '\u{93e}', 9),
+        ('가', '\u{11a8}', 6),
+    ] {
+        let piled: String = ["bo", &letter.to_string(), &mark.to_string().repeat(count)].concat();
+        assert!(username(&piled).is_err(), "{piled:?}");
+        assert!(group_name(&piled, 100).is_err(), "{piled:?}");
+    }
 }
 
 #[test]
@@ -108,13 +184,49 @@ fn words_with_a_meaning_are_nobodys_name_and_neither_is_what_looks_like_them() {
     for good in ["ally", "hereby", "sysadmins", "tom", "rooty", "Allan"] {
         assert!(username(good).is_ok(), "{good}");
     }
-    assert_eq!(group_name("all", 100).unwrap(), "all", "a group may be called so");
+}
+
+#[test]
+fn words_with_a_meaning_are_told_whatever_their_accents() {
+    for bad in [
+        "\u{e0}ll",
+        "\u{e1}dmin",
+        "\u{c0}LL",
+        "\u{101}\u{142}l",
+        "s\u{fd}st\u{e8}m",
+        "h\u{113}re",
+        "\u{430}dm\u{ed}n",
+        "r\u{f8}\u{f8}t",
+    ] {
+        assert!(username(bad).is_err(), "{bad:?}");
+        assert!(group_name(bad, 100).is_err(), "{bad:?}");
+    }
+    for bad in ["all!", "@all", "-admin-", "all.", "(here)", "_system_"] {
+        assert!(username(bad).is_err(), "{bad:?}");
+    }
+}
+
+#[test]
+fn no_group_is_called_what_no_user_may_be() {
+    for bad in
+        ["all", "Admin", "system", "\u{430}dmin", "x@y.z", "http://a", "www.evil.example", "ask tom@temp.com"]
+    {
+        let told = group_name(bad, 100);
+        assert!(matches!(told, Err(Error::Invalid { field: "name", .. })), "{bad:?}");
+    }
+    for good in ["All of us", "Support: Europe", "#general", "us @ work", "Lunch@12.30", "evil.com"] {
+        assert_eq!(group_name(good, 100).unwrap(), good);
+    }
 }
 
 #[test]
 fn no_username_looks_like_an_address() {
-    for bad in ["tom@temp.com", "tom＠temp.com", "@tom", "tom﹫x"] {
+    for bad in ["tom@temp.com", "tom＠temp.com", "@tom", "tom﹫x", "http://a", "ｈttps：／／evil", "www.evil"]
+    {
         assert!(username(bad).is_err(), "{bad:?}");
+    }
+    for good in ["#abc", "J.R. Smith", "st.john", "mr.bean", "evil.com"] {
+        assert_eq!(username(good).unwrap(), good);
     }
     assert_eq!(group_name("us @ work", 100).unwrap(), "us @ work");
 }

@@ -9,11 +9,23 @@ use unicode_script::{Script, UnicodeScript};
 
 use super::{is_of, looks};
 
-/// Characters of categories that are seen, and yet nothing is to be seen of them.
-const BLANKS: [char; 6] = ['\u{115f}', '\u{1160}', '\u{2800}', '\u{13441}', '\u{13442}', '\u{1d159}'];
+/// Characters of categories that are seen, and yet nothing is to be seen of them: fillers, blank signs, and what says how
+/// its neighbour is drawn.
+const BLANKS: [char; 10] = [
+    '\u{115f}',
+    '\u{1160}',
+    '\u{2800}',
+    '\u{303f}',
+    '\u{13440}',
+    '\u{13441}',
+    '\u{13442}',
+    '\u{16fe4}',
+    '\u{1bc9d}',
+    '\u{1d159}',
+];
 
-/// Stands for something that is not text, and is drawn as anything.
-const OBJECT: char = '\u{fffc}';
+/// Stand for something that is not text, or was not understood, and are drawn as anything.
+const STAND_INS: [char; 2] = ['\u{fffc}', '\u{fffd}'];
 
 /// Scripts in which joiners say which form of a letter is meant.
 const JOINING: [Script; 19] = [
@@ -82,7 +94,7 @@ pub(super) fn is_refused(c: char) -> bool {
         Control, Format, LineSeparator, ParagraphSeparator, PrivateUse, Surrogate, Unassigned,
     };
     let unseen = [Control, Format, LineSeparator, ParagraphSeparator, PrivateUse, Surrogate, Unassigned];
-    unseen.contains(&c.general_category()) || is_unseen(c) || c == OBJECT
+    unseen.contains(&c.general_category()) || is_unseen(c) || STAND_INS.contains(&c)
 }
 
 /// Blank, or ignored where it is not supported. The skeleton of a text leaves out what is ignored.

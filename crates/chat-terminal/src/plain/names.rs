@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use anyhow::{Result, bail};
-use chat_client::Client;
+use chat_client::{Client, is_same_name};
 use chat_protocol::rest::{Group, User};
 
 use crate::within;
@@ -91,8 +91,7 @@ fn choose(groups: &[Group], name: &str) -> Result<i64> {
     if let Some(group) = groups.iter().find(|group| name.parse() == Ok(group.id)) {
         return Ok(group.id);
     }
-    let folded = name.to_lowercase();
-    let named: Vec<_> = groups.iter().filter(|group| group.name.to_lowercase() == folded).collect();
+    let named: Vec<_> = groups.iter().filter(|group| is_same_name(&group.name, name)).collect();
     match named.as_slice() {
         [] => bail!("you are in no group {name}; /groups lists yours"),
         [group] => Ok(group.id),
@@ -114,6 +113,7 @@ mod tests {
         let groups = [group(1, "Cheese"), group(2, "mice"), group(3, "Mice"), group(4, "7"), group(5, "1")];
         let chosen = |name| choose(&groups, name).map_err(|error| error.to_string());
         assert_eq!([chosen("1"), chosen("cheese"), chosen("7")], [Ok(1), Ok(1), Ok(4)]);
+        assert_eq!(chosen("\u{ff43}heese"), Ok(1));
         assert!(chosen("MICE").unwrap_err().contains("2, 3"));
         assert!(chosen("dogs").unwrap_err().contains("/groups"));
     }

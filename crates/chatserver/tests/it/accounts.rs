@@ -78,6 +78,14 @@ async fn a_username_is_what_it_looks_like() {
         "аdmin",
         "ｓｙｓｔｅｍ",
         "spike@temp.com",
+        "\u{e0}ll",
+        "\u{e1}dmin",
+        "all!",
+        "http://a",
+        "www.evil.example",
+        "bob\u{fffd}",
+        "bob\u{16fe4}",
+        "boba\u{30d}\u{30d}\u{30d}\u{30d}\u{30d}",
     ]
     .into_iter()
     .enumerate()
@@ -98,10 +106,13 @@ async fn a_username_is_what_it_looks_like() {
 async fn a_groups_name_is_what_it_looks_like_too() {
     let server = Server::start();
     let tom = server.login("tom").await;
-    for bad in ["\u{200b}\u{200b}", "Che\u{202e}ese", "\u{3164}", "Cheese\u{ad}"] {
+    let unseen = ["\u{200b}\u{200b}", "Che\u{202e}ese", "\u{3164}", "Cheese\u{ad}"];
+    let meant = ["all", "admin", "system", "\u{430}dmin", "x@y.z", "http://a"];
+    for bad in unseen.into_iter().chain(meant) {
         tom.post("/v1/groups", &json!({"name": bad})).await.invalid();
     }
-    for (wished, kept) in [(" Big\u{a0} cheese ", "Big cheese"), ("all", "all"), ("❤\u{fe0f}", "❤\u{fe0f}")]
+    for (wished, kept) in
+        [(" Big\u{a0} cheese ", "Big cheese"), ("evil.com", "evil.com"), ("❤\u{fe0f}", "❤\u{fe0f}")]
     {
         assert_eq!(tom.post("/v1/groups", &json!({"name": wished})).await.expect(201)["name"], kept);
     }
@@ -224,7 +235,9 @@ async fn names(user: &User, path: &str) -> Vec<String> {
 async fn what_is_looked_for_is_taken_literally_and_without_regard_to_case_and_accents() {
     let server = Server::start();
     let tom = server.login("tom").await;
-    for (number, name) in ["a_b", "aXb", "100%", "100 pure", "Ärger", "a\\b"].into_iter().enumerate() {
+    for (number, name) in
+        ["a_b", "aXb", "100%", "100 pure", "Ärger", "a\\b", "O'Neil"].into_iter().enumerate()
+    {
         register(&server, name, &format!("user{number}@temp.com")).await.expect(201);
     }
     for (q, expected) in [
@@ -245,12 +258,14 @@ async fn what_is_looked_for_is_taken_literally_and_without_regard_to_case_and_ac
         ("a%CC%88R", &["Ärger"]),
         ("arg", &["Ärger"]),
         ("tomtom", &[]),
+        ("100%20%20p", &["100 pure"]),
+        ("o%E2%80%99n", &["O'Neil"]),
         ("tom%00", &[]),
         ("%27%20OR%201=1--", &[]),
     ] {
         assert_eq!(names(&tom, &format!("/v1/users?q={q}")).await, expected, "{q}");
     }
-    assert_eq!(names(&tom, "/v1/users?q=").await.len(), 8);
+    assert_eq!(names(&tom, "/v1/users?q=").await.len(), 9);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Commands: what is written in the composer behind a slash.
 
+use chat_client::is_same_name;
+
 use super::{Asking, Effect, Model};
 use crate::screen::errand::Errand;
 
@@ -73,8 +75,7 @@ impl Model {
 
     fn remove_member(&mut self, name: &str) {
         let Some((conversation, group)) = self.group() else { return };
-        let folded = name.to_lowercase();
-        match self.members().iter().find(|member| member.username.to_lowercase() == folded) {
+        match self.members().iter().find(|member| is_same_name(&member.username, name)) {
             Some(member) => {
                 let user = member.id;
                 self.run(Errand::RemoveMember { conversation, group, user });

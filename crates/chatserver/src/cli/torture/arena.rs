@@ -50,7 +50,7 @@ pub(super) async fn set(url: &str, count: usize) -> Result<Vec<Person>> {
         };
         people.push(person);
     }
-    group(&client, &mut people, "All").await?;
+    group(&client, &mut people, "Arena").await?;
     let (half, _) = people.split_at_mut(count.div_ceil(2));
     group(&client, half, "Half").await?;
     let ids: Vec<i64> = people.iter().map(|person| person.id).collect();

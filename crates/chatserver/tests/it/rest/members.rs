@@ -37,6 +37,23 @@ async fn a_group_gets_another_name() {
 }
 
 #[tokio::test]
+async fn a_groups_name_from_before_the_rules_stays() {
+    let mut server = Server::start();
+    let (tom, jerry) = server.tom_and_jerry().await;
+    let group = tom.group("Cheese", &[&jerry]).await;
+    server.stop();
+    // As earlier releases have taken it.
+    server.setup.execute("UPDATE groups SET name = 'Support'");
+    let server = server.setup.clone().start();
+    let (tom, spike) = (server.login("tom").await, server.register("spike").await);
+    let path = format!("/v1/groups/{group}");
+    assert_eq!(tom.patch(&path, &json!({ "name": "Support" })).await.expect(200)["name"], "Support");
+    tom.patch(&path, &json!({ "name": "support" })).await.invalid();
+    spike.patch(&path, &json!({ "name": "Support" })).await.invalid();
+    assert_eq!(tom.get("/v1/groups").await.expect(200)[0]["name"], "Support");
+}
+
+#[tokio::test]
 async fn groups_are_found_by_how_their_names_begin() {
     let server = Server::start();
     let tom = server.login("tom").await;

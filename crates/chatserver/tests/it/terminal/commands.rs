@@ -52,6 +52,28 @@ async fn send_prints_the_number_of_the_message_and_makes_one() {
     assert_eq!(first, again);
 }
 
+/// Keyboards and systems write one name in several forms.
+#[tokio::test]
+async fn a_name_is_understood_in_whatever_form_it_was_typed() {
+    let (server, home) = (Server::start(), tempfile::tempdir().unwrap());
+    let zoe = server.register("Zo\u{eb} \u{d6}zil").await;
+    let url = server.url();
+    let send = |own: &str, to: &str| {
+        let password = if own == "tom" { "password123" } else { PASSWORD };
+        let args =
+            ["send", "--url", &url, "--as", own, "--password", password, "--to", to, "Is there cheese?"];
+        run(home.path(), &args)
+    };
+    for to in ["zoe\u{308} o\u{308}zil", "ZO\u{cb}  \u{d6}ZIL", "\u{ff3a}\u{ff4f}\u{eb} \u{d6}zil"] {
+        let (status, id, errors) = send("tom", to);
+        assert_eq!(status, Some(0), "{to:?}: {errors}");
+        assert_eq!(zoe.message(&json!(id.parse::<i64>().unwrap())).await["recipient_id"], zoe.id);
+    }
+    let (status, _, errors) = send("zoe\u{308} o\u{308}zil", "\u{ff34}\u{ff4f}\u{ff4d}");
+    assert_eq!(status, Some(0), "{errors}");
+    assert_eq!(send("tom", "zoe \u{f6}zil").0, Some(1), "an accent is told apart");
+}
+
 /// Two wrong passwords are all that strangers have, and they have used them up.
 #[tokio::test]
 async fn who_logged_in_here_before_gets_in_though_strangers_guess() {
