@@ -11,7 +11,7 @@ use crate::time::Time;
 
 /// A client's name for a frame of its own, repeated in the answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "`id` must be an integer or a string")]
 pub enum Id {
     /// An integer.
     Number(i64),

@@ -188,7 +188,8 @@ pub(super) fn not_done() -> Problem {
     Problem::new(
         503,
         "not_done",
-        "Not done, because the connection is closing; send it again over another one",
+        "Not done, because this connection is being closed; the close code says whether to log in again \
+         before it is sent over another one",
     )
 }
 

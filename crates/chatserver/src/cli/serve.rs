@@ -10,7 +10,6 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use chat_core::failpoints;
 use chat_gateway::{GatewayOptions, Origins, OutboxLimits, Pace, ProxyHeader, ServeOptions, TrustedProxies};
-use clap::builder::FalseyValueParser;
 use tokio::runtime::Handle;
 use tracing::level_filters::LevelFilter;
 
@@ -66,7 +65,7 @@ pub(crate) struct Args {
     #[arg(long)]
     demo: bool,
     /// Never make the demo users, not even for a new database on loopback; --demo has the last word
-    #[arg(long, env = "NO_DEMO", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "NO_DEMO", value_parser = yes_or_no)]
     no_demo: bool,
     /// Log file; older ones are kept beside it
     #[arg(long, env = "LOG_FILE", default_value = "./logs/app.log")]
@@ -248,6 +247,27 @@ fn announce(server: &Server, database: &Database) -> Result<()> {
     Ok(())
 }
 
+/// What a setting says that is yes or no; one without a value says no.
+fn yes_or_no(said: &str) -> Result<bool, String> {
+    match said.trim().to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" | "y" | "t" => Ok(true),
+        "" | "0" | "false" | "no" | "off" | "n" | "f" => Ok(false),
+        _ => Err("it is yes or no, which may be spelt 1, true or on, and 0, false or off".into()),
+    }
+}
+
+/// The command as it was typed, so that it works where it is typed again.
+fn own_command() -> String {
+    let typed = std::env::args().next().unwrap_or_default();
+    let is_plain = |c: char| c.is_alphanumeric() || "/\\:._-+".contains(c);
+    match typed.as_str() {
+        "" => "chatserver".into(),
+        plain if plain.chars().all(is_plain) => typed,
+        other if other.chars().any(|c| c.is_control() || "\"\'$`!".contains(c)) => "chatserver".into(),
+        other => format!("\"{other}\""),
+    }
+}
+
 fn greeting(url: &str, server: &Server, database: &Database) -> String {
     let mut lines = vec![
         String::new(),
@@ -268,8 +288,9 @@ fn greeting(url: &str, server: &Server, database: &Database) -> String {
         if url.starts_with("http://") {
             lines.push(String::new());
             lines.push("  Chat now, in two more terminals:".into());
+            let command = own_command();
             for name in &server.demo_users {
-                lines.push(format!("    chatserver chat --as {name} --url {url}"));
+                lines.push(format!("    {command} chat --as {name} --url {url}"));
             }
         }
     }

@@ -100,8 +100,10 @@ async fn without_demo_users_and_behind_proxies_none_are_made() {
         assert_eq!(server.get("/client.json").await.expect(200)["demo_users"], json!([]));
         assert_eq!(server.register("spike").await.id, 1);
     }
-    let server = Setup::new().env("NO_DEMO", "0").start();
-    assert_eq!(login_status(&server, "tom").await, 200);
+    for no in ["0", ""] {
+        let server = Setup::new().env("NO_DEMO", no).start();
+        assert_eq!(login_status(&server, "tom").await, 200);
+    }
     let server = Setup::new().env("NO_DEMO", "1").arg("--demo").start();
     assert_eq!(login_status(&server, "tom").await, 200, "the wish has the last word");
 }
