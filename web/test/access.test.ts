@@ -37,7 +37,7 @@ const SCREENS: Record<string, (screen: Screen) => Promise<void>> = {
     await screen.sees("Hello");
     await screen.page.evaluate(() => (location.hash = "#/"));
   },
-  "a group": async (screen) => screen.openRow("Everybody"),
+  "a group": async (screen) => screen.openRow("Everybody here"),
   "a message with what can be done": async (screen) => {
     await screen.message("A root").hover();
     await screen.message("A root").getByRole("button", { name: say.actions.all }).click();
@@ -73,7 +73,7 @@ const SCREENS: Record<string, (screen: Screen) => Promise<void>> = {
   "the list": async (screen) => {
     await screen.page.keyboard.press("Escape");
     await screen.page.evaluate(() => (location.hash = "#/"));
-    await screen.row("Everybody").waitFor();
+    await screen.row("Everybody here").waitFor();
   },
   saved: async (screen) => {
     await screen.chooseOfAccount(say.conversations.saved);
@@ -115,7 +115,7 @@ for (const theme of THEMES) {
       const [guest, host] = [await newPerson(`guest-${theme}-${width}`), await newPerson(`host-${theme}-${width}`)];
       await furnish(guest, host, await person("tom"));
       const screen = await enter(guest, { theme, width });
-      await screen.row("Everybody").waitFor();
+      await screen.row("Everybody here").waitFor();
       const found: string[] = [];
       for (const [what, come] of Object.entries(SCREENS)) {
         try {
@@ -142,7 +142,7 @@ for (const theme of THEMES) {
 
 /** Something of everything. */
 async function furnish(guest: Person, host: Person, third: Person): Promise<void> {
-  const { group_id } = await host.rest.post("/v1/groups", { body: { name: "Everybody" } });
+  const { group_id } = await host.rest.post("/v1/groups", { body: { name: "Everybody here" } });
   for (const { id } of [guest, third]) {
     await host.rest.post("/v1/groups/{id}/members", { path: { id: group_id }, body: { user_id: id } });
   }

@@ -36,7 +36,7 @@ fn id_of(text: &str) -> i64 {
 }
 
 async fn members(server: &Server, owner: &User) -> (i64, Vec<User>) {
-    let group = owner.group("Everybody", &[]).await;
+    let group = owner.group("Everybody here", &[]).await;
     let mut members = Vec::new();
     for number in 1..MEMBERS {
         let member = server.register(&format!("member {number}")).await;

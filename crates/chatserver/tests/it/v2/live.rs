@@ -241,7 +241,7 @@ async fn sixty_connections_of_twenty_members_each_get_each_message_once() {
     for number in 1..20 {
         members.push(server.register(&format!("member {number}")).await);
     }
-    let group = tom.group("Everybody", &members[1..].iter().collect::<Vec<_>>()).await;
+    let group = tom.group("Everybody here", &members[1..].iter().collect::<Vec<_>>()).await;
     let conversation = tom.conversation_of(group).await;
     let users: Vec<_> = members.iter().flat_map(|member| [member; 3]).collect();
     let mut all = streams(&server, &users).await;
