@@ -79,8 +79,8 @@ pub enum Link {
 
 /// What can be asked of the link to the other nodes.
 pub trait Neighbours: Send + Sync + 'static {
-    /// Whether news travels at present.
-    fn link(&self) -> Link;
+    /// Whether news travels at present; `None` where nodes have nothing but the journal by which to know of each other.
+    fn link(&self) -> Option<Link>;
     /// How many committed events this node has not yet told its clients of.
     fn lag(&self) -> u64;
 }

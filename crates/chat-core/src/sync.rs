@@ -13,7 +13,7 @@ use crate::ids::{Position, UserId};
 pub const CHANGES_PAGE: u16 = 200;
 
 /// What tells one log from every other, so that a cursor of another database is not mistaken for one of this.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Epoch(pub u32);
 
 /// A place in a log, as clients keep it. Opaque to them; spelt `epoch-position` in hexadecimal and decimal digits.

@@ -108,6 +108,11 @@ impl Daemon {
         Ok(child.id())
     }
 
+    /// Sends it a signal that does not end it.
+    pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
+        system::send(signal, self.id()?)
+    }
+
     /// Ends it by its signal, and waits until it is gone.
     pub(crate) fn end(&mut self) -> Result<()> {
         let id = self.id()?;

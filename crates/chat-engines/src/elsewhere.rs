@@ -9,6 +9,7 @@ use anyhow::{Result, bail};
 pub(crate) enum Signal {
     Stop,
     Continue,
+    Reload,
     Quit,
     Kill,
 }

@@ -3,9 +3,9 @@
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::daemon::{Daemon, Started};
 use crate::folder::Folder;
@@ -14,6 +14,7 @@ use crate::{ports, programs};
 
 /// Who has connected is greeted at once.
 const GREETING: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(5);
 
 /// The server. Dropping it ends it.
 pub struct Nats {
@@ -25,10 +26,16 @@ pub struct Nats {
 }
 
 impl Nats {
-    /// Starts one and waits until it is ready.
+    /// Starts one that lets everybody in, and waits until it is ready.
     pub fn start() -> Result<Self> {
+        Self::start_with("")
+    }
+
+    /// Starts one with these settings in its own language, and waits until it is ready.
+    pub fn start_with(settings: &str) -> Result<Self> {
         let program = programs::nats()?;
         let folder = Folder::create("nats")?;
+        write(&folder, settings)?;
         let mut daemon = Daemon::new("nats-server", folder.path(), Signal::Kill)?;
         for port in ports::free() {
             if start(&mut daemon, &folder, &program, port)? == Started::Ready {
@@ -36,6 +43,29 @@ impl Nats {
             }
         }
         bail!("nats-server has found no free port")
+    }
+
+    /// Has it take up other settings while it runs.
+    pub fn set(&mut self, settings: &str) -> Result<()> {
+        write(&self.folder, settings)?;
+        let read_before = self.n_readings();
+        self.daemon.signal(Signal::Reload)?;
+        let deadline = Instant::now() + GREETING;
+        while self.n_readings() == read_before {
+            if Instant::now() > deadline {
+                bail!("nats-server has not taken up its settings: see {}", self.log().display());
+            }
+            std::thread::sleep(LOOK);
+        }
+        Ok(())
+    }
+
+    /// How often it says that it has taken up settings.
+    fn n_readings(&self) -> usize {
+        std::fs::read_to_string(self.log())
+            .unwrap_or_default()
+            .matches("Reloaded server configuration")
+            .count()
     }
 
     /// On 127.0.0.1; it keeps it for its whole life.
@@ -77,8 +107,19 @@ impl Nats {
     }
 }
 
+fn settings_file(folder: &Folder) -> PathBuf {
+    folder.path().join("nats.conf")
+}
+
+fn write(folder: &Folder, settings: &str) -> Result<()> {
+    // A file that has nothing to say is refused.
+    let text = format!("lame_duck_duration: \"30s\"\n{settings}\n");
+    std::fs::write(settings_file(folder), text).context("the settings of nats-server cannot be written")
+}
+
 fn start(daemon: &mut Daemon, folder: &Folder, program: &Path, port: u16) -> Result<Started> {
     let mut command = folder.command(program);
+    command.arg("--config").arg(settings_file(folder));
     command.args(["--addr", "127.0.0.1", "--port", &port.to_string()]);
     daemon.start(command, |_| is_ready(port))
 }

@@ -13,6 +13,7 @@ use rustix::process::{Pid, geteuid, kill_process};
 pub(crate) enum Signal {
     Stop,
     Continue,
+    Reload,
     Quit,
     Kill,
 }
@@ -23,6 +24,7 @@ impl Signal {
         match self {
             Self::Stop => "STOP",
             Self::Continue => "CONT",
+            Self::Reload => "HUP",
             Self::Quit => "QUIT",
             Self::Kill => "KILL",
         }
@@ -33,6 +35,7 @@ pub(crate) fn send(signal: Signal, id: u32) -> Result<()> {
     let signal = match signal {
         Signal::Stop => rustix::process::Signal::STOP,
         Signal::Continue => rustix::process::Signal::CONT,
+        Signal::Reload => rustix::process::Signal::HUP,
         Signal::Quit => rustix::process::Signal::QUIT,
         Signal::Kill => rustix::process::Signal::KILL,
     };

@@ -1,17 +1,18 @@
 //! The addresses of NATS servers as they are given in one setting, and what they say of who connects.
 
-use async_nats::{ConnectOptions, ServerAddr};
+use async_nats::ServerAddr;
 
 use crate::NatsError;
 
 /// Servers, and as whom to connect to them.
 pub(crate) struct Servers {
     pub(crate) addresses: Vec<ServerAddr>,
-    credentials: Credentials,
+    pub(crate) credentials: Credentials,
 }
 
+/// What addresses say of who connects.
 #[derive(Debug, PartialEq, Eq)]
-enum Credentials {
+pub(crate) enum Credentials {
     None,
     Token(String),
     User(String, String),
@@ -49,13 +50,10 @@ fn credentials(address: &ServerAddr) -> Option<Credentials> {
 }
 
 impl Servers {
-    /// The client does not take credentials from addresses by itself.
-    pub(crate) fn authenticate(&self, options: ConnectOptions) -> ConnectOptions {
-        match &self.credentials {
-            Credentials::None => options,
-            Credentials::Token(token) => options.token(token.clone()),
-            Credentials::User(user, password) => options.user_and_password(user.clone(), password.clone()),
-        }
+    /// All of them, for messages.
+    pub(crate) fn names(&self) -> String {
+        let names = self.addresses.iter().map(|address| format!("{}:{}", address.host(), address.port()));
+        names.collect::<Vec<_>>().join(" or ")
     }
 }
 

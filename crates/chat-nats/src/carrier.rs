@@ -1,64 +1,104 @@
-//! The task that listens: keeps the subscriptions as they are wished for, and carries what comes in to the relay.
+//! The task that listens: keeps the subscriptions as they are wished for, carries what comes in to the relay, and does
+//! what the link's standing asks for.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::connection::State;
-use async_nats::{Client, Subscriber};
+use async_nats::{Client, Message, Subscriber};
+use bytes::Bytes;
 use chat_core::sync::Epoch;
 use chat_relay::{Inbox, Subject};
 use futures_util::StreamExt;
 use futures_util::stream::{AbortHandle, Abortable, SelectAll, abortable};
 
-use crate::{NatsOptions, Told, Wishes, prefix_of};
+use crate::earlier::Earlier;
+use crate::standing::{Deed, Standing};
+use crate::{Wishes, prefix_of};
 
 /// Wishes fulfilled before what came in meanwhile has its turn.
 const WISHES_IN_A_ROW: usize = 64;
-/// The client tells of changes of the link as they happen, but when it has much to tell it drops some.
-const LOOK_AT_LINK: Duration = Duration::from_millis(250);
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Subscriptions by what they are of, each with what ends its stream.
+type Handles = HashMap<Subject, AbortHandle>;
 
 pub(crate) struct Carrier {
-    client: Client,
-    prefix: String,
+    pub(crate) client: Client,
+    pub(crate) prefix: String,
     /// The log that the streams are about.
-    epoch: Epoch,
-    inbox: Inbox,
-    told: Arc<Told>,
+    pub(crate) epoch: Epoch,
+    pub(crate) inbox: Inbox,
+    pub(crate) standing: Arc<Standing>,
+    /// Where nodes of earlier releases may be.
+    pub(crate) earlier: Option<Arc<Earlier>>,
+    pub(crate) subscribed: Subscribed,
+}
+
+/// What is listened to.
+#[derive(Default)]
+pub(crate) struct Subscribed {
     streams: SelectAll<Abortable<Subscriber>>,
-    /// By which each of the streams is ended.
-    handles: HashMap<Subject, AbortHandle>,
-    /// Whether the link was found to be otherwise than was told when it was looked at last.
-    seems_otherwise: bool,
+    ours: Handles,
+    /// As earlier releases spell them.
+    theirs: Handles,
 }
 
 impl Carrier {
-    pub(crate) fn new(client: Client, options: &NatsOptions, inbox: Inbox, told: Arc<Told>) -> Self {
-        Self {
-            client,
-            prefix: options.prefix.clone(),
-            epoch: options.epoch,
-            inbox,
-            told,
-            streams: SelectAll::new(),
-            handles: HashMap::new(),
-            seems_otherwise: false,
-        }
-    }
-
     /// Runs until the client is gone.
     pub(crate) async fn run(mut self, wishes: Arc<Wishes>) {
-        let mut look = tokio::time::interval(LOOK_AT_LINK);
+        let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        // Whether anybody's news may be listened to, a server does not say before it is tried.
+        for subject in Subject::OF_NOBODY {
+            self.listen(subject).await;
+        }
+        if self.earlier.is_some() {
+            self.listen_to_earlier(Subject::Node).await;
+        }
+        let standing = self.standing.clone();
         loop {
             tokio::select! {
                 () = wishes.changed.notified() => self.fulfil(&wishes).await,
-                Some(message) = self.streams.next(), if !self.streams.is_empty() => {
-                    self.inbox.deliver(self.epoch, message.payload);
+                Some(message) = self.subscribed.streams.next(), if !self.subscribed.streams.is_empty() => {
+                    self.take(message).await;
                 }
-                _ = look.tick() => self.look_at_link(),
+                () = standing.wake.notified() => self.look().await,
+                _ = look.tick() => self.look().await,
             }
         }
+    }
+
+    async fn take(&mut self, message: Message) {
+        if let Some(earlier) = &self.earlier {
+            if earlier.is_twin(&message) {
+                return;
+            }
+            if earlier.heard(&message, Instant::now()) {
+                let wanted: Vec<_> = self.subscribed.ours.keys().copied().collect();
+                for subject in wanted {
+                    self.listen_to_earlier(subject).await;
+                }
+            }
+        }
+        self.inbox.deliver(self.epoch, message.payload);
+    }
+
+    /// Listens to the same of another log.
+    async fn follow(&mut self, epoch: Epoch) {
+        self.epoch = epoch;
+        let (ours, theirs) = (drained(&mut self.subscribed.ours), drained(&mut self.subscribed.theirs));
+        // With them goes what they still held of the log of before.
+        self.subscribed.streams = SelectAll::new();
+        for subject in ours {
+            self.listen(subject).await;
+        }
+        for subject in theirs {
+            self.listen_to_earlier(subject).await;
+        }
+        // What was published before this node listened is in the journal.
+        self.inbox.missed();
     }
 
     async fn fulfil(&mut self, wishes: &Wishes) {
@@ -67,49 +107,87 @@ impl Carrier {
             self.follow(epoch).await;
         }
         for (subject, is_wanted) in take(wishes) {
-            if !is_wanted {
-                if let Some(handle) = self.handles.remove(&subject) {
-                    handle.abort();
-                }
-            } else if !self.handles.contains_key(&subject) {
+            if is_wanted {
                 self.listen(subject).await;
+                if self.earlier.as_ref().is_some_and(|earlier| earlier.is_there()) {
+                    self.listen_to_earlier(subject).await;
+                }
+            } else {
+                for handles in [&mut self.subscribed.ours, &mut self.subscribed.theirs] {
+                    if let Some(handle) = handles.remove(&subject) {
+                        handle.abort();
+                    }
+                }
             }
         }
-    }
-
-    /// Listens to the same of another log.
-    async fn follow(&mut self, epoch: Epoch) {
-        self.epoch = epoch;
-        let subjects: Vec<_> =
-            self.handles.drain().map(|(subject, handle)| (subject, handle.abort()).0).collect();
-        // With them goes what they still held of the log of before.
-        self.streams = SelectAll::new();
-        for subject in subjects {
-            self.listen(subject).await;
-        }
-        // What was published before this node listened is in the journal.
-        self.inbox.missed();
     }
 
     async fn listen(&mut self, subject: Subject) {
-        match self.client.subscribe(subject.spelt(&prefix_of(&self.prefix, self.epoch))).await {
-            Ok(subscriber) => {
-                let (stream, handle) = abortable(subscriber);
-                self.streams.push(stream);
-                self.handles.insert(subject, handle);
-            }
-            Err(error) => tracing::error!(error = %error, ?subject, "a subscription failed"),
+        if !self.subscribed.ours.contains_key(&subject)
+            && let Some(handle) = self.subscribe(subject.spelt(&prefix_of(&self.prefix, self.epoch))).await
+        {
+            self.subscribed.ours.insert(subject, handle);
         }
     }
 
-    fn look_at_link(&mut self) {
-        let is_up = self.client.connection_state() == State::Connected;
-        let is_otherwise = is_up != self.told.is_up();
-        if is_otherwise && self.seems_otherwise {
-            self.told.link(is_up);
+    async fn listen_to_earlier(&mut self, subject: Subject) {
+        let Some(earlier) = self.earlier.clone() else { return };
+        if !self.subscribed.theirs.contains_key(&subject)
+            && let Some(handle) = self.subscribe(earlier.spelt(subject, self.epoch)).await
+        {
+            self.subscribed.theirs.insert(subject, handle);
         }
-        self.seems_otherwise = is_otherwise;
     }
+
+    async fn subscribe(&mut self, subject: String) -> Option<AbortHandle> {
+        match self.client.subscribe(subject.clone()).await {
+            Ok(subscriber) => {
+                let (stream, handle) = abortable(subscriber);
+                self.subscribed.streams.push(stream);
+                Some(handle)
+            }
+            Err(error) => {
+                tracing::error!(%error, subject, "a subscription failed");
+                None
+            }
+        }
+    }
+
+    async fn look(&mut self) {
+        let now = Instant::now();
+        let is_connected = self.client.connection_state() == State::Connected;
+        match self.standing.look(is_connected, now) {
+            Deed::Nothing => {}
+            Deed::Ask => self.ask().await,
+            Deed::Reconnect => drop(self.client.force_reconnect().await),
+        }
+        if self.earlier.as_ref().is_some_and(|earlier| earlier.has_gone(now)) {
+            self.subscribed.theirs.retain(|subject, handle| {
+                let stays = *subject == Subject::Node;
+                if !stays {
+                    handle.abort();
+                }
+                stays
+            });
+        }
+    }
+
+    /// Says nothing on every kind of subject, which nodes pass over: what may not be said is refused.
+    async fn ask(&self) {
+        let prefix = prefix_of(&self.prefix, self.epoch);
+        for subject in Subject::OF_ALL.into_iter().chain(Subject::OF_NOBODY) {
+            let _ = self.client.publish(subject.spelt(&prefix), Bytes::new()).await;
+        }
+    }
+}
+
+/// Ends these; gives of what they were.
+fn drained(handles: &mut Handles) -> Vec<Subject> {
+    let end = |(subject, handle): (Subject, AbortHandle)| {
+        handle.abort();
+        subject
+    };
+    handles.drain().map(end).collect()
 }
 
 /// Some of the wishes.

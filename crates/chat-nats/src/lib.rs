@@ -3,20 +3,27 @@
 
 mod address;
 mod carrier;
+mod earlier;
+mod identity;
+mod standing;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use async_nats::connection::State;
-use async_nats::{Client, ConnectOptions, Event};
+use async_nats::{Client, ClientError, ConnectOptions, Event, Server, ServerError};
 use bytes::Bytes;
 use chat_core::sync::Epoch;
 use chat_relay::{Bus, Inbox, Subject};
 use futures_util::FutureExt;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+
+use carrier::{Carrier, Subscribed};
+use earlier::Earlier;
+use standing::Standing;
 
 /// A server that answers none of three of these is taken for gone.
 const PING_INTERVAL: Duration = Duration::from_millis(700);
@@ -30,6 +37,8 @@ const OUTGOING: usize = 8192;
 const INCOMING: usize = 4096;
 /// How long the last words may take on their way out.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+/// What the client says of a name that leads nowhere.
+const NO_NAME: &str = "DNS error";
 
 /// Why there can be no bus. That no server is there is no reason: it may come.
 #[derive(Debug, thiserror::Error)]
@@ -45,13 +54,26 @@ pub enum NatsError {
     /// There has to be one.
     #[error("no NATS server is named")]
     NoAddress,
+    /// A file that says who we are, or whom we trust, is of no use.
+    #[error("{setting}: {file} cannot be used: {reason}")]
+    File {
+        /// By which setting it was named.
+        setting: &'static str,
+        /// Which file.
+        file: String,
+        /// Why.
+        reason: String,
+    },
+    /// It is said in two ways who we are.
+    #[error("{0} and {1} both say as whom to connect to NATS; set one of them")]
+    TwoNames(&'static str, &'static str),
     /// The client could not be made.
     #[error("the NATS client could not be started: {0}")]
     Client(#[from] async_nats::ConnectError),
 }
 
 /// Where the bus is.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct NatsOptions {
     /// One or more servers of one cluster, separated by commas: `nats://host:port` or `tls://host:port`, with
     /// `user:password@` or `token@` before the first host if need be.
@@ -60,6 +82,12 @@ pub struct NatsOptions {
     pub prefix: String,
     /// The log that the news is of. It is in every subject, so that news of another log is never taken for this one's.
     pub epoch: Epoch,
+    /// A file with the seed of an nkey, as which to connect.
+    pub nkey: Option<PathBuf>,
+    /// A file with credentials: a user's JWT and its seed.
+    pub credentials: Option<PathBuf>,
+    /// A file with the certificates of the authorities that vouch for the servers; by default the system's.
+    pub authorities: Option<PathBuf>,
     /// As which the server's operator sees this node.
     pub name: String,
 }
@@ -69,6 +97,8 @@ pub struct NatsBus {
     client: Client,
     prefix: String,
     epoch: AtomicU32,
+    earlier: Option<Arc<Earlier>>,
+    standing: Arc<Standing>,
     wishes: Arc<Wishes>,
     carrier: JoinHandle<()>,
 }
@@ -83,9 +113,10 @@ struct Wishes {
     changed: Notify,
 }
 
-/// What the subjects of a log begin with.
+/// What the subjects of a log begin with: its number is a level of its own, so that rights can be given for all that is
+/// below the prefix.
 fn prefix_of(prefix: &str, epoch: Epoch) -> String {
-    format!("{prefix}-{:08x}", epoch.0)
+    format!("{prefix}.{:08x}", epoch.0)
 }
 
 impl Wishes {
@@ -95,50 +126,23 @@ impl Wishes {
     }
 }
 
-/// What the relay was told of the link last.
-struct Told {
-    inbox: Inbox,
-    is_up: AtomicBool,
-}
-
-impl Told {
-    fn is_up(&self) -> bool {
-        self.is_up.load(Ordering::Acquire)
-    }
-
-    fn link(&self, is_up: bool) {
-        if self.is_up.swap(is_up, Ordering::AcqRel) == is_up {
-            return;
-        }
-        if is_up {
-            tracing::info!("connected to NATS");
-            self.inbox.up();
-        } else {
-            tracing::warn!(
-                "NATS does not answer; news of other nodes is read from the database until it does"
-            );
-            self.inbox.down();
-        }
-    }
-
-    fn event(&self, event: &Event) {
-        match event {
-            Event::Connected => self.link(true),
-            Event::Disconnected | Event::Closed => self.link(false),
-            Event::SlowConsumer(_) => self.inbox.missed(),
-            _ => {}
-        }
-    }
-}
-
 impl NatsBus {
     /// Begins to connect and goes on until it has succeeded, on the current runtime. Whether it has, the inbox is told.
+    ///
+    /// # Errors
+    /// If the addresses or the files that it is told of are of no use.
     pub async fn connect(options: NatsOptions, inbox: Inbox) -> Result<Self, NatsError> {
         let servers = address::parse(&options.servers)?;
-        let told = Arc::new(Told { inbox: inbox.clone(), is_up: AtomicBool::new(false) });
-        let on_event = told.clone();
+        let names = servers.names();
+        let standing = Arc::new(Standing::new(inbox.clone()));
+        // Earlier releases know of no prefix of several levels.
+        let may_be_there = !options.prefix.contains('.');
+        let earlier = may_be_there.then(|| Arc::new(Earlier::new(&options.prefix)));
+        let link = Link { standing: standing.clone(), earlier: earlier.clone(), names };
+        let link = Arc::new(link);
+        let (on_event, on_attempt) = (link.clone(), link);
         let connect = ConnectOptions::new()
-            .name(options.name.clone())
+            .name(&options.name)
             .no_echo()
             .retry_on_initial_connect()
             .max_reconnects(None)
@@ -147,21 +151,78 @@ impl NatsBus {
             .ping_interval(PING_INTERVAL)
             .client_capacity(OUTGOING)
             .subscription_capacity(INCOMING)
+            .reconnect_to_server_callback(move |servers, _| {
+                on_attempt.attempt(&servers);
+                // Which one is tried next is the client's to choose.
+                std::future::ready(None)
+            })
             .event_callback(move |event| {
                 on_event.event(&event);
                 std::future::ready(())
             });
-        let client = servers.authenticate(connect).connect(servers.addresses).await?;
+        let connect = identity::of(&options, &servers)?.given_to(connect)?;
+        let client = connect.connect(servers.addresses).await?;
         let wishes = Arc::new(Wishes::default());
-        let carrier = carrier::Carrier::new(client.clone(), &options, inbox, told);
+        let carrier = Carrier {
+            client: client.clone(),
+            prefix: options.prefix.clone(),
+            epoch: options.epoch,
+            inbox,
+            standing: standing.clone(),
+            earlier: earlier.clone(),
+            subscribed: Subscribed::default(),
+        };
         let carrier = tokio::spawn(carrier.run(wishes.clone()));
         let epoch = AtomicU32::new(options.epoch.0);
-        Ok(Self { client, prefix: options.prefix, epoch, wishes, carrier })
+        Ok(Self { client, prefix: options.prefix, epoch, earlier, standing, wishes, carrier })
     }
 
     /// Waits a moment until what was published last is on its way.
     pub async fn flush(&self) {
         let _ = tokio::time::timeout(LAST_WORDS, self.client.flush()).await;
+    }
+}
+
+/// What the client tells of itself, on its way to the link's standing.
+struct Link {
+    standing: Arc<Standing>,
+    earlier: Option<Arc<Earlier>>,
+    /// All servers, for what is told of none in particular.
+    names: String,
+}
+
+impl Link {
+    fn event(&self, event: &Event) {
+        match event {
+            Event::Connected => self.standing.connected(Instant::now()),
+            Event::Disconnected | Event::Closed => self.standing.disconnected(),
+            Event::SlowConsumer(_) => self.standing.missed(),
+            Event::ServerError(ServerError::Other(error)) => self.refused(error),
+            // Of a name that cannot be resolved the client keeps no reason with the server.
+            Event::ClientError(ClientError::Other(kind)) if kind.starts_with(NO_NAME) => {
+                self.standing.failed(&[(self.names.clone(), kind.clone())]);
+            }
+            _ => {}
+        }
+    }
+
+    fn refused(&self, error: &str) {
+        let Some(refusal) = standing::violation(error) else { return };
+        if self.earlier.as_ref().is_some_and(|earlier| earlier.is_meant(refusal)) {
+            tracing::debug!(refusal, "NATS has no place for nodes of earlier releases");
+            return;
+        }
+        self.standing.violated(&self.names, refusal, Instant::now());
+    }
+
+    /// Before each attempt the client shows what came of those before.
+    fn attempt(&self, servers: &[Server]) {
+        let failed = servers.iter().filter(|server| server.failed_attempts > 0);
+        let failures = failed.filter_map(|server| {
+            let name = format!("{}:{}", server.addr.host(), server.addr.port());
+            Some((name, server.last_error.clone()?))
+        });
+        self.standing.failed(&failures.collect::<Vec<_>>());
     }
 }
 
@@ -173,11 +234,12 @@ fn delay(attempt: usize) -> Duration {
 
 impl Bus for NatsBus {
     fn publish(&self, subject: Subject, payload: Bytes) -> bool {
-        // The first step puts the message into the client's queue if there is room, and there is no second then. On an
-        // async task that has done much without a pause, the runtime would make the step seem to have to wait.
-        let prefix = prefix_of(&self.prefix, Epoch(self.epoch.load(Ordering::Acquire)));
-        let put = tokio::task::unconstrained(self.client.publish(subject.spelt(&prefix), payload));
-        matches!(put.now_or_never(), Some(Ok(())))
+        let epoch = Epoch(self.epoch.load(Ordering::Acquire));
+        if let Some(earlier) = self.earlier.as_ref().filter(|earlier| earlier.is_there()) {
+            let (theirs, headers) = (earlier.spelt(subject, epoch), earlier.headers());
+            now_or_never(self.client.publish_with_headers(theirs, headers, payload.clone()));
+        }
+        now_or_never(self.client.publish(subject.spelt(&prefix_of(&self.prefix, epoch)), payload))
     }
 
     fn subscribe(&self, subject: Subject) {
@@ -189,7 +251,7 @@ impl Bus for NatsBus {
     }
 
     fn is_up(&self) -> bool {
-        self.client.connection_state() == State::Connected
+        self.standing.is_up()
     }
 
     fn follow(&self, epoch: Epoch) {
@@ -197,6 +259,12 @@ impl Bus for NatsBus {
         *self.wishes.epoch.lock().unwrap_or_else(PoisonError::into_inner) = Some(epoch);
         self.wishes.changed.notify_one();
     }
+}
+
+/// The first step puts a message into the client's queue if there is room, and there is no second then. On an async task
+/// that has done much without a pause, the runtime would make the step seem to have to wait.
+fn now_or_never<E>(publish: impl Future<Output = Result<(), E>>) -> bool {
+    matches!(tokio::task::unconstrained(publish).now_or_never(), Some(Ok(())))
 }
 
 impl Drop for NatsBus {

@@ -38,7 +38,7 @@ pub struct Readiness {
 
 /// Whether news travels between the nodes of a cluster. Where it is `down` the node serves all the same: it reads from
 /// the database what happens at others, so that their messages come a little later, and their users' presence and
-/// typing not at all.
+/// typing not at all. The same where it is `none`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Bus {
@@ -46,6 +46,8 @@ pub enum Bus {
     Up,
     /// It does not.
     Down,
+    /// There is nothing by which it could: the node has no address of a bus, and reads from the database.
+    None,
 }
 
 /// A request to register.

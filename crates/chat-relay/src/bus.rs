@@ -36,6 +36,8 @@ pub enum Subject {
 impl Subject {
     /// The subjects that every node listens to.
     pub const OF_ALL: [Self; 3] = [Self::Log, Self::Everyone, Self::Node];
+    /// One of each other kind that concerns nobody, to find out whether a bus lets us use that kind.
+    pub const OF_NOBODY: [Self; 2] = [Self::User(UserId(0)), Self::Group(ConversationId(0))];
 
     /// The subject as a bus spells it. Clusters that share a bus have different prefixes.
     pub fn spelt(self, prefix: &str) -> String {

@@ -24,8 +24,8 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Adds them to a registry.
-    pub fn register(&self, registry: &mut Registry) {
+    /// Adds them to a registry; without a bus there is none that could be up.
+    pub fn register(&self, registry: &mut Registry, has_bus: bool) {
         let registry = registry.sub_registry_with_prefix("relay");
         let mut counter = |name, help, counter: &Counter| registry.register(name, help, counter.clone());
         counter("told_events", "Events of this node that were published on the bus", &self.told);
@@ -47,7 +47,9 @@ impl Metrics {
             &self.turns,
         );
         registry.register("lag_events", "Committed events known of and not handed on yet", self.lag.clone());
-        registry.register("bus_up", "Whether the bus is up", self.up.clone());
+        if has_bus {
+            registry.register("bus_up", "Whether the bus is up", self.up.clone());
+        }
     }
 }
 
@@ -59,7 +61,7 @@ mod tests {
     fn all_clones_count_together() {
         let metrics = Metrics::default();
         let mut registry = Registry::default();
-        metrics.register(&mut registry);
+        metrics.register(&mut registry, true);
         metrics.clone().told.inc_by(3);
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();

@@ -260,8 +260,9 @@ impl Shared {
 }
 
 impl Neighbours for Handle {
-    fn link(&self) -> Link {
-        if self.0.is_up.load(Ordering::Relaxed) { Link::Up } else { Link::Down }
+    fn link(&self) -> Option<Link> {
+        self.0.bus.as_ref()?;
+        Some(if self.0.is_up.load(Ordering::Relaxed) { Link::Up } else { Link::Down })
     }
 
     fn lag(&self) -> u64 {

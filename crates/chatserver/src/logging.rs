@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use tracing::level_filters::LevelFilter;
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::layer;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -37,10 +38,17 @@ pub(crate) fn start(file: &Path, level: LevelFilter) -> Result<Logging> {
         .then(|| layer().compact().with_target(false).with_ansi(with_colour).with_writer(out.clone()));
     let to_program = (!is_terminal).then(|| layer().json().with_writer(out));
     tracing_subscriber::registry()
-        .with(to_file.with_filter(level))
-        .with(to_person.with_filter(level))
-        .with(to_program.with_filter(level))
+        .with(to_file.with_filter(what(level)))
+        .with(to_person.with_filter(what(level)))
+        .with(to_program.with_filter(what(level)))
         .try_init()
         .context("logging was started twice")?;
     Ok(Logging { reopen, _guards: [file_guard, out_guard] })
+}
+
+/// The client of NATS has a line for each of its attempts to connect, at all levels, for as long as there is no server.
+/// What is the matter we say ourselves, once; who debugs is told the rest.
+fn what(level: LevelFilter) -> Targets {
+    let of_nats = if level >= LevelFilter::DEBUG { level } else { LevelFilter::OFF };
+    Targets::new().with_default(level).with_target("async_nats", of_nats)
 }

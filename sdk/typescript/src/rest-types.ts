@@ -2079,10 +2079,10 @@ export interface components {
         /**
          * @description Whether news travels between the nodes of a cluster. Where it is `down` the node serves all the same: it reads from
          *     the database what happens at others, so that their messages come a little later, and their users' presence and
-         *     typing not at all.
+         *     typing not at all. The same where it is `none`.
          * @enum {string}
          */
-        Bus: "up" | "down";
+        Bus: "up" | "down" | "none";
         /** @description A request to change the caller's password, which ends all tokens. */
         ChangePasswordRequest: {
             /**

@@ -43,8 +43,9 @@ pub(super) async fn readyz(State(app): State<App>) -> Result<Json<Readiness>, Pr
 
 fn readiness(neighbours: Option<&dyn Neighbours>) -> Readiness {
     let bus = neighbours.map(|neighbours| match neighbours.link() {
-        Link::Up => Bus::Up,
-        Link::Down => Bus::Down,
+        Some(Link::Up) => Bus::Up,
+        Some(Link::Down) => Bus::Down,
+        None => Bus::None,
     });
     Readiness { status: "ready".into(), bus }
 }
@@ -53,10 +54,10 @@ fn readiness(neighbours: Option<&dyn Neighbours>) -> Readiness {
 mod tests {
     use super::*;
 
-    struct Linked(Link);
+    struct Linked(Option<Link>);
 
     impl Neighbours for Linked {
-        fn link(&self) -> Link {
+        fn link(&self) -> Option<Link> {
             self.0
         }
 
@@ -72,7 +73,8 @@ mod tests {
     #[test]
     fn a_node_says_how_it_stands_with_the_others_and_a_lone_server_does_not() {
         assert_eq!(body(None), serde_json::json!({"status": "ready"}));
-        assert_eq!(body(Some(&Linked(Link::Up))), serde_json::json!({"status": "ready", "bus": "up"}));
-        assert_eq!(body(Some(&Linked(Link::Down))), serde_json::json!({"status": "ready", "bus": "down"}));
+        for (link, bus) in [(Some(Link::Up), "up"), (Some(Link::Down), "down"), (None, "none")] {
+            assert_eq!(body(Some(&Linked(link))), serde_json::json!({"status": "ready", "bus": bus}));
+        }
     }
 }

@@ -15,12 +15,12 @@ use crate::support::{House, eventually};
 /// What one node tells the others, and a link that can be cut.
 struct Others {
     told: Mutex<Vec<String>>,
-    link: Mutex<Link>,
+    link: Mutex<Option<Link>>,
 }
 
 impl Others {
     fn new() -> Arc<Self> {
-        Arc::new(Self { told: Mutex::default(), link: Mutex::new(Link::Up) })
+        Arc::new(Self { told: Mutex::default(), link: Mutex::new(Some(Link::Up)) })
     }
 
     fn cluster(self: &Arc<Self>) -> Cluster {
@@ -51,7 +51,7 @@ impl Residents for Others {
 }
 
 impl Neighbours for Others {
-    fn link(&self) -> Link {
+    fn link(&self) -> Option<Link> {
         *self.link.lock().unwrap()
     }
 
@@ -80,8 +80,10 @@ async fn readiness_says_how_a_node_stands_with_the_others() {
     let house = House::joined(1, Some(others.cluster())).await;
     let ready = async || house.nodes[0].call(Method::GET, "/readyz", "", None).await;
     assert_eq!(ready().await, (200, json!({ "status": "ready", "bus": "up" })));
-    *others.link.lock().unwrap() = Link::Down;
+    *others.link.lock().unwrap() = Some(Link::Down);
     assert_eq!(ready().await, (200, json!({ "status": "ready", "bus": "down" })));
+    *others.link.lock().unwrap() = None;
+    assert_eq!(ready().await, (200, json!({ "status": "ready", "bus": "none" })));
     let alone = House::of(1).await;
     let (status, body) = alone.nodes[0].call(Method::GET, "/readyz", "", None).await;
     assert_eq!((status, body), (200, json!({ "status": "ready" })));

@@ -9,4 +9,5 @@
 
 mod bus;
 mod relays;
+mod rights;
 mod support;

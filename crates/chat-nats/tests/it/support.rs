@@ -9,9 +9,9 @@ use chat_nats::{NatsBus, NatsOptions};
 use chat_relay::bus::channel;
 use chat_relay::{Bus, Incoming, Subject};
 
-pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 /// The log that all ends begin with.
 pub(crate) const EPOCH: Epoch = Epoch(1);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 /// What takes longer than this does not come.
 const SOON: Duration = Duration::from_millis(20);
 
@@ -31,7 +31,13 @@ pub(crate) struct End {
 }
 
 pub(crate) fn options(servers: &str) -> NatsOptions {
-    NatsOptions { servers: servers.into(), prefix: "test".into(), epoch: EPOCH, name: "a test".into() }
+    NatsOptions {
+        servers: servers.into(),
+        prefix: "test".into(),
+        epoch: EPOCH,
+        name: "a test".into(),
+        ..NatsOptions::default()
+    }
 }
 
 impl End {

@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use tracing::level_filters::LevelFilter;
 
 use super::print_line;
-use crate::compose::storage::{Database, Shared};
+use crate::compose::storage::{Database, NatsFiles, Shared};
 use crate::compose::{Plan, Server, compose};
 use crate::logging::Reopen;
 use crate::{certificate, demo, hangup, logging, private_files, stopping, watchdog};
@@ -46,6 +46,15 @@ pub(crate) struct Args {
     /// What the subjects of this cluster begin with, where several share a NATS server
     #[arg(long, env = "NATS_PREFIX", default_value = "chatserver")]
     nats_prefix: String,
+    /// File with the seed of an nkey as which to connect to NATS, where NATS_URL names nobody
+    #[arg(long, env = "NATS_NKEY_FILE")]
+    nats_nkey_file: Option<PathBuf>,
+    /// File with credentials (a JWT and its seed) with which to connect to NATS, where NATS_URL names nobody
+    #[arg(long, env = "NATS_CREDS_FILE")]
+    nats_creds_file: Option<PathBuf>,
+    /// PEM file with the authorities that vouch for the NATS servers; by default those that the system trusts
+    #[arg(long, env = "NATS_CA_FILE")]
+    nats_ca_file: Option<PathBuf>,
     /// Address and port to serve metrics for Prometheus on, such as 127.0.0.1:9090; by default nowhere
     #[arg(long, env = "METRICS_ADDRESS")]
     metrics_address: Option<String>,
@@ -142,14 +151,33 @@ fn database(args: &Args, url_is_found: bool) -> Result<Database> {
         }
         return Ok(Database::File(args.database.clone()));
     };
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if args.nats_prefix.is_empty() || !args.nats_prefix.chars().all(is_plain) {
-        bail!("NATS_PREFIX must be of letters, digits, - and _ alone");
+    if !is_prefix(&args.nats_prefix) {
+        bail!("NATS_PREFIX must be of letters, digits, - and _ alone, with single dots between them");
+    }
+    let nats_files = nats_files(args);
+    if let (None, Some(setting)) = (&nats, nats_files.given()) {
+        bail!("{setting} is set, but NATS_URL is not; set it too, or neither");
     }
     let connections = usize::from(args.database_connections);
     let schema = given(&args.database_schema);
     let prefix = args.nats_prefix.clone();
-    Ok(Database::Shared(Shared { url, url_is_found, schema, connections, nats, prefix }))
+    Ok(Database::Shared(Shared { url, url_is_found, schema, connections, nats, prefix, nats_files }))
+}
+
+/// An empty setting is none.
+fn nats_files(args: &Args) -> NatsFiles {
+    let given = |file: &Option<PathBuf>| file.clone().filter(|file| !file.as_os_str().is_empty());
+    NatsFiles {
+        nkey: given(&args.nats_nkey_file),
+        credentials: given(&args.nats_creds_file),
+        authorities: given(&args.nats_ca_file),
+    }
+}
+
+/// Whether subjects may begin so: with one or several levels, none of them empty and none a wildcard.
+fn is_prefix(prefix: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    prefix.split('.').all(|level| !level.is_empty() && level.chars().all(is_plain))
 }
 
 async fn serve(args: Args, database: Database, log: Reopen) -> Result<()> {

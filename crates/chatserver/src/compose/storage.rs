@@ -41,6 +41,28 @@ pub(crate) struct Shared {
     pub(crate) nats: Option<String>,
     /// What the subjects of this cluster begin with.
     pub(crate) prefix: String,
+    /// Files that say as whom to connect to NATS, and whom to trust.
+    pub(crate) nats_files: NatsFiles,
+}
+
+/// Files for the way to NATS.
+#[derive(Clone, Default)]
+pub(crate) struct NatsFiles {
+    pub(crate) nkey: Option<PathBuf>,
+    pub(crate) credentials: Option<PathBuf>,
+    pub(crate) authorities: Option<PathBuf>,
+}
+
+impl NatsFiles {
+    /// The setting of one that is named, if any is.
+    pub(crate) fn given(&self) -> Option<&'static str> {
+        let all = [
+            (&self.nkey, "NATS_NKEY_FILE"),
+            (&self.credentials, "NATS_CREDS_FILE"),
+            (&self.authorities, "NATS_CA_FILE"),
+        ];
+        all.into_iter().find(|(file, _)| file.is_some()).map(|(_, setting)| setting)
+    }
 }
 
 impl Database {
@@ -175,11 +197,18 @@ async fn join(
     if let Some(servers) = &shared.nats {
         let (inbox, incoming) = chat_relay::bus::channel();
         let name = format!("chatserver {:016x}", node.0);
-        let prefix = shared.prefix.clone();
-        let options = NatsOptions { servers: servers.clone(), prefix, epoch, name };
+        let files = shared.nats_files.clone();
+        let options = NatsOptions {
+            servers: servers.clone(),
+            prefix: shared.prefix.clone(),
+            epoch,
+            name,
+            nkey: files.nkey,
+            credentials: files.credentials,
+            authorities: files.authorities,
+        };
         let connected = NatsBus::connect(options, inbox).await;
-        let connected =
-            Arc::new(connected.context("NATS_URL cannot be used; it should look like nats://host:4222")?);
+        let connected = Arc::new(connected.context("the way to NATS is not set right")?);
         nats = Some(connected.clone());
         bus = Some((connected as Arc<dyn chat_relay::Bus>, incoming));
     }
@@ -215,7 +244,7 @@ impl Storage {
             Engine::Sqlite(store) => store.register_metrics(registry),
             Engine::Postgres(store, link) => {
                 store.register_metrics(registry);
-                link.metrics.register(registry);
+                link.metrics.register(registry, link.nats.is_some());
             }
         }
     }

@@ -10,5 +10,6 @@ mod journal;
 mod nodes;
 mod pause;
 mod pool;
+mod rights;
 mod torture;
 mod tracing;

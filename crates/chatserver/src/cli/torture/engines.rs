@@ -9,6 +9,11 @@ use tokio::task::spawn_blocking;
 use super::link::{Carrier, Link};
 
 pub(super) const DATABASE: &str = "torture";
+/// What NATS lets nodes do, who come without a name: everything, or nothing.
+pub(super) const ALLOWED: &str =
+    "authorization { users: [ { user: node, password: node } ] }\nno_auth_user: node";
+pub(super) const FORBIDDEN: &str = "authorization { users: [ { user: node, password: node, permissions: { \
+                                    publish: { deny: \">\" }, subscribe: { deny: \">\" } } } ] }\nno_auth_user: node";
 
 /// Both engines, each at a port that it keeps, and what carries the nodes' ways to them.
 pub(super) struct Engines {
@@ -44,7 +49,7 @@ impl Engines {
     /// Starts both.
     pub(super) async fn start() -> Result<Self> {
         let postgres = Engine::start(Postgres::start).await?;
-        let nats = Engine::start(Nats::start).await?;
+        let nats = Engine::start(|| Nats::start_with(ALLOWED)).await?;
         postgres.has(|postgres| postgres.create_database(DATABASE)).await?;
         let postgres_port = postgres.0.lock().unwrap_or_else(PoisonError::into_inner).port();
         let nats_port = nats.0.lock().unwrap_or_else(PoisonError::into_inner).port();

@@ -23,6 +23,8 @@ pub(super) enum Fault {
     ResetNats,
     /// News takes its time, between each two nodes another
     DelayNats,
+    /// NATS lets nobody say or hear anything for a while
+    ForbidNats,
     /// A node hangs for a while
     PauseNode,
     /// Each node in turn is ended in order and started again
@@ -43,7 +45,7 @@ pub(super) enum Fault {
 
 impl Fault {
     /// What befalls a cluster unless something is chosen.
-    pub(super) const OF_CLUSTER: [Self; 11] = [
+    pub(super) const OF_CLUSTER: [Self; 12] = [
         Self::KillNode,
         Self::CrashPostgres,
         Self::KillNats,
@@ -52,6 +54,7 @@ impl Fault {
         Self::CutPostgres,
         Self::ResetNats,
         Self::DelayNats,
+        Self::ForbidNats,
         Self::PauseNode,
         Self::RestartNodes,
         Self::FailOver,
@@ -78,6 +81,7 @@ impl Fault {
             Self::CutPostgres => "cut-postgres",
             Self::ResetNats => "reset-nats",
             Self::DelayNats => "delay-nats",
+            Self::ForbidNats => "forbid-nats",
             Self::PauseNode => "pause-node",
             Self::RestartNodes => "restart-nodes",
             Self::FailOver => "fail-over",
@@ -190,16 +194,16 @@ mod tests {
     fn each_comes_once_a_round_in_an_order_of_the_seeds() {
         let order = |seed, first: u32| {
             let plan = Plan::new(seed, Fault::OF_CLUSTER.to_vec(), false);
-            (first..first + 11).map(|cycle| plan.blow(cycle).fault).collect::<Vec<_>>()
+            (first..first + 12).map(|cycle| plan.blow(cycle).fault).collect::<Vec<_>>()
         };
-        for (seed, first) in [(1, 1), (1, 12), (2, 1)] {
+        for (seed, first) in [(1, 1), (1, 13), (2, 1)] {
             let mut sorted = order(seed, first);
             assert_eq!(sorted, order(seed, first));
             sorted.sort();
             assert_eq!(sorted, Fault::OF_CLUSTER);
         }
         assert_ne!(order(1, 1), order(2, 1));
-        assert_ne!(order(1, 1), order(1, 12));
+        assert_ne!(order(1, 1), order(1, 13));
     }
 
     #[test]

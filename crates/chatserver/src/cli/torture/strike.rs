@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use super::arena::Pulse;
 use super::dice::Dice;
+use super::engines::{ALLOWED, FORBIDDEN};
 use super::fault::{Blow, Fault};
 use super::link::Cut;
 use super::node::Node;
@@ -112,6 +113,11 @@ impl Stage {
             }
             Fault::ResetNats => self.reset_nats(lasts, &mut blow.dice).await?,
             Fault::DelayNats => self.delay_nats(lasts, &mut blow.dice).await?,
+            Fault::ForbidNats => {
+                self.engines()?.nats().has(|nats| nats.set(FORBIDDEN)).await?;
+                sleep(lasts).await;
+                self.engines()?.nats().has(|nats| nats.set(ALLOWED)).await?;
+            }
             Fault::PauseNode => self.pause(victim, lasts).await?,
             Fault::RestartNodes => self.restart_all(&mut blow.dice).await?,
             Fault::FailOver => self.kept = Some(self.fail_over(lasts).await?),

@@ -27,8 +27,13 @@ impl Nodes {
 
     /// Starts so many with further settings.
     pub fn start_with(count: usize, more: impl Fn(Setup) -> Setup) -> Self {
-        let postgres = Postgres::start().unwrap_or_else(|error| panic!("no PostgreSQL: {error:#}"));
         let nats = Nats::start().unwrap_or_else(|error| panic!("no NATS: {error:#}"));
+        Self::on(nats, count, more)
+    }
+
+    /// Starts so many on a NATS that is set in some way.
+    pub fn on(nats: Nats, count: usize, more: impl Fn(Setup) -> Setup) -> Self {
+        let postgres = Postgres::start().unwrap_or_else(|error| panic!("no PostgreSQL: {error:#}"));
         postgres.create_database(DATABASE).unwrap();
         let setup = || {
             let setup = Setup::new().on_one_node("each node is a server of its own here");

@@ -18,7 +18,7 @@ fn no_fault_breaks_a_promise() {
     assert!(report["acked"].as_u64().unwrap() > 500, "{report:#}");
     assert!(report["resumes"].as_u64().unwrap() > 10, "{report:#}");
     let faults = report["faults"].as_array().unwrap();
-    assert_eq!(faults.len(), 11, "{report:#}");
+    assert_eq!(faults.len(), 12, "{report:#}");
     for fault in faults {
         assert_eq!(fault["count"], 1, "{fault}");
         // How long it takes is for a quiet machine to say, but that it was measured can be seen on any.

@@ -1,0 +1,261 @@
+//! How the link to NATS stands, and who is told: the relay of every change, the operator once of each reason why there is
+//! no news and once when there is again. A link counts as up only when the server has let us say and hear everything:
+//! one that may publish nothing looks alive and loses all. No socket in here.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use chat_relay::Inbox;
+use tokio::sync::Notify;
+
+/// For so long the server may refuse what was asked of it right after connecting.
+const SETTLES: Duration = Duration::from_millis(250);
+/// How soon what was refused is asked for again; rights are changed while servers run.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
+/// By this refusals begin that are about one subject.
+const VIOLATION: &str = "permissions violation";
+
+/// Where we are with a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// There is no connection.
+    Down,
+    /// There is one since then, and what may not be said over it is still to be heard.
+    Asking(Instant),
+    /// News travels.
+    Up,
+    /// Something may not be said or heard, as was found then.
+    Forbidden(Instant),
+}
+
+struct State {
+    phase: Phase,
+    /// Reasons of which the operator was told since news travelled last.
+    told: BTreeSet<String>,
+    /// The connection was found to be otherwise than was told when it was looked at last.
+    seems_otherwise: bool,
+}
+
+/// What has to be done.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Deed {
+    Nothing,
+    /// Say something on every kind of subject, to find out whether that is allowed.
+    Ask,
+    /// Connect anew, to ask for what was refused.
+    Reconnect,
+}
+
+/// The link, as it was told last.
+pub(crate) struct Standing {
+    inbox: Inbox,
+    is_up: AtomicBool,
+    /// Whether everything is still to be asked for on this connection.
+    is_new: AtomicBool,
+    state: Mutex<State>,
+    /// There is something to be done.
+    pub(crate) wake: Notify,
+}
+
+impl Standing {
+    pub(crate) fn new(inbox: Inbox) -> Self {
+        let state = State { phase: Phase::Down, told: BTreeSet::new(), seems_otherwise: false };
+        let (is_up, is_new) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { inbox, is_up, is_new, state: Mutex::new(state), wake: Notify::new() }
+    }
+
+    /// Whether what is published now has a chance to arrive.
+    pub(crate) fn is_up(&self) -> bool {
+        self.is_up.load(Ordering::Acquire)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn link(&self, is_up: bool) {
+        if self.is_up.swap(is_up, Ordering::AcqRel) == is_up {
+            return;
+        }
+        if is_up { self.inbox.up() } else { self.inbox.down() }
+    }
+
+    /// A server has taken us in.
+    pub(crate) fn connected(&self, now: Instant) {
+        let mut state = self.state();
+        state.phase = Phase::Asking(now);
+        self.link(false);
+        self.is_new.store(true, Ordering::Release);
+        self.wake.notify_one();
+    }
+
+    /// The connection is gone. Why there is no other, the attempts to make one will tell.
+    pub(crate) fn disconnected(&self) {
+        let mut state = self.state();
+        state.phase = Phase::Down;
+        self.link(false);
+    }
+
+    /// Servers could not be used, for the reasons that the client gives: each begins with its kind and a colon.
+    pub(crate) fn failed(&self, failures: &[(String, String)]) {
+        let mut state = self.state();
+        if state.phase != Phase::Down {
+            return;
+        }
+        for (server, reason) in failures {
+            state.tell(server, reason);
+        }
+    }
+
+    /// Something was lost before it came here.
+    pub(crate) fn missed(&self) {
+        self.inbox.missed();
+    }
+
+    /// The server refuses one subject.
+    pub(crate) fn violated(&self, servers: &str, refusal: &str, now: Instant) {
+        let mut state = self.state();
+        state.phase = Phase::Forbidden(now);
+        self.link(false);
+        state.tell(servers, &format!("{VIOLATION}: {refusal}"));
+    }
+
+    /// What is to be done at this time. `is_connected` is how the connection looks from outside: of its changes the
+    /// client tells as they happen, but when it has much to tell it drops some.
+    pub(crate) fn look(&self, is_connected: bool, now: Instant) -> Deed {
+        if self.is_new.swap(false, Ordering::AcqRel) {
+            return Deed::Ask;
+        }
+        let mut state = self.state();
+        let is_otherwise = is_connected == (state.phase == Phase::Down);
+        let is_so = is_otherwise && std::mem::replace(&mut state.seems_otherwise, is_otherwise);
+        state.seems_otherwise = is_otherwise && !is_so;
+        if is_so {
+            drop(state);
+            if is_connected {
+                self.connected(now)
+            } else {
+                self.disconnected()
+            }
+            return Deed::Nothing;
+        }
+        match state.phase {
+            Phase::Asking(since) if is_connected && now.saturating_duration_since(since) >= SETTLES => {
+                state.phase = Phase::Up;
+                self.link(true);
+                match state.told.is_empty() {
+                    true => tracing::info!("connected to NATS"),
+                    false => tracing::info!("NATS can be used again; news of other nodes travels over it"),
+                }
+                state.told.clear();
+                Deed::Nothing
+            }
+            Phase::Forbidden(since) if now.saturating_duration_since(since) >= ASK_AGAIN => {
+                state.phase = Phase::Down;
+                Deed::Reconnect
+            }
+            _ => Deed::Nothing,
+        }
+    }
+}
+
+impl State {
+    /// One line for each kind of reason, as long as nothing travels.
+    fn tell(&mut self, server: &str, reason: &str) {
+        let kind = reason.split(':').next().unwrap_or_default();
+        if self.told.insert(kind.to_owned()) {
+            tracing::warn!(
+                server,
+                reason,
+                "NATS cannot be used; until it can, news of other nodes is read from the database, and their presence and typing are not known"
+            );
+        } else {
+            tracing::debug!(server, reason, "NATS still cannot be used");
+        }
+    }
+}
+
+/// Whether an error of the server's is about one subject, and which words it has for it.
+pub(crate) fn violation(error: &str) -> Option<&str> {
+    let begins = error.get(..VIOLATION.len())?.eq_ignore_ascii_case(VIOLATION);
+    begins.then(|| error.get(VIOLATION.len()..).unwrap_or_default().trim_start())
+}
+
+#[cfg(test)]
+mod tests {
+    use chat_core::cluster::Link;
+    use chat_relay::bus::channel;
+
+    use super::*;
+
+    #[test]
+    fn a_link_is_up_when_nothing_was_refused_for_a_moment() {
+        let (inbox, incoming) = channel();
+        let (standing, began) = (Standing::new(inbox), Instant::now());
+        standing.connected(began);
+        assert_eq!(standing.look(true, began), Deed::Ask);
+        assert_eq!((standing.look(true, began), incoming.link()), (Deed::Nothing, Link::Down));
+        standing.look(true, began + SETTLES);
+        assert_eq!((standing.is_up(), incoming.link()), (true, Link::Up));
+        standing.violated("a:1", "for Publish to \"x\"", began + SETTLES);
+        assert_eq!((standing.is_up(), incoming.link()), (false, Link::Down));
+    }
+
+    #[test]
+    fn what_was_refused_is_asked_for_again_after_a_while() {
+        let (inbox, incoming) = channel();
+        let (standing, began) = (Standing::new(inbox), Instant::now());
+        standing.connected(began);
+        standing.look(true, began);
+        standing.violated("a:1", "for Publish to \"x\"", began);
+        assert_eq!(standing.look(true, began + SETTLES), Deed::Nothing);
+        assert_eq!(standing.look(true, began + ASK_AGAIN), Deed::Reconnect);
+        standing.disconnected();
+        standing.connected(began + ASK_AGAIN);
+        assert_eq!(standing.look(true, began + ASK_AGAIN), Deed::Ask);
+        standing.look(true, began + ASK_AGAIN + SETTLES);
+        assert_eq!(incoming.link(), Link::Up);
+    }
+
+    #[test]
+    fn each_kind_of_reason_is_told_once_until_news_has_travelled() {
+        let (inbox, _incoming) = channel();
+        let (standing, began) = (Standing::new(inbox), Instant::now());
+        let failed = |reason: &str| {
+            standing.failed(&[("a:1".into(), reason.into())]);
+            standing.state().told.len()
+        };
+        assert_eq!(failed("IO error: Connection refused"), 1);
+        assert_eq!(failed("IO error: Connection reset by peer"), 1);
+        assert_eq!(failed("authorization violation: nats: authorization violation"), 2);
+        standing.connected(began);
+        assert_eq!(failed("IO error: late"), 2, "of an attempt before this one");
+        standing.look(true, began);
+        standing.look(true, began + SETTLES);
+        standing.disconnected();
+        assert_eq!(failed("IO error: Connection refused"), 1);
+    }
+
+    #[test]
+    fn a_change_of_which_nobody_told_is_seen_the_second_time_it_is_looked_for() {
+        let (inbox, incoming) = channel();
+        let (standing, now) = (Standing::new(inbox), Instant::now());
+        assert_eq!((standing.look(true, now), standing.look(true, now)), (Deed::Nothing, Deed::Nothing));
+        assert_eq!(standing.look(true, now), Deed::Ask);
+        standing.look(true, now + SETTLES);
+        assert_eq!(incoming.link(), Link::Up);
+        standing.look(false, now);
+        assert_eq!(incoming.link(), Link::Up);
+        standing.look(false, now);
+        assert_eq!(incoming.link(), Link::Down);
+    }
+
+    #[test]
+    fn violations_are_told_from_other_errors() {
+        assert_eq!(violation("Permissions Violation for Publish to \"a\""), Some("for Publish to \"a\""));
+        assert_eq!(violation("authorization violation"), None);
+        assert_eq!(violation("Permissions"), None);
+    }
+}

@@ -1,0 +1,183 @@
+//! Servers that ask who one is, and do not let everybody do everything; and nodes of the release before.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use bytes::Bytes;
+use chat_core::cluster::Link;
+use chat_core::ids::{ConversationId, UserId};
+use chat_core::sync::Epoch;
+use chat_engines::Nats;
+use chat_nats::{NatsBus, NatsOptions};
+use chat_relay::bus::channel;
+use chat_relay::{Bus, Subject};
+use data_encoding::BASE64URL_NOPAD;
+use futures_util::StreamExt;
+use nkeys::KeyPair;
+use tempfile::TempDir;
+
+use crate::support::{DEADLINE, End};
+
+const TOM: Subject = Subject::User(UserId(1));
+const MICE: Subject = Subject::Group(ConversationId(1));
+
+/// The way of this release to a server.
+fn options(servers: &str) -> NatsOptions {
+    NatsOptions {
+        servers: servers.into(),
+        prefix: "chat".into(),
+        epoch: Epoch(0x0bad_cafe),
+        ..NatsOptions::default()
+    }
+}
+
+async fn end(options: NatsOptions) -> End {
+    let (inbox, incoming) = channel();
+    End { bus: NatsBus::connect(options, inbox).await.unwrap(), incoming }
+}
+
+async fn joined(options: NatsOptions) -> End {
+    let end = end(options).await;
+    end.comes_to_be(Link::Up);
+    end
+}
+
+/// Two that reach each other on every kind of subject.
+async fn hear_each_other(options: impl Fn() -> NatsOptions) {
+    let (one, other) = (joined(options()).await, joined(options()).await);
+    for subject in [Subject::Log, Subject::Everyone, Subject::Node, TOM, MICE] {
+        other.bus.subscribe(subject);
+        one.reaches(&other, subject, "here");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_below_the_prefix_is_all_that_a_node_needs() {
+    let rights = "permissions: { publish: [\"chat.>\"], subscribe: [\"chat.>\"] }";
+    let settings = format!("authorization {{ users: [ {{ user: tom, password: \"a/b\", {rights} }} ] }}");
+    let server = Nats::start_with(&settings).unwrap();
+    let url = server.url().replace("nats://", "nats://tom:a%2Fb@");
+    hear_each_other(|| options(&url)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_nkey_says_who_one_is() {
+    let (user, folder) = (KeyPair::new_user(), TempDir::new().unwrap());
+    let settings = format!("authorization {{ users: [ {{ nkey: {} }} ] }}", user.public_key());
+    let server = Nats::start_with(&settings).unwrap();
+    let file = folder.path().join("node.nk");
+    std::fs::write(&file, format!("{}\n", user.seed().unwrap())).unwrap();
+    hear_each_other(|| NatsOptions { nkey: Some(file.clone()), ..options(&server.url()) }).await;
+}
+
+/// What one says of another, signed.
+fn claim(by: &KeyPair, of: &KeyPair, name: &str, what: &str) -> String {
+    let header = r#"{"typ":"JWT","alg":"ed25519-nkey"}"#;
+    let claims = format!(
+        r#"{{"jti":"{name}","iat":1700000000,"iss":"{}","name":"{name}","sub":"{}","nats":{{{what},"version":2}}}}"#,
+        by.public_key(),
+        of.public_key()
+    );
+    let signed = [header, &claims].map(|part| BASE64URL_NOPAD.encode(part.as_bytes())).join(".");
+    let signature = BASE64URL_NOPAD.encode(&by.sign(signed.as_bytes()).unwrap());
+    format!("{signed}.{signature}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_say_who_one_is() {
+    let folder = TempDir::new().unwrap();
+    let (operator, account, user) = (KeyPair::new_operator(), KeyPair::new_account(), KeyPair::new_user());
+    let limits = r#""subs":-1,"data":-1,"payload":-1"#;
+    let of_account = r#""imports":-1,"exports":-1,"wildcards":true,"conn":-1,"leaf":-1"#;
+    let operators = claim(&operator, &operator, "O", r#""type":"operator""#);
+    let accounts =
+        claim(&operator, &account, "A", &format!(r#""type":"account","limits":{{{limits},{of_account}}}"#));
+    let users = claim(&account, &user, "U", &format!(r#""type":"user",{limits}"#));
+    let settings = format!(
+        "operator: {operators}\nresolver: MEMORY\nresolver_preload: {{ {}: {accounts} }}",
+        account.public_key()
+    );
+    let server = Nats::start_with(&settings).unwrap();
+    let file = folder.path().join("node.creds");
+    let text = format!(
+        "-----BEGIN NATS USER JWT-----\n{users}\n------END NATS USER JWT------\n\n\
+         -----BEGIN USER NKEY SEED-----\n{}\n------END USER NKEY SEED------\n",
+        user.seed().unwrap()
+    );
+    std::fs::write(&file, text).unwrap();
+    hear_each_other(|| NatsOptions { credentials: Some(file.clone()), ..options(&server.url()) }).await;
+}
+
+/// Makes an authority and a certificate of its for this machine.
+fn certified(folder: &Path) -> [PathBuf; 3] {
+    let config = "[req]\ndistinguished_name=dn\nprompt=no\n[dn]\nCN=test\n[authority]\n\
+                  basicConstraints=critical,CA:TRUE\n[server]\nbasicConstraints=critical,CA:FALSE\n\
+                  subjectAltName=IP:127.0.0.1\n";
+    std::fs::write(folder.join("config"), config).unwrap();
+    let new = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -config config";
+    for arguments in [
+        &format!("req -x509 {new} -days 30 -extensions authority -out ca.pem -keyout ca.key"),
+        &format!("req {new} -out server.csr -keyout server.key"),
+        "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -set_serial 7 -days 30 -extfile config -extensions server \
+         -out server.pem",
+    ] {
+        let done = Command::new("openssl").args(arguments.split_whitespace()).current_dir(folder).output();
+        let done = done.unwrap();
+        assert!(done.status.success(), "{arguments}: {}", String::from_utf8_lossy(&done.stderr));
+    }
+    ["ca.pem", "server.pem", "server.key"].map(|file| folder.join(file))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_private_authority_is_trusted_where_it_is_named() {
+    let folder = TempDir::new().unwrap();
+    let [authority, certificate, key] = certified(folder.path());
+    let settings =
+        format!("tls {{ cert_file: \"{}\", key_file: \"{}\" }}", certificate.display(), key.display());
+    let server = Nats::start_with(&settings).unwrap();
+    let url = server.url().replace("nats://", "tls://");
+    hear_each_other(|| NatsOptions { authorities: Some(authority.clone()), ..options(&url) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_of_the_release_before_hear_and_are_heard_as_long_as_they_are_there() {
+    let server = Nats::start().unwrap();
+    let (one, other) = (joined(options(&server.url())).await, joined(options(&server.url())).await);
+    for end in [&one, &other] {
+        end.bus.subscribe(Subject::Node);
+        end.bus.subscribe(TOM);
+    }
+    // As such a node spells subjects.
+    let (of_node, of_tom) = ("chat-0badcafe.node", "chat-0badcafe.u.1");
+    let old = async_nats::ConnectOptions::new().no_echo().connect(server.url()).await.unwrap();
+    let mut heard_by_old = old.subscribe(of_tom).await.unwrap();
+
+    // That it is there, which every node says of itself.
+    for end in [&one, &other] {
+        while !end.heard().iter().any(|payload| payload == "I am here") {
+            old.publish(of_node, Bytes::from_static(b"I am here")).await.unwrap();
+        }
+        while !end.heard().iter().any(|payload| payload == "from the old one") {
+            old.publish(of_tom, Bytes::from_static(b"from the old one")).await.unwrap();
+        }
+    }
+    one.reaches(&other, TOM, "a mark");
+    while !other.heard().is_empty() {}
+    assert!(one.bus.publish(TOM, Bytes::from_static(b"once")));
+    let until_told = async {
+        while let Some(message) = heard_by_old.next().await {
+            if message.payload == "once" {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(DEADLINE, until_told).await.unwrap();
+    // Two of this release hear once what was said twice.
+    let mut heard = Vec::new();
+    while !heard.contains(&Bytes::from_static(b"a second mark")) {
+        one.bus.publish(TOM, Bytes::from_static(b"a second mark"));
+        heard.extend(other.heard());
+    }
+    heard.extend(other.heard());
+    assert_eq!(heard.iter().filter(|payload| *payload == "once").count(), 1, "{heard:?}");
+}
