@@ -16,12 +16,14 @@ crash::power::         replays what SQLite writes to its file
 operation::backup::    backs up a SQLite file
 operation::forgotten:: looks into the SQLite file for what was deleted
 operation::files::     what becomes of a SQLite file, that of the earlier Go server too
+operation::place::     moves the SQLite file, or gives it a second name
 operation::private::   what a server without a cluster makes lies beside its SQLite file
 operation::settings::  settings are read before there is an engine, and what they make lies beside the SQLite file
 operation::storage::   locks the SQLite file
 operation::upgrade::   begins with a SQLite file of the release before
 tracing::a_failure_names_the_trace_at_any_level   changes the SQLite file
 metrics::readiness_is_what_a_write_says           locks the SQLite file
+ready::on_a_full_disk_it_is_ready_only_if_the_next_message_fits  fills the disk of the SQLite file
 crash::paused::        whoever is paused in a transaction loses it, so that the others can go on
 demo::beyond_loopback_a_database_with_demo_users_is_refused  compares the SQLite file
 shutdown::the_log_of_the_database_is_put_away                looks at the SQLite file
