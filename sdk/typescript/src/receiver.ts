@@ -236,6 +236,8 @@ export class Receiver {
       if (!isWanted()) return;
       this.#completing.delete(id);
       if (conversation === undefined) return;
+      // What the stream has yet to tell is news when it does: taken from here, nobody would hear that it came.
+      if ((conversation.last_message?.seq ?? 0) > (state.conversation(id)?.last_seq ?? 0)) delete conversation.last_message;
       state.applyConversation(conversation);
       this.#told(conversation);
     });
