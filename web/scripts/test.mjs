@@ -36,5 +36,5 @@ const files = readdirSync(join(web, "build/test"))
   .filter((name) => name.endsWith(".test.js") && (named.length === 0 || named.some((part) => name.startsWith(part))))
   .map((name) => `build/test/${name}`);
 demand(join(web, files[0] ?? "build/test/*.test.js"), "no file of test/ has this name");
-// Two files at a time: each has a server and a browser of its own, and waits as often as it computes.
-run("--test", "--test-concurrency=2", "--test-reporter=spec", "--enable-source-maps", ...files);
+// One file at a time: two browsers on two processors make scenes miss their deadlines.
+run("--test", "--test-concurrency=1", "--test-reporter=spec", "--enable-source-maps", ...files);
