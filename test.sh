@@ -110,6 +110,9 @@ missing_packages() {
   command -v jq >/dev/null || echo jq
   command -v cc >/dev/null || echo build-essential
   command -v strace >/dev/null || echo strace
+  command -v sqlite3 >/dev/null || echo sqlite3
+  command -v restic >/dev/null || echo restic
+  command -v borg >/dev/null || echo borgbackup
   command -v tmux >/dev/null || echo tmux
   command -v openssl >/dev/null || echo openssl
   command -v fail2ban-regex >/dev/null || echo fail2ban
@@ -242,6 +245,7 @@ together "check scripts scripts/check_scripts.sh" \
   "check monitoring scripts/check_monitoring.sh" \
   "$deployment" \
   "check fail2ban scripts/check_fail2ban.sh" \
+  "check backups scripts/check_backups.py" \
   "check set-up scripts/test_setup.sh"
 if [ "$quick" = no ]; then
   check "release build" release_build

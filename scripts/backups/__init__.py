@@ -1,0 +1,1 @@
+"""What scripts/check_backups.py is made of."""

@@ -1,0 +1,96 @@
+"""A PostgreSQL server of one's own, with an archive of its log."""
+
+import os
+import pwd
+import shutil
+import subprocess
+from pathlib import Path
+
+from proxies.machine import DEADLINE, eventually, free_port
+
+RELEASES = Path("/usr/lib/postgresql")
+USER = "postgres"
+PATIENCE = 60
+
+
+def programs():
+    """The folder with initdb and the others: of the one on PATH, or where Debian has the newest release."""
+    if found := shutil.which("initdb"):
+        return Path(found).resolve().parent
+    releases = sorted(RELEASES.glob("*/bin/initdb"), key=lambda path: float(path.parent.parent.name))
+    assert releases, "PostgreSQL is missing: run ./test.sh, which installs it."
+    return releases[-1].parent
+
+
+def stand_in():
+    """As whom it runs in place of the superuser, whom it refuses; as subprocess takes it."""
+    if os.getuid() != 0:
+        return {}
+    users = {user.pw_name: user for user in pwd.getpwall()}
+    user = users.get("postgres") or users["nobody"]
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+
+class Cluster:
+    """The server, with all that it has in a folder of its own. `settings` are lines of postgresql.conf, of which /archive is
+    its archive."""
+
+    def __init__(self, folder, settings):
+        self.folder, self.data, self.archive = folder, folder / "data", folder / "archive"
+        self.port, self.process, self.owner = free_port(), None, stand_in()
+        self.environment = {"PGHOST": "127.0.0.1", "PGPORT": str(self.port), "PGUSER": USER, "LC_ALL": "C.UTF-8"}
+        self.environment["PATH"] = f"{programs()}:{os.environ['PATH']}"
+        for path in (self.folder, self.archive):
+            path.mkdir()
+            self.give(path)
+        self.run("initdb", "--pgdata", self.data, "--username", USER, "--auth=trust", "--encoding=UTF8", "--no-sync")
+        self.configure("postgresql.conf", settings.replace("/archive", str(self.archive)))
+        self.start()
+
+    def give(self, path):
+        """Has it own a file or folder."""
+        if self.owner:
+            os.chown(path, self.owner["user"], self.owner["group"])
+
+    def run(self, *command):
+        done = subprocess.run(command, **self.settings(), capture_output=True, text=True, timeout=PATIENCE)
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout.strip()
+
+    def settings(self):
+        return {"env": self.environment, "cwd": self.folder, "stdin": subprocess.DEVNULL, **self.owner}
+
+    def configure(self, file, settings):
+        with open(self.data / file, "a") as config:
+            config.write(f"\n{settings}\n")
+
+    def replace(self, data, settings):
+        """Starts on other data, which is recovered by these settings."""
+        self.data.rename(self.folder / "former")
+        data.rename(self.data)
+        (self.data / "recovery.signal").touch()
+        self.give(self.data / "recovery.signal")
+        self.configure("postgresql.auto.conf", settings)
+        self.start()
+
+    def start(self):
+        command = ["postgres", "-D", self.data, "-h", "127.0.0.1", "-p", str(self.port), "-k", self.folder]
+        with open(self.folder / "postgres.out", "ab") as out:
+            self.process = subprocess.Popen(command, stdout=out, stderr=out, **self.settings())
+        eventually("PostgreSQL takes writes", self.is_ready)
+
+    def is_ready(self):
+        assert self.process.poll() is None, f"it ended: {(self.folder / 'postgres.out').read_text()[-2000:]}"
+        return self.ask("SELECT pg_is_in_recovery()") == "f"
+
+    def ask(self, statement):
+        return self.run("psql", "-Atqc", statement, "postgres")
+
+    def url(self, database):
+        return f"postgres://{USER}@127.0.0.1:{self.port}/{database}"
+
+    def stop(self):
+        """With all its sessions."""
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(2)
+            self.process.wait(DEADLINE)
