@@ -17,7 +17,7 @@ use chat_websocket::{Opcode, encode, encode_close};
 use tokio::sync::Notify;
 
 use super::outbox::{Delivery, Outbox, Place, Pushed};
-use super::pace::{Pace, Slowest};
+use super::pace::{Pace, Slowest, Taken};
 use super::{OutboxLimits, Socket};
 use crate::client_address::ClientAddress;
 use crate::metrics::Metrics;
@@ -306,7 +306,7 @@ impl Connection {
             return;
         }
         if !state.outbox.is_empty() {
-            let taken = state.outbox.written();
+            let taken = Taken { by_socket: state.outbox.written(), by_client: state.ping.answered };
             if state.pace.is_below(self.surroundings.slowest, taken, now) {
                 drop(state);
                 self.close(close_codes::TOO_SLOW, "too slow: reconnect and resume");
@@ -353,18 +353,9 @@ impl Connection {
         }
     }
 
-    /// Something came from the client.
+    /// The client gave a sign of life: something came from it, or it took a page of what it missed.
     pub(crate) fn heard(&self) {
         self.heard_at.store(self.now(), Ordering::Relaxed);
-    }
-
-    /// The client took what waited for it: a sign of life where nothing that it sends is read, as during a replay. An
-    /// unanswered ping is let go of; what it asked for is asked again by the next one.
-    pub(crate) fn took(&self) {
-        self.heard();
-        let mut state = self.state();
-        state.ping.sent_at = None;
-        state.outbox.ask_again();
     }
 
     /// A pong came: what the client has confirmed by it.

@@ -260,7 +260,7 @@ impl Outbox {
 
     /// A pong came. `Some`: it answers a ping between the frames, and the client has taken everything up to there.
     pub(crate) fn came_to(&mut self, payload: &[u8]) -> Option<u64> {
-        self.marks.answered(payload)
+        self.marks.answered(payload, self.written)
     }
 
     /// By another ping's answer the client is known to have taken everything up to there.

@@ -112,7 +112,7 @@ pub(super) async fn backlog(app: &App, connection: &Arc<Connection>, live_from: 
         if !connection.drained().await {
             return false;
         }
-        connection.took();
+        connection.heard();
         if is_last && connection.go_live(after.max(live_from).0, None) {
             connection.flush_own();
             return true;
@@ -151,7 +151,7 @@ pub(super) async fn changes(
         if !connection.drained().await {
             return false;
         }
-        connection.took();
+        connection.heard();
         if page.complete && live(connection, Cursor { epoch, position: after }) {
             return true;
         }

@@ -29,6 +29,8 @@ thread_local! {
 const INPUTS_IN_A_ROW: usize = 32;
 /// How long the answers to what a client has sent may take when the connection ends.
 const ANSWERS: Duration = Duration::from_secs(5);
+/// Of what a client says before it has been given what it missed, so much is kept: a few frames, or one of the largest.
+const KEPT_BYTES: usize = 16 * 1024;
 /// How long a client may take for the closing frame.
 const LAST_WORD: Duration = Duration::from_secs(10);
 /// What it may send meanwhile: as much as can have been on its way when it was given that frame. Whoever sends on is cut off.
@@ -44,6 +46,18 @@ pub(super) enum Input {
     Ping(Bytes),
     Pong(Bytes),
     Close(Option<u16>),
+}
+
+impl Input {
+    /// How much room it takes up, about.
+    fn weight(&self) -> usize {
+        let said = match self {
+            Self::Text(text) => text.len(),
+            Self::Ping(payload) | Self::Pong(payload) => payload.len(),
+            Self::Binary | Self::Close(_) => 0,
+        };
+        size_of::<Self>() + said
+    }
 }
 
 /// With what a session begins.
@@ -69,7 +83,7 @@ impl Beginning {
 
 /// Serves a connection to its end.
 pub(super) async fn run(app: App, connection: Arc<Connection>, slot: Slot, beginning: Beginning) {
-    let Beginning { decoder, taken, cursor } = beginning;
+    let Beginning { decoder, mut taken, cursor } = beginning;
     let _counted = app.hub.metrics().connected(connection.protocol());
     let dialogue = match connection.protocol() {
         Protocol::V1 => Dialogue::V1(v1::Dialogue::new(&connection)),
@@ -85,7 +99,8 @@ pub(super) async fn run(app: App, connection: Arc<Connection>, slot: Slot, begin
     };
     // Boxed, because what happens at the start and at the end needs far more room than waiting for frames, and an
     // idle connection should not keep that room.
-    if Box::pin(open(&app, &connection, cursor)).await {
+    let opening = open(&app, &connection, cursor);
+    if Box::pin(session.hear_during(opening, &mut taken)).await {
         session.serve(taken).await;
     }
     Box::pin(session.finish()).await;
@@ -229,6 +244,32 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
+    /// Hears the client while it is given what it missed, which on a slow line takes long: what it has come to is seen by its
+    /// pongs alone. All else it is answered afterwards. Until then a little of it is kept, and the rest waits in its socket.
+    async fn hear_during(&mut self, opening: impl Future<Output = bool>, kept: &mut Taken) -> bool {
+        let mut opening = std::pin::pin!(opening);
+        loop {
+            tokio::select! {
+                biased;
+                opened = &mut opening => return opened,
+                readable = self.connection.readable(), if kept.has_room() => {
+                    if readable.is_err() {
+                        kept.end = Some(End::Gone);
+                        continue;
+                    }
+                    let mut taken = read(self.connection, &mut self.decoder);
+                    if !taken.is_nothing() {
+                        self.connection.heard();
+                    }
+                    for pong in taken.inputs.extract_if(.., |input| matches!(input, Input::Pong(_))) {
+                        self.take(pong).await;
+                    }
+                    kept.append(taken);
+                }
+            }
+        }
+    }
+
     async fn serve(&mut self, early: Taken) {
         if !early.is_nothing() && !Box::pin(self.handle(early)).await {
             return;
@@ -423,6 +464,17 @@ pub(super) struct Taken {
 impl Taken {
     fn is_nothing(&self) -> bool {
         self.inputs.is_empty() && self.end.is_none()
+    }
+
+    /// Whether more may be kept with it.
+    fn has_room(&self) -> bool {
+        self.end.is_none() && self.inputs.iter().map(Input::weight).sum::<usize>() < KEPT_BYTES
+    }
+
+    fn append(&mut self, mut later: Self) {
+        self.inputs.append(&mut later.inputs);
+        self.end = later.end;
+        self.may_have_more = later.may_have_more;
     }
 
     pub(super) fn feed(&mut self, decoder: &mut Decoder, bytes: &mut [u8]) {

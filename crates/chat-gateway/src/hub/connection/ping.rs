@@ -21,7 +21,7 @@ pub(super) struct Ping {
     /// Bytes that were queued before the last one, since the beginning.
     position: u64,
     /// The same of the last ping of any kind that was answered: the client has taken all of them.
-    answered: u64,
+    pub(super) answered: u64,
     /// When the last one between the frames was answered.
     pub(super) passed_at: u64,
 }

@@ -14,6 +14,10 @@ const UPTIME_MS: u64 = 50 * 24 * 3600 * 1000;
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 async fn connection(expires_at: u64) -> (Connection, TcpStream) {
+    connection_at(expires_at, Slowest::default()).await
+}
+
+async fn connection_at(expires_at: u64, slowest: Slowest) -> (Connection, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (stream, _) = listener.accept().await.unwrap();
@@ -28,7 +32,7 @@ async fn connection(expires_at: u64) -> (Connection, TcpStream) {
         Bearer { granted, expires_at, protocol: Protocol::V1, client: ClientAddress::of(&Extensions::new()) };
     let surroundings = Surroundings {
         limits: OutboxLimits::default(),
-        slowest: Slowest::default(),
+        slowest,
         heartbeat: HEARTBEAT,
         started,
         metrics: Arc::default(),
@@ -203,4 +207,44 @@ async fn whoever_sees_that_it_closes_finds_the_last_word() {
         clients.truncate(10);
     }
     watcher.join().unwrap();
+}
+
+/// Each look closes whoever has taken nothing since the one before.
+#[tokio::test]
+async fn a_client_that_answers_pings_behind_a_full_socket_takes_what_it_is_given() {
+    let slowest = Slowest { bytes_per_second: 512, over: Duration::ZERO };
+    let (stuck, mut client) = connection_at(u64::MAX, slowest).await;
+    while !stuck.is_blocked() {
+        stuck.push(encode(Opcode::Text, &[b'x'; 4096]), None);
+        stuck.flush_own();
+    }
+    let look = async || {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        stuck.tick();
+        stuck.is_closing()
+    };
+    stuck.tick();
+    // Read so far, and the socket is as full as before: its system opens the window when it has room for more.
+    let mut decoder = Decoder::new(Role::Client, 1 << 20);
+    for _ in 0..3 {
+        let payload = next_ping(&mut client, &mut decoder).await;
+        stuck.answered(&payload);
+        assert!(!look().await, "it has come to another ping");
+    }
+    assert!(look().await, "it has come to nothing since");
+}
+
+/// The next ping between the frames, byte by byte.
+async fn next_ping(client: &mut TcpStream, decoder: &mut Decoder) -> Vec<u8> {
+    let mut ping = None;
+    while ping.is_none() {
+        let mut byte = [client.read_u8().await.unwrap()];
+        let fed = decoder.feed(&mut byte, |incoming| {
+            if let Incoming::Ping(payload) = incoming {
+                ping = Some(payload.to_vec());
+            }
+        });
+        fed.unwrap();
+    }
+    ping.unwrap()
 }

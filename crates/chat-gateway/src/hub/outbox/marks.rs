@@ -30,9 +30,12 @@ impl Marks {
     }
 
     /// A pong came. `Some`: the client has taken everything up to there. It may answer the newest of several alone (RFC 6455,
-    /// section 5.5.3).
-    pub(super) fn answered(&mut self, payload: &[u8]) -> Option<u64> {
+    /// section 5.5.3). Whoever answers what has yet to be written guesses.
+    pub(super) fn answered(&mut self, payload: &[u8], written: u64) -> Option<u64> {
         let position = u64::from_be_bytes(payload.try_into().ok()?);
+        if position >= written {
+            return None;
+        }
         let number = self.open.iter().position(|open| *open == position)?;
         self.open.drain(..=number);
         Some(position)
@@ -66,11 +69,13 @@ mod tests {
         let due: Vec<_> = (0..10).filter(|step| marks.due(step * EVERY / 2).is_some()).collect();
         assert_eq!(due, [2, 4, 6, 8]);
         assert_eq!(marks.next(), Some(EVERY));
-        assert_eq!(marks.answered(&(EVERY + 1).to_be_bytes()), None);
-        assert_eq!(marks.answered(b"four"), None);
-        assert_eq!(marks.answered(&(2 * EVERY).to_be_bytes()), Some(2 * EVERY));
+        let written = 10 * EVERY;
+        assert_eq!(marks.answered(&(EVERY + 1).to_be_bytes(), written), None);
+        assert_eq!(marks.answered(b"four", written), None);
+        assert_eq!(marks.answered(&(2 * EVERY).to_be_bytes(), 2 * EVERY), None, "it was not written yet");
+        assert_eq!(marks.answered(&(2 * EVERY).to_be_bytes(), written), Some(2 * EVERY));
         assert_eq!(marks.next(), Some(3 * EVERY));
-        assert_eq!(marks.answered(&EVERY.to_be_bytes()), None, "an older one says nothing new");
+        assert_eq!(marks.answered(&EVERY.to_be_bytes(), written), None, "an older one says nothing new");
         marks.passed(3 * EVERY);
         assert_eq!(marks.next(), Some(4 * EVERY));
     }
@@ -80,7 +85,7 @@ mod tests {
         let mut marks = Marks::default();
         let due = (1..10_000).filter(|step| marks.due(step * EVERY).is_some()).count();
         assert_eq!(due, MOST);
-        assert!(marks.answered(&EVERY.to_be_bytes()).is_some());
+        assert!(marks.answered(&EVERY.to_be_bytes(), u64::MAX).is_some());
         assert!(marks.due(20_000 * EVERY).is_some());
     }
 }

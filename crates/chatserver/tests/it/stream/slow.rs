@@ -212,6 +212,39 @@ async fn who_reads_slowly_and_answers_gets_all_of_it_once_and_it_is_delivered() 
     }
 }
 
+/// It missed far more than the system's buffers hold, comes to a ping, and reads nothing more: what it has read by then is
+/// known while most of the rest has yet to be given to it.
+#[tokio::test]
+async fn who_is_still_given_what_it_missed_is_heard() {
+    const MISSED: usize = 120;
+    let server = Server::start();
+    let (tom, jerry) = server.tom_and_jerry().await;
+    // JSON takes six bytes for each of these.
+    let large = "\u{1}".repeat(BYTES);
+    for _ in 0..MISSED / 10 {
+        futures_util::future::join_all((0..10).map(|_| tom.write(&jerry, &large))).await;
+    }
+    let mut slow = RawWs::connect_narrow(&server, &jerry.token).await;
+    // Those between the frames are longer, and confirm nothing.
+    let mut asked = false;
+    while !asked {
+        let frame = slow.frame().await.expect("it is kept");
+        if frame.opcode == PING {
+            slow.send(PONG, &frame.payload).await;
+            asked = frame.payload.len() == 4;
+        }
+    }
+    let path = format!("/v1/messages/history/{}", jerry.id);
+    let mut delivered = 0;
+    eventually(20, "what it has read is delivered", async || {
+        let all = tom.all_messages(&path).await;
+        delivered = all.iter().filter(|message| message["status"] == "DELIVERED").count();
+        delivered > 0
+    })
+    .await;
+    assert!(delivered < MISSED, "the rest is not");
+}
+
 /// The id that the next frame brings, if it is a message's. A ping is answered.
 async fn next_id_slowly(slow: &mut RawWs) -> Option<i64> {
     let frame = slow.frame_slowly(800, Duration::from_millis(180)).await.expect("a slow client is kept");
