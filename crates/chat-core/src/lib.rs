@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod accounts;
+pub mod clocks;
 pub mod cluster;
 pub mod conversations;
 pub mod demo;

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use crate::access::AccessStore;
 use crate::accounts::AccountStore;
+use crate::clocks::Reading;
 use crate::conversations::ConversationStore;
 use crate::edits::EditStore;
 use crate::error::Result;
@@ -44,6 +45,10 @@ pub trait Store:
 {
     /// Makes a small durable write; an error says why no write would succeed now.
     async fn probe_write(&self) -> Result<()>;
+    /// What the clock says by which all servers go that share this store; `None` where this machine's is the only one.
+    async fn clock(&self) -> Result<Option<Reading>> {
+        Ok(None)
+    }
     /// `sqlite3` or `postgres`.
     fn engine_name(&self) -> &'static str;
 }

@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use crate::answers::Answers;
 use crate::audit::Audit;
 use crate::auth::Authenticator;
+use crate::clock::Comparison;
 use crate::devices::Devices;
 use crate::hub::{Hub, Slots, Surroundings};
 use crate::limits::Limiter;
@@ -86,6 +87,7 @@ impl App {
         housekeeping::read_revocations(&chat, &hub).await?;
         let audit = Arc::new(Audit::new());
         tokio::spawn(housekeeping::keep(chat.clone(), hub.clone(), audit.clone()));
+        tokio::spawn(Comparison::begin(chat.clone(), hub.metrics().skew.clone()).await.keep());
         Ok(Self(Arc::new(Shared {
             devices: Devices::new(tokens.device_key()),
             limits: Limiter::new(&options.rates),

@@ -1,10 +1,11 @@
-//! What is done every so often: writing out who was last seen when, and forgetting what has expired; and reading anew
-//! what was revoked, where events were missed.
+//! What is done every so often: writing out who was last seen when, seeing whether the clock was set, and forgetting what
+//! has expired; and reading anew what was revoked, where events were missed.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chat_core::Chat;
+use chat_core::clocks::{Moment, Watch};
 use tokio::time::MissedTickBehavior;
 
 use crate::audit::Audit;
@@ -20,10 +21,16 @@ pub(crate) async fn keep(chat: Chat, hub: Hub, audit: Arc<Audit>) {
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut has_missed = false;
     let mut said_at = Instant::now();
+    let started = Instant::now();
+    let moment = || Moment { now: chat.now(), elapsed: started.elapsed() };
+    let mut clock = Watch::begin(moment());
     loop {
         tokio::select! {
             _ = interval.tick() => {}
             () = hub.missed() => has_missed = true,
+        }
+        if let Some(step_us) = clock.look(moment()) {
+            say_that_it_was_set(step_us);
         }
         if has_missed {
             match read_revocations(&chat, &hub).await {
@@ -39,6 +46,15 @@ pub(crate) async fn keep(chat: Chat, hub: Hub, audit: Arc<Audit>) {
             audit.say_what_was_left_out();
         }
         hub.revocations().forget_expired(chat.now().seconds());
+    }
+}
+
+fn say_that_it_was_set(step_us: i64) {
+    let seconds = step_us / 1_000_000;
+    if seconds < 0 {
+        tracing::warn!(seconds, "this machine's clock was set back by {} s", seconds.unsigned_abs());
+    } else {
+        tracing::warn!(seconds, "this machine's clock was set forward by {seconds} s, or the machine slept");
     }
 }
 

@@ -10,6 +10,7 @@ mod asyncapi;
 mod audit;
 mod auth;
 mod client_address;
+mod clock;
 mod commands;
 mod devices;
 mod failures;

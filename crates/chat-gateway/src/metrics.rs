@@ -16,6 +16,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::answers::AnswerCounts;
+use crate::clock::Measured;
 use crate::hub::{Full, Protocol};
 use crate::limits::Policy;
 pub use page::metrics_router;
@@ -109,6 +110,8 @@ pub(crate) struct Metrics {
     pub(crate) requests: Arc<OnceLock<Arc<Requests>>>,
     /// Whether a durable write succeeded when it was last tried for a reading of all this.
     ready: Gauge,
+    /// How far this machine's clock is from the database's.
+    pub(crate) skew: Measured,
 }
 
 impl Default for Metrics {
@@ -139,6 +142,7 @@ impl Default for Metrics {
             replayed: ByLabel::new("protocol", ["v1", "v2"]),
             requests: Arc::default(),
             ready: Gauge::default(),
+            skew: Measured::default(),
         }
     }
 }
@@ -182,6 +186,7 @@ impl Metrics {
             self.ready.clone(),
         );
         registry.register_collector(Box::new(requests::Collected(self.requests.clone())));
+        registry.register_collector(Box::new(self.skew.clone()));
     }
 
     /// A connection is there as long as this is kept.

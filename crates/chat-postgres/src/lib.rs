@@ -7,6 +7,7 @@
 
 mod access;
 mod accounts;
+mod clock;
 mod connect;
 mod conversations;
 mod db;
@@ -43,6 +44,7 @@ mod writer;
 
 use async_trait::async_trait;
 use chat_core::Result;
+use chat_core::clocks::Reading;
 use chat_core::ports::Store;
 use chat_metrics::Metrics;
 use prometheus_client::registry::Registry;
@@ -86,6 +88,10 @@ impl Store for Postgres {
     async fn probe_write(&self) -> Result<()> {
         let (written, room) = tokio::join!(self.writer.probe(), probe::room(&self.readers));
         written.and(room)
+    }
+
+    async fn clock(&self) -> Result<Option<Reading>> {
+        clock::read(&self.readers).await.map(Some)
     }
 
     fn engine_name(&self) -> &'static str {

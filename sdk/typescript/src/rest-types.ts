@@ -80,7 +80,7 @@ export interface paths {
         };
         /**
          * 200 only when a durable write would succeed now; it makes one to find out, and waits for it for 1.5 seconds at most. A
-         *     node of a cluster also says how it stands with the others; it is ready without them.
+         *     node of a cluster also says how it stands with the others, and its clock with the database's; it is ready all the same.
          */
         get: {
             parameters: {
@@ -2722,6 +2722,13 @@ export interface components {
         Readiness: {
             /** @description How news travels between this node of a cluster and the others; left out by a server that is alone. */
             bus?: components["schemas"]["Bus"];
+            /**
+             * Format: int64
+             * @description How many milliseconds the clock of the server's machine is ahead of the database's, less than 0 where it is behind, as
+             *     it was measured some seconds ago; left out where the database has no clock of its own (SQLite).
+             * @example -12
+             */
+            clock_skew_ms?: number;
             /**
              * @description Always `ready`.
              * @example ready

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
+use chat_core::clocks::Skew;
 use chat_core::cluster::{Link, Neighbours};
 use chat_protocol::problem::Problem as ProblemBody;
 use chat_protocol::rest::{Bus, Health, Pong, Readiness};
 
 use super::problem::Problem;
 use crate::App;
+use crate::clock;
 
 /// A database that takes longer for a small write would keep users waiting too.
 const PROBE: Duration = Duration::from_millis(1500);
@@ -27,7 +29,7 @@ pub(super) async fn healthz() -> Json<Health> {
 }
 
 /// 200 only when a durable write would succeed now; it makes one to find out, and waits for it for 1.5 seconds at most. A
-/// node of a cluster also says how it stands with the others; it is ready without them.
+/// node of a cluster also says how it stands with the others, and its clock with the database's; it is ready all the same.
 #[utoipa::path(get, path = "/readyz", tag = "operation", responses(
     (status = 200, body = Readiness),
     (status = 503, description = "Writes fail or hang, or the server is shutting down", body = ProblemBody,
@@ -38,16 +40,16 @@ pub(super) async fn readyz(State(app): State<App>) -> Result<Json<Readiness>, Pr
         return Err(Problem::new(503, "draining", "The server is shutting down").retry_after(1));
     }
     app.probes.ready(PROBE).await?;
-    Ok(Json(readiness(app.neighbours.as_deref())))
+    Ok(Json(readiness(app.neighbours.as_deref(), app.hub.metrics().skew.last())))
 }
 
-fn readiness(neighbours: Option<&dyn Neighbours>) -> Readiness {
+fn readiness(neighbours: Option<&dyn Neighbours>, skew: Option<Skew>) -> Readiness {
     let bus = neighbours.map(|neighbours| match neighbours.link() {
         Some(Link::Up) => Bus::Up,
         Some(Link::Down) => Bus::Down,
         None => Bus::None,
     });
-    Readiness { status: "ready".into(), bus }
+    Readiness { status: "ready".into(), bus, clock_skew_ms: skew.map(clock::milliseconds) }
 }
 
 #[cfg(test)]
@@ -67,7 +69,14 @@ mod tests {
     }
 
     fn body(neighbours: Option<&dyn Neighbours>) -> serde_json::Value {
-        serde_json::to_value(readiness(neighbours)).unwrap()
+        serde_json::to_value(readiness(neighbours, None)).unwrap()
+    }
+
+    #[test]
+    fn a_skew_is_told_where_there_is_another_clock() {
+        let skew = Skew { ahead_us: -12_345, within: Duration::ZERO };
+        let told = serde_json::to_value(readiness(None, Some(skew))).unwrap();
+        assert_eq!(told, serde_json::json!({"status": "ready", "clock_skew_ms": -12}));
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod demo;
 mod files;
 mod forgotten;
 mod logs;
-mod metrics;
+pub mod metrics;
 mod names;
 mod origins;
 mod place;

@@ -2,9 +2,10 @@
 
 use std::cell::Cell;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::nodes::{Nodes, at};
+use crate::operation::metrics::metrics_address;
 use crate::support::people::PASSWORD;
 use crate::support::{Request, Server, Stream, User, Ws, eventually};
 
@@ -83,4 +84,29 @@ async fn what_a_node_ends_is_ended_though_another_dated_it_ahead() {
     let tom = logged_in(ahead, "another password").await;
     at(behind, &tom).post("/v1/users/logout", &json!({})).await.expect(200);
     ended_everywhere(&nodes, &tom).await;
+}
+
+fn skew_ms(ready: &Value) -> i64 {
+    ready["clock_skew_ms"].as_i64().unwrap_or_else(|| panic!("no skew: {ready}"))
+}
+
+#[tokio::test]
+async fn a_node_says_how_far_its_clock_is_from_the_databases() {
+    let ahead = Cell::new(30);
+    let nodes = Nodes::start_with(2, |setup| {
+        let setup = setup.env("METRICS_ADDRESS", "127.0.0.1:0");
+        setup.env("CHATSERVER_FAILPOINTS", &format!("clock_ahead={}", ahead.replace(0)))
+    });
+    for (node, expected, said) in [(&nodes.servers[0], 30_000, 1), (&nodes.servers[1], 0, 0)] {
+        let measured = skew_ms(&node.get("/readyz").await.expect(200));
+        // The machine is busy, and the database's the same.
+        assert!((measured - expected).abs() < 5000, "{measured}");
+        let page = Request::get("/metrics").send(&metrics_address(node).unwrap()).await.text();
+        let value = page.lines().find_map(|line| line.strip_prefix("chatserver_clock_skew_seconds "));
+        let value: f64 = value.unwrap_or_else(|| panic!("no skew: {page}")).parse().unwrap();
+        assert!((value * 1000.0 - f64::from(i32::try_from(expected).unwrap())).abs() < 5000.0, "{value}");
+        let printed = node.printed();
+        let warned = printed.lines().filter(|line| line.contains("s ahead of the database's"));
+        assert_eq!(warned.filter(|line| line.contains(r#""level":"WARN""#)).count(), said, "{printed}");
+    }
 }

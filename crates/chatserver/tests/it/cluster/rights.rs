@@ -28,8 +28,10 @@ fn lines(server: &Server, text: &str) -> Vec<Value> {
 }
 
 async fn bus_becomes(server: &Server, bus: &str) {
-    let expected = json!({ "status": "ready", "bus": bus });
-    let so = async || server.get("/readyz").await.json() == expected;
+    let so = async || {
+        let answer = server.get("/readyz").await.json();
+        (&answer["status"], &answer["bus"]) == (&json!("ready"), &json!(bus))
+    };
     eventually(20, &format!("the bus is {bus}"), so).await;
 }
 

@@ -40,7 +40,7 @@ impl Page {
 }
 
 /// Where the server says that its metrics are.
-fn metrics_address(server: &Server) -> Option<String> {
+pub fn metrics_address(server: &Server) -> Option<String> {
     let printed = server.printed();
     let mut lines = printed.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let line = lines.find(|line| line["fields"]["message"] == "serving metrics")?;

@@ -1,0 +1,108 @@
+//! How far this machine's clock is from the database's: measured every so often, whether anybody asks or not, kept for
+//! whoever does, and told to the log when the two part and when they agree again. What that means is for the core to say.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chat_core::Chat;
+use chat_core::clocks::{Agreement, Skew, Turn};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Unit;
+use tokio::time::MissedTickBehavior;
+
+/// How often it is measured.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// What was measured last; nothing where there is no other clock.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Measured(Arc<Mutex<Option<Skew>>>);
+
+impl Measured {
+    pub(crate) fn last(&self) -> Option<Skew> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, skew: Skew) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(skew);
+    }
+}
+
+impl Collector for Measured {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let Some(skew) = self.last() else { return Ok(()) };
+        let (name, help) = ("clock_skew", "How far this machine's clock is ahead of the database's");
+        let mut encoder = encoder.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Gauge)?;
+        encoder.encode_gauge(&seconds(skew))
+    }
+}
+
+/// This machine's clock beside the database's.
+pub(crate) struct Comparison {
+    chat: Chat,
+    measured: Measured,
+    agreement: Agreement,
+}
+
+impl Comparison {
+    /// Measures for the first time, so that whoever asks from then on is told something.
+    pub(crate) async fn begin(chat: Chat, measured: Measured) -> Self {
+        let mut comparison = Self { chat, measured, agreement: Agreement::default() };
+        comparison.measure().await;
+        comparison
+    }
+
+    /// Goes on as long as the server runs, where there is something to compare with.
+    pub(crate) async fn keep(mut self) {
+        let mut interval = tokio::time::interval(INTERVAL);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        interval.tick().await;
+        loop {
+            interval.tick().await;
+            if !self.measure().await {
+                return;
+            }
+        }
+    }
+
+    /// `false`: there is no other clock.
+    async fn measure(&mut self) -> bool {
+        match self.chat.clock_skew().await {
+            Ok(Some(skew)) => {
+                self.measured.set(skew);
+                self.tell(skew);
+                true
+            }
+            Ok(None) => false,
+            // Others say that the database does not answer.
+            Err(_) => true,
+        }
+    }
+
+    fn tell(&mut self, skew: Skew) {
+        let clock_skew_ms = milliseconds(skew);
+        match self.agreement.judge(skew) {
+            Some(Turn::Apart) => tracing::warn!(
+                clock_skew_ms,
+                "this machine's clock is {:.0} s {} the database's; have time servers keep both: messages show wrong times, and tokens end early or late",
+                seconds(skew).abs(),
+                if skew.ahead_us < 0 { "behind" } else { "ahead of" },
+            ),
+            Some(Turn::Together) => {
+                tracing::info!(clock_skew_ms, "this machine's clock agrees with the database's again");
+            }
+            None => {}
+        }
+    }
+}
+
+/// As `/readyz` says it.
+pub(crate) fn milliseconds(skew: Skew) -> i64 {
+    skew.ahead_us / 1000
+}
+
+fn seconds(skew: Skew) -> f64 {
+    skew.ahead_us as f64 / 1e6
+}
