@@ -104,6 +104,10 @@ missing_proxies() {
 }
 
 # The Debian packages of what is missing here.
+has_faketime() {
+  compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || [ -e /usr/lib/faketime/libfaketime.so.1 ]
+}
+
 missing_packages() {
   command -v shellcheck >/dev/null || echo shellcheck
   command -v curl >/dev/null || echo curl
@@ -115,6 +119,7 @@ missing_packages() {
   command -v borg >/dev/null || echo borgbackup
   command -v tmux >/dev/null || echo tmux
   command -v openssl >/dev/null || echo openssl
+  has_faketime || echo faketime
   command -v fail2ban-regex >/dev/null || echo fail2ban
   PATH=$PATH:/usr/sbin command -v nginx >/dev/null || echo nginx-light
   PATH=$PATH:/usr/sbin command -v haproxy >/dev/null || echo haproxy

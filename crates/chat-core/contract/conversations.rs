@@ -207,7 +207,7 @@ async fn the_own_part_changes_as_far_as_asked_and_concerns_nobody_else() {
 }
 
 #[tokio::test]
-async fn times_of_being_seen_only_grow_and_are_for_companions() {
+async fn times_of_being_seen_grow_and_are_for_companions() {
     let house = House::fresh().await;
     let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
     let group = house.group(tom, &[jerry, spike]).await;
@@ -218,6 +218,12 @@ async fn times_of_being_seen_only_grow_and_are_for_companions() {
     assert_eq!(seen(tom, 10).await, [(jerry, at(5)), (spike, None)]);
     assert_eq!(seen(spike, 10).await, [(tom, at(2)), (jerry, at(5))]);
     assert_eq!(seen(spike, 1).await, [(tom, at(2))]);
+    // By a clock that is a year ahead, and by the same when it has been set right.
+    let year = 365 * 24 * 3600 * 1_000_000;
+    house.store.note_last_seen(vec![(jerry, Timestamp(year))]).await.unwrap();
+    assert_eq!(seen(tom, 1).await, [(jerry, at(year))]);
+    house.store.note_last_seen(vec![(jerry, Timestamp(7))]).await.unwrap();
+    assert_eq!(seen(tom, 1).await, [(jerry, at(7))]);
 }
 
 #[tokio::test]

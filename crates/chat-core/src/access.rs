@@ -12,6 +12,10 @@ use crate::passwords::check_password;
 use crate::ports::{Turn, Verdict};
 use crate::time::Timestamp;
 
+/// For how long a store remembers a revoked token after it has expired, in seconds: the clock by which it has may be a year
+/// ahead, by mistake, and set right later.
+pub const REMEMBERED_S: i64 = 400 * 24 * 3600;
+
 /// What a token is known by once it is revoked: a hash, so that the store holds nothing that would let anybody in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint(pub [u8; 16]);
@@ -87,8 +91,9 @@ pub trait TicketStore: Send + Sync + 'static {
 /// The durable side of ending access.
 #[async_trait]
 pub trait AccessStore: Send + Sync + 'static {
-    /// Remembers that tokens are revoked. The second before which all of a user's are MUST grow each time, by one at
-    /// least, whatever it is given: clocks differ, and are set back. The answer has the second that was taken.
+    /// Remembers that tokens are revoked. One MUST be remembered for [`REMEMBERED_S`] after it has expired, and SHOULD be
+    /// forgotten then. The second before which all of a user's are revoked MUST grow each time, by one at least, whatever it
+    /// is given: clocks differ, and are set back. The answer has the second that was taken.
     async fn revoke(&self, ended: Ended) -> Result<Ended>;
     /// Replaces the password's hash and revokes the tokens, in one transaction; MUST refuse with `WrongCredentials` if
     /// the hash is no longer `old`.

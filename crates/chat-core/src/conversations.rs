@@ -221,7 +221,7 @@ pub trait ConversationStore: Send + Sync + 'static {
         id: ConversationId,
         limit: u16,
     ) -> Result<Vec<(UserId, Option<Timestamp>)>>;
-    /// Notes when users were last seen; times only grow.
+    /// Notes when users were last seen: what stands there gives way as [`last_seen`](crate::presence::last_seen) says.
     async fn note_last_seen(&self, seen: Vec<(UserId, Timestamp)>) -> Result<()>;
     /// The conversation of the two, if they have one. MUST refuse an unknown `other`.
     async fn direct_with(&self, user: UserId, other: UserId) -> Result<Option<ConversationId>>;

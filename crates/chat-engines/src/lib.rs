@@ -1,7 +1,8 @@
-//! Private PostgreSQL and NATS servers for tests, the benchmark and the torture: the programs that are installed on this
+//! Private PostgreSQL and NATS servers, and clocks that can be set, for tests, the benchmark and the torture: the programs that are installed on this
 //! machine, on ports of their own on loopback, in folders that go with them. Nothing in here may touch a server that it
 //! did not start, but for the two that the environment names to [`shared`].
 
+mod clock;
 mod daemon;
 mod databases;
 mod folder;
@@ -15,6 +16,7 @@ mod shared;
 #[cfg_attr(not(unix), path = "elsewhere.rs")]
 mod system;
 
+pub use clock::Clock;
 pub use databases::Databases;
 pub use nats::Nats;
 pub use pooler::Pooler;

@@ -31,6 +31,8 @@ pub(crate) async fn keep(chat: Chat, hub: Hub, audit: Arc<Audit>) {
         }
         if let Some(step_us) = clock.look(moment()) {
             say_that_it_was_set(step_us);
+            // What was read while it was ahead lacks what seemed to have expired, and has not.
+            has_missed = has_missed || step_us < 0;
         }
         if has_missed {
             match read_revocations(&chat, &hub).await {
@@ -45,7 +47,7 @@ pub(crate) async fn keep(chat: Chat, hub: Hub, audit: Arc<Audit>) {
             said_at = Instant::now();
             audit.say_what_was_left_out();
         }
-        hub.revocations().forget_expired(chat.now().seconds());
+        hub.revocations().forget_expired(clock.earliest().seconds());
     }
 }
 

@@ -5,7 +5,7 @@ mod waiting;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use chat_core::access::{Fingerprint, Ticket, TicketStore};
@@ -38,7 +38,7 @@ pub(crate) async fn issue(
     let until = Timestamp(now.0.saturating_add(lifetime_us));
     let Granted { user, counts_from, expires_at, fingerprint: token } = granted;
     let fingerprint = fingerprint(&ticket);
-    app.tickets.add(fingerprint, Holder { user, address: client.strangers_key(), until }, now)?;
+    app.tickets.add(fingerprint, Holder { user, address: client.strangers_key() }, Instant::now())?;
     let kept =
         app.chat.keep_ticket(Ticket { fingerprint, user, token, counts_from, expires_at, until }).await;
     kept.inspect_err(|_| app.tickets.remove(fingerprint))?;
@@ -60,30 +60,42 @@ pub(crate) async fn redeem(app: &App, ticket: &str) -> Result<Option<Granted>> {
 
 pub(crate) use waiting::Waiting;
 
-/// The tickets of a server that is alone.
+/// The tickets of a server that is alone, each with when it was made: by a clock that nobody can set.
 #[derive(Default)]
-pub struct MemoryTickets(Mutex<HashMap<Fingerprint, Ticket>>);
+pub struct MemoryTickets(Mutex<HashMap<Fingerprint, (Ticket, Instant)>>);
 
 #[async_trait]
 impl TicketStore for MemoryTickets {
     async fn keep_ticket(&self, ticket: Ticket, _now: Timestamp) -> Result<()> {
+        self.keep(ticket, Instant::now())
+    }
+
+    async fn redeem_ticket(&self, fingerprint: Fingerprint, _now: Timestamp) -> Result<Option<Ticket>> {
+        Ok(self.redeem(fingerprint, Instant::now()))
+    }
+}
+
+impl MemoryTickets {
+    fn keep(&self, ticket: Ticket, now: Instant) -> Result<()> {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.len() >= CAPACITY {
-            // Nothing older than one lifetime before the newest can still be used.
-            let lifetime_us = i64::try_from(LIFETIME.as_micros()).unwrap_or(i64::MAX);
-            waiting.retain(|_, other| other.until.0 > ticket.until.0 - lifetime_us);
+            waiting.retain(|_, (_, made)| is_valid(*made, now));
         }
         if waiting.len() >= CAPACITY {
             return Err(Error::Overloaded);
         }
-        waiting.insert(ticket.fingerprint, ticket);
+        waiting.insert(ticket.fingerprint, (ticket, now));
         Ok(())
     }
 
-    async fn redeem_ticket(&self, fingerprint: Fingerprint, now: Timestamp) -> Result<Option<Ticket>> {
+    fn redeem(&self, fingerprint: Fingerprint, now: Instant) -> Option<Ticket> {
         let found = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&fingerprint);
-        Ok(found.filter(|ticket| ticket.until > now))
+        found.filter(|(_, made)| is_valid(*made, now)).map(|(ticket, _)| ticket)
     }
+}
+
+fn is_valid(made: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(made) < LIFETIME
 }
 
 #[cfg(test)]
@@ -92,7 +104,7 @@ mod tests {
 
     use super::*;
 
-    fn ticket(number: usize, until: i64) -> Ticket {
+    fn ticket(number: usize) -> Ticket {
         let mut fingerprint = [0; 16];
         fingerprint[..8].copy_from_slice(&number.to_le_bytes());
         let (user, token) = (UserId(3), Fingerprint([7; 16]));
@@ -102,43 +114,42 @@ mod tests {
             token,
             counts_from: 0,
             expires_at: 10,
-            until: Timestamp(until),
+            until: Timestamp(100),
         }
     }
 
-    async fn redeem(tickets: &MemoryTickets, number: usize, now: i64) -> Option<Ticket> {
-        tickets.redeem_ticket(ticket(number, 0).fingerprint, Timestamp(now)).await.unwrap()
+    fn redeem(tickets: &MemoryTickets, number: usize, now: Instant) -> Option<Ticket> {
+        tickets.redeem(ticket(number).fingerprint, now)
     }
 
-    #[tokio::test]
-    async fn a_ticket_works_once() {
-        let tickets = MemoryTickets::default();
-        tickets.keep_ticket(ticket(1, 100), Timestamp(0)).await.unwrap();
-        assert_eq!(redeem(&tickets, 2, 50).await, None);
-        assert_eq!(redeem(&tickets, 1, 50).await, Some(ticket(1, 100)));
-        assert_eq!(redeem(&tickets, 1, 50).await, None);
+    #[test]
+    fn a_ticket_works_once() {
+        let (tickets, now) = (MemoryTickets::default(), Instant::now());
+        tickets.keep(ticket(1), now).unwrap();
+        assert_eq!(redeem(&tickets, 2, now), None);
+        assert_eq!(redeem(&tickets, 1, now), Some(ticket(1)));
+        assert_eq!(redeem(&tickets, 1, now), None);
     }
 
-    #[tokio::test]
-    async fn a_ticket_works_until_it_expires() {
-        let tickets = MemoryTickets::default();
+    #[test]
+    fn a_ticket_works_until_it_expires() {
+        let (tickets, now) = (MemoryTickets::default(), Instant::now());
         for number in [1, 2] {
-            tickets.keep_ticket(ticket(number, 100), Timestamp(0)).await.unwrap();
+            tickets.keep(ticket(number), now).unwrap();
         }
-        assert_eq!(redeem(&tickets, 1, 99).await, Some(ticket(1, 100)));
-        assert_eq!(redeem(&tickets, 2, 100).await, None);
+        assert_eq!(redeem(&tickets, 1, now + LIFETIME - Duration::from_millis(1)), Some(ticket(1)));
+        assert_eq!(redeem(&tickets, 2, now + LIFETIME), None);
     }
 
-    #[tokio::test]
-    async fn tickets_are_bounded_and_those_that_expired_make_room() {
-        let tickets = MemoryTickets::default();
+    #[test]
+    fn tickets_are_bounded_and_those_that_expired_make_room() {
+        let (tickets, now) = (MemoryTickets::default(), Instant::now());
         for number in 0..CAPACITY {
-            tickets.keep_ticket(ticket(number, 100), Timestamp(0)).await.unwrap();
+            tickets.keep(ticket(number), now).unwrap();
         }
-        let full = tickets.keep_ticket(ticket(CAPACITY, 100), Timestamp(0)).await;
+        let full = tickets.keep(ticket(CAPACITY), now);
         assert!(matches!(full, Err(Error::Overloaded)), "{full:?}");
-        let lifetime_us = i64::try_from(LIFETIME.as_micros()).unwrap();
-        tickets.keep_ticket(ticket(CAPACITY, 100 + lifetime_us), Timestamp(0)).await.unwrap();
-        assert_eq!(redeem(&tickets, CAPACITY, 100).await, Some(ticket(CAPACITY, 100 + lifetime_us)));
+        tickets.keep(ticket(CAPACITY), now + LIFETIME).unwrap();
+        assert_eq!(redeem(&tickets, CAPACITY, now + LIFETIME), Some(ticket(CAPACITY)));
     }
 }

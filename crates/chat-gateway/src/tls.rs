@@ -2,6 +2,7 @@
 //! Who watches the files is for the binary.
 
 use std::fmt;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -65,7 +66,16 @@ impl fmt::Debug for Tls {
 #[derive(Debug)]
 struct Shown {
     certified: RwLock<Arc<CertifiedKey>>,
+    /// In seconds since 1970.
+    begins_at: AtomicI64,
     expires_at: Gauge<i64, AtomicI64>,
+}
+
+impl Shown {
+    fn is_valid_from(&self, valid: &Range<i64>) {
+        self.begins_at.store(valid.start, Ordering::Relaxed);
+        self.expires_at.inner().store(valid.end, Ordering::Relaxed);
+    }
 }
 
 impl ResolvesServerCert for Shown {
@@ -77,10 +87,10 @@ impl ResolvesServerCert for Shown {
 impl Tls {
     /// Reads the certificate and its key.
     pub fn load(files: TlsFiles, clock: Arc<dyn Clock>) -> Result<Self, TlsError> {
-        let (certified, expires_at) = read(&files, clock.as_ref())?;
-        let shown = Shown { certified: RwLock::new(Arc::new(certified)), expires_at: Gauge::default() };
-        shown.expires_at.inner().store(expires_at, Ordering::Relaxed);
-        let shown = Arc::new(shown);
+        let (certified, valid) = read(&files, clock.as_ref())?;
+        let (certified, begins_at) = (RwLock::new(Arc::new(certified)), AtomicI64::default());
+        let shown = Arc::new(Shown { certified, begins_at, expires_at: Gauge::default() });
+        shown.is_valid_from(&valid);
         let unusable = |error: rustls::Error| TlsError(format!("TLS cannot be set up: {error}"));
         let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
         let builder = builder.with_safe_default_protocol_versions().map_err(unusable)?;
@@ -95,11 +105,18 @@ impl Tls {
     /// Reads the files once more. From then on new connections are shown what is there; if it can't be used, what was
     /// shown before stays.
     pub fn reload(&self) -> Result<(), TlsError> {
-        let (certified, expires_at) = read(&self.0.files, self.0.clock.as_ref())?;
+        let (certified, valid) = read(&self.0.files, self.0.clock.as_ref())?;
         let shown = &self.0.shown;
         *shown.certified.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(certified);
-        shown.expires_at.inner().store(expires_at, Ordering::Relaxed);
+        shown.is_valid_from(&valid);
         Ok(())
+    }
+
+    /// Whether the certificate is valid now, by this machine's clock. Clients have clocks of their own and are shown it all
+    /// the same: it is they whom it has to convince.
+    pub fn is_valid(&self) -> bool {
+        let now = self.0.clock.now().seconds();
+        (self.0.shown.begins_at.load(Ordering::Relaxed)..self.expires_at()).contains(&now)
     }
 
     /// Where the certificate comes from.
@@ -136,8 +153,8 @@ impl Tls {
     }
 }
 
-/// The certificate with its key, and when it ends.
-fn read(files: &TlsFiles, clock: &dyn Clock) -> Result<(CertifiedKey, i64), TlsError> {
+/// The certificate with its key, and when it is valid.
+fn read(files: &TlsFiles, clock: &dyn Clock) -> Result<(CertifiedKey, Range<i64>), TlsError> {
     let chain: Vec<_> = CertificateDer::pem_file_iter(&files.certificate)
         .and_then(Iterator::collect)
         .map_err(|error| unreadable("TLS_CERT", &files.certificate, &error))?;
@@ -147,15 +164,15 @@ fn read(files: &TlsFiles, clock: &dyn Clock) -> Result<(CertifiedKey, i64), TlsE
             files.certificate.display()
         )));
     };
-    let (begins_at, expires_at) = validity(first, &files.certificate)?;
-    let now = clock.now().0.div_euclid(1_000_000);
-    if now >= expires_at {
+    let valid = validity(first, &files.certificate)?;
+    let now = clock.now().seconds();
+    if now >= valid.end {
         return Err(TlsError(format!(
-            "TLS_CERT: the certificate in {} has expired; get a new one",
+            "TLS_CERT: the certificate in {} has expired; get a new one, or set this machine's clock right",
             files.certificate.display()
         )));
     }
-    if now < begins_at {
+    if now < valid.start {
         return Err(TlsError(format!(
             "TLS_CERT: the certificate in {} is not valid yet; check this machine's clock",
             files.certificate.display()
@@ -164,7 +181,7 @@ fn read(files: &TlsFiles, clock: &dyn Clock) -> Result<(CertifiedKey, i64), TlsE
     let key = PrivateKeyDer::from_pem_file(&files.key)
         .map_err(|error| unreadable("TLS_KEY", &files.key, &error))?;
     let certified = CertifiedKey::from_der(chain, key, &ring::default_provider());
-    certified.map(|certified| (certified, expires_at)).map_err(|error| match error {
+    certified.map(|certified| (certified, valid)).map_err(|error| match error {
         rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => TlsError(format!(
             "TLS_KEY: the key in {} is not that of the certificate in {}",
             files.key.display(),
@@ -179,12 +196,12 @@ fn unreadable(setting: &str, path: &Path, error: &rustls::pki_types::pem::Error)
 }
 
 /// From when and until when a certificate is valid, in seconds since 1970.
-fn validity(certificate: &CertificateDer<'_>, path: &Path) -> Result<(i64, i64), TlsError> {
+fn validity(certificate: &CertificateDer<'_>, path: &Path) -> Result<Range<i64>, TlsError> {
     let certificate = x509_cert::Certificate::from_der(certificate).map_err(|error| {
         TlsError(format!("TLS_CERT: the certificate in {} is broken ({error})", path.display()))
     })?;
     let validity = certificate.tbs_certificate.validity;
     let seconds =
         |time: x509_cert::time::Time| i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX);
-    Ok((seconds(validity.not_before), seconds(validity.not_after)))
+    Ok(seconds(validity.not_before)..seconds(validity.not_after))
 }

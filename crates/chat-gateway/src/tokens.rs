@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use crate::devices::Devices;
 
 const ISSUER: &str = "chatserver";
-/// How far ahead of ours the clock may have been by which a token was made, in seconds: that of another node, or our own
-/// before it was set back.
+/// How far ahead of ours the clock may be by which somebody else dates a token who has our key, in seconds. Nodes of
+/// earlier releases take no others of ours either.
 pub(crate) const LEEWAY_S: i64 = 60;
 /// For how many seconds a token is taken after it has expired.
 const EXPIRY_LEEWAY_S: i64 = 5;
@@ -116,12 +116,15 @@ impl Tokens {
         Ok((token, exp))
     }
 
-    /// Checks a token. An `iat` further in the future than clocks differ, or a lifetime longer than ours, means that
-    /// somebody else made it.
+    /// Checks a token. A lifetime longer than ours means that somebody else made it. One of ours was dated by a clock that
+    /// may have been set back since: it is worth no less for that, but does not outlive twice its lifetime. One of others
+    /// who have our key may say from when on it is to count; that is taken at its word, as far as clocks agree.
     pub(crate) fn verify(&self, token: &str, now: Timestamp) -> Option<Granted> {
         let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).ok()?.claims;
         let now = now.seconds();
-        let has_begun = claims.iat.max(claims.nbf) <= now.saturating_add(LEEWAY_S);
+        let is_ours = claims.tokens_from.is_some();
+        let leeway = if is_ours { self.lifetime_s.max(LEEWAY_S) } else { LEEWAY_S };
+        let has_begun = claims.iat.max(claims.nbf) <= now.saturating_add(leeway);
         let has_expired = claims.exp < now.saturating_sub(EXPIRY_LEEWAY_S);
         let longest = self.lifetime_s.saturating_add(EXPIRY_LEEWAY_S);
         let too_long = claims.exp.saturating_sub(claims.iat) > longest;
@@ -268,15 +271,17 @@ mod tests {
     }
 
     #[test]
-    fn clocks_may_differ_by_a_minute() {
+    fn a_clock_may_be_set_back_by_a_lifetime_and_those_of_others_differ_by_a_minute() {
         let tokens = tokens(&[7; 32]);
         let now_s = now().seconds();
         let at = |seconds: i64| Timestamp((now_s + seconds) * 1_000_000);
-        let (token, _) = tokens.issue(UserId(3), now_s, 0).unwrap();
-        for (seconds, is_valid) in
-            [(-3600, false), (-61, false), (-60, true), (0, true), (3605, true), (3606, false)]
-        {
-            assert_eq!(tokens.verify(&token, at(seconds)).is_some(), is_valid, "{seconds}");
+        let (ours, _) = tokens.issue(UserId(3), now_s, 0).unwrap();
+        let others = forged(&Header::new(Algorithm::HS256), &claims(now_s), &[7; 32]);
+        for (seconds, is_valid) in [(-3601, false), (-3600, true), (0, true), (3605, true), (3606, false)] {
+            assert_eq!(tokens.verify(&ours, at(seconds)).is_some(), is_valid, "{seconds}");
+        }
+        for (seconds, is_valid) in [(-61, false), (-60, true), (0, true), (3605, true), (3606, false)] {
+            assert_eq!(tokens.verify(&others, at(seconds)).is_some(), is_valid, "{seconds}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! Statements about tokens that are worth nothing any more.
 
 use async_trait::async_trait;
-use chat_core::access::{AccessStore, Ended, Fingerprint, Revoked};
+use chat_core::access::{AccessStore, Ended, Fingerprint, REMEMBERED_S, Revoked};
 use chat_core::ids::UserId;
 use chat_core::{Error, Result};
 use tokio_postgres::Row;
@@ -47,10 +47,10 @@ fn revoke(tx: &Tx<'_>, mut ended: Ended) -> fault::Result<Ended> {
     Ok(ended)
 }
 
-/// So that the table does not grow for ever. A minute late, because a token counts a few seconds beyond its expiry.
+/// So that the table does not grow for ever.
 fn forget_expired(tx: &Tx<'_>) -> fault::Result<()> {
-    let sql = "DELETE FROM revoked_tokens WHERE expires_at < extract(epoch FROM now())::bigint - 60";
-    tx.execute(sql, &[]).map(drop)
+    let sql = "DELETE FROM revoked_tokens WHERE expires_at < extract(epoch FROM now())::bigint - $1";
+    tx.execute(sql, &[&REMEMBERED_S]).map(drop)
 }
 
 fn change_password(tx: &Tx<'_>, ended: Ended, old: &str, new: &str) -> fault::Result<Ended> {

@@ -11,6 +11,7 @@ use chat_core::conversations::{
 use chat_core::error::Kind;
 use chat_core::ids::{ConversationId, MessageId, UserId};
 use chat_core::messages::{Message, Recipient};
+use chat_core::presence::IMPLAUSIBLY_LATER_US;
 use chat_core::time::Timestamp;
 use chat_core::{Error, Result};
 
@@ -59,8 +60,9 @@ impl ConversationStore for Postgres {
                 let sql = "INSERT INTO last_seen AS l (user_id, at)
                            SELECT s.user_id, max(s.at) FROM UNNEST($1::bigint[], $2::bigint[]) AS s (user_id, at)
                            GROUP BY s.user_id
-                           ON CONFLICT (user_id) DO UPDATE SET at = greatest(l.at, excluded.at)";
-                tx.execute(sql, &[&users, &times]).map(drop)
+                           ON CONFLICT (user_id) DO UPDATE SET at = CASE
+                               WHEN l.at - excluded.at > $3 THEN excluded.at ELSE greatest(l.at, excluded.at) END";
+                tx.execute(sql, &[&users, &times, &IMPLAUSIBLY_LATER_US]).map(drop)
             })
             .await
     }

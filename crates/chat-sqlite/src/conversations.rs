@@ -9,6 +9,7 @@ use chat_core::conversations::{
 use chat_core::error::Kind;
 use chat_core::ids::{ConversationId, MessageId, Seq, UserId};
 use chat_core::messages::Recipient;
+use chat_core::presence::IMPLAUSIBLY_LATER_US;
 use chat_core::time::Timestamp;
 use chat_core::{Error, Result};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -69,10 +70,10 @@ impl ConversationStore for Sqlite {
         self.writer
             .write(move |tx| {
                 let sql = "INSERT INTO last_seen (user_id, at) VALUES (?1, ?2)
-                           ON CONFLICT DO UPDATE SET at = max(at, excluded.at)";
+                           ON CONFLICT DO UPDATE SET at = iif(at - excluded.at > ?3, excluded.at, max(at, excluded.at))";
                 let mut statement = tx.prepare_cached(sql)?;
                 for (user, at) in &seen {
-                    statement.execute([user.0, at.0])?;
+                    statement.execute([user.0, at.0, IMPLAUSIBLY_LATER_US])?;
                 }
                 Ok(())
             })

@@ -22,10 +22,13 @@ pub(crate) fn files(certificate: Option<String>, key: Option<String>) -> Result<
     }
 }
 
-/// Takes the certificate anew whenever its files change, and on each SIGHUP. Never ends.
+/// Takes the certificate anew whenever its files change, and on each SIGHUP, and says so when it is no longer valid. Never
+/// ends.
 pub(crate) async fn keep(tls: Tls, mut hangups: watch::Receiver<()>) {
     let mut seen = changed_at(&tls);
+    let mut was_valid = true;
     loop {
+        was_valid = say_whether_valid(&tls, was_valid);
         let asked = tokio::select! {
             Ok(()) = hangups.changed() => true,
             () = tokio::time::sleep(LOOK) => false,
@@ -41,6 +44,22 @@ pub(crate) async fn keep(tls: Tls, mut hangups: watch::Receiver<()>) {
             Err(error) => tracing::error!(error = %error, "the certificate stays as it was"),
         }
     }
+}
+
+/// Once each time that it changes.
+fn say_whether_valid(tls: &Tls, was_valid: bool) -> bool {
+    let is_valid = tls.is_valid();
+    let expires_at = tls.expires_at();
+    match (was_valid, is_valid) {
+        (true, false) => tracing::error!(
+            expires_at,
+            "by this machine's clock the certificate is not valid; it is shown all the same, and clients refuse it if they \
+             agree: put a new one in its place, or set the clock right"
+        ),
+        (false, true) => tracing::info!(expires_at, "the certificate is valid again"),
+        _ => {}
+    }
+    is_valid
 }
 
 fn changed_at(tls: &Tls) -> [Option<SystemTime>; 2] {

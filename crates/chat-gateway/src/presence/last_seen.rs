@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use chat_core::ids::UserId;
+use chat_core::presence;
 use chat_core::time::Timestamp;
 
 /// Another node has written out what it told of by then (microseconds).
@@ -33,13 +34,15 @@ impl LastSeen {
 
     /// When the user was last seen, where `stored` is what the store knew a moment ago.
     pub(super) fn of(&self, user: UserId, stored: Option<Timestamp>) -> Option<Timestamp> {
-        let known = [&self.ours, &self.being_written, &self.theirs].map(|times| times.get(&user).copied());
-        known.into_iter().chain([stored]).flatten().max()
+        // The newest news comes last.
+        let known = [&self.theirs, &self.being_written, &self.ours].map(|times| times.get(&user).copied());
+        stored.into_iter().chain(known.into_iter().flatten()).reduce(presence::last_seen)
     }
 
     /// What is to be written out since this was asked last.
     pub(super) fn take(&mut self, now: Timestamp) -> Vec<(UserId, Timestamp)> {
-        self.theirs.retain(|_, at| at.0 > now.0 - KEPT_US);
+        // What lies ahead is of a clock that has been set back.
+        self.theirs.retain(|_, at| at.0.saturating_sub(now.0).saturating_abs() < KEPT_US);
         self.being_written = std::mem::take(&mut self.ours);
         self.being_written.iter().map(|(user, at)| (*user, *at)).collect()
     }

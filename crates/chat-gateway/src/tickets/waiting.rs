@@ -4,10 +4,10 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use chat_core::access::Fingerprint;
 use chat_core::ids::UserId;
-use chat_core::time::Timestamp;
 
 use crate::client_address::AddressKey;
 use crate::http::problem::Problem;
@@ -16,12 +16,11 @@ const PER_USER: usize = 100;
 const PER_ADDRESS: usize = 1000;
 const IN_ALL: usize = 100_000;
 
-/// Whose ticket it is, and until when.
+/// Whose ticket it is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Holder {
     pub(super) user: UserId,
     pub(super) address: Option<AddressKey>,
-    pub(super) until: Timestamp,
 }
 
 /// The counts.
@@ -32,15 +31,15 @@ pub(crate) struct Waiting(Mutex<Counts>);
 struct Counts {
     holders: HashMap<Fingerprint, Holder>,
     /// Those that were made first come first; used ones stay until their time.
-    by_age: VecDeque<(Timestamp, Fingerprint)>,
+    by_age: VecDeque<(Instant, Fingerprint)>,
     of_user: HashMap<UserId, usize>,
     of_address: HashMap<AddressKey, usize>,
 }
 
 impl Waiting {
-    pub(super) fn add(&self, ticket: Fingerprint, holder: Holder, now: Timestamp) -> Result<(), Problem> {
+    pub(super) fn add(&self, ticket: Fingerprint, holder: Holder, now: Instant) -> Result<(), Problem> {
         let mut counts = self.counts();
-        counts.forget_until(now);
+        counts.forget_expired(now);
         let refused = |sentence| Err(Problem::new(429, "too_many_tickets", sentence).retry_after(5));
         if counts.of_user.get(&holder.user).is_some_and(|number| *number >= PER_USER) {
             return refused("You have too many tickets; use them, or let them expire");
@@ -56,7 +55,7 @@ impl Waiting {
         if let Some(key) = holder.address {
             *counts.of_address.entry(key).or_default() += 1;
         }
-        counts.by_age.push_back((holder.until, ticket));
+        counts.by_age.push_back((now, ticket));
         counts.holders.insert(ticket, holder);
         Ok(())
     }
@@ -72,9 +71,9 @@ impl Waiting {
 }
 
 impl Counts {
-    fn forget_until(&mut self, now: Timestamp) {
-        while let Some((until, ticket)) = self.by_age.front().copied()
-            && until <= now
+    fn forget_expired(&mut self, now: Instant) {
+        while let Some((made, ticket)) = self.by_age.front().copied()
+            && !super::is_valid(made, now)
         {
             self.by_age.pop_front();
             self.remove(ticket);
@@ -101,6 +100,7 @@ fn one_less<K: Eq + Hash>(counts: &mut HashMap<K, usize>, key: K) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::LIFETIME;
     use super::*;
 
     fn ticket(number: usize) -> Fingerprint {
@@ -111,7 +111,7 @@ mod tests {
 
     fn holder(user: i64, last: u8) -> Holder {
         let address = Some(AddressKey::of([192, 0, 2, last].into()));
-        Holder { user: UserId(user), address, until: Timestamp(100) }
+        Holder { user: UserId(user), address }
     }
 
     fn codes<const N: usize>(added: [Result<(), Problem>; N]) -> [Option<&'static str>; N] {
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn one_user_does_not_take_the_room_of_others() {
-        let (waiting, now) = (Waiting::default(), Timestamp(0));
+        let (waiting, now) = (Waiting::default(), Instant::now());
         for number in 0..PER_USER {
             waiting.add(ticket(number), holder(1, 1), now).unwrap();
         }
@@ -132,19 +132,19 @@ mod tests {
         waiting.remove(ticket(0));
         assert!(waiting.add(ticket(500), holder(1, 1), now).is_ok(), "one was used");
         assert!(waiting.add(ticket(501), holder(1, 1), now).is_err());
-        assert!(waiting.add(ticket(502), holder(1, 1), Timestamp(100)).is_ok(), "they have expired");
+        assert!(waiting.add(ticket(502), holder(1, 1), now + LIFETIME).is_ok(), "they have expired");
     }
 
     #[test]
     fn one_address_does_not_take_the_room_of_others() {
-        let (waiting, now) = (Waiting::default(), Timestamp(0));
+        let (waiting, now) = (Waiting::default(), Instant::now());
         for number in 0..PER_ADDRESS {
             waiting.add(ticket(number), holder(i64::try_from(number).unwrap(), 1), now).unwrap();
         }
         let added =
             [1, 2].map(|last| waiting.add(ticket(PER_ADDRESS + usize::from(last)), holder(-1, last), now));
         assert_eq!(codes(added), [Some("too_many_tickets"), None]);
-        assert!(waiting.add(ticket(5000), holder(-1, 1), Timestamp(100)).is_ok());
+        assert!(waiting.add(ticket(5000), holder(-1, 1), now + LIFETIME).is_ok());
         let counts = waiting.counts();
         assert_eq!((counts.holders.len(), counts.by_age.len(), counts.of_address.len()), (1, 1, 1));
     }

@@ -53,7 +53,8 @@ impl Purge {
         if self.has_begun {
             return Ok(Some(Duration::ZERO));
         }
-        let sql = "SELECT unixepoch() - since FROM forgotten";
+        // A deletion that lies ahead was noted by a clock that has been set back, maybe by years.
+        let sql = "SELECT abs(unixepoch() - since) FROM forgotten";
         let waited = index.prepare_cached(sql)?.query_row((), |row| row.get::<_, i64>(0)).optional()?;
         let after = if failpoints::is_broken("forgets_at_once") { Duration::ZERO } else { AFTER };
         Ok(waited.map(|waited| after.saturating_sub(Duration::from_secs(waited.max(0).cast_unsigned()))))
@@ -82,5 +83,26 @@ impl Purge {
         // A search may be in the way; then what is merged away stays in the log until that is written over.
         checkpoint::empty(index);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deletion_is_due_in_half_a_day_and_one_of_a_clock_that_was_ahead_no_later_than_in_two() {
+        let index = Connection::open_in_memory().unwrap();
+        index.execute_batch(TABLE).unwrap();
+        let due = |ahead: i64| {
+            index.execute("DELETE FROM forgotten", ()).unwrap();
+            index.execute("INSERT INTO forgotten VALUES (1, unixepoch() + ?1)", [ahead]).unwrap();
+            Purge::default().due(&index).unwrap().unwrap().as_secs()
+        };
+        let (hour, year) = (3600, 365 * 24 * 3600);
+        for (ahead, hours) in [(0, 12), (-hour, 11), (-13 * hour, 0), (hour, 11), (13 * hour, 0), (year, 0)] {
+            let expected = hours * 3600;
+            assert!(due(ahead).abs_diff(expected) < 60, "{ahead}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 mod addresses;
 mod backup;
 mod bench;
+mod clock;
 mod demo;
 mod files;
 mod forgotten;

@@ -1,6 +1,6 @@
 //! Clocks that differ by half a minute: what one node lets in the others let in, and what one ends is ended everywhere.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use serde_json::{Value, json};
 
@@ -109,4 +109,28 @@ async fn a_node_says_how_far_its_clock_is_from_the_databases() {
         let warned = printed.lines().filter(|line| line.contains("s ahead of the database's"));
         assert_eq!(warned.filter(|line| line.contains(r#""level":"WARN""#)).count(), said, "{printed}");
     }
+}
+
+#[tokio::test]
+async fn a_clock_that_leaves_the_databases_and_comes_back_is_two_lines() {
+    let clock = RefCell::new(None);
+    let nodes = Nodes::start_with(1, |setup| {
+        let (setup, its) = setup.with_clock();
+        *clock.borrow_mut() = Some(its);
+        setup
+    });
+    let (clock, node) = (clock.into_inner().unwrap(), &nodes.servers[0]);
+    let said = |level: &str, text: &str| {
+        let level = format!(r#""level":"{level}""#);
+        node.printed().lines().filter(|line| line.contains(&level) && line.contains(text)).count()
+    };
+    for (ahead, level, text) in
+        [(-90, "WARN", "s behind the database's"), (0, "INFO", "agrees with the database's again")]
+    {
+        clock.set(ahead).unwrap();
+        eventually(20, text, async || said(level, text) > 0).await;
+        let measured = skew_ms(&node.get("/readyz").await.expect(200));
+        assert!((measured - ahead * 1000).abs() < 5000, "{measured}");
+    }
+    assert_eq!((said("WARN", "the database's"), said("INFO", "the database's")), (1, 1));
 }

@@ -387,3 +387,30 @@ async fn who_resumes_over_tls_and_reads_nothing_holds_nobody_up() {
         within(5, ask(&server, Request::get("/healthz"))).await.expect(200);
     }
 }
+
+/// The lines of the log at this level with this text.
+fn said(server: &Server, level: &str, text: &str) -> usize {
+    let level = format!(r#""level":"{level}""#);
+    server.printed().lines().filter(|line| line.contains(&level) && line.contains(text)).count()
+}
+
+/// It is clients whom a certificate has to convince, and they have clocks of their own.
+#[tokio::test]
+async fn a_certificate_that_the_clock_says_has_ended_is_told_of_once_and_shown() {
+    let (setup, clock) = encrypted().with_clock();
+    let server = setup.start();
+    let token = log_in(&server, "tom").await;
+    let mut stream = Client::open(&server, &token).await;
+    clock.set(365 * 24 * 3600).unwrap();
+    let refused = setup.refuse();
+    refused.says("has expired; get a new one, or set this machine's clock right");
+    let not_valid = async || said(&server, "ERROR", "the certificate is not valid") > 0;
+    eventually(20, "the log says so", not_valid).await;
+    ask(&server, Request::get("/ping")).await.expect(200);
+    stream.say(&json!({"op": "ping", "id": "still there"})).await;
+    stream.until(|frame| frame["type"] == "pong").await;
+    clock.set(0).unwrap();
+    let valid = async || said(&server, "INFO", "the certificate is valid again") > 0;
+    eventually(20, "the log says that it is over", valid).await;
+    assert_eq!(said(&server, "ERROR", "the certificate is not valid"), 1);
+}

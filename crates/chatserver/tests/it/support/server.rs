@@ -7,6 +7,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chat_engines::Clock;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -83,6 +84,13 @@ impl Setup {
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.into(), value.into()));
         self
+    }
+
+    /// A server whose clock can be set.
+    pub fn with_clock(mut self) -> (Self, Clock) {
+        let clock = Clock::kept_in(self.folder.path()).unwrap_or_else(|error| panic!("no clock: {error:#}"));
+        self.variables.extend(clock.settings().into_iter().map(|(name, value)| (name.to_owned(), value)));
+        (self, clock)
     }
 
     /// A server of one process on a cluster too, and why.
