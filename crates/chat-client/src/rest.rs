@@ -84,6 +84,12 @@ impl Client {
         self.call(Method::POST, "/v1/users/logout", Some(&rest::LogoutRequest::default())).await
     }
 
+    /// Ends all tokens of the user.
+    pub async fn logout_everywhere(&self) -> Result<rest::Done, Error> {
+        let request = rest::LogoutRequest { everywhere: true };
+        self.call(Method::POST, "/v1/users/logout", Some(&request)).await
+    }
+
     /// The users whose names begin so.
     pub async fn users(&self, prefix: &str) -> Result<Vec<rest::User>, Error> {
         self.get(&format!("/v1/users?q={}", percent_encoded(prefix))).await

@@ -25,6 +25,11 @@ impl Clock {
         Ok(clock)
     }
 
+    /// Fails where libfaketime is not installed.
+    pub fn is_to_be_had() -> Result<()> {
+        library(&FOLDERS).map(drop)
+    }
+
     /// What the environment of the program has to say.
     pub fn settings(&self) -> Vec<(&'static str, String)> {
         vec![

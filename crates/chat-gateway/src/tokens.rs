@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chat_core::access::Fingerprint;
+use chat_core::failpoints;
 use chat_core::ids::UserId;
 use chat_core::time::Timestamp;
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
@@ -122,7 +123,7 @@ impl Tokens {
     pub(crate) fn verify(&self, token: &str, now: Timestamp) -> Option<Granted> {
         let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).ok()?.claims;
         let now = now.seconds();
-        let is_ours = claims.tokens_from.is_some();
+        let is_ours = claims.tokens_from.is_some() && !failpoints::is_broken("strict_dates");
         let leeway = if is_ours { self.lifetime_s.max(LEEWAY_S) } else { LEEWAY_S };
         let has_begun = claims.iat.max(claims.nbf) <= now.saturating_add(leeway);
         let has_expired = claims.exp < now.saturating_sub(EXPIRY_LEEWAY_S);

@@ -170,7 +170,6 @@ async fn start(
     let mut command = Command::new(program);
     command
         .args(["serve", "--host", "127.0.0.1", "--port", "0", "--demo", "--log-level", "info"])
-        .args(["--jwt-expiry-minutes", "1440"])
         .args(["--max-connections-per-user", &connections_per_user.to_string()])
         // What is measured is the server and not its limit for one client.
         .args(["--max-frames-per-second", &u32::MAX.to_string()])
@@ -184,6 +183,7 @@ async fn start(
         .env("DATABASE_URL", "")
         .env("NATS_URL", "")
         .env("METRICS_ADDRESS", "")
+        .env("JWT_EXPIRY_MINUTES", "1440")
         // The limits are asked as anywhere; they are not to bind.
         .env("LIMIT_FACTOR", "1000000")
         .envs(settings.iter().map(|(name, value)| (name, value)));

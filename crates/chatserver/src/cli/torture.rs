@@ -3,6 +3,7 @@
 //! log holds. Below `torture/`: who does what, what befalls them, what they were told, and the verdict.
 
 mod arena;
+mod clock;
 mod dice;
 mod engines;
 mod failover;
@@ -27,6 +28,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use chat_engines::Clock;
 
 use self::fault::{Fault, Plan};
 use self::report::Report;
@@ -99,6 +101,9 @@ impl Args {
             (Some(_), []) => Fault::OF_CLUSTER.to_vec(),
             (_, chosen) => chosen.to_vec(),
         };
+        if faults.contains(&Fault::StepClock) {
+            Clock::is_to_be_had().context("step-clock cannot set a clock here")?;
+        }
         match faults.iter().find(|fault| fault.needs_cluster()) {
             Some(fault) if self.cluster.is_none() => {
                 bail!("{} takes a cluster: give --cluster", fault.name())
@@ -137,6 +142,7 @@ async fn torture(args: &Args) -> Result<Report> {
         other_release: args.other_release.clone(),
         program: args.program.clone(),
         is_beset: faults.iter().any(|fault| fault.is_by_clients()),
+        has_clocks: faults.contains(&Fault::StepClock),
     };
     let plan = Plan::new(seed, faults, args.long);
     let cycles = args.cycles.unwrap_or(if is_chosen { plan.round() } else { CYCLES });

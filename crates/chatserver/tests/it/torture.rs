@@ -102,6 +102,18 @@ fn a_disk_that_is_full_for_a_while_breaks_no_promise() {
     );
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_clock_that_is_set_breaks_no_promise() {
+    let args = ["--faults", "step-clock,kill-node", "--cycles", "2", "--seed", "6", "--clients", "4"];
+    let (output, report) = torture(None, &args);
+    assert!(output.status.success(), "{report:#}");
+    assert!(report["violations"].as_object().unwrap().values().all(|count| *count == 0), "{report:#}");
+    assert_eq!(report["sent"], report["acked"]);
+    let faults = report["faults"].as_array().unwrap();
+    assert!(faults.iter().any(|fault| fault["fault"] == "step-clock" && fault["count"] == 1), "{report:#}");
+}
+
 /// Whoever can't tell a bad server from a good one has proved nothing about the good one.
 #[cfg(feature = "failpoints")]
 #[test]
@@ -125,4 +137,13 @@ fn a_server_that_stores_retries_anew_is_found_out() {
     let violations = &report["violations"];
     let doubled = violations["doubled"].as_u64().unwrap() + violations["phantom"].as_u64().unwrap();
     assert!(doubled > 0, "{report:#}");
+}
+
+#[cfg(all(target_os = "linux", feature = "failpoints"))]
+#[test]
+fn a_server_that_refuses_what_it_handed_out_before_its_clock_was_set_back_is_found_out() {
+    let args = ["--faults", "step-clock", "--cycles", "1", "--seed", "1", "--clients", "2"];
+    let (output, report) = torture(Some("strict_dates"), &args);
+    assert_eq!(output.status.code(), Some(1), "{report:#}");
+    assert!(report["violations"]["refused"].as_u64().unwrap() > 0, "{report:#}");
 }

@@ -41,6 +41,8 @@ pub(super) enum Fault {
     LateFrames,
     /// A lone server's disk is full for a while
     FillDisk,
+    /// The clock of a node is set back by an hour, forward by a year, and right again; takes libfaketime
+    StepClock,
 }
 
 impl Fault {
@@ -62,7 +64,8 @@ impl Fault {
 
     /// Whether it takes a cluster.
     pub(super) fn needs_cluster(self) -> bool {
-        !matches!(self, Self::KillNode | Self::FillDisk | Self::RestartProxy) && !self.is_by_clients()
+        !matches!(self, Self::KillNode | Self::FillDisk | Self::RestartProxy | Self::StepClock)
+            && !self.is_by_clients()
     }
 
     /// Whether it is clients that do it.
@@ -90,6 +93,7 @@ impl Fault {
             Self::UntakenAnswers => "untaken-answers",
             Self::LateFrames => "late-frames",
             Self::FillDisk => "fill-disk",
+            Self::StepClock => "step-clock",
         }
     }
 
@@ -103,7 +107,8 @@ impl Fault {
         self == Self::FailOver
     }
 
-    /// How long it lasts. A node may serve for two seconds without its database before it has to say so.
+    /// How long it lasts, or a clock stays where it was set. A node may serve for two seconds without its database before it
+    /// has to say so, and looks at its clock as often.
     fn lasts(self, is_long: bool, dice: &mut Dice) -> Duration {
         match (self, is_long) {
             (Self::KillNode | Self::RestartNodes, _) => Duration::ZERO,
@@ -117,7 +122,8 @@ impl Fault {
                 | Self::CutPostgres
                 | Self::PauseNode
                 | Self::SlowResumers
-                | Self::FillDisk,
+                | Self::FillDisk
+                | Self::StepClock,
                 false,
             ) => dice.millis(2200, 3500),
             (_, false) => dice.millis(800, 2000),
@@ -184,8 +190,8 @@ mod tests {
         for fault in Fault::value_variants() {
             let befalls = Fault::OF_CLUSTER.contains(fault);
             assert_eq!(befalls, fault.needs_cluster() || *fault == Fault::KillNode, "{fault:?}");
-            let is_asked_for =
-                fault.is_by_clients() || matches!(fault, Fault::FillDisk | Fault::RestartProxy);
+            let is_asked_for = fault.is_by_clients()
+                || matches!(fault, Fault::FillDisk | Fault::RestartProxy | Fault::StepClock);
             assert_eq!(befalls, !is_asked_for, "{fault:?}");
         }
     }

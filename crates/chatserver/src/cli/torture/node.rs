@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use chat_client::ServerUrl;
+use chat_engines::Clock;
 
 use super::engines::{Engines, Links};
 use super::stage::Troupe;
@@ -21,6 +22,7 @@ pub(super) struct Node {
     process: Process,
     url: ServerUrl,
     links: Option<Links>,
+    clock: Option<Clock>,
 }
 
 impl Node {
@@ -39,8 +41,10 @@ impl Node {
         let mut settings = links.as_ref().map(Links::settings).unwrap_or_default();
         settings.extend(troupe.settings());
         std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+        let clock = troupe.has_clocks.then(|| Clock::kept_in(&folder)).transpose()?;
+        settings.extend(clock.iter().flat_map(Clock::settings));
         let (process, url) = launch_with(&programs[0], &folder, CONNECTIONS_PER_USER, &settings).await?;
-        Ok(Self { folder, programs, settings, process, url, links })
+        Ok(Self { folder, programs, settings, process, url, links, clock })
     }
 
     /// Where it is reached past the clients' proxy.
@@ -73,6 +77,11 @@ impl Node {
     /// Leaves its files no room to grow, or gives it back.
     pub(super) fn fill_disk(&self, is_full: bool) -> Result<()> {
         self.process.fill_disk(is_full)
+    }
+
+    /// Sets its clock so many seconds ahead of right.
+    pub(super) fn set_clock(&self, ahead_s: i64) -> Result<()> {
+        self.clock.as_ref().context("a node without a clock that can be set")?.set(ahead_s)
     }
 
     /// Stops it where it is; it notices nothing.

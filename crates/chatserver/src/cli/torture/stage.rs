@@ -9,6 +9,7 @@ use chat_client::ServerUrl;
 use tokio::time::sleep;
 
 use super::arena::Era;
+use super::clock;
 use super::engines::Engines;
 use super::mob;
 use super::node::Node;
@@ -26,13 +27,17 @@ pub(super) struct Troupe {
     pub(super) program: Option<PathBuf>,
     /// Whether clients beset it, too.
     pub(super) is_beset: bool,
+    /// Whether the clocks of its servers can be set.
+    pub(super) has_clocks: bool,
 }
 
 impl Troupe {
     /// What a server has to be told for that.
     pub(super) fn settings(&self) -> Vec<(&'static str, String)> {
-        let told = [("ANSWER_TIMEOUT", mob::ANSWER_TIMEOUT), ("TOKIO_WORKER_THREADS", mob::THREADS)];
-        told.into_iter().filter(|_| self.is_beset).map(|(name, value)| (name, value.to_owned())).collect()
+        let beset = [("ANSWER_TIMEOUT", mob::ANSWER_TIMEOUT), ("TOKIO_WORKER_THREADS", mob::THREADS)];
+        let beset = beset.into_iter().filter(|_| self.is_beset);
+        let tokens = self.has_clocks.then_some(("JWT_EXPIRY_MINUTES", clock::TOKEN_MINUTES));
+        beset.chain(tokens).map(|(name, value)| (name, value.to_owned())).collect()
     }
 }
 

@@ -125,6 +125,7 @@ impl Stage {
             Fault::SlowResumers | Fault::UntakenAnswers | Fault::LateFrames => {
                 self.beset(victim, blow, findings).await?;
             }
+            Fault::StepClock => self.step_clock(victim, blow, findings).await?,
             Fault::FillDisk => {
                 let node = self.node(victim)?;
                 node.fill_disk(true)?;
