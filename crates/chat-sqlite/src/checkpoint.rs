@@ -27,8 +27,10 @@ const LOOK: Duration = Duration::from_secs(1);
 const GATHER: Duration = Duration::from_secs(1);
 /// ... and no more often than this: one that is empty has to grow again, which costs more than to be written over.
 const SPACING: Duration = Duration::from_secs(15);
-/// How soon it is tried again where a reader or the writer was in the way.
+/// How soon it is tried again where a reader or the writer was in the way. The second, third and further times it takes twice
+/// as long, up to the longest: who reads on and on, as Litestream does, would have the writer wait once a second for ever.
 const RETRY: Duration = Duration::from_secs(1);
+const LONGEST_RETRY: Duration = Duration::from_secs(8);
 /// How long the readers that are at work are waited for while nobody can write.
 const PATIENCE: Duration = Duration::from_millis(100);
 
@@ -165,7 +167,7 @@ fn serve(watch: &Watch, woken: &Receiver<()>, wants: &Wants) {
     let mut connection = None;
     let (mut pause, mut checked) = (LOOK, None::<Instant>);
     // When the log may be emptied, if it has to be.
-    let (mut due, mut emptied) = (None, None::<Instant>);
+    let (mut due, mut emptied, mut failures) = (None, None::<Instant>, 0);
     loop {
         let is_woken = match woken.recv_timeout(pause) {
             Err(RecvTimeoutError::Disconnected) => return,
@@ -188,19 +190,25 @@ fn serve(watch: &Watch, woken: &Receiver<()>, wants: &Wants) {
             wants.restart.store(true, Ordering::Relaxed);
         }
         if !wants.is_owed() {
-            due = None;
+            (due, failures) = (None, 0);
             continue;
         }
         let next = *due.get_or_insert(emptied.map_or(now + GATHER, |at| (at + spacing).max(now + GATHER)));
         if next > now {
             pause = LOOK.min(next - now);
         } else if connection.as_ref().is_some_and(|connection| wants.empty(connection)) {
-            (due, emptied) = (None, Some(now));
+            (due, emptied, failures) = (None, Some(now), 0);
         } else {
             wants.emptying.store(true, Ordering::Release);
-            pause = RETRY;
+            due = Some(Instant::now() + retry_after(failures));
+            failures += 1;
         }
     }
+}
+
+/// How long it is until the log is tried to be emptied again, after so many failures before this one.
+fn retry_after(failures: u32) -> Duration {
+    RETRY.saturating_mul(2_u32.saturating_pow(failures)).min(LONGEST_RETRY)
 }
 
 /// Moves what it can without waiting for anybody; answers how many pages the log has.
@@ -218,4 +226,16 @@ pub(crate) fn empty(connection: &Connection) -> bool {
         let _ = connection.busy_timeout(Duration::from_millis(usual.into()));
     }
     is_empty.unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// And yet often enough for what is deleted to be out of the log within a minute, if the others are away for a moment.
+    #[test]
+    fn who_reads_on_and_on_is_in_the_way_less_and_less_often() {
+        let pauses = [0, 1, 2, 3, 4, 4711].map(|failures| retry_after(failures).as_secs());
+        assert_eq!(pauses, [1, 2, 4, 8, 8, 8]);
+    }
 }
