@@ -3,6 +3,7 @@
 //! served it would begin without them and give out their places again.
 //!
 //! The mark names the file, so that copies are not taken for it, and the name, by a number that is in the lock beside it.
+//! A copy that was made of a served file by whatever means has the mark of another file: it is another log than the original.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::lock::Lock;
 use crate::open::OpenError;
+use crate::schema;
 
 /// How long a file that is locked for a moment is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -32,9 +34,19 @@ pub(crate) fn begin(path: &Path, lock: &Lock, has_log: bool) -> Result<(), OpenE
     let sql = "SELECT served FROM log";
     let served: Option<String> = db.query_row(sql, (), |row| row.get(0)).map_err(sql_error)?;
     let mark = format!("{file} {name}");
-    let is_elsewhere = |served: &String| served.split(' ').next() == Some(file.as_str()) && *served != mark;
+    let is_of_this_file = |served: &String| served.split(' ').next() == Some(file.as_str());
+    let is_elsewhere = |served: &String| is_of_this_file(served) && *served != mark;
     if served.as_ref().is_some_and(is_elsewhere) && !has_log {
         return Err(OpenError::LogElsewhere(path.to_owned()));
+    }
+    if served.as_ref().is_some_and(|served| !is_of_this_file(served)) {
+        // It gives out positions that the original has given out since, and clients may know those.
+        schema::draw_epoch(&db).map_err(sql_error)?;
+        tracing::warn!(
+            "{} is a copy of a database that was being served: from now on it is another log, and clients that come back \
+             load anew",
+            path.display()
+        );
     }
     if served.as_ref() != Some(&mark) {
         db.execute("UPDATE log SET served = ?1", [&mark]).map_err(sql_error)?;

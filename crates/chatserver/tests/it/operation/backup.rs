@@ -13,6 +13,9 @@ use crate::support::people::p2p;
 use crate::support::server::bytes_of;
 use crate::support::{Server, Setup, Stream, User};
 
+/// What the log says of a copy that is served.
+const IS_A_COPY: &str = "is a copy of a database that was being served";
+
 #[track_caller]
 fn done(output: &Output) -> String {
     assert!(output.status.success(), "{output:?}");
@@ -189,6 +192,37 @@ async fn copies_that_were_made_by_hand_are_restored_too() {
     stream.frame().await;
     assert_eq!(stream.frame().await["type"], "resync");
     assert!(bytes_of(&backup).starts_with(b"SQLite"), "it is where it was");
+}
+
+/// Promise 4 again, for whoever starts a server on a copy of a live database without `restore`, as one does with Litestream:
+/// the copy gives out positions that the original has given out, too.
+#[tokio::test]
+async fn a_copy_of_a_live_database_that_is_served_as_it_is_is_another_log() {
+    let server = Server::start();
+    let (tom, jerry) = server.tom_and_jerry().await;
+    tom.write(&jerry, "in the copy").await;
+    let elsewhere = Setup::new();
+    let live = Connection::open(server.setup.database()).unwrap();
+    live.execute("VACUUM INTO ?1", [elsewhere.database().to_str().unwrap()]).unwrap();
+    let key = |setup: &Setup| setup.path("chatserver.db.jwt-secret");
+    std::fs::copy(key(&server.setup), key(&elsewhere)).unwrap();
+    let beyond = {
+        tom.write(&jerry, "lost").await;
+        Stream::connect(&server, &jerry).await.cursor
+    };
+    let mut restored = elsewhere.start();
+    assert_eq!(restored.printed().matches(IS_A_COPY).count(), 1, "{}", restored.printed());
+    tom.at(&restored).write(&jerry, "instead").await;
+    let mut stream = Stream::greeted_next(&restored, &jerry, &format!("/ws?cursor={beyond}")).await;
+    assert_eq!(stream.frame().await["resumed"], false);
+    assert_eq!(stream.frame().await["type"], "resync");
+    // From now on it is a database of its own, also after a crash.
+    let cursor = Stream::connect(&restored, &jerry).await.cursor;
+    restored.kill();
+    let restored = elsewhere.start();
+    assert!(!restored.printed().contains(IS_A_COPY), "{}", restored.printed());
+    let mut stream = Stream::greeted_next(&restored, &jerry, &format!("/ws?cursor={cursor}")).await;
+    assert_eq!(stream.frame().await["resumed"], true);
 }
 
 /// The file and its log, of a server that was killed: what is in the log alone is not lost.
