@@ -25,8 +25,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::ServiceExt;
 
 use crate::Tls;
+use crate::arrival::{Arrival, Encrypted};
 use crate::client_address::Way;
-use crate::http::browsers::Encrypted;
 use crate::link::Link;
 use crate::pace::{Pace, Paced};
 use crate::places::{Full, Place, Places};
@@ -136,7 +136,7 @@ struct Peer {
     seat: Seat,
 }
 
-/// What a request takes up, in its extensions. Whoever outlives the request, as a stream does, keeps it.
+/// What a request takes up. Whoever outlives the request, as a stream does, keeps it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Seat {
     place: Option<Arc<Place>>,
@@ -226,15 +226,11 @@ impl Edge {
                 }
             },
         }
-        let extensions = request.extensions_mut();
-        extensions.insert(client);
-        extensions.insert(seat);
-        extensions.insert(link.clone());
-        if self.options.tls.is_some() {
-            extensions.insert(Encrypted::Here);
-        } else if is_encrypted {
-            extensions.insert(Encrypted::ByProxy);
-        }
+        let encrypted = match self.options.tls {
+            Some(_) => Some(Encrypted::Here),
+            None => is_encrypted.then_some(Encrypted::ByProxy),
+        };
+        request.extensions_mut().insert(Arrival { client, seat, link: link.clone(), encrypted });
     }
 }
 

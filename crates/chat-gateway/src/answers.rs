@@ -7,10 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
-use axum::extract::{Request, State};
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -18,7 +16,8 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::Notify;
 
-use crate::client_address::{AddressKey, ClientAddress};
+use crate::arrival::Arrival;
+use crate::client_address::AddressKey;
 use crate::http::problem::Problem;
 use crate::link::Link;
 
@@ -80,7 +79,7 @@ struct Permit {
 /// Room for an answer that is being made.
 pub(crate) struct Room(Permit);
 
-/// Marks an answer that has its room.
+/// Marks an answer that has its room, or needs none.
 #[derive(Clone, Copy)]
 struct HasRoom;
 
@@ -256,16 +255,24 @@ fn no_room() -> Problem {
     Problem::new(503, "overloaded", sentence).retry_after(1)
 }
 
+/// Marks an answer whose bytes are there anyway, whoever takes them: it needs no room of its own.
+pub(crate) async fn has_room(mut response: Response) -> Response {
+    response.extensions_mut().insert(HasRoom);
+    response
+}
+
 /// Counts an answer until the client has taken it, or refuses where there is no room for it.
-pub(crate) async fn bound(State(answers): State<Arc<Answers>>, request: Request, next: Next) -> Response {
-    let client = ClientAddress::of(request.extensions()).strangers_key();
-    let link = request.extensions().get::<Arc<Link>>().cloned();
-    let response = next.run(request).await;
-    if response.extensions().get::<HasRoom>().is_some() {
+pub(crate) async fn bound(
+    answers: &Arc<Answers>,
+    arrival: Option<&Arrival>,
+    mut response: Response,
+) -> Response {
+    let bytes = axum::body::HttpBody::size_hint(response.body()).exact().unwrap_or(0);
+    let Some(arrival) = arrival.filter(|_| bytes >= SMALL_BYTES) else { return response };
+    if response.extensions_mut().remove::<HasRoom>().is_some() {
         return response;
     }
-    let bytes = axum::body::HttpBody::size_hint(response.body()).exact().unwrap_or(0);
-    let Some(link) = link.filter(|_| bytes >= SMALL_BYTES) else { return response };
+    let (client, link) = (arrival.client.strangers_key(), arrival.link.clone());
     let Some(permit) = answers.hold(bytes, client, link, Some(Instant::now())) else {
         return no_room().into_response();
     };

@@ -5,8 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use axum::http::Extensions;
 
-/// The client's address, in the extensions of every request that came by a socket: the peer's, or what trusted proxies say
-/// of it (`proxies.rs`). An IPv4 address never stands in its IPv6 form here.
+use crate::arrival::Arrival;
+
+/// The client's address: the peer's, or what trusted proxies say of it (`proxies.rs`). An IPv4 address never stands in its
+/// IPv6 form here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct ClientAddress {
     ip: IpAddr,
@@ -32,7 +34,8 @@ impl ClientAddress {
 
     /// Of a request with these extensions; one that came by no socket is the machine's own.
     pub(crate) fn of(extensions: &Extensions) -> Self {
-        extensions.get().copied().unwrap_or(Self::new(Ipv4Addr::LOCALHOST.into(), Way::Direct))
+        let arrival = Arrival::of(extensions);
+        arrival.map_or(Self::new(Ipv4Addr::LOCALHOST.into(), Way::Direct), |arrival| arrival.client)
     }
 
     pub(crate) fn ip(self) -> IpAddr {

@@ -148,16 +148,16 @@ pub fn router(app: App, pages: Router, origins: Origins) -> Router {
     let (api, document) = routes().split_for_parts();
     let answers = app.pages.answers().clone();
     let requests = app.hub.metrics().requests.get_or_init(|| Arc::new(Requests::of(&document))).clone();
+    let around = middleware::Around { requests, answers };
     let router = api
         .route("/ws", get(ws::upgrade))
         .route("/v1/ws", get(ws::upgrade))
-        .layer(axum::middleware::from_fn_with_state(answers, answers::bound))
-        .route("/asyncapi.json", get(stream_reference))
+        .route("/asyncapi.json", get(stream_reference).layer(map_response(answers::has_room)))
         .merge(reference(document))
         .with_state(app)
-        .merge(pages)
+        .merge(pages.layer(map_response(answers::has_room)))
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(axum::middleware::from_fn_with_state(requests, middleware::surround));
+        .layer(axum::middleware::from_fn_with_state(around, middleware::surround));
     if origins.is_empty() {
         return router;
     }

@@ -6,6 +6,7 @@
 mod accept;
 mod answers;
 mod app;
+mod arrival;
 mod asyncapi;
 mod audit;
 mod auth;

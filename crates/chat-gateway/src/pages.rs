@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 
 use crate::App;
 use crate::answers::{Answers, Room};
+use crate::arrival::Arrival;
 use crate::auth::Caller;
 use crate::client_address::ClientAddress;
 use crate::http::problem::Problem;
@@ -54,7 +55,8 @@ impl FromRequestParts<App> for Reader {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let Caller(user) = Caller::from_request_parts(parts, app).await?;
         let client = ClientAddress::of(&parts.extensions);
-        Ok(Self { user, client, link: parts.extensions.get().cloned() })
+        let link = Arrival::of(&parts.extensions).map(|arrival| arrival.link.clone());
+        Ok(Self { user, client, link })
     }
 }
 

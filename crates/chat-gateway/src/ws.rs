@@ -24,6 +24,7 @@ use serde::Deserialize;
 use tokio_rustls::server::TlsStream;
 
 use crate::accept::{Seat, Upgrading};
+use crate::arrival::Arrival;
 use crate::auth::bearer;
 use crate::client_address::ClientAddress;
 use crate::http::extract::Params;
@@ -174,7 +175,7 @@ async fn authenticate(app: &App, query: &Query, headers: &HeaderMap) -> Result<C
 
 /// What the request takes up, for the stream that it becomes.
 fn seat(parts: &Parts) -> Seat {
-    parts.extensions.get().cloned().unwrap_or_default()
+    Arrival::of(&parts.extensions).map(|arrival| arrival.seat.clone()).unwrap_or_default()
 }
 
 fn slot(app: &App, granted: Granted, seat: Seat) -> Result<Slot, Problem> {

@@ -8,14 +8,7 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request};
 
-/// In the extensions of every request for which the client spoke TLS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Encrypted {
-    /// With this server.
-    Here,
-    /// With a trusted proxy, which says so.
-    ByProxy,
-}
+use crate::arrival::{Arrival, Encrypted};
 
 /// Answers of the API are no pages. Pages bring a policy of their own.
 const API_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
@@ -34,8 +27,13 @@ const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resour
 /// A year. Not for hosts below this one, of which we know nothing.
 const ENCRYPTED_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
+/// How many there are at most.
+const HEADERS: usize = 8;
+
 /// What is said to browsers whatever they asked for.
 pub(super) fn set_headers(headers: &mut HeaderMap, is_strict: bool) {
+    // Else the map grows on the way, with every answer.
+    headers.reserve(HEADERS);
     let policy = headers.entry(CONTENT_SECURITY_POLICY).or_insert(API_POLICY);
     let is_framed = !policy.to_str().is_ok_and(|policy| policy.contains(NO_FRAMES));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -56,7 +54,7 @@ pub(super) fn set_headers(headers: &mut HeaderMap, is_strict: bool) {
 /// name is that of many programs, of which others may not speak it.
 pub(super) fn is_strict<B>(request: &Request<B>) -> bool {
     // What a proxy's names are bound to is for the proxy to say.
-    let is_encrypted_here = request.extensions().get::<Encrypted>() == Some(&Encrypted::Here);
+    let is_encrypted_here = Arrival::encrypted(request.extensions()) == Some(Encrypted::Here);
     is_encrypted_here && host_of(request).is_some_and(is_public_name)
 }
 
@@ -76,23 +74,22 @@ fn is_public_name(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client_address::ClientAddress;
 
-    fn request(host: &str, is_encrypted: bool) -> Request<()> {
+    fn request(host: &str, encrypted: Option<Encrypted>) -> Request<()> {
         let mut request = Request::builder().uri("/ping").header(HOST, host).body(()).unwrap();
-        if is_encrypted {
-            request.extensions_mut().insert(Encrypted::Here);
-        }
+        let client = ClientAddress::of(request.extensions());
+        let (seat, link) = Default::default();
+        request.extensions_mut().insert(Arrival { client, seat, link, encrypted });
         request
     }
 
     #[test]
     fn only_names_that_are_somebodys_are_bound_to_tls() {
         for name in ["chat.example.com", "chat.example.com:8443", "CHAT.example.com.", "server"] {
-            assert!(is_strict(&request(name, true)), "{name}");
-            assert!(!is_strict(&request(name, false)), "{name} without TLS");
-            let mut proxied = request(name, false);
-            proxied.extensions_mut().insert(Encrypted::ByProxy);
-            assert!(!is_strict(&proxied), "{name} behind a proxy");
+            assert!(is_strict(&request(name, Some(Encrypted::Here))), "{name}");
+            assert!(!is_strict(&request(name, None)), "{name} without TLS");
+            assert!(!is_strict(&request(name, Some(Encrypted::ByProxy))), "{name} behind a proxy");
         }
         for own in [
             "localhost",
@@ -106,7 +103,7 @@ mod tests {
             "[::1]:8443",
             "",
         ] {
-            assert!(!is_strict(&request(own, true)), "{own}");
+            assert!(!is_strict(&request(own, Some(Encrypted::Here))), "{own}");
         }
     }
 

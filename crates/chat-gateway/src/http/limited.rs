@@ -7,10 +7,10 @@ use chat_core::Error;
 use chat_core::ids::UserId;
 
 use super::around;
-use super::browsers::Encrypted;
 use super::problem::Problem;
 use crate::App;
 use crate::app::Shared;
+use crate::arrival::Arrival;
 use crate::audit::By;
 use crate::client_address::ClientAddress;
 use crate::devices::Device;
@@ -124,7 +124,7 @@ pub(super) struct Visitor {
 
 /// Whether the client speaks TLS, with this server or with a proxy in front of it.
 fn is_encrypted(parts: &Parts) -> bool {
-    parts.extensions.get::<Encrypted>().is_some()
+    Arrival::encrypted(&parts.extensions).is_some()
 }
 
 impl FromRequestParts<App> for Visitor {

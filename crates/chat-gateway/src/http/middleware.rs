@@ -20,36 +20,41 @@ use super::browsers;
 use super::host;
 use super::problem::Problem;
 use super::trace_context::trace_id;
-use crate::accept::Seat;
-use crate::client_address::ClientAddress;
+use crate::answers::{self, Answers};
+use crate::arrival::Arrival;
 use crate::metrics::Requests;
 
 const ONE_HOST: &str = "Invalid request format: HTTP/1.1 asks for one Host header";
 const NO_HOST: &str = "Invalid request format: Host must be a name or an address, with or without a port";
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-pub(crate) async fn surround(
-    State(requests): State<Arc<Requests>>,
-    request: Request,
-    next: Next,
-) -> Response {
+/// What all requests share.
+#[derive(Clone)]
+pub(crate) struct Around {
+    pub(crate) requests: Arc<Requests>,
+    pub(crate) answers: Arc<Answers>,
+}
+
+/// One layer for all of it: each costs every request several allocations.
+pub(crate) async fn surround(State(around): State<Around>, request: Request, next: Next) -> Response {
+    let Around { requests, answers } = around;
     let begun = Instant::now();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let request_id = request_id(&request);
-    let client =
-        request.extensions().get::<ClientAddress>().map(|client| tracing::field::display(client.ip()));
+    // A stream keeps what it takes up; everything else is done with when it is answered.
+    let arrival = Arrival::of(request.extensions()).cloned();
+    let arrival = arrival.as_ref();
+    let client = arrival.map(|arrival| tracing::field::display(arrival.client.ip()));
     let is_strict = browsers::is_strict(&request);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let trace_id = trace_id(request.headers()).map(str::to_owned);
     let trace_id = trace_id.as_deref();
-    // A stream keeps what it takes up; everything else is done with when it is answered.
-    let seat = request.extensions().get::<Seat>().cloned().unwrap_or_default();
     let handled = async {
-        if seat.is_over {
+        if arrival.is_some_and(|arrival| arrival.seat.is_over) {
             return too_many_connections();
         }
         match names_its_host(&request) {
-            Ok(()) => next.run(request).await,
+            Ok(()) => answers::bound(&answers, arrival, next.run(request).await).await,
             Err(sentence) => Problem::new(400, "invalid_request", sentence).into_response(),
         }
     };
