@@ -18,7 +18,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from backups import of_postgres, of_sqlite
+from backups import of_postgres, of_sqlite, postgres
 from backups.page import PAGE, blocks
 from proxies.machine import ROOT
 
@@ -44,11 +44,10 @@ def main():
         sys.exit(__doc__)
     built = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug/chatserver"
     binary, began = Path(*sys.argv[1:] or [built]).resolve(), time.monotonic()
-    os.environ["PATH"] += f":{os.environ.get('VENV', ROOT / '.venv')}/bin"
+    os.environ["PATH"] += f":{Path(os.environ.get('VENV', ROOT / '.venv')).absolute()}/bin"
     versions()
-    with tempfile.TemporaryDirectory(prefix="backups-") as folder:
+    with tempfile.TemporaryDirectory(prefix="backups-", dir=postgres.open_folder()) as folder:
         work = Path(folder)
-        # PostgreSQL does not run as root.
         work.chmod(0o755)
         for name in ("bin", "sqlite", "postgres"):
             (work / name).mkdir()

@@ -86,7 +86,7 @@ def torn(binary, work, talk):
     shutil.rmtree(copy, ignore_errors=True)
     copy.mkdir()
     # Enough for pages that nobody writes to again.
-    talk.wait_for(200)
+    talk.wait_for(100)
     n_before = talk.n_acknowledged
     shutil.copy(live, copy)
     with closing(sqlite3.connect(live)) as db:

@@ -4,6 +4,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 from proxies.machine import DEADLINE, eventually, free_port
@@ -29,6 +30,12 @@ def stand_in():
     users = {user.pw_name: user for user in pwd.getpwall()}
     user = users.get("postgres") or users["nobody"]
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+
+def open_folder():
+    """Where temporary files may be that whoever stands in reaches."""
+    folders = [Path(folder).resolve() for folder in (tempfile.gettempdir(), "/tmp", "/var/tmp")]
+    return next(folder for folder in folders if all(path.stat().st_mode & 0o1 for path in (folder, *folder.parents)))
 
 
 class Cluster:
