@@ -32,7 +32,8 @@ impl Place {
         Ok(Self { path: path.to_owned(), log_path, file, log })
     }
 
-    /// Whether the name still leads to the file, and that of the log to its log. Takes about a microsecond.
+    /// Whether the name still leads to the file, and that of the log to its log. Asks the file system
+    /// twice and reads nothing, so that each commit can afford it.
     pub(crate) fn check(&self) -> Result<(), Obstacle> {
         match Identity::of(&self.path) {
             Ok(file) if file == self.file => {}
