@@ -29,6 +29,7 @@ pub mod posting;
 pub mod presence;
 pub mod reactions;
 pub mod receipts;
+pub mod room;
 pub mod saved;
 pub mod search;
 pub mod sync;

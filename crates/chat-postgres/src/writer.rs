@@ -15,6 +15,7 @@ use chat_core::messages::Posted;
 use chat_core::ports::EventSink;
 use chat_core::posting::NewMessage;
 use chat_core::receipts::Moved;
+use chat_core::room::Room;
 use chat_core::{Error, failpoints};
 use chat_metrics::WriterMetrics;
 use tokio::sync::{mpsc, oneshot};
@@ -23,7 +24,7 @@ use crate::connect::Address;
 use crate::db::Db;
 use crate::fault::{CLOSED, Fault, Result};
 use crate::open::OpenError;
-use crate::probe::{self, Room};
+use crate::probe;
 use crate::receipts::moves::{self, Move};
 use crate::{journal, posting};
 
@@ -92,7 +93,7 @@ impl Writer {
     /// Succeeds only if something small is stored now, and nobody was refused for want of room a moment ago.
     pub(crate) async fn probe(&self) -> chat_core::Result<()> {
         self.queue(|reply| Job::Other(Box::new(Write::new(probe::write, reply)))).await?;
-        self.room.check()
+        self.room.check(Instant::now())
     }
 
     /// Queues a message, which is stored together with others that wait.
@@ -107,7 +108,7 @@ impl Writer {
 
     async fn noted<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> chat_core::Result<T> {
         let written = self.queue(job).await;
-        self.room.note(&written);
+        self.room.note(&written, Instant::now);
         written
     }
 

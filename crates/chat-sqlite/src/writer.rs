@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use chat_core::event::{Event, Outcome};
 use chat_core::ids::Position;
 use chat_core::ports::EventSink;
+use chat_core::room::Room;
 use chat_core::{Error, failpoints};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
@@ -21,7 +22,7 @@ use crate::checkpoint::{self, Checkpointer};
 use crate::fault::{CLOSED, Result};
 use crate::open::OpenError;
 use crate::place::Place;
-use crate::probe::{self, Room};
+use crate::probe;
 use crate::served;
 use chat_metrics::WriterMetrics;
 
@@ -109,7 +110,7 @@ impl Writer {
     {
         let (reply, result) = oneshot::channel();
         let written = self.queued(Write::new(work, reply), result).await;
-        self.room.note(&written);
+        self.room.note(&written, Instant::now);
         written
     }
 
@@ -117,7 +118,7 @@ impl Writer {
     pub(crate) async fn probe(&self) -> chat_core::Result<()> {
         let (reply, result) = oneshot::channel();
         self.queued(Write::new(probe::write, reply).asking_for_room(), result).await?;
-        self.room.check()
+        self.room.check(Instant::now())
     }
 
     async fn queued<T>(
