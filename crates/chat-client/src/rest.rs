@@ -2,6 +2,7 @@
 
 mod conversations;
 
+use chat_names::is_same_name;
 use chat_protocol::message::History;
 use chat_protocol::problem::Problem;
 use chat_protocol::rest;
@@ -12,7 +13,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
 use crate::http::{Connection, Response};
-use crate::{Error, ServerUrl, is_same_name};
+use crate::{Error, ServerUrl};
 
 /// A client of one server, on behalf of one user once it has a token.
 pub struct Client {

@@ -4,7 +4,6 @@
 //! Names from before these rules stay as they are and go on working: nothing here may be asked of a name that is stored.
 
 mod else_meant;
-mod finding;
 mod looks;
 mod marks;
 mod report;
@@ -12,13 +11,13 @@ mod unseen;
 
 use std::ops::RangeInclusive;
 
-pub use finding::{beginnings, end_of, is_found, wanted};
+pub use chat_names::{beginnings, end_of, is_found, normal, wanted};
+use chat_names::{folded, spaced};
 pub use looks::{is_mistakable, looks};
 pub use report::{Report, report};
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
-use crate::accounts::folded;
 use crate::error::{Error, Result};
 
 /// How many characters a username has.
@@ -61,11 +60,6 @@ pub fn group_name(wished: &str, max_chars: usize) -> Result<String> {
         return Err(Error::invalid("name", "must have a character that can be seen"));
     }
     Ok(name)
-}
-
-/// The form in which what somebody typed is compared and kept, whatever keyboard it came from.
-pub fn normal(text: &str) -> String {
-    text.nfkc().collect()
 }
 
 /// The forms under which an account may be stored that somebody names so, the likeliest first: as it was typed, as it
@@ -122,11 +116,6 @@ fn cleaned(field: &'static str, wished: &str) -> Result<String> {
 fn kept_form(typed: &str) -> std::result::Result<String, char> {
     let seen = unseen::without_idle(typed.trim())?;
     Ok(spaced(&normal(&looks::undotted(&normal(&seen)))))
-}
-
-/// With one space where white space is.
-fn spaced(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn is_of(c: char, group: GeneralCategoryGroup) -> bool {

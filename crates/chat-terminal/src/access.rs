@@ -4,7 +4,8 @@
 use std::io::{IsTerminal, Write, stderr, stdin};
 
 use anyhow::{Context, Result, bail};
-use chat_client::{Client, Error, ServerUrl, is_same_name};
+use chat_client::{Client, Error, ServerUrl};
+use chat_names::is_same_name;
 use chat_protocol::rest::User;
 use chat_protocol::time::Time;
 use jiff::Timestamp;

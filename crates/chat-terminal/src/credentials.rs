@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use chat_client::is_same_name;
+use chat_names::is_same_name;
 use chat_protocol::time::Time;
 use serde::{Deserialize, Serialize};
 

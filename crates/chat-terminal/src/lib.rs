@@ -4,7 +4,6 @@
 mod access;
 mod clean;
 mod credentials;
-mod finding;
 mod plain;
 mod screen;
 mod send;

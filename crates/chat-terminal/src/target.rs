@@ -1,7 +1,8 @@
 //! To whom something goes, as it is said on a command line.
 
 use anyhow::{Result, bail};
-use chat_client::{Client, is_same_name};
+use chat_client::Client;
+use chat_names::is_same_name;
 
 use crate::within;
 

@@ -1,6 +1,6 @@
 /**
  * How names are found by what somebody types: by the beginning of any word, whatever its accents, case and form. The server
- * finds users by the same rule (`crates/chat-core/src/names/finding.rs`), and one table of cases holds both to it. Pure.
+ * finds users by the same rule (`crates/chat-names/src/finding.rs`), and one table of cases holds both to it. Pure.
  */
 
 /** Letters of which no accent can be taken off. */

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import cases from "../../../crates/chat-core/src/names/finding.json";
+import cases from "../../../crates/chat-names/src/finding.json";
 import { finding, fit, wanted } from "../../src/text/finding.js";
 
 test("names are found by the beginnings of words whatever their accents", () => {

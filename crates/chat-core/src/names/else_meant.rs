@@ -1,6 +1,8 @@
 //! Names that would be taken for something other than a name: for a word with a meaning, or for an address.
 
-use super::{finding, looks};
+use chat_names::{is_of_words, plain};
+
+use super::looks;
 
 /// Words that mean something to clients (`@all`) or would let somebody speak in the server's name.
 const RESERVED: [&str; 20] = [
@@ -28,13 +30,13 @@ const RESERVED: [&str; 20] = [
 
 /// Whether the name is read as one of the words that are kept for the server, whatever its accents.
 pub(super) fn is_reserved(name: &str) -> bool {
-    let bare = finding::plain(name);
+    let bare = plain(name);
     RESERVED.iter().any(|word| looks::is_read_as(name, word) || looks::is_read_as(&bare, word))
 }
 
 /// Without signs at its ends: whoever writes `@all!` does not call a user of that name.
 pub(super) fn without_signs(name: &str) -> &str {
-    name.trim_matches(|c| !finding::is_of_words(c))
+    name.trim_matches(|c| !is_of_words(c))
 }
 
 /// Whether browsers or mail programs make a link of a part of it: of `scheme://`, `www.` and `tom@there.org`. A mere

@@ -4,6 +4,7 @@
 //! Stores keep what [`looks`] gives. It changes with the tables of Unicode and with the rules here; a release with newer
 //! ones empties what is kept by a migration, and it is made anew at the start.
 
+use chat_names::{folded, normal, spaced};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::canonical_combining_class;
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
@@ -11,8 +12,7 @@ use unicode_script::{Script, UnicodeScript};
 use unicode_security::mixed_script::AugmentedScriptSet;
 use unicode_security::skeleton;
 
-use super::{is_of, normal, spaced};
-use crate::accounts::folded;
+use super::is_of;
 
 /// So often at most a look is made simpler; a few times do.
 const MAX_TURNS: usize = 8;

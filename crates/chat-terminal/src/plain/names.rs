@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use anyhow::{Result, bail};
-use chat_client::{Client, is_same_name};
+use chat_client::Client;
+use chat_names::is_same_name;
 use chat_protocol::rest::{Group, User};
 
 use crate::within;

@@ -7,8 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which crate of ours may depend on which (ARCHITECTURE.md).
-const ALLOWED: [(&str, &[&str]); 15] = [
-    ("chat-core", &[]),
+const ALLOWED: [(&str, &[&str]); 16] = [
+    ("chat-names", &[]),
+    ("chat-core", &["chat-names"]),
     ("chat-protocol", &[]),
     ("chat-websocket", &[]),
     ("chat-codec", &["chat-core"]),
@@ -19,8 +20,8 @@ const ALLOWED: [(&str, &[&str]); 15] = [
     ("chat-relay", &["chat-codec", "chat-core"]),
     ("chat-nats", &["chat-core", "chat-engines", "chat-relay"]),
     ("chat-gateway", &["chat-core", "chat-protocol", "chat-websocket"]),
-    ("chat-client", &["chat-protocol", "chat-websocket"]),
-    ("chat-terminal", &["chat-client", "chat-protocol"]),
+    ("chat-client", &["chat-names", "chat-protocol", "chat-websocket"]),
+    ("chat-terminal", &["chat-client", "chat-names", "chat-protocol"]),
     ("chat-web", &[]),
     (
         "chatserver",

@@ -1,6 +1,6 @@
 //! Commands: what is written in the composer behind a slash.
 
-use chat_client::is_same_name;
+use chat_names::is_same_name;
 
 use super::{Asking, Effect, Model};
 use crate::screen::errand::Errand;

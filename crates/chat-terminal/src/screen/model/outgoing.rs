@@ -1,8 +1,8 @@
 //! Messages of this client that the server has not confirmed. The session asks until it is told, over as many
 //! connections as that takes, and the key keeps a message from being stored twice.
 
-use chat_client::folded_name;
 use chat_client::v2::Op;
+use chat_names::comparable;
 use chat_protocol::message::{Message, SendRequest};
 use chat_protocol::v2;
 
@@ -82,9 +82,9 @@ impl Model {
         let words: Vec<_> = content
             .split(|c: char| c.is_whitespace() || ",.;:!?()".contains(c))
             .filter_map(|word| word.strip_prefix('@'))
-            .map(folded_name)
+            .map(comparable)
             .collect();
-        let is_called = |name: &str| words.contains(&folded_name(name));
+        let is_called = |name: &str| words.contains(&comparable(name));
         let members = self.members();
         let called = members.iter().filter(|member| is_called(&member.username));
         (called.map(|member| member.id).collect(), !members.is_empty() && is_called("all"))

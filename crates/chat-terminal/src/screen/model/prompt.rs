@@ -1,9 +1,9 @@
 //! What is laid over the screen to ask for something: a line to write, things to choose from, or both.
 
+use chat_names::{fit, is_found, wanted};
 use chat_protocol::rest::User;
 
 use super::{Effect, Model, Place};
-use crate::finding::fit;
 use crate::screen::editor::Editor;
 use crate::screen::errand::Errand;
 
@@ -170,15 +170,16 @@ impl Model {
             self.state.rooms().iter().filter(|(_, room)| {
                 room.about().is_some() && room.own().is_some_and(|own| own.role.is_some())
             });
+        let wanted = wanted(text);
         let mut choices: Vec<_> = places
             .map(|(id, _)| Place::Room(*id))
-            .filter(|place| fit(&self.title(*place), text).is_some())
+            .filter(|place| is_found(&self.title(*place), &wanted))
             .map(|place| {
                 let kind = if self.other_side(place).is_some() { "" } else { "group" };
                 choice(&self.title(place), kind, Deed::Open(place))
             })
             .collect();
-        choices.sort_by_key(|choice| fit(&choice.label, text));
+        choices.sort_by_key(|choice| fit(&choice.label, &wanted));
         for user in users.iter().filter(|user| user.id != self.me()) {
             if let Place::User(id) = self.place_of_user(user.id) {
                 choices.push(choice(&self.name(id), "new", Deed::OpenUser(id)));

@@ -1,32 +1,43 @@
 //! How names are found by what somebody types: by the beginning of any word, whatever its accents, case and form. The
-//! web client has the same rule (`web/src/text/finding.ts`); `names/finding.json` is the cases that hold both to it.
+//! web client has the same rule (`web/src/text/finding.ts`); `finding.json` is the cases that hold both to it.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 use unicode_script::{Script, UnicodeScript};
+
+/// How well a name fits, the best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fit {
+    /// It begins so.
+    Name,
+    /// Another word of it does.
+    Word,
+}
 
 /// What a query is looked for as. An empty one finds everybody.
 pub fn wanted(query: &str) -> String {
     plain(query).trim_start().to_owned()
 }
 
+/// How the name fits what is wanted, if it does; that is made by [`wanted()`].
+pub fn fit(name: &str, wanted: &str) -> Option<Fit> {
+    if wanted.is_empty() {
+        return Some(Fit::Name);
+    }
+    let name = plain(name);
+    let found = places(&name).find(|at| name[*at..].starts_with(wanted));
+    found.map(|at| if at == 0 { Fit::Name } else { Fit::Word })
+}
+
 /// Whether somebody who typed this finds the name; `wanted` is made by [`wanted()`].
 pub fn is_found(name: &str, wanted: &str) -> bool {
-    wanted.is_empty() || beginnings(name).iter().any(|rest| rest.starts_with(wanted))
+    fit(name, wanted).is_some()
 }
 
 /// The name from each place at which what is typed may begin. Whoever looks for those that begin so has found it.
 pub fn beginnings(name: &str) -> Vec<String> {
     let plain = plain(name);
-    let mut before = None;
-    let mut found = Vec::new();
-    for (at, c) in plain.char_indices() {
-        if at == 0 || begins_a_word(before, c) {
-            found.push(plain[at..].to_owned());
-        }
-        before = Some(c);
-    }
-    found
+    places(&plain).map(|at| plain[at..].to_owned()).collect()
 }
 
 /// What comes after all texts that begin so, in the order of the characters' numbers.
@@ -44,7 +55,7 @@ pub fn end_of(beginning: &str) -> String {
 
 /// Without accents, case, form and what is not seen, with single spaces, and with one apostrophe and one dash for all
 /// those that keyboards and programs write.
-pub(super) fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     // Before the form is taken off, which makes a space of an accent that stands by itself.
     let bare = text.chars().map(typed).nfkd().filter(|&c| is_seen(c));
     let small = bare.flat_map(char::to_uppercase).flat_map(char::to_lowercase);
@@ -80,12 +91,21 @@ fn is_seen(c: char) -> bool {
         && c.general_category() != GeneralCategory::Format
 }
 
-fn begins_a_word(before: Option<char>, c: char) -> bool {
-    is_of_words(c)
-        && before.is_none_or(|before| !is_of_words(before) || has_no_spaces(before) || has_no_spaces(c))
+/// Where in a [plain](plain()) name what is typed may begin: at its own beginning, whatever that is, and at each word's.
+fn places(name: &str) -> impl Iterator<Item = usize> {
+    let mut before = None;
+    name.char_indices().filter_map(move |(at, c)| {
+        let is_place = before.replace(c).is_none_or(|before| begins_a_word(before, c));
+        is_place.then_some(at)
+    })
 }
 
-pub(super) fn is_of_words(c: char) -> bool {
+fn begins_a_word(before: char, c: char) -> bool {
+    is_of_words(c) && (!is_of_words(before) || has_no_spaces(before) || has_no_spaces(c))
+}
+
+/// Whether words are made of it.
+pub fn is_of_words(c: char) -> bool {
     matches!(c.general_category_group(), GeneralCategoryGroup::Letter | GeneralCategoryGroup::Number)
 }
 
@@ -99,37 +119,28 @@ fn has_no_spaces(c: char) -> bool {
 mod tests {
     use super::*;
 
-    /// Name, query, whether it is found: the lines `["Zoë", "zoe", true],` of the table that the web client has too.
-    fn cases() -> Vec<(String, String, bool)> {
-        let line = |line: &str| {
-            let line = line.trim().trim_end_matches(',');
-            let mut parts = line.strip_prefix('[')?.strip_suffix(']')?.split(", ");
-            let text = |part: &str| unescaped(part.trim_matches('"'));
-            let (name, query, is_found) = (parts.next()?, parts.next()?, parts.next()?);
-            Some((text(name), text(query), is_found == "true"))
-        };
-        include_str!("finding.json").lines().filter_map(line).collect()
-    }
-
-    /// JSON's own escapes are for what one would not see in the table.
-    fn unescaped(part: &str) -> String {
-        let mut pieces = part.split("\\u");
-        let mut text = pieces.next().unwrap().to_owned();
-        for piece in pieces {
-            let (code, rest) = piece.split_at(4);
-            text.push(char::from_u32(u32::from_str_radix(code, 16).unwrap()).unwrap());
-            text.push_str(rest);
+    #[test]
+    fn names_are_found_by_the_beginnings_of_words_whatever_their_accents() {
+        let cases: Vec<(String, String, bool)> = serde_json::from_str(include_str!("finding.json")).unwrap();
+        assert!(cases.len() > 30, "the table was not understood");
+        for (name, query, expected) in cases {
+            let wanted = wanted(&query);
+            assert_eq!(is_found(&name, &wanted), expected, "{name:?} by {query:?}");
+            let is_kept = beginnings(&name).iter().any(|rest| rest.starts_with(&wanted));
+            assert_eq!(
+                is_kept, expected,
+                "a store would not find {name:?} by {query:?}, or would too easily"
+            );
         }
-        text
     }
 
     #[test]
-    fn names_are_found_by_the_beginnings_of_words_whatever_their_accents() {
-        let cases = cases();
-        assert!(cases.len() > 30, "the table was not understood");
-        for (name, query, expected) in cases {
-            assert_eq!(is_found(&name, &wanted(&query)), expected, "{name:?} by {query:?}");
-        }
+    fn names_that_begin_so_fit_best() {
+        assert_eq!(fit("Çat", &wanted("cat")), Some(Fit::Name));
+        assert_eq!(fit("Tom Cat", &wanted("cat")), Some(Fit::Word));
+        assert_eq!(fit("(cat)", &wanted("(c")), Some(Fit::Name));
+        assert_eq!(fit("Tom Cat", &wanted("at")), None);
+        assert!(Fit::Name < Fit::Word);
     }
 
     #[test]
