@@ -2,7 +2,6 @@
 
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 
 use crate::support::http::{exchange, keys, read_answer};
 use crate::support::people::{p2p, to_group};
@@ -240,18 +239,9 @@ async fn broken_http_is_400_or_cut_off() {
 async fn an_expected_body_is_asked_for() {
     let server = Server::start();
     let tom = server.login("tom").await;
-    let body = json!({"content": "hi"}).to_string();
-    let head = Request::new("POST", &p2p(2))
-        .bearer(&tom.token)
-        .header("Content-Type", "application/json")
-        .header("Expect", "100-continue")
-        .header("Content-Length", &body.len().to_string());
-    let mut socket = TcpStream::connect(&server.address).await.unwrap();
-    socket.write_all(&head.bytes(&server.address)).await.unwrap();
-    let mut interim = [0; 25];
-    within(20, tokio::io::AsyncReadExt::read_exact(&mut socket, &mut interim)).await.unwrap();
-    assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
-    socket.write_all(body.as_bytes()).await.unwrap();
+    let body = json!({"content": "hi"});
+    let mut socket = Request::post(&p2p(2), &body).bearer(&tom.token).send_head(&server.address).await;
+    socket.write_all(body.to_string().as_bytes()).await.unwrap();
     within(20, read_answer(&mut socket)).await.expect(201);
 }
 

@@ -3,8 +3,7 @@
 use ring::hmac;
 use serde_json::{Value, json};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::AsyncWriteExt;
 
 use crate::support::http::{exchange, read_answer};
 use crate::support::jwt::{SECRET, claims, now, part, signed, signed_with, unsigned};
@@ -239,17 +238,9 @@ async fn with_late_body(
     body: &Value,
     meanwhile: impl AsyncFnOnce(),
 ) -> Answer {
-    let body = body.to_string();
-    let head = Request::new("POST", path)
-        .bearer(&user.token)
-        .header("Content-Type", "application/json")
-        .header("Expect", "100-continue")
-        .header("Content-Length", &body.len().to_string());
-    let mut socket = TcpStream::connect(&server.address).await.unwrap();
-    socket.write_all(&head.bytes(&server.address)).await.unwrap();
     // The body is asked for once the head was found to be in order, its token with it.
-    let mut interim = [0; 25];
-    within(20, socket.read_exact(&mut interim)).await.unwrap();
+    let mut socket = Request::post(path, body).bearer(&user.token).send_head(&server.address).await;
+    let body = body.to_string();
     let (first, last) = body.as_bytes().split_at(body.len() - 1);
     socket.write_all(first).await.unwrap();
     meanwhile().await;

@@ -64,6 +64,18 @@ impl Request {
         let bytes = self.bytes(address);
         within(20, exchange(address, &bytes)).await
     }
+
+    /// Sends it up to its body, which the server then asks for; the connection is for that, and for the answer.
+    pub async fn send_head(&self, address: &str) -> TcpStream {
+        let bytes = self.clone().header("Expect", "100-continue").bytes(address);
+        let head = bytes.len() - self.body.as_ref().map_or(0, Vec::len);
+        let mut socket = TcpStream::connect(address).await.expect("the server accepts");
+        socket.write_all(&bytes[..head]).await.unwrap();
+        let mut interim = [0; 25];
+        within(20, socket.read_exact(&mut interim)).await.unwrap();
+        assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
+        socket
+    }
 }
 
 /// Sends bytes on a new connection and reads until the server closes it.
