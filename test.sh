@@ -216,14 +216,28 @@ export NEXTEST_TEST_THREADS=${NEXTEST_TEST_THREADS:-$((2 * $(getconf _NPROCESSOR
 # With it, tests can end the server at chosen points and break it on purpose; no release has it.
 failpoints=(--features chatserver/failpoints)
 
+# Tests that this machine does not let run (chat_engines::skipped) are listed here.
+SKIPPED_TESTS=$(mktemp)
+export SKIPPED_TESTS
+trap 'rm -f "$SKIPPED_TESTS"' EXIT
+
+list_skipped() {
+  [ -s "$SKIPPED_TESTS" ] || return 0
+  echo "Skipped, because of this machine:"
+  sort -u "$SKIPPED_TESTS" | sed 's/^/  /'
+}
+
 # nextest runs no documentation tests.
 rust_tests() {
+  local status=0
   if cargo nextest --version >/dev/null 2>&1; then
     with_engines cargo nextest run --workspace --locked "${failpoints[@]}" &&
       cargo test --workspace --doc --locked "${failpoints[@]}"
   else
     with_engines cargo test --workspace --locked "${failpoints[@]}"
-  fi
+  fi || status=$?
+  list_skipped
+  return "$status"
 }
 
 release_build() {
@@ -257,3 +271,4 @@ if [ "$quick" = no ]; then
   check "conformance" scripts/check_conformance.sh
 fi
 printf '\n%sAll checks passed%s in %s s.\n' "$green" "$plain" "$SECONDS"
+list_skipped

@@ -1,6 +1,7 @@
 //! Private PostgreSQL and NATS servers, and clocks that can be set, for tests, the benchmark and the torture: the programs that are installed on this
 //! machine, on ports of their own on loopback, in folders that go with them. Nothing in here may touch a server that it
-//! did not start, but for the two that the environment names to [`shared`].
+//! did not start, but for the two that the environment names to [`shared`]. And what a test calls that
+//! finds something else missing here ([`skipped`]).
 
 mod clock;
 mod daemon;
@@ -13,6 +14,7 @@ mod ports;
 mod postgres;
 mod programs;
 mod shared;
+mod skips;
 #[cfg_attr(not(unix), path = "elsewhere.rs")]
 mod system;
 
@@ -23,3 +25,4 @@ pub use pooler::Pooler;
 pub use ports::free_port;
 pub use postgres::Postgres;
 pub use shared::{Database, Engines, NATS_VARIABLE, POSTGRES_VARIABLE, shared};
+pub use skips::{SKIPS_VARIABLE, skipped};

@@ -64,13 +64,14 @@ struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
     /// One that everybody may write to, if this machine lets tests mount one.
+    #[track_caller]
     fn mount(megabytes: u32) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let size = format!("size={megabytes}m,mode=0777");
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(folder.path());
         if !mount.stderr(std::process::Stdio::null()).status().is_ok_and(|status| status.success()) {
-            eprintln!("skipped: nothing can be mounted here (mount -t tmpfs)");
+            chat_engines::skipped("nothing can be mounted here (mount -t tmpfs)");
             return None;
         }
         Some(Self(folder))

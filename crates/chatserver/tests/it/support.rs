@@ -4,6 +4,7 @@ pub mod cluster;
 pub mod frames;
 pub mod http;
 pub mod jwt;
+pub mod mounts;
 pub mod node;
 pub mod people;
 pub mod proxy;

@@ -2,10 +2,10 @@
 //! nothing is acknowledged that a restart would not find, and nobody begins anew where somebody's messages are.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::json;
 
+use crate::support::mounts::{may_mount, with_mount};
 use crate::support::people::{User, p2p};
 use crate::support::{Server, Setup, eventually};
 
@@ -192,20 +192,9 @@ async fn a_database_that_gets_a_second_name_is_told_of_and_served() {
     assert_eq!(server.get("/readyz").await.status, 200);
 }
 
-/// Whether this machine lets tests mount something, in a world of their own.
-fn may_mount() -> bool {
-    let tried = Command::new("unshare").args(["-Urm", "true"]).output();
-    let may = tried.is_ok_and(|output| output.status.success());
-    if !may {
-        eprintln!("skipped: nothing can be mounted here (unshare -Urm)");
-    }
-    may
-}
-
 /// A server for which one path is mounted over another.
-fn with_mount(setup: &Setup, from: &Path, over: &Path) -> Setup {
-    let script = format!("mount --bind '{}' '{}' && exec \"$0\" \"$@\"", from.display(), over.display());
-    setup.clone().through(&["unshare", "-Urm", "sh", "-c", &script])
+fn with_bind(setup: &Setup, from: &Path, over: &Path) -> Setup {
+    with_mount(setup.clone(), &format!("mount --bind '{}' '{}'", from.display(), over.display()))
 }
 
 #[tokio::test]
@@ -220,11 +209,11 @@ async fn a_database_that_is_mounted_without_its_folder_is_refused() {
     std::fs::create_dir(setup.path("b")).unwrap();
     std::fs::write(&mine, "").unwrap();
     let by_mount = setup.clone().arg("--database").arg(mine.display());
-    with_mount(&by_mount, &setup.database(), &mine).refuse().says("mount the folder");
+    with_bind(&by_mount, &setup.database(), &mine).refuse().says("mount the folder");
     // As it should be done.
     std::fs::create_dir(setup.path("c")).unwrap();
     let by_folder = setup.clone().arg("--database").arg(setup.path("c/chatserver.db").display());
-    let server = with_mount(&by_folder, &setup.path(""), &setup.path("c")).start();
+    let server = with_bind(&by_folder, &setup.path(""), &setup.path("c")).start();
     server.login("tom").await;
 }
 

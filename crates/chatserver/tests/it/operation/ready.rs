@@ -1,14 +1,12 @@
 //! `/readyz` is true (promise 8), also where there is little room, and costs little however often somebody asks.
-//!
-//! The small disk is a file system in memory that only the server sees, and which goes with it.
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use crate::support::mounts::{may_mount, with_mount};
 use crate::support::people::p2p;
 use crate::support::{Request, Server, Setup, eventually};
 
@@ -16,18 +14,12 @@ use crate::support::{Request, Server, Setup, eventually};
 const FULL_FOR: usize = 15;
 const AT_MOST: usize = 3000;
 
-/// A server whose database is on a disk of this size, if one can be had.
-fn on_small_disk(megabytes: u32) -> Option<Server> {
-    let tried = Command::new("unshare").args(["-Urm", "true"]).output();
-    if !tried.is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: nothing can be mounted here (unshare -Urm)");
-        return None;
-    }
+/// A server whose database is on a disk of this size.
+fn on_small_disk(megabytes: u32) -> Server {
     let setup = Setup::new();
     std::fs::create_dir(setup.path("small")).unwrap();
-    let mount = format!("mount -t tmpfs -o size={megabytes}m tmpfs small && exec \"$0\" \"$@\"");
-    let setup = setup.through(&["unshare", "-Urm", "sh", "-c", &mount]);
-    Some(setup.arg("--database").arg("small/chat.db").start())
+    let setup = with_mount(setup, &format!("mount -t tmpfs -o size={megabytes}m tmpfs small"));
+    setup.arg("--database").arg("small/chat.db").start()
 }
 
 /// A path on the small disk as it is seen from here.
@@ -52,7 +44,10 @@ fn fill(server: &Server) -> PathBuf {
 
 #[tokio::test]
 async fn on_a_full_disk_it_is_ready_only_if_the_next_message_fits() {
-    let Some(server) = on_small_disk(16) else { return };
+    if !may_mount() {
+        return;
+    }
+    let server = on_small_disk(16);
     let (tom, jerry) = server.tom_and_jerry().await;
     tom.write(&jerry, "there is room").await;
     let filler = fill(&server);
