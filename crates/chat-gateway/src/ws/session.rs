@@ -35,7 +35,9 @@ const KEPT_BYTES: usize = 16 * 1024;
 const LAST_WORD: Duration = Duration::from_secs(10);
 /// What it may send meanwhile: as much as can have been on its way when it was given that frame. Whoever sends on is cut off.
 const STILL_ON_ITS_WAY: usize = 4 * 1024 * 1024;
-
+/// What is taken of a client that has broken the protocol, and so may have a message on its way that is too big: 512 times
+/// the largest that is taken. Who sends a file as a message hears why it is refused, and who never ends is cut off.
+const TOO_BIG: usize = 64 * 1024 * 1024;
 /// For how long nothing has to come from a client that has broken the protocol, until it counts as having sent it all.
 const QUIET: Duration = Duration::from_secs(1);
 
@@ -494,13 +496,19 @@ impl Taken {
     }
 }
 
-/// Takes what a client still sends, such as the rest of a message that is too big, until it has: a proxy whose writing fails
-/// may not hand on the last word that it has read.
+/// Takes what a client still sends, such as the rest of a message that is too big, until it has, within bounds: a proxy whose
+/// writing fails may not hand on the last word that it has read.
 async fn let_go_of_the_rest(connection: &Connection) {
-    while let Ok(Ok(())) = tokio::time::timeout(QUIET, connection.readable()).await {
+    let mut taken = 0;
+    while taken < TOO_BIG
+        && let Ok(Ok(())) = tokio::time::timeout(QUIET, connection.readable()).await
+    {
         match SCRATCH.with_borrow_mut(|scratch| connection.try_read(scratch)) {
             Ok(0) => return,
-            Ok(_) => yield_now().await,
+            Ok(count) => {
+                taken += count;
+                yield_now().await;
+            }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
             Err(_) => return,
         }

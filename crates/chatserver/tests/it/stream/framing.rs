@@ -1,5 +1,7 @@
 //! The stream as WebSocket (RFC 6455): what breaks it, and with which code it ends then.
 
+use std::time::{Duration, Instant};
+
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
@@ -87,6 +89,19 @@ async fn whoever_is_still_sending_what_is_too_big_can_send_it_and_hears_why() {
     // More than lies in the buffers of any socket.
     ws.send(TEXT, &vec![b'x'; 32 << 20]).await;
     assert_eq!(ws.closed().await, 1009);
+}
+
+/// It would be read for as long as the server waits for the rest, as fast as it can.
+#[tokio::test]
+async fn whoever_sends_what_is_too_big_without_end_is_cut_off() {
+    let server = Server::start();
+    let mut ws = raw(&server).await;
+    let endless = [0x81, 0x80 | 127, 0, 0, 1, 0, 0, 0, 0, 0, 1, 2, 3, 4];
+    ws.send_bytes(&endless).await;
+    assert_eq!(ws.closed().await, 1009);
+    let began = Instant::now();
+    ws.send_until_cut(&[b'x'; 64 * 1024]).await;
+    assert!(began.elapsed() < Duration::from_secs(6), "it was read for {:?}", began.elapsed());
 }
 
 #[tokio::test]
