@@ -74,6 +74,10 @@ impl Queue {
             let mut state = self.state();
             let standing = state.askers.entry(asker).or_default();
             if standing.waiting.len() >= WAITING {
+                // Clients go away while they wait, and nobody looks for them as long as nobody is called.
+                standing.waiting.retain(|waiting| !waiting.call.is_closed());
+            }
+            if standing.waiting.len() >= WAITING {
                 return None;
             }
             standing.waiting.push_back(Waiting { entries: entries.clamp(1, SHARE), call });
@@ -227,6 +231,17 @@ mod tests {
         drop(called_and_gone);
         let state = queue.state();
         assert!(state.taken == 0 && state.askers.is_empty() && state.round.is_empty(), "{state:?}");
+    }
+
+    #[test]
+    fn whoever_went_away_takes_no_place_of_those_who_may_wait() {
+        let queue = Arc::new(Queue::default());
+        let _places: Vec<_> = (0..2).map(|_| called(&mut wait(&queue, 1, 1000)).unwrap()).collect();
+        let mut waiting: Vec<_> = (0..WAITING).map(|_| wait(&queue, 1, 1)).collect();
+        assert!(waiting.iter_mut().all(|wait| called(wait).is_none()));
+        drop(waiting);
+        let next = wait(&queue, 1, 1).as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(next, Poll::Pending));
     }
 
     #[test]
