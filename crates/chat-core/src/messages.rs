@@ -263,6 +263,12 @@ impl Message {
         self.media.first().map_or("", |first| &first.url)
     }
 
+    /// How many bytes its texts have, those of its attachments and of applications among them.
+    pub fn text_bytes(&self) -> usize {
+        let media = self.media.iter().map(|it| it.url.len() + it.name.as_ref().map_or(0, String::len));
+        self.content.len() + media.sum::<usize>() + self.custom.as_ref().map_or(0, String::len)
+    }
+
     /// The members of its conversation.
     pub fn audience(&self) -> Audience {
         match self.to {

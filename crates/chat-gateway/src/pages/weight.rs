@@ -65,10 +65,7 @@ impl<T: Weight> Weight for Vec<T> {
 
 impl Weight for Message {
     fn stored(&self) -> usize {
-        let media =
-            self.media.iter().map(|media| media.url.len() + media.name.as_ref().map_or(0, String::len));
-        let custom = self.custom.as_ref().map_or(0, String::len);
-        MARK + self.content.len() + media.sum::<usize>() + custom
+        MARK + self.text_bytes()
     }
 
     fn bytes(&self) -> usize {

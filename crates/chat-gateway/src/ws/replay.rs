@@ -50,10 +50,7 @@ impl Size {
 }
 
 fn weight(message: &Message) -> usize {
-    let media =
-        message.media.iter().map(|media| media.url.len() + media.name.as_ref().map_or(0, String::len));
-    let custom = message.custom.as_ref().map_or(0, String::len);
-    ENTRY_BYTES + message.content.len() + custom + media.sum::<usize>()
+    ENTRY_BYTES + message.text_bytes()
 }
 
 fn weight_of(change: &Change) -> usize {
