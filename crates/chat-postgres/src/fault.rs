@@ -76,7 +76,7 @@ impl Fault {
         }
     }
 
-    /// The same, for all who waited for what it came of.
+    /// The same once more: a batch fails as a whole, and each who waited for it is told why.
     pub(crate) fn again(&self) -> Self {
         let reason = self.reason();
         let obstacle = match self {

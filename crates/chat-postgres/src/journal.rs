@@ -47,9 +47,10 @@ impl Journal for PostgresJournal {
 }
 
 fn read(db: &Db, after: Position, limit: u16) -> fault::Result<JournalPage> {
-    // Batches hold up to a few hundred events each, and the first may begin before the place.
-    // What is read after this, and is not the same log's any more, has passed by whoever can tell.
+    // First, since it shows whether this is still the log that was told of. If another takes its place after this, nobody
+    // writes to that one without giving it a new epoch, by which everybody loads anew.
     let end = lineage::end(db)?;
+    // Batches hold up to a few hundred events each, and the first may begin before the place.
     let sql = "SELECT first, last, body, (extract(epoch FROM at) * 1000000)::bigint FROM journal
                WHERE last > $1 ORDER BY last LIMIT 32";
     let (mut up_to, mut mark) = (after, None);

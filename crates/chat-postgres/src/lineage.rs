@@ -312,5 +312,10 @@ pub(crate) fn end(db: &Db) -> Result<Cursor> {
         }
         db.meet()?;
     }
-    Err(Fault::Broken("the log changes while it is looked at".into()))
+    Err(unsettled())
+}
+
+/// What is said after too many looks.
+pub(crate) fn unsettled() -> Fault {
+    Fault::Broken("the log changes while it is looked at".into())
 }

@@ -9,8 +9,8 @@ use chat_core::ids::{MessageId, Position};
 use chat_core::sync::Epoch;
 
 use crate::db::Db;
-use crate::fault::{Fault, Result};
-use crate::lineage::{End, LOOKS, Lineage, Mark};
+use crate::fault::Result;
+use crate::lineage::{self, End, LOOKS, Lineage, Mark};
 
 /// A transaction that has the log's row to itself.
 pub(crate) struct Tx<'a> {
@@ -62,7 +62,7 @@ impl<'a> Tx<'a> {
             db.batch("ROLLBACK")?;
             db.meet()?;
         }
-        Err(Fault::Broken("the log changes while it is looked at".into()))
+        Err(lineage::unsettled())
     }
 
     /// The place in the log that this write's first change will have; further ones of the same write have the next.
