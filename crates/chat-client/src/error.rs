@@ -64,20 +64,19 @@ impl Error {
         let is_sentence = (1..=MAX_SENTENCE).contains(&text.len())
             && !text.starts_with('<')
             && !text.contains(char::is_control);
-        let sentence = match (is_sentence, status) {
-            (true, _) => text.to_owned(),
-            (false, 429) => {
-                "a proxy in front of the server limits how often it may be asked (status 429); try again in \
-                             some seconds"
-                    .to_owned()
-            }
-            (false, _) => {
-                format!(
-                    "no answer of the server's, but of a proxy in front of it, or of another program: status {status}"
-                )
-            }
-        };
+        let sentence = if is_sentence { text.to_owned() } else { of_a_stranger(status) };
         Self::Refused { status, code: UNKNOWN.into(), sentence, retry_after: None }
+    }
+}
+
+/// What can be said of an answer that says nothing itself.
+fn of_a_stranger(status: u16) -> String {
+    match status {
+        429 => "a proxy in front of the server limits how often it may be asked (status 429); try again in some seconds"
+            .into(),
+        _ => format!(
+            "no answer of the server's, but of a proxy in front of it, or of another program: status {status}"
+        ),
     }
 }
 
