@@ -103,11 +103,12 @@ missing_proxies() {
   command -v nghttpx >/dev/null || echo nghttp2-proxy
 }
 
-# The Debian packages of what is missing here.
+# No program but a library that others are started with.
 has_faketime() {
   compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || [ -e /usr/lib/faketime/libfaketime.so.1 ]
 }
 
+# The Debian packages of what is missing here.
 missing_packages() {
   command -v shellcheck >/dev/null || echo shellcheck
   command -v curl >/dev/null || echo curl
