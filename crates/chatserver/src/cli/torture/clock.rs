@@ -1,5 +1,7 @@
-//! A node's clock is set back by an hour, forward by a year, and right again, while everybody goes on. A guest comes and goes
-//! by each of these times: what it is handed out has to be taken, and what it ended has to stay so.
+//! A node's clock is set back by an hour, forward by a year, and right again. Everybody has to come back once by each of
+//! these times, and goes on; a guest logs in and out: what it is handed out has to be taken, and what it ended has to stay so.
+
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use chat_client::{Client, Error, ServerUrl};
@@ -18,6 +20,8 @@ const YEAR_S: i64 = 365 * 24 * 3600;
 pub(super) const TOKEN_MINUTES: &str = "1051200";
 /// How far the clock of a node may be from where it was set, which takes its time.
 const NEAR_S: i64 = 600;
+/// For how long clients find nobody when the clock was set.
+const AWAY: Duration = Duration::from_millis(50);
 const PASSWORD: &str = "only-for-this-test";
 
 impl Stage {
@@ -32,6 +36,8 @@ impl Stage {
         let mut guest = Guest::register(node.url(), format!("guest-{:016x}", blow.dice.throw())).await?;
         for ahead_s in STEPS_S {
             node.set_clock(ahead_s)?;
+            // Everybody has to come in by the new time.
+            self.restart_proxy(AWAY).await;
             guest.comes_and_goes(ahead_s, findings).await?;
             sleep(blow.lasts).await;
             guest.has_ended(findings).await?;
