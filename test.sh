@@ -105,7 +105,8 @@ missing_proxies() {
 
 # No program but a library that others are started with.
 has_faketime() {
-  compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || [ -e /usr/lib/faketime/libfaketime.so.1 ]
+  compgen -G '/usr/lib*/faketime/libfaketime.so.1' >/dev/null ||
+    compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null
 }
 
 # The Debian packages of what is missing here.
