@@ -88,8 +88,7 @@ impl<'a> Dialogue<'a> {
             return self.say(refusal(head.id, &not_done()));
         }
         let (op, id) = (head.op.into_owned(), head.id);
-        let session = self.connection.name();
-        let span = tracing::debug_span!("op", op, id = spelt(id.as_ref()), session);
+        let span = tracing::debug_span!("op", op, id = spelt(id.as_ref()), session = self.connection.name());
         let asked = ops::Asked { op, id, text };
         let answer = ops::answer(self.app, self.connection.clone(), asked);
         let mut answer: Answer<'a> = Box::pin(answer.instrument(span));
