@@ -16,7 +16,7 @@ use tokio::time::MissedTickBehavior;
 /// How often it is measured.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// What was measured last; nothing where there is no other clock.
+/// What was measured last; nothing where there is no other clock, or it could not be asked.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Measured(Arc<Mutex<Option<Skew>>>);
 
@@ -25,8 +25,8 @@ impl Measured {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set(&self, skew: Skew) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(skew);
+    fn set(&self, skew: Option<Skew>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = skew;
     }
 }
 
@@ -69,16 +69,14 @@ impl Comparison {
 
     /// `false`: there is no other clock.
     async fn measure(&mut self) -> bool {
-        match self.chat.clock_skew().await {
-            Ok(Some(skew)) => {
-                self.measured.set(skew);
-                self.tell(skew);
-                true
-            }
-            Ok(None) => false,
-            // Others say that the database does not answer.
-            Err(_) => true,
+        let measured = self.chat.clock_skew().await;
+        // Where the database does not answer, which others say, nobody knows: the clock may have been set since.
+        let skew = *measured.as_ref().unwrap_or(&None);
+        self.measured.set(skew);
+        if let Some(skew) = skew {
+            self.tell(skew);
         }
+        !matches!(measured, Ok(None))
     }
 
     fn tell(&mut self, skew: Skew) {

@@ -35,7 +35,7 @@ pub struct Readiness {
     #[schema(nullable = false)]
     pub bus: Option<Bus>,
     /// How many milliseconds the clock of the server's machine is ahead of the database's, less than 0 where it is behind, as
-    /// it was measured some seconds ago; left out where the database has no clock of its own (SQLite).
+    /// it was measured some seconds ago; left out where the database has no clock of its own (SQLite), or was not there then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = -12)]
     pub clock_skew_ms: Option<i64>,

@@ -2725,7 +2725,7 @@ export interface components {
             /**
              * Format: int64
              * @description How many milliseconds the clock of the server's machine is ahead of the database's, less than 0 where it is behind, as
-             *     it was measured some seconds ago; left out where the database has no clock of its own (SQLite).
+             *     it was measured some seconds ago; left out where the database has no clock of its own (SQLite), or was not there then.
              * @example -12
              */
             clock_skew_ms?: number;

@@ -93,7 +93,7 @@ fn skew_ms(ready: &Value) -> i64 {
 #[tokio::test]
 async fn a_node_says_how_far_its_clock_is_from_the_databases() {
     let ahead = Cell::new(30);
-    let nodes = Nodes::start_with(2, |setup| {
+    let mut nodes = Nodes::start_with(2, |setup| {
         let setup = setup.env("METRICS_ADDRESS", "127.0.0.1:0");
         setup.env("CHATSERVER_FAILPOINTS", &format!("clock_ahead={}", ahead.replace(0)))
     });
@@ -101,7 +101,7 @@ async fn a_node_says_how_far_its_clock_is_from_the_databases() {
         let measured = skew_ms(&node.get("/readyz").await.expect(200));
         // The machine is busy, and the database's the same.
         assert!((measured - expected).abs() < 5000, "{measured}");
-        let page = Request::get("/metrics").send(&metrics_address(node).unwrap()).await.text();
+        let page = metrics(node).await;
         let value = page.lines().find_map(|line| line.strip_prefix("chatserver_clock_skew_seconds "));
         let value: f64 = value.unwrap_or_else(|| panic!("no skew: {page}")).parse().unwrap();
         assert!((value * 1000.0 - f64::from(i32::try_from(expected).unwrap())).abs() < 5000.0, "{value}");
@@ -109,6 +109,13 @@ async fn a_node_says_how_far_its_clock_is_from_the_databases() {
         let warned = printed.lines().filter(|line| line.contains("s ahead of the database's"));
         assert_eq!(warned.filter(|line| line.contains(r#""level":"WARN""#)).count(), said, "{printed}");
     }
+    nodes.postgres().crash().unwrap();
+    let is_unknown = async || !metrics(&nodes.servers[0]).await.contains("chatserver_clock_skew");
+    eventually(20, "nobody knows without the database", is_unknown).await;
+}
+
+async fn metrics(node: &Server) -> String {
+    Request::get("/metrics").send(&metrics_address(node).unwrap()).await.text()
 }
 
 #[tokio::test]
