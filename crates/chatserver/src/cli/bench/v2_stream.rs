@@ -50,7 +50,7 @@ fn heard(frame: &str) -> Heard {
 
 fn refusal(frame: &str) -> Heard {
     let is_one = |code: &str| frame.contains(&format!("\"code\":\"{code}\""));
-    if is_one("unavailable") || is_one("overloaded") { Heard::Unavailable } else { Heard::Refused }
+    if is_one("storage_unavailable") || is_one("overloaded") { Heard::Unavailable } else { Heard::Refused }
 }
 
 /// The connection.
@@ -137,6 +137,7 @@ impl V2Line {
 
 #[cfg(test)]
 mod tests {
+    use chat_core::Error;
     use chat_protocol::v2::{Ack, At, Id, Refusal, ServerFrame};
 
     use super::*;
@@ -159,9 +160,12 @@ mod tests {
         assert_eq!(spelt(&ServerFrame::Ack(Ack { id: None, ..ack })), Heard::Other);
         assert_eq!(spelt(&ServerFrame::Live(At { cursor: "a-1".into() })), Heard::Live("a-1".into()));
         assert_eq!(spelt(&ServerFrame::Resync(At { cursor: "a-1".into() })), Heard::Other);
-        for (code, expected) in
-            [("x", Heard::Refused), ("unavailable", Heard::Unavailable), ("overloaded", Heard::Unavailable)]
-        {
+        let unavailable = Error::Unavailable("too slow".into());
+        for (code, expected) in [
+            ("x", Heard::Refused),
+            (unavailable.code(), Heard::Unavailable),
+            (Error::Overloaded.code(), Heard::Unavailable),
+        ] {
             let refusal = Refusal {
                 id: Some(Id::Number(3)),
                 code: code.into(),
