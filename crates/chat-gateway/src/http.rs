@@ -169,7 +169,7 @@ fn reference(document: utoipa::openapi::OpenApi) -> Router<App> {
     let config = Config::default().validator_url("none").persist_authorization(false);
     let pages: Router<App> = SwaggerUi::new("/docs").url("/openapi.json", document).config(config).into();
     pages.layer(map_response(|response: Response| async {
-        ([(CONTENT_SECURITY_POLICY, REFERENCE_POLICY)], response)
+        ([(CONTENT_SECURITY_POLICY, REFERENCE_POLICY)], answers::has_room(response).await)
     }))
 }
 
