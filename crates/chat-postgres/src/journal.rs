@@ -82,7 +82,9 @@ fn read(db: &Db, after: Position, limit: u16) -> fault::Result<JournalPage> {
         }
     }
     if let Some(lineage) = db.lineage() {
-        lineage.saw(Cursor { position: up_to, ..end }, mark);
+        // Not up to where it was asked from: that may be a place of the old log, which this one has yet to come to.
+        let position = mark.map_or(end.position, |mark| Position(mark.position));
+        lineage.saw(Cursor { position, ..end }, mark);
     }
     Ok(JournalPage::Events { events, up_to })
 }

@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use chat_core::accounts::AccountStore as _;
+use chat_core::cluster::{Journal as _, JournalPage};
 use chat_core::event::{Event, Signal};
 use chat_core::ids::Position;
 use chat_core::messages::Recipient;
@@ -49,9 +50,12 @@ impl Ear {
     }
 }
 
+fn options(database: &Database) -> Options {
+    Options { url: database.url(), readers: 2, search: true, ..Options::default() }
+}
+
 async fn opened(database: &Database, ear: &Arc<Ear>) -> Arc<Postgres> {
-    let options = Options { url: database.url(), readers: 2, search: true, ..Options::default() };
-    let ear = ear.clone();
+    let (options, ear) = (options(database), ear.clone());
     let store = spawn_blocking(move || Postgres::prepare(&options)?.open(ear)).await.unwrap();
     Arc::new(store.unwrap_or_else(|error| panic!("{error}")))
 }
@@ -155,6 +159,33 @@ async fn a_log_that_became_shorter_gets_one_new_epoch_for_all_nodes() {
     assert_eq!(ears[0].turns(), [end]);
     close(one).await;
     close(other).await;
+}
+
+/// Whoever follows the journal may have come further in the old log than the new one goes, and ask for what is after that
+/// before it hears of the turn.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_for_what_is_beyond_the_new_log_does_not_end_it() {
+    let (database, [one, other], ears) = two().await;
+    let kept = one.log_end().await.unwrap();
+    let far = written(&*one, "lost").await;
+    let (follower, ear) = (options(&database), Arc::new(Ear::default()));
+    let told = ear.clone();
+    let (journal, follower) = spawn_blocking(move || {
+        let prepared = Postgres::prepare(&follower).unwrap();
+        (prepared.journal().unwrap(), Arc::new(prepared.open(told).unwrap()))
+    })
+    .await
+    .unwrap();
+    go_back(&database, kept);
+    let end = one.log_end().await.unwrap();
+    assert_eq!(follower.log_end().await.unwrap(), end);
+    let page = journal.read(far, 10).await.unwrap();
+    assert!(matches!(page, JournalPage::Events { events, .. } if events.is_empty()));
+    assert_eq!(follower.log_end().await.unwrap(), end);
+    assert_eq!((ear.turns(), ears[0].turns()), (vec![end], vec![end]), "and no other");
+    for store in [one, other, follower] {
+        close(store).await;
+    }
 }
 
 /// The timeline cannot be read, and by the time that it looks, the log is as long as ever.
