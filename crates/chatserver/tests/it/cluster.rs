@@ -11,5 +11,6 @@ mod nodes;
 mod pause;
 mod pool;
 mod rights;
+mod start;
 mod torture;
 mod tracing;
