@@ -5,26 +5,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use chat_core::Error;
 use chat_core::access::TicketStore;
-use chat_core::cluster::{Journal as _, NodeId};
+use chat_core::cluster::NodeId;
 use chat_core::ports::{EventSink, Store};
-use chat_core::sync::{Epoch, SyncStore as _};
+use chat_core::sync::Epoch;
 use chat_gateway::{Cluster, Hub, MemoryTickets};
 use chat_nats::{NatsBus, NatsOptions};
 use chat_postgres::{Postgres, PostgresJournal};
-use chat_relay::{Metrics as RelayMetrics, Parts, Relay, draw_node_id};
+use chat_relay::{Bus as _, Metrics as RelayMetrics, Parts, Relay, draw_node_id};
 use chat_sqlite::{Opened, Sqlite};
 use prometheus_client::registry::Registry;
-use tokio::time::{Instant, sleep};
+use tokio::time::{sleep, timeout};
 
 use crate::secret;
 
-/// How long the first session with the database may take: each host that says nothing is given up after some seconds.
-const FIRST_SESSION: Duration = Duration::from_secs(20);
-/// Until it is tried again.
-const PAUSE: Duration = Duration::from_millis(100);
-const UNREADABLE: &str = "the journal cannot be read";
+/// How long a node that starts waits for news to travel: typing and presence of its first moments would be known to nobody.
+const SETTLES: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(10);
 
 /// Where the data is.
 #[derive(Clone)]
@@ -191,7 +188,6 @@ async fn open_shared(
     let sink = link.relay.sink();
     // Nor may what the preparation leaves behind.
     let store = Arc::new(tokio::task::spawn_blocking(move || prepared.open(sink)).await??);
-    patiently(async || store.log_end().await).await?;
     Ok(Storage {
         store: store.clone(),
         sink: link.relay.sink(),
@@ -230,7 +226,6 @@ async fn join(
         nats = Some(connected.clone());
         bus = Some((connected as Arc<dyn chat_relay::Bus>, incoming));
     }
-    patiently(async || journal.end().await).await.context(UNREADABLE)?;
     let (dismissing, turning, metrics) = (hub.clone(), hub.clone(), RelayMetrics::default());
     let parts = Parts {
         bus,
@@ -242,20 +237,17 @@ async fn join(
         is_of: Box::new(move |epoch| turning.is_of(epoch)),
         metrics: metrics.clone(),
     };
-    let relay = Relay::start(node, parts).await.context(UNREADABLE)?;
-    Ok(Link { relay, metrics, nats })
-}
-
-/// Reads until it can be read. Later a reader has to have its session at once; the first ones may come to a host that says
-/// nothing before they come to one that does.
-async fn patiently<T>(read: impl AsyncFn() -> chat_core::Result<T>) -> chat_core::Result<T> {
-    let deadline = Instant::now() + FIRST_SESSION;
-    loop {
-        match read().await {
-            Err(Error::Overloaded | Error::Unavailable(_)) if Instant::now() < deadline => sleep(PAUSE).await,
-            read => return read,
-        }
+    let relay = Relay::start(node, parts).await.context("the journal cannot be read")?;
+    if let Some(bus) = &nats {
+        let settled = async {
+            while !bus.is_up() {
+                sleep(LOOK).await;
+            }
+        };
+        // Whoever cannot reach it is ready without it.
+        let _ = timeout(SETTLES, settled).await;
     }
+    Ok(Link { relay, metrics, nats })
 }
 
 impl Storage {
