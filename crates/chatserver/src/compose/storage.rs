@@ -22,6 +22,8 @@ use crate::secret;
 /// How long a node that starts waits for news to travel: typing and presence of its first moments would be known to nobody.
 const SETTLES: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(10);
+/// And then for the nodes to have greeted each other.
+const GREETS: Duration = Duration::from_millis(100);
 
 /// Where the data is.
 #[derive(Clone)]
@@ -245,7 +247,9 @@ async fn join(
             }
         };
         // Whoever cannot reach it is ready without it.
-        let _ = timeout(SETTLES, settled).await;
+        if timeout(SETTLES, settled).await.is_ok() {
+            sleep(GREETS).await;
+        }
     }
     Ok(Link { relay, metrics, nats })
 }
