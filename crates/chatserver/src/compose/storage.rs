@@ -22,7 +22,7 @@ use crate::secret;
 /// How long a node that starts waits for news to travel: typing and presence of its first moments would be known to nobody.
 const SETTLES: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(10);
-/// And then for the nodes to have greeted each other.
+/// And then for the greetings, which nobody acknowledges.
 const GREETS: Duration = Duration::from_millis(100);
 
 /// Where the data is.
@@ -189,7 +189,9 @@ async fn open_shared(
     };
     let sink = link.relay.sink();
     // Nor may what the preparation leaves behind.
-    let store = Arc::new(tokio::task::spawn_blocking(move || prepared.open(sink)).await??);
+    let opening = tokio::task::spawn_blocking(move || prepared.open(sink));
+    let (opened, ()) = tokio::join!(opening, settle(link.nats.as_deref()));
+    let store = Arc::new(opened??);
     Ok(Storage {
         store: store.clone(),
         sink: link.relay.sink(),
@@ -240,18 +242,20 @@ async fn join(
         metrics: metrics.clone(),
     };
     let relay = Relay::start(node, parts).await.context("the journal cannot be read")?;
-    if let Some(bus) = &nats {
-        let settled = async {
-            while !bus.is_up() {
-                sleep(LOOK).await;
-            }
-        };
-        // Whoever cannot reach it is ready without it.
-        if timeout(SETTLES, settled).await.is_ok() {
-            sleep(GREETS).await;
-        }
-    }
     Ok(Link { relay, metrics, nats })
+}
+
+/// Waits for news to travel and the nodes to have greeted each other. Whoever cannot reach NATS is ready without it.
+async fn settle(nats: Option<&NatsBus>) {
+    let Some(bus) = nats else { return };
+    let up = async {
+        while !bus.is_up() {
+            sleep(LOOK).await;
+        }
+    };
+    if timeout(SETTLES, up).await.is_ok() {
+        sleep(GREETS).await;
+    }
 }
 
 impl Storage {
