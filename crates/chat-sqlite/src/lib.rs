@@ -33,6 +33,7 @@ mod saved;
 mod schema;
 mod search;
 mod served;
+mod shm;
 mod standing;
 mod sync;
 mod trace;

@@ -15,6 +15,7 @@ use rusqlite::{Connection, ErrorCode};
 use crate::lock::Lock;
 use crate::place::{check_names, check_remains};
 use crate::reader::Readers;
+use crate::shm::Shm;
 use crate::writer::{Writer, forget_what_is_deleted};
 use crate::{Sqlite, legacy, schema, search, served};
 use chat_metrics::Metrics;
@@ -163,13 +164,15 @@ impl Sqlite {
             create(&path).map(|()| None)?
         } else {
             check_names(&path)?;
+            Shm::is_needed(&path).map_err(|error| OpenError::of(&path, error))?;
             prepare(&path)?
         };
         lock.take_file(&path)?;
-        served::begin(&path, &lock, has_log)?;
+        let (first, shm) = served::begin(&path, &lock, has_log)?;
         let (sink, ear) = if options.search { search::listen(sink) } else { (sink, None) };
         let metrics = Metrics { search: ear.as_ref().map(|ear| ear.lag.clone()), ..Metrics::default() };
-        let writer = Writer::start(&path, sink, metrics.writer.clone())?;
+        let writer = Writer::start(&path, shm, sink, metrics.writer.clone())?;
+        drop(first);
         let readers = Readers::start(&path, options.readers, metrics.readers.clone())?;
         let search = ear.map(|ear| search::Index::start(&path, ear)).transpose()?;
         let store = Sqlite { writer, readers, search, metrics, _lock: lock };

@@ -124,6 +124,7 @@ impl Index {
         if let Some(thread) = thread {
             let _ = thread.join();
         }
+        self.shelf.close();
     }
 }
 

@@ -14,13 +14,15 @@ use rusqlite::{Connection, OpenFlags};
 use crate::lock::Lock;
 use crate::open::OpenError;
 use crate::schema;
+use crate::shm::Shm;
 
 /// How long a file that is locked for a moment is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Marks a file that is about to be served. `has_log` says whether its log was there before anybody opened it.
-pub(crate) fn begin(path: &Path, lock: &Lock, has_log: bool) -> Result<(), OpenError> {
-    let Some(file) = file(path) else { return Ok(()) };
+/// Answers a connection that is to stay open until others are, lest the log's index is made anew, and the room of that.
+pub(crate) fn begin(path: &Path, lock: &Lock, has_log: bool) -> Result<(Option<Connection>, Shm), OpenError> {
+    let Some(file) = file(path) else { return Ok((None, Shm::none(path))) };
     let sql_error = |error| OpenError::of(path, error);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags).map_err(sql_error)?;
@@ -33,6 +35,7 @@ pub(crate) fn begin(path: &Path, lock: &Lock, has_log: bool) -> Result<(), OpenE
     let name = lock.number(&drawn).map_err(unwritable)?;
     let sql = "SELECT served FROM log";
     let served: Option<String> = db.query_row(sql, (), |row| row.get(0)).map_err(sql_error)?;
+    let shm = Shm::of(path);
     let mark = format!("{file} {name}");
     let is_of_this_file = |served: &String| served.split(' ').next() == Some(file.as_str());
     let is_elsewhere = |served: &String| is_of_this_file(served) && *served != mark;
@@ -41,7 +44,7 @@ pub(crate) fn begin(path: &Path, lock: &Lock, has_log: bool) -> Result<(), OpenE
     }
     if served.as_ref().is_some_and(|served| !is_of_this_file(served)) {
         // It gives out positions that the original has given out since, and clients may know those.
-        schema::draw_epoch(&db).map_err(sql_error)?;
+        shm.grow().and_then(|()| schema::draw_epoch(&db)).map_err(sql_error)?;
         tracing::warn!(
             "{} is a copy of a database that was being served: from now on it is another log, and clients that come back \
              load anew",
@@ -49,11 +52,12 @@ pub(crate) fn begin(path: &Path, lock: &Lock, has_log: bool) -> Result<(), OpenE
         );
     }
     if served.as_ref() != Some(&mark) {
+        shm.grow().map_err(sql_error)?;
         db.execute("UPDATE log SET served = ?1", [&mark]).map_err(sql_error)?;
         // In the log alone it would go where the log goes.
         db.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(())).map_err(sql_error)?;
     }
-    Ok(())
+    Ok((Some(db), shm))
 }
 
 /// Takes the mark off: everything is in the file.

@@ -24,6 +24,7 @@ use crate::open::OpenError;
 use crate::place::Place;
 use crate::probe;
 use crate::served;
+use crate::shm::Shm;
 use chat_metrics::WriterMetrics;
 
 mod connection;
@@ -78,10 +79,11 @@ pub(crate) struct Writer {
 impl Writer {
     pub(crate) fn start(
         path: &Path,
+        shm: Shm,
         sink: Arc<dyn EventSink>,
         metrics: WriterMetrics,
     ) -> std::result::Result<Self, OpenError> {
-        let mut log = Log::open(path, sink, metrics.clone())?;
+        let mut log = Log::open(path, shm, sink, metrics.clone())?;
         let (queue, mut jobs) = mpsc::channel::<Box<dyn Job>>(QUEUE);
         let checkpointer =
             Checkpointer::start(log.place.clone(), metrics.outage.clone()).map_err(OpenError::Thread)?;
@@ -171,6 +173,7 @@ impl Drop for Writer {
 /// The writing thread's side: its connection and the end of the log of changes.
 struct Log {
     connection: Connection,
+    shm: Shm,
     place: Place,
     /// Whether the file was not in its place when it was last looked for.
     is_astray: bool,
@@ -185,6 +188,7 @@ struct Log {
 impl Log {
     fn open(
         path: &Path,
+        shm: Shm,
         sink: Arc<dyn EventSink>,
         metrics: WriterMetrics,
     ) -> std::result::Result<Self, OpenError> {
@@ -195,7 +199,7 @@ impl Log {
         let unwritable = |source| OpenError::Unwritable { path: path.to_owned(), source };
         let place = Place::of(path).map_err(unwritable)?;
         let (is_astray, waits_shortly, forgets) = (false, false, Cell::new(false));
-        Ok(Self { connection, place, is_astray, position, sink, waits_shortly, forgets, metrics })
+        Ok(Self { connection, shm, place, is_astray, position, sink, waits_shortly, forgets, metrics })
     }
 
     fn commit(&mut self, jobs: Vec<Box<dyn Job>>) {
@@ -239,7 +243,7 @@ impl Log {
             return jobs;
         }
         let found =
-            self.look().and_then(|()| probe::take_room(&self.connection).map_err(|it| Failure::of(&it)));
+            self.prepare().and_then(|()| probe::take_room(&self.connection).map_err(|it| Failure::of(&it)));
         let Err(failure) = found else { return jobs };
         let (asking, others) = jobs.into_iter().partition(|job| job.asks_for_room());
         self.fail(asking, &failure);
@@ -273,8 +277,14 @@ impl Log {
         Err(Failure { reason: self.place.describe(obstacle), obstacle: Some(obstacle), is_busy: false })
     }
 
+    /// Whether a transaction may begin.
+    fn prepare(&mut self) -> std::result::Result<(), Failure> {
+        self.look()?;
+        self.shm.grow().map_err(|error| Failure::of(&error))
+    }
+
     fn transact(&mut self, jobs: &mut [Box<dyn Job>]) -> std::result::Result<Vec<Arc<Event>>, Aborted> {
-        self.look().map_err(Aborted::ByStorage)?;
+        self.prepare().map_err(Aborted::ByStorage)?;
         execute(&self.connection, "BEGIN IMMEDIATE")?;
         let is_alone = jobs.len() == 1;
         let mut position = self.position.0;

@@ -13,6 +13,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::purge;
 use crate::fault;
 use crate::open::with_suffix;
+use crate::shm::Shm;
 use crate::writer::forget_what_is_deleted;
 
 /// What is added to the database's name.
@@ -55,11 +56,12 @@ pub(super) struct State {
 }
 
 /// Opens the index for writing, as far as it is one of ours; `None` where there is none.
-pub(super) fn open(path: &Path) -> rusqlite::Result<Option<(Connection, State)>> {
-    if !path.exists() {
+pub(super) fn open(shelf: &Shelf) -> rusqlite::Result<Option<(Connection, State)>> {
+    if !shelf.path.exists() {
         return Ok(None);
     }
-    let connection = connect(path)?;
+    shelf.make_room()?;
+    let connection = connect(&shelf.path)?;
     let sql = "SELECT epoch, message, position FROM state WHERE version = ?1";
     let state = connection.query_row(sql, [VERSION], |row| {
         Ok(State { epoch: row.get(0)?, message: row.get(1)?, position: row.get(2)? })
@@ -69,14 +71,15 @@ pub(super) fn open(path: &Path) -> rusqlite::Result<Option<(Connection, State)>>
 }
 
 /// Makes an empty index where there is none.
-pub(super) fn create(path: &Path, state: State) -> rusqlite::Result<Connection> {
+pub(super) fn create(shelf: &Shelf, state: State) -> rusqlite::Result<Connection> {
     // Made before SQLite would make it, because words of messages are in it; its log gets the same permissions.
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map_err(as_sql)?;
-    let mut connection = connect(path)?;
+    options.open(&shelf.path).map_err(as_sql)?;
+    shelf.make_room()?;
+    let mut connection = connect(&shelf.path)?;
     let transaction = connection.transaction()?;
     transaction.execute_batch(TABLES)?;
     transaction.execute_batch(purge::TABLE)?;
@@ -142,6 +145,8 @@ struct Inner {
     /// Counts the files that there have been: a connection to an earlier one is of no use.
     file: u64,
     broken: bool,
+    /// Once the file is open.
+    shm: Option<Shm>,
 }
 
 impl Shelf {
@@ -162,7 +167,8 @@ impl Shelf {
             }
             (inner.file, inner.free.pop())
         };
-        let lent = free.map_or_else(|| connect_to_read(&self.path).map_err(Trouble::Index), Ok);
+        let connect = || self.make_room().and_then(|()| connect_to_read(&self.path)).map_err(Trouble::Index);
+        let lent = free.map_or_else(connect, Ok);
         match lent.and_then(|connection| Ok((work(&connection)?, connection))) {
             Ok((answer, connection)) => {
                 let mut inner = self.inner();
@@ -179,6 +185,34 @@ impl Shelf {
             }
             Err(Trouble::Index(error) | Trouble::Database(error)) => Err(error.into()),
         }
+    }
+
+    /// Sees to it that there is room for the next transaction. To be called before the file is opened and before each
+    /// transaction, so that SQLite need not find out.
+    pub(super) fn make_room(&self) -> rusqlite::Result<()> {
+        let mut inner = self.inner();
+        let shm = match inner.shm.take() {
+            Some(shm) => shm,
+            None if !Shm::is_needed(&self.path)? => Shm::none(&self.path),
+            None => {
+                let keeper = connect(&self.path)?;
+                keeper.query_row("SELECT count(*) FROM sqlite_schema", (), |_| Ok(()))?;
+                Shm::with_keeper(&self.path, keeper)
+            }
+        };
+        inner.shm.insert(shm).grow()
+    }
+
+    /// Removes the file and its logs.
+    pub(super) fn discard(&self) -> rusqlite::Result<()> {
+        self.inner().shm = None;
+        discard(&self.path)
+    }
+
+    /// Closes what there is, when nobody uses it any more.
+    pub(super) fn close(&self) {
+        self.clear();
+        self.inner().shm = None;
     }
 
     /// Whether a reader found the file broken.

@@ -79,7 +79,7 @@ impl Indexer {
     fn round(&mut self) -> Result<(), Trouble> {
         if self.shelf.is_broken() {
             self.session = None;
-            file::discard(&self.shelf.path).map_err(Trouble::Index)?;
+            self.shelf.discard().map_err(Trouble::Index)?;
         }
         let mut session = match self.session.take() {
             Some(session) => session,
@@ -102,6 +102,7 @@ impl Indexer {
             if with_changes {
                 changes_at = Some(step);
             }
+            self.shelf.make_room().map_err(Trouble::Index)?;
             let left = session.step(with_changes)?;
             if left.changes {
                 changes_at = None;
@@ -130,6 +131,7 @@ impl Indexer {
                 break;
             }
             let (step, events) = (Instant::now(), self.ear.lag.committed.load(Ordering::Relaxed));
+            self.shelf.make_room().map_err(Trouble::Index)?;
             session.purge.step(&mut session.index).map_err(Trouble::Index)?;
             if self.ends_within(self.rest(step.elapsed(), events)) {
                 break;
@@ -154,7 +156,7 @@ impl Indexer {
         }
         tracing::warn!(error = %trouble, "the search index is no good and is made anew");
         self.shelf.clear();
-        if let Err(error) = file::discard(&self.shelf.path) {
+        if let Err(error) = self.shelf.discard() {
             tracing::warn!(error = %error, "the search index could not be removed; trying again");
         }
     }
@@ -211,7 +213,7 @@ impl Session {
         let database = Connection::open_with_flags(database, flags)?;
         database.busy_timeout(Duration::from_secs(5))?;
         let end = end_of_log(&database)?;
-        if let Some((index, state)) = file::open(&shelf.path).map_err(Trouble::Index)? {
+        if let Some((index, state)) = file::open(shelf).map_err(Trouble::Index)? {
             // One that is ahead belongs to a database that was since replaced by an older copy of itself.
             if state.epoch == end.epoch && state.message <= end.message && state.position <= end.position {
                 return Ok(Self { database, index, state, purge: Purge::default() });
@@ -220,10 +222,10 @@ impl Session {
             drop(index);
         }
         shelf.clear();
-        file::discard(&shelf.path).map_err(Trouble::Index)?;
+        shelf.discard().map_err(Trouble::Index)?;
         // Every message is read later than this, and so with all changes up to here.
         let state = State { message: 0, ..end };
-        let index = file::create(&shelf.path, state).map_err(Trouble::Index)?;
+        let index = file::create(shelf, state).map_err(Trouble::Index)?;
         // Somebody may have opened the former file just before it was removed.
         shelf.clear();
         Ok(Self { database, index, state, purge: Purge::default() })

@@ -51,7 +51,8 @@ impl Bench {
             )
             .unwrap();
         let sink = Arc::new(Recorder::default());
-        let writer = Arc::new(Writer::start(&path, sink.clone(), WriterMetrics::default()).unwrap());
+        let writer =
+            Arc::new(Writer::start(&path, Shm::none(&path), sink.clone(), WriterMetrics::default()).unwrap());
         Self { writer, sink, path, _folder: folder }
     }
 

@@ -3,6 +3,7 @@
 mod addresses;
 mod backup;
 mod bench;
+mod blocks;
 mod clock;
 mod demo;
 mod files;

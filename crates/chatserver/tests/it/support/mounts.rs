@@ -15,6 +15,40 @@ pub fn may_mount() -> bool {
     may
 }
 
+/// Whether this machine lets tests mount file systems of their own making; if not, the test counts as skipped.
+#[track_caller]
+pub fn may_mount_images() -> bool {
+    let folder = tempfile::tempdir().unwrap();
+    let tried = Command::new("unshare")
+        .args(["-m", "sh", "-c", &format!("{} && mount -o loop i m", image("i", "m"))])
+        .current_dir(folder.path())
+        .output();
+    let may = tried.is_ok_and(|output| output.status.success());
+    if !may {
+        chat_engines::skipped(
+            "no image of a file system can be mounted here (unshare -m, mkfs.ext4, mount -o loop)",
+        );
+    }
+    may
+}
+
+/// The command of a shell that makes an image of 24 MiB whose blocks have 1 KiB each, and a folder.
+fn image(image: &str, folder: &str) -> String {
+    format!("mkdir -p {folder} && truncate -s 24M {image} && mkfs.ext4 -q -F -b 1024 -m 0 {image}")
+}
+
+/// Makes an image whose blocks have 1 KiB each.
+pub fn make_image(setup: &Setup, name: &str, folder: &str) {
+    let made = Command::new("sh").args(["-c", &image(name, folder)]).current_dir(setup.path("")).status();
+    assert!(made.unwrap().success());
+}
+
+/// A server that alone sees what is in the image, after this command of a shell.
+pub fn with_image(setup: Setup, name: &str, folder: &str, first: &str) -> Setup {
+    let script = format!("mount -o loop {name} {folder} && {{ {first}; }} && exec \"$0\" \"$@\"");
+    setup.through(&["unshare", "-m", "sh", "-c", &script])
+}
+
 /// A server for which this command of a shell mounts something first.
 pub fn with_mount(setup: Setup, mount: &str) -> Setup {
     let script = format!("{mount} && exec \"$0\" \"$@\"");
