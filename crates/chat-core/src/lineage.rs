@@ -39,6 +39,13 @@ impl Origin {
         self.parts().into_iter().zip(other.parts()).any(differs)
     }
 
+    /// Whether this is where the other one's server has been replaced: a later history of the same installation. Their names
+    /// are of one length, and the later one's is the greater. What is not known succeeds nothing.
+    pub fn succeeds(&self, other: &Self) -> bool {
+        let is_later = self.timeline.is_some() && other.timeline.is_some() && self.timeline > other.timeline;
+        is_later && self.system.is_some() && self.system == other.system
+    }
+
     /// This, and where it knows nothing, what the other knows.
     #[must_use]
     pub fn or(self, other: &Self) -> Self {
@@ -209,6 +216,17 @@ mod tests {
         assert!(origin("s/1/t").contradicts(&origin("s/2/t")));
         assert!(origin("s/1/t").contradicts(&origin("-/-/u")));
         assert_eq!(origin("s/-/t").or(&origin("x/2/-")), origin("s/2/t"));
+    }
+
+    #[test]
+    fn a_later_history_of_the_same_installation_succeeds_and_nothing_else() {
+        let before = origin("s/00000009/t");
+        assert!(origin("s/0000000A/-").succeeds(&before));
+        for other in ["s/00000009/-", "s/00000008/-", "r/0000000A/-", "-/0000000A/-", "s/-/-"] {
+            assert!(!origin(other).succeeds(&before), "{other}");
+        }
+        assert!(!origin("s/0000000A/-").succeeds(&origin("s/-/t")));
+        assert!(!origin("-/0000000A/-").succeeds(&origin("-/00000009/-")));
     }
 
     #[test]

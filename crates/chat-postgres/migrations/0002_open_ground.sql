@@ -41,3 +41,6 @@ CREATE INDEX name_keys_by_key ON name_keys (kind, key) INCLUDE (user_id);
 -- Where the log is kept: installation, timeline and tables, of each what could be read. Whoever finds another place than
 -- this gives the log a new epoch; see `lineage.rs` of the core. NULL is what an earlier release has left.
 ALTER TABLE log ADD COLUMN origin text;
+
+-- The epochs that it had before, the last one first: who finds a log with one of them has come to a server that was left.
+ALTER TABLE log ADD COLUMN left_epochs bigint[] NOT NULL DEFAULT '{}';

@@ -1,44 +1,32 @@
 //! Where the database is and how connections to it begin.
 
+use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio_postgres::config::{Host, SslMode};
-use tokio_postgres::{Client, Config, NoTls};
-use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio::time::timeout;
+use tokio_postgres::{Client, Config};
 
 use crate::encryption;
-use crate::fault::{Result, explained};
+use crate::fault::{Fault, Result, explained};
 use crate::home::Home;
 use crate::hosts;
 use crate::lineage::Lineage;
 use crate::open::OpenError;
+use crate::race::{self, Refusals};
+use crate::way::Way;
 
-/// What every session begins with. An acknowledged write has to be on disk. A lock that is not to be had must not hold up
-/// those who wait; and whoever is paused or cut off in the middle of a transaction must let go of the log before the other
-/// nodes are tired of waiting for it.
-/// Statements are short and always the same, so compiling them, or planning them anew each time, takes longer than they do.
-/// A plan that is kept was made when the tables were small, and has to stay good when they are not: each row is found
-/// by an index, and what belongs to it one by one.
-/// Writers wait for each other at the log's row and then read what the one before has written; whatever the role or the
-/// database has set otherwise would have all but the first refused.
-const BEGINNING: &str = "SET synchronous_commit = on; SET lock_timeout = '1s'; SET statement_timeout = '5s'; \
-                         SET idle_in_transaction_session_timeout = '1500ms'; SET jit = off; \
-                         SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
-                         SET enable_hashjoin = off; SET enable_mergejoin = off; SET client_min_messages = warning; \
-                         SET default_transaction_isolation = 'read committed'; SET timezone = 'UTC'";
+/// How long a session may take to begin, wherever.
+const LIMIT: Duration = Duration::from_secs(5);
 
-/// What the sessions of servers are called.
-pub(crate) const SERVER: &str = "chatserver";
-
-/// The database's address.
+/// The database's address. Copies know of each other where the last session has begun.
 #[derive(Clone)]
 pub(crate) struct Address {
-    config: Config,
-    /// Where connections may be encrypted.
-    tls: Option<MakeRustlsConnect>,
-    /// What every session begins with.
-    beginning: String,
+    /// One for each host.
+    ways: Vec<Way>,
+    /// The number of the host to begin with.
+    favourite: Arc<AtomicUsize>,
     /// Which log a session has to have before it; `None` while nothing is served.
     lineage: Option<Arc<Lineage>>,
 }
@@ -49,36 +37,25 @@ impl Address {
         let (rest, wish) = encryption::taken_from(url)?;
         let mut config: Config = rest.parse().map_err(|error| OpenError::Address(explained(&error)))?;
         hosts::settle(&mut config)?;
-        config.application_name(SERVER);
-        config.connect_timeout(Duration::from_secs(3));
-        config.keepalives_idle(Duration::from_secs(10));
-        config.keepalives_interval(Duration::from_secs(5));
-        config.keepalives_retries(2);
-        // A server that cannot be reached any more is noticed even while something is on its way to it.
-        config.tcp_user_timeout(Duration::from_secs(5));
         let mode = wish.mode(config.get_ssl_mode());
-        config.ssl_mode(mode.for_driver());
         let connector = wish.connector(mode)?;
-        // What goes through a file of this machine is never encrypted, and its server has no name to check.
-        let hosts = config.get_hosts();
-        let is_local = !hosts.is_empty() && hosts.iter().all(|host| !matches!(host, Host::Tcp(_)));
-        if is_local {
-            config.ssl_mode(SslMode::Disable);
-        }
-        let tls = (config.get_ssl_mode() != SslMode::Disable).then_some(connector);
-        Ok(Self { config, tls, beginning: BEGINNING.into(), lineage: None })
+        let way = |mut config: Config| {
+            config.ssl_mode(mode.for_driver());
+            Way::new(config, &connector)
+        };
+        let ways = hosts::apart(&config).into_iter().map(way).collect();
+        Ok(Self { ways, favourite: Arc::default(), lineage: None })
     }
 
     /// The same for a program that is no server.
     pub(crate) fn called(mut self, name: &str) -> Self {
-        self.config.application_name(name);
+        self.ways.iter_mut().for_each(|way| way.call(name));
         self
     }
 
     /// From now on sessions find the tables there.
     pub(crate) fn lead_to(&mut self, home: &Home) {
-        self.beginning =
-            [Some(BEGINNING.to_owned()), home.path()].into_iter().flatten().collect::<Vec<_>>().join("; ");
+        self.ways.iter_mut().for_each(|way| way.lead_to(home));
     }
 
     /// From now on no session begins that has another log before it than the one that clients are told of.
@@ -92,25 +69,62 @@ impl Address {
 
     /// The database's name and server, for messages; never the password.
     pub(crate) fn describe(&self) -> String {
-        let database = self.config.get_dbname().unwrap_or("the default database");
-        format!("{database} on {}", hosts::describe(&self.config))
+        let database = self.ways.first().and_then(Way::database).unwrap_or("the default database");
+        let hosts: Vec<_> = self.ways.iter().map(Way::host).collect();
+        format!("{database} on {}", hosts.join(" or "))
     }
 
-    /// A new connection, driven by the current runtime.
-    pub(crate) async fn connect(&self) -> Result<Client> {
-        let client = match &self.tls {
-            Some(tls) => {
-                let (client, connection) = self.config.connect(tls.clone()).await?;
-                tokio::spawn(connection);
-                client
+    /// How many hosts it names.
+    pub(crate) fn n_hosts(&self) -> usize {
+        self.ways.len()
+    }
+
+    /// The host of this number, for messages.
+    pub(crate) fn host(&self, number: usize) -> String {
+        self.ways.get(number).map(Way::host).unwrap_or_default()
+    }
+
+    /// From now on sessions begin there if they can.
+    pub(crate) fn prefer(&self, number: usize) {
+        self.favourite.store(number, Ordering::Relaxed);
+    }
+
+    /// A new connection, driven by the current runtime, and the number of its host; but not to those that have refused.
+    pub(crate) async fn connect(&self, refusals: &mut Refusals) -> Result<(usize, Client)> {
+        let favourite = self.favourite.load(Ordering::Relaxed);
+        let mut order: Vec<_> =
+            (0..self.ways.len()).filter(|number| !refusals.contains_key(number)).collect();
+        order.sort_by_key(|number| *number != favourite);
+        let connected = timeout(LIMIT, race::first(order, |number| self.begin(number), refusals)).await;
+        connected.ok().flatten().ok_or_else(|| self.why_not(refusals))
+    }
+
+    /// A connection to the host of this number.
+    pub(crate) fn begin(&self, number: usize) -> impl Future<Output = Result<Client>> + Send + use<> {
+        let way = self.ways.get(number).cloned();
+        async move {
+            match way {
+                Some(way) => way.begin().await,
+                None => Err(Fault::Broken("there is no such host".into())),
             }
-            None => {
-                let (client, connection) = self.config.connect(NoTls).await?;
-                tokio::spawn(connection);
-                client
-            }
-        };
-        client.batch_execute(&self.beginning).await?;
-        Ok(client)
+        }
+    }
+
+    /// What is said when all hosts have refused, or nothing was heard of them.
+    fn why_not(&self, refusals: &mut Refusals) -> Fault {
+        if self.n_hosts() == 1
+            && let Some((_, fault)) = refusals.pop_first()
+        {
+            return fault;
+        }
+        let reasons: Vec<_> = refusals
+            .iter()
+            .map(|(number, fault)| format!("{}: {}", self.host(*number), fault.reason()))
+            .collect();
+        Fault::Broken(if reasons.is_empty() {
+            "the database does not answer".into()
+        } else {
+            reasons.join("; ")
+        })
     }
 }

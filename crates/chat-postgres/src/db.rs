@@ -8,13 +8,17 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chat_core::lineage::Origin;
 use tokio::runtime::{Builder, Runtime};
+use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
 use crate::connect::Address;
 use crate::fault::{Fault, Result};
 use crate::lineage::Lineage;
+use crate::race::Refusals;
+use crate::{origin, successor};
 
 /// A statement that takes longer has failed, and its connection with it: whether it was done is not known.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
@@ -22,6 +26,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 const IDLE: Duration = Duration::from_millis(100);
 /// As often as it takes for the driver to hear of the end, to read it and to say so.
 const LOOKS: usize = 4;
+/// How long a node that starts waits to hear whether another host has the place of the one that has let it in.
+const LOOK_ROUND: Duration = Duration::from_secs(1);
+const NO_ANSWER: &str = "the database does not answer";
 
 /// Parameters of a statement.
 pub(crate) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -35,7 +42,11 @@ pub(crate) struct Db {
     n_changes: Cell<u64>,
     patience: Cell<Duration>,
     used_at: Cell<Instant>,
-    lineage: Option<Arc<Lineage>>,
+    address: Address,
+    /// The number of its host.
+    host: usize,
+    /// Where it is, as far as it has been asked.
+    origin: RefCell<Option<Origin>>,
     /// Of the lineage, when this session last met it.
     generation: Cell<u64>,
 }
@@ -43,13 +54,26 @@ pub(crate) struct Db {
 impl Db {
     /// Connects, to the log that this server tells of if it tells of one. Blocks.
     pub(crate) fn connect(address: &Address) -> Result<Self> {
+        let mut refusals = Refusals::new();
+        loop {
+            let db = Self::begin(address, &mut refusals)?;
+            match db.meet() {
+                Ok(()) => {
+                    address.prefer(db.host);
+                    return Ok(db);
+                }
+                // It may be the server of before a failover, and the one of after it another of the hosts.
+                Err(fault) if address.n_hosts() > 1 => drop(refusals.insert(db.host, fault)),
+                Err(fault) => return Err(fault),
+            }
+        }
+    }
+
+    fn begin(address: &Address, refusals: &mut Refusals) -> Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Fault::Broken(error.to_string()))?;
-        let client = runtime.block_on(async {
-            let connected = tokio::time::timeout(PATIENCE, address.connect()).await;
-            connected.map_err(|_| Fault::Broken("the database does not answer".into()))?
-        })?;
-        let db = Self {
+        let (host, client) = runtime.block_on(address.connect(refusals))?;
+        Ok(Self {
             runtime,
             client,
             prepared: RefCell::default(),
@@ -57,30 +81,42 @@ impl Db {
             n_changes: Cell::new(0),
             patience: Cell::new(PATIENCE),
             used_at: Cell::new(Instant::now()),
-            lineage: address.lineage().cloned(),
+            address: address.clone(),
+            host,
+            origin: RefCell::default(),
             generation: Cell::new(0),
-        };
-        db.meet()?;
-        Ok(db)
+        })
     }
 
     /// Which log this session has to have before it.
     pub(crate) fn lineage(&self) -> Option<&Lineage> {
-        self.lineage.as_deref()
+        self.address.lineage().map(Arc::as_ref)
     }
 
     /// Sees to it that it has, before anything that is read here is told. Not within a transaction.
     pub(crate) fn meet(&self) -> Result<()> {
-        let Some(lineage) = &self.lineage else { return Ok(()) };
-        lineage.meet(self)?;
+        let Some(lineage) = self.address.lineage() else { return Ok(()) };
+        let origin = lineage.meet(self)?;
+        self.origin.replace(Some(origin));
         self.generation.set(lineage.generation());
         Ok(())
+    }
+
+    /// Has new sessions begin on the host that has taken the place of this one, and says whether there is one.
+    pub(crate) fn is_succeeded(&self) -> Result<bool> {
+        let origin = origin::of(self)?;
+        let find = async { timeout(LOOK_ROUND, successor::find(&self.address, self.host, &origin)).await };
+        let found = self.runtime.block_on(find).ok().flatten();
+        if let Some(successor) = found {
+            self.address.prefer(successor);
+        }
+        Ok(found.is_some())
     }
 
     /// Whether another connection is needed: this one is closed, in a state that is not known, or from before the log
     /// turned out to be another one.
     pub(crate) fn is_broken(&self) -> bool {
-        let is_of_old = self.lineage.as_ref().is_some_and(|it| it.generation() != self.generation.get());
+        let is_of_old = self.lineage().is_some_and(|it| it.generation() != self.generation.get());
         is_of_old || self.is_unusable()
     }
 
@@ -206,13 +242,23 @@ impl Db {
         if self.is_unusable() {
             return Err(Fault::Broken("the connection to the database is gone".into()));
         }
-        let done = self.runtime.block_on(async { tokio::time::timeout(self.patience.get(), work).await });
+        let origin = self.origin.borrow();
+        let done = self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                done = timeout(self.patience.get(), work) => done.map_err(|_| NO_ANSWER.to_owned()),
+                successor = successor::awaited(&self.address, self.host, origin.as_ref()) => {
+                    self.address.prefer(successor);
+                    Err(format!("{NO_ANSWER}; {} has its place", self.address.host(successor)))
+                }
+            }
+        });
         self.used_at.set(Instant::now());
         match done {
             Ok(result) => Ok(result?),
-            Err(_) => {
+            Err(reason) => {
                 self.give_up();
-                Err(Fault::Broken("the database does not answer".into()))
+                Err(Fault::Broken(reason))
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Several hosts in one address, of which one takes writes: `target_session_attrs`. A node writes, so it never wants any
-//! other. Nothing here connects.
+//! other. The driver would try them one after the other, and wait for each that is silent; so each is made an address of
+//! its own, and `race.rs` tries them. Nothing here connects.
 
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, TargetSessionAttrs};
@@ -27,6 +28,56 @@ pub(crate) fn settle(config: &mut Config) -> Result<(), OpenError> {
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
     }
     Ok(())
+}
+
+/// An address for each of them, in all else like this one.
+pub(crate) fn apart(config: &Config) -> Vec<Config> {
+    let (hosts, addresses, ports) = (config.get_hosts(), config.get_hostaddrs(), config.get_ports());
+    let count = hosts.len().max(addresses.len());
+    let fits = |given: usize| given == count || given == 0;
+    if count < 2 || !fits(hosts.len()) || !fits(addresses.len()) || !(fits(ports.len()) || ports.len() == 1) {
+        // The driver says what is wrong with it.
+        return vec![config.clone()];
+    }
+    let one = |number: usize| {
+        let mut one = without_hosts(config);
+        match hosts.get(number) {
+            Some(Host::Tcp(name)) => drop(one.host(name)),
+            #[cfg(unix)]
+            Some(Host::Unix(folder)) => drop(one.host_path(folder)),
+            None => {}
+        }
+        if let Some(address) = addresses.get(number) {
+            one.hostaddr(*address);
+        }
+        if let Some(port) = ports.get(number).or(ports.first()) {
+            one.port(*port);
+        }
+        one
+    };
+    (0..count).map(one).collect()
+}
+
+/// All that an address says but where.
+fn without_hosts(config: &Config) -> Config {
+    let mut copy = Config::new();
+    if let Some(user) = config.get_user() {
+        copy.user(user);
+    }
+    if let Some(password) = config.get_password() {
+        copy.password(password);
+    }
+    if let Some(name) = config.get_dbname() {
+        copy.dbname(name);
+    }
+    if let Some(options) = config.get_options() {
+        copy.options(options);
+    }
+    copy.keepalives(config.get_keepalives());
+    copy.ssl_negotiation(config.get_ssl_negotiation());
+    copy.channel_binding(config.get_channel_binding());
+    copy.target_session_attrs(config.get_target_session_attrs());
+    copy
 }
 
 /// All of them, for messages.
@@ -68,6 +119,45 @@ mod tests {
         assert_eq!(settled("host=one,two port=7"), (writes, "one:7 or two:7".into()));
         assert_eq!(settled("postgres://ann@one/chat?target_session_attrs=read-write").0, writes);
         assert_eq!(settled("user=ann"), (any, "localhost:5432".into()));
+    }
+
+    #[test]
+    fn each_is_an_address_of_its_own_and_in_all_else_like_the_whole() {
+        let parts = |address: &str| -> Vec<_> {
+            let mut config: Config = address.parse().unwrap();
+            settle(&mut config).unwrap();
+            apart(&config)
+                .iter()
+                .map(|one| (describe(one), one.get_user() == Some("ann"), one.get_target_session_attrs()))
+                .collect()
+        };
+        let (any, writes) = (TargetSessionAttrs::Any, TargetSessionAttrs::ReadWrite);
+        let is = |name: &str, wanted| (name.to_owned(), true, wanted);
+        assert_eq!(parts("postgres://ann@one:5/chat"), [is("one:5", any)]);
+        assert_eq!(
+            parts("postgres://ann:secret@one:5,two/chat"),
+            [is("one:5", writes), is("two:5432", writes)]
+        );
+        assert_eq!(parts("user=ann host=one,/run port=7"), [is("one:7", writes), is("/run:7", writes)]);
+        assert_eq!(
+            parts("user=ann hostaddr=10.0.0.1,10.0.0.2"),
+            [is("10.0.0.1:5432", writes), is("10.0.0.2:5432", writes)]
+        );
+    }
+
+    #[test]
+    fn nothing_that_an_address_says_is_forgotten() {
+        let said = "user=ann password=secret dbname=chat options='-c geqo=off' channel_binding=require keepalives=0 \
+                    sslnegotiation=direct target_session_attrs=read-write";
+        let whole: Config = format!("host=one,two port=5,6 {said}").parse().unwrap();
+        let alone = ["one port=5", "two port=6"].map(|host| format!("host={host} {said}").parse().unwrap());
+        assert_eq!(apart(&whole), alone);
+    }
+
+    #[test]
+    fn what_does_not_fit_together_is_left_to_the_driver() {
+        let config: Config = "host=one,two,three port=5,6".parse().unwrap();
+        assert_eq!(apart(&config), [config]);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use tokio_postgres::Row;
 
 use crate::db::Db;
 use crate::fault::{Fault, Result};
+use crate::origin;
 
 /// A database that changes its mind more often while one looks at it is in no state to be used.
 pub(crate) const LOOKS: usize = 3;
@@ -84,8 +85,9 @@ impl Lineage {
         if let Some(why) = why {
             warn(found.end.cursor.epoch, &why);
         }
-        let known =
-            Known { epoch: found.end.cursor.epoch, position: found.end.cursor.position, left: Vec::new() };
+        // What nodes before this one have left, this one does not go to either.
+        let Cursor { epoch, position } = found.end.cursor;
+        let known = Known { epoch, position, left: found.left };
         let state = Before { known, tables: found.end.tables, mark: None };
         Ok(Self { generation: AtomicU64::new(0), state: Mutex::new(state), sink: OnceLock::new() })
     }
@@ -138,11 +140,12 @@ impl Lineage {
         }
     }
 
-    /// Sees to it that this session has the log before it that this server tells of. Fails for a session that must not be
-    /// used.
-    pub(crate) fn meet(&self, db: &Db) -> Result<()> {
-        self.turn(&look(db, Some(self))?);
-        Ok(())
+    /// Sees to it that this session has the log before it that this server tells of, and says where it is. Fails for a
+    /// session that must not be used.
+    pub(crate) fn meet(&self, db: &Db) -> Result<Origin> {
+        let step = look(db, Some(self))?;
+        self.turn(&step);
+        Ok(step.found.facts.origin)
     }
 
     fn turn(&self, Step { found, why }: &Step) {
@@ -190,7 +193,7 @@ struct Step {
 
 /// Looks at the log, and gives it a new epoch if it needs one.
 fn look(db: &Db, lineage: Option<&Lineage>) -> Result<Step> {
-    let origin = Origin::of(db)?;
+    let origin = origin::of(db)?;
     let before = lineage.map(Lineage::before);
     let found = Found::read(db, origin.clone(), before.as_ref().and_then(|before| before.mark))?;
     let verdict = found.facts.judge(before.as_ref().map(|before| &before.known));
@@ -222,9 +225,11 @@ fn locked(db: &Db, origin: Origin, before: Option<&Before>) -> Result<Step> {
         }
     };
     if why.is_some() {
-        let sql =
-            "UPDATE log SET epoch = 1 + floor(random() * 4294967294)::bigint, origin = $1 RETURNING epoch";
+        let sql = "UPDATE log SET epoch = 1 + floor(random() * 4294967294)::bigint, origin = $1,
+                          left_epochs = (epoch || left_epochs)[1:16]
+                   RETURNING epoch";
         let row = db.row(sql, &[&found.facts.origin.to_string()])?;
+        found.left.push(found.end.cursor.epoch);
         found.end.cursor.epoch = epoch(row.try_get(0)?);
     } else if let Some(origin) = found.facts.to_record() {
         db.execute("UPDATE log SET origin = $1", &[&origin.to_string()])?;
@@ -236,12 +241,14 @@ fn locked(db: &Db, origin: Origin, before: Option<&Before>) -> Result<Step> {
 struct Found {
     facts: Facts,
     end: End,
+    /// Epochs that the log had before.
+    left: Vec<Epoch>,
 }
 
 impl Found {
     fn read(db: &Db, mut origin: Origin, mark: Option<Mark>) -> Result<Self> {
         let sql = "SELECT epoch, position, tableoid::bigint, origin, pg_is_in_recovery(),
-                          (SELECT oid::bigint FROM pg_database WHERE datname = current_database())
+                          (SELECT oid::bigint FROM pg_database WHERE datname = current_database()), left_epochs
                    FROM log";
         let row = db.row(sql, &[])?;
         if row.try_get(4)? {
@@ -258,7 +265,8 @@ impl Found {
             origin,
             landmark: mark.map_or(Ok(Landmark::Unknown), |mark| look_for(db, mark))?,
         };
-        Ok(Self { facts, end })
+        let left = row.try_get::<_, Vec<i64>>(6)?.into_iter().map(epoch).collect();
+        Ok(Self { facts, end, left })
     }
 }
 
@@ -273,31 +281,6 @@ fn look_for(db: &Db, mark: Mark) -> Result<Landmark> {
         () if at == mark.at => Landmark::Kept,
         () => Landmark::Other,
     })
-}
-
-/// What can be read of where this session is.
-trait Place: Sized {
-    fn of(db: &Db) -> Result<Self>;
-}
-
-impl Place for Origin {
-    fn of(db: &Db) -> Result<Self> {
-        let system = readable(db.row("SELECT system_identifier::text FROM pg_control_system()", &[]))?;
-        // A name of a file of the log that is being written begins with the timeline. What `pg_control_checkpoint` says
-        // of it is that of the last checkpoint, which after a promotion may be a while ago.
-        let sql = "SELECT CASE WHEN pg_is_in_recovery() THEN NULL
-                               ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END";
-        Ok(Self { system, timeline: readable(db.row(sql, &[]))?, tables: None })
-    }
-}
-
-/// `None` where the server has no such function, or not for this role.
-fn readable(answer: Result<Row>) -> Result<Option<String>> {
-    match answer {
-        Ok(row) => Ok(row.try_get(0)?),
-        Err(fault) if fault.is_passing() => Err(fault),
-        Err(_) => Ok(None),
-    }
 }
 
 /// The log's end, of the log that this server tells of.

@@ -9,10 +9,11 @@ use chat_core::sync::Epoch;
 use chat_core::transfer::{Digest, End, Failure, Range, Row, TABLES, Table, Target};
 use tokio_postgres::error::SqlState;
 
-use crate::connect::{Address, SERVER};
+use crate::connect::Address;
 use crate::db::Db;
 use crate::fault::{Fault, Result, explained};
 use crate::open::{OpenError, Options, reach};
+use crate::way::SERVER;
 
 /// A statement on a range, or on all there is at the end, may take its time.
 const PATIENCE: Duration = Duration::from_secs(1800);

@@ -25,7 +25,7 @@ struct Stage {
     servers: Vec<Server>,
     primary: Postgres,
     standby: Postgres,
-    _nats: Nats,
+    nats: Nats,
 }
 
 impl Stage {
@@ -39,17 +39,19 @@ impl Stage {
             primary.databases().execute(DATABASE, wait).unwrap();
             primary.databases().execute(DATABASE, "SELECT pg_reload_conf()").unwrap();
         }
-        let hosts = [&primary, &standby].map(|server| format!("127.0.0.1:{}", server.port()));
+        let mut stage = Self { servers: Vec::new(), primary, standby, nats };
+        stage.servers = (0..2).map(|_| stage.setup().start()).collect();
+        stage
+    }
+
+    /// Of one more node.
+    fn setup(&self) -> Setup {
+        let hosts = [&self.primary, &self.standby].map(|server| format!("127.0.0.1:{}", server.port()));
         let url =
             format!("postgres://postgres@{}/{DATABASE}?target_session_attrs=read-write", hosts.join(","));
-        let start = |_| {
-            let setup = Setup::new().on_one_node("each node is a server of its own here");
-            let setup = setup.env("DATABASE_URL", &url).env("NATS_URL", &nats.url());
-            let setup =
-                setup.env("NATS_PREFIX", "test").env("JWT_SECRET", "one key for all the nodes of this test");
-            setup.start()
-        };
-        Self { servers: (0..2).map(start).collect(), primary, standby, _nats: nats }
+        let setup = Setup::new().on_one_node("each node is a server of its own here");
+        let setup = setup.env("DATABASE_URL", &url).env("NATS_URL", &self.nats.url());
+        setup.env("NATS_PREFIX", "test").env("JWT_SECRET", "one key for all the nodes of this test")
     }
 
     /// Waits until the standby has all that the primary has.
@@ -230,6 +232,55 @@ async fn nothing_acknowledged_is_lost_with_a_primary_that_waits_for_its_standby(
     for server in &stage.servers {
         assert_eq!(n_lines(server), 1, "{}", server.printed());
     }
+}
+
+/// How many messages a server has.
+fn n_stored(server: &Postgres) -> String {
+    server.databases().execute(DATABASE, "SELECT count(*) FROM chatserver.messages").unwrap()
+}
+
+/// Has the nodes begin all their sessions anew.
+fn cut_off(server: &Postgres) {
+    let others = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                  WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    server.databases().execute(DATABASE, others).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_primary_that_says_nothing_any_more_is_passed_over_also_when_it_is_back() {
+    let mut stage = Stage::start(false);
+    let (tom, jerry) = stage.servers[0].tom_and_jerry().await;
+    let mut jerrys = Stream::connect(&stage.servers[1], &jerry).await;
+    assert_eq!(post(&tom, &jerry, "before").await.status, 201);
+    jerrys.told_until("before").await;
+    stage.standby_has_all().await;
+
+    // It takes connections, and nothing comes of them.
+    stage.primary.pause().unwrap();
+    stage.standby.promote().unwrap();
+    insist(&tom, &jerry, "after").await;
+    assert_eq!(closed_untold(&mut jerrys).await, 1012);
+    loads_anew(&stage.servers[1], &jerry, &jerrys.cursor).await;
+    let third = stage.setup().start();
+    insist(&at(&third, &tom), &jerry, "by a node that begins beside it").await;
+
+    // It takes writes again, as if nothing had happened, and is the first of the hosts.
+    stage.primary.resume().unwrap();
+    cut_off(&stage.standby);
+    let fourth = stage.setup().start();
+    let nodes = || stage.servers.iter().chain([&third, &fourth]);
+    for (number, server) in nodes().enumerate() {
+        insist(&at(server, &tom), &jerry, &format!("from {number}")).await;
+    }
+    assert_eq!((n_stored(&stage.primary), n_stored(&stage.standby)), ("1".into(), "7".into()));
+    // The new one is away for a moment, and nobody goes back to the old one meanwhile.
+    stage.standby.crash().unwrap();
+    assert_eq!(post(&tom, &jerry, "nowhere").await.status, 503);
+    stage.standby.start_again().unwrap();
+    for (number, server) in nodes().enumerate() {
+        insist(&at(server, &tom), &jerry, &format!("again from {number}")).await;
+    }
+    assert_eq!((n_stored(&stage.primary), n_stored(&stage.standby)), ("1".into(), "11".into()));
 }
 
 /// The tables as they are now.

@@ -1,8 +1,12 @@
-//! How a node starts where what it needs is set wrong.
+//! How a node starts where what it needs is set wrong, or is not all there.
+
+use std::time::Duration;
 
 use chat_engines::Postgres;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::timeout;
 
-use super::nodes::DATABASE;
+use super::nodes::{DATABASE, post};
 use crate::support::Setup;
 
 #[test]
@@ -19,4 +23,47 @@ fn what_is_wrong_with_the_way_to_nats_is_said_in_one_sentence() {
         let setup = setup.env("DATABASE_URL", &postgres.url(DATABASE)).env("NATS_URL", "nats://127.0.0.1:1");
         setup.env(setting, value).refuse().says(says);
     }
+}
+
+/// A host of which nothing is heard, as if it were off, as long as what comes with it is kept.
+async fn switched_off() -> (u16, TcpListener, Vec<TcpStream>) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    // Until there is no room for one more, and the system throws away what asks for it.
+    while let Ok(connected) = timeout(Duration::from_millis(200), TcpStream::connect(address)).await {
+        waiting.push(connected.unwrap());
+    }
+    (address.port(), listener, waiting)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_starts_beside_hosts_of_which_nothing_is_heard() {
+    let postgres = Postgres::start().unwrap_or_else(|error| panic!("no PostgreSQL: {error:#}"));
+    postgres.create_database(DATABASE).unwrap();
+    let (off, _listener, _waiting) = switched_off().await;
+    // Takes connections, and says nothing.
+    let hangs = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let hung = hangs.local_addr().unwrap().port();
+    for silent in [vec![off], vec![hung], vec![off, hung]] {
+        let hosts: Vec<_> =
+            silent.iter().chain([&postgres.port()]).map(|port| format!("127.0.0.1:{port}")).collect();
+        let url = format!("postgres://postgres@{}/{DATABASE}", hosts.join(","));
+        let setup = Setup::new().on_one_node("it is a node of its own").env("DATABASE_URL", &url);
+        let server = setup.start();
+        let (tom, jerry) = server.tom_and_jerry().await;
+        assert_eq!(post(&tom, &jerry, &format!("beside {silent:?}")).await.status, 201);
+    }
+}
+
+#[test]
+fn of_several_hosts_it_is_said_what_is_wrong_with_each() {
+    let free = chat_engines::free_port().unwrap();
+    let url = format!("postgres://postgres@127.0.0.1:{free},nowhere.invalid:5/{DATABASE}");
+    let setup = Setup::new().on_one_node("it is a node that does not start").env("DATABASE_URL", &url);
+    let refusal = setup.refuse();
+    refusal.says(&format!("127.0.0.1:{free}: error connecting to server: Connection refused"));
+    refusal.says("nowhere.invalid:5: error connecting to server: failed to lookup address");
 }
