@@ -109,19 +109,21 @@ pub(crate) fn is_of_a_pooler(error: &tokio_postgres::Error) -> bool {
         || (*said.code() == SqlState::PROTOCOL_VIOLATION && said.message().contains("statement pooling"))
 }
 
-/// These end when somebody starts the server again, frees its disk or lets go of a lock.
+/// These end when somebody starts the server again, frees its disk, lets go of a lock or has brought back all of a dump.
 fn is_passing(error: &tokio_postgres::Error) -> bool {
     let Some(state) = error.code() else {
         // Without a code it did not come from the server: the connection is gone, or a value could not be converted.
         return error.is_closed()
             || std::error::Error::source(error).is_some_and(|cause| cause.is::<std::io::Error>());
     };
-    // By class: connections, resources, the operator, the system; a read-only standby; a lock that is held; a deadlock;
-    // a pooler that has to be set otherwise.
+    // By class: connections, resources, the operator, the system; a read-only standby; tables that `pg_restore --clean`
+    // has yet to make; a lock that is held; a deadlock; a pooler that has to be set otherwise.
     is_of_a_pooler(error)
         || ["08", "53", "57", "58"].iter().any(|class| state.code().starts_with(class))
         || [
             SqlState::READ_ONLY_SQL_TRANSACTION,
+            SqlState::UNDEFINED_TABLE,
+            SqlState::INVALID_SCHEMA_NAME,
             SqlState::LOCK_NOT_AVAILABLE,
             SqlState::T_R_DEADLOCK_DETECTED,
             SqlState::T_R_SERIALIZATION_FAILURE,

@@ -28,6 +28,25 @@ async fn each_question_writes() {
     }
 }
 
+/// As `pg_restore --clean` leaves it for a while.
+#[tokio::test]
+async fn a_database_whose_tables_are_gone_for_a_while_is_to_be_asked_again_later() {
+    let house = House::fresh().await;
+    let (tom, jerry) = (house.user("tom").await, house.user("jerry").await);
+    let db = house.connect().await;
+    for table in ["messages", "users", "log"] {
+        let send = async |content: String| {
+            house.store.post(message(tom, Recipient::User(jerry), &content)).await.map(drop)
+        };
+        send(format!("before {table} is gone")).await.unwrap();
+        db.batch_execute(&format!("ALTER TABLE {table} RENAME TO kept_aside")).await.unwrap();
+        let refused = send("meanwhile".into()).await;
+        assert!(matches!(refused, Err(Error::Unavailable(_))), "{table}: {refused:?}");
+        db.batch_execute(&format!("ALTER TABLE kept_aside RENAME TO {table}")).await.unwrap();
+        send(format!("{table} is back")).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_database_that_is_read_only_is_not_ready_and_says_why() {
     let house = House::fresh().await;
