@@ -36,6 +36,7 @@ mod served;
 mod shm;
 mod standing;
 mod sync;
+mod told;
 mod trace;
 mod transfer;
 mod writer;

@@ -3,14 +3,16 @@
 //! own file, which has but one lock however many names it has. It is in nobody's way who only reads.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{Seek, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::open::{OpenError, with_suffix};
+use crate::told::Record;
 
 /// A lock that ends with this, however the process ends.
 pub(crate) struct Lock {
-    name: File,
+    name: Arc<File>,
     /// Closing it takes away all locks that this process has on the database's file by other means, SQLite's among them:
     /// so it is closed after the last connection, and nobody else in this process opens the file.
     file: Option<File>,
@@ -32,23 +34,30 @@ impl Lock {
             .open(beside)
             .map_err(unwritable)?;
         name.try_lock().map_err(|error| refusal(path, error))?;
-        let mut lock = Self { name, file: None };
+        let mut lock = Self { name: Arc::new(name), file: None };
         lock.take_file(path)?;
         Ok(lock)
     }
 
-    /// The number by which this name of a database is known, whatever file is there. It is drawn once.
-    pub(crate) fn number(&self, drawn: &str) -> std::io::Result<String> {
-        let (mut name, mut number) = (&self.name, String::new());
+    /// What stands in the file beside: the number by which this name of a database is known, whatever file is there, which
+    /// is drawn once, and what was told of the database.
+    pub(crate) fn record(&self, drawn: &str) -> std::io::Result<(String, Record)> {
+        let mut name = &*self.name;
         name.rewind()?;
-        name.take(64).read_to_string(&mut number)?;
-        if number.is_empty() {
-            name.write_all(drawn.as_bytes())?;
-            // Before anything refers to it.
-            name.sync_all()?;
-            drawn.clone_into(&mut number);
+        let record = Record::read(name)?;
+        if let Some(number) = record.number.clone() {
+            return Ok((number, record));
         }
-        Ok(number)
+        name.rewind()?;
+        name.write_all(drawn.as_bytes())?;
+        // Before anything refers to it.
+        name.sync_all()?;
+        Ok((drawn.to_owned(), record))
+    }
+
+    /// The file beside the database, for what is told of it.
+    pub(crate) fn beside(&self) -> Arc<File> {
+        self.name.clone()
     }
 
     /// Takes the lock on the file, too, if it is there.
@@ -64,7 +73,7 @@ impl Drop for Lock {
     fn drop(&mut self) {
         // To close the file is not enough: a process that is just being started by another thread has a copy of it for a
         // moment, and would keep the lock.
-        for file in self.file.iter().chain([&self.name]) {
+        for file in self.file.iter().chain([&*self.name]) {
             let _ = file.unlock();
         }
     }
@@ -78,7 +87,7 @@ pub(crate) fn is_free(path: &Path) -> bool {
         Err(_) => true,
         Ok(name) => match name.try_lock() {
             Ok(()) => {
-                drop(Lock { name, file });
+                drop(Lock { name: Arc::new(name), file });
                 true
             }
             Err(_) => false,
@@ -151,7 +160,7 @@ mod tests {
         std::fs::write(&path, "").unwrap();
         let lock = Lock::of(&path).unwrap();
         // What a child has until it runs its own program.
-        let inherited = [&lock.name].into_iter().chain(&lock.file).map(|file| file.try_clone().unwrap());
+        let inherited = [&*lock.name].into_iter().chain(&lock.file).map(|file| file.try_clone().unwrap());
         let inherited: Vec<_> = inherited.collect();
         assert!(matches!(Lock::of(&path), Err(OpenError::InUse(_))) && !is_free(&path));
         drop(lock);

@@ -15,6 +15,7 @@ use rusqlite::{Connection, ErrorCode};
 use crate::lock::Lock;
 use crate::place::{check_names, check_remains};
 use crate::reader::Readers;
+use crate::served::Begun;
 use crate::shm::Shm;
 use crate::writer::{Writer, forget_what_is_deleted};
 use crate::{Sqlite, legacy, schema, search, served};
@@ -168,10 +169,10 @@ impl Sqlite {
             prepare(&path)?
         };
         lock.take_file(&path)?;
-        let (first, shm) = served::begin(&path, &lock, has_log)?;
+        let Begun { first, shm, told } = served::begin(&path, &lock, has_log)?;
         let (sink, ear) = if options.search { search::listen(sink) } else { (sink, None) };
         let metrics = Metrics { search: ear.as_ref().map(|ear| ear.lag.clone()), ..Metrics::default() };
-        let writer = Writer::start(&path, shm, sink, metrics.writer.clone())?;
+        let writer = Writer::start(&path, (shm, told), sink, metrics.writer.clone())?;
         drop(first);
         let readers = Readers::start(&path, options.readers, metrics.readers.clone())?;
         let search = ear.map(|ear| search::Index::start(&path, ear)).transpose()?;

@@ -8,6 +8,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use chat_core::ids::Position;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
@@ -15,49 +16,95 @@ use crate::lock::Lock;
 use crate::open::OpenError;
 use crate::schema;
 use crate::shm::Shm;
+use crate::told::{Record, Told};
 
 /// How long a file that is locked for a moment is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// What is known of a file when it begins to be served, for whoever writes to it.
+pub(crate) struct Begun {
+    /// To stay open until other connections are, lest the log's index is made anew.
+    pub(crate) first: Option<Connection>,
+    /// The room of that index.
+    pub(crate) shm: Shm,
+    /// What is told of the log.
+    pub(crate) told: Told,
+}
+
 /// Marks a file that is about to be served. `has_log` says whether its log was there before anybody opened it.
-/// Answers a connection that is to stay open until others are, lest the log's index is made anew, and the room of that.
-pub(crate) fn begin(path: &Path, lock: &Lock, has_log: bool) -> Result<(Option<Connection>, Shm), OpenError> {
-    let Some(file) = file(path) else { return Ok((None, Shm::none(path))) };
+pub(crate) fn begin(path: &Path, lock: &Lock, has_log: bool) -> Result<Begun, OpenError> {
+    let Some(file) = file(path) else {
+        return Ok(Begun { first: None, shm: Shm::none(path), told: Told::nobody() });
+    };
     let sql_error = |error| OpenError::of(path, error);
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(path, flags).map_err(sql_error)?;
-    db.busy_timeout(PATIENCE).map_err(sql_error)?;
-    // A file that is refused stays as it is.
-    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(sql_error)?;
-    let draw = || db.query_row("SELECT lower(hex(randomblob(8)))", (), |row| row.get::<_, String>(0));
-    let drawn = draw().map_err(sql_error)?;
+    let db = connect(path).map_err(sql_error)?;
+    let drawn = db.query_row("SELECT lower(hex(randomblob(8)))", (), |row| row.get::<_, String>(0));
     let unwritable = |source| OpenError::Unwritable { path: path.to_owned(), source };
-    let name = lock.number(&drawn).map_err(unwritable)?;
-    let sql = "SELECT served FROM log";
-    let served: Option<String> = db.query_row(sql, (), |row| row.get(0)).map_err(sql_error)?;
+    let (name, record) = lock.record(&drawn.map_err(sql_error)?).map_err(unwritable)?;
+    let found = Found::read(&db).map_err(sql_error)?;
     let shm = Shm::of(path);
     let mark = format!("{file} {name}");
     let is_of_this_file = |served: &String| served.split(' ').next() == Some(file.as_str());
     let is_elsewhere = |served: &String| is_of_this_file(served) && *served != mark;
-    if served.as_ref().is_some_and(is_elsewhere) && !has_log {
+    if found.served.as_ref().is_some_and(is_elsewhere) && !has_log {
         return Err(OpenError::LogElsewhere(path.to_owned()));
     }
-    if served.as_ref().is_some_and(|served| !is_of_this_file(served)) {
-        // It gives out positions that the original has given out since, and clients may know those.
+    let is_copy = found.served.as_ref().is_some_and(|served| !is_of_this_file(served));
+    if let Some(why) = found.is_another_log(&record, is_copy) {
         shm.grow().and_then(|()| schema::draw_epoch(&db)).map_err(sql_error)?;
         tracing::warn!(
-            "{} is a copy of a database that was being served: from now on it is another log, and clients that come back \
-             load anew",
+            "{} {why}: from now on it is another log, and clients that come back load anew",
             path.display()
         );
     }
-    if served.as_ref() != Some(&mark) {
+    if found.served.as_ref() != Some(&mark) {
         shm.grow().map_err(sql_error)?;
         db.execute("UPDATE log SET served = ?1", [&mark]).map_err(sql_error)?;
         // In the log alone it would go where the log goes.
         db.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(())).map_err(sql_error)?;
     }
-    Ok((Some(db), shm))
+    let Found { epoch, position, .. } = Found::read(&db).map_err(sql_error)?;
+    let told = Told::of(lock.beside(), name, epoch);
+    told.note(position);
+    told.sync();
+    Ok(Begun { first: Some(db), shm, told })
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags)?;
+    db.busy_timeout(PATIENCE)?;
+    // A file that is refused stays as it is.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    Ok(db)
+}
+
+/// What the file says of itself.
+struct Found {
+    served: Option<String>,
+    epoch: i64,
+    position: Position,
+}
+
+impl Found {
+    fn read(db: &Connection) -> rusqlite::Result<Self> {
+        db.query_row("SELECT served, epoch, position FROM log", (), |row| {
+            Ok(Self { served: row.get(0)?, epoch: row.get(1)?, position: Position(row.get(2)?) })
+        })
+    }
+
+    /// Whether it gives out positions that clients may know already, and why.
+    fn is_another_log(&self, record: &Record, is_copy: bool) -> Option<String> {
+        if is_copy {
+            return Some("is a copy of a database that was being served".into());
+        }
+        let (_, told) = record.told.filter(|(epoch, told)| *epoch == self.epoch && *told > self.position)?;
+        let lost = told.0 - self.position.0;
+        Some(format!(
+            "lacks the last {lost} changes that clients were told of: its log (-wal) was taken away or emptied after the \
+             server was killed, or an older copy was put in its place"
+        ))
+    }
 }
 
 /// Takes the mark off: everything is in the file.

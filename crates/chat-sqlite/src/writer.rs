@@ -25,6 +25,7 @@ use crate::place::Place;
 use crate::probe;
 use crate::served;
 use crate::shm::Shm;
+use crate::told::Told;
 use chat_metrics::WriterMetrics;
 
 mod connection;
@@ -79,11 +80,11 @@ pub(crate) struct Writer {
 impl Writer {
     pub(crate) fn start(
         path: &Path,
-        shm: Shm,
+        (shm, told): (Shm, Told),
         sink: Arc<dyn EventSink>,
         metrics: WriterMetrics,
     ) -> std::result::Result<Self, OpenError> {
-        let mut log = Log::open(path, shm, sink, metrics.clone())?;
+        let mut log = Log::open(path, (shm, told), sink, metrics.clone())?;
         let (queue, mut jobs) = mpsc::channel::<Box<dyn Job>>(QUEUE);
         let checkpointer =
             Checkpointer::start(log.place.clone(), metrics.outage.clone()).map_err(OpenError::Thread)?;
@@ -174,6 +175,7 @@ impl Drop for Writer {
 struct Log {
     connection: Connection,
     shm: Shm,
+    told: Told,
     place: Place,
     /// Whether the file was not in its place when it was last looked for.
     is_astray: bool,
@@ -188,7 +190,7 @@ struct Log {
 impl Log {
     fn open(
         path: &Path,
-        shm: Shm,
+        (shm, told): (Shm, Told),
         sink: Arc<dyn EventSink>,
         metrics: WriterMetrics,
     ) -> std::result::Result<Self, OpenError> {
@@ -199,7 +201,7 @@ impl Log {
         let unwritable = |source| OpenError::Unwritable { path: path.to_owned(), source };
         let place = Place::of(path).map_err(unwritable)?;
         let (is_astray, waits_shortly, forgets) = (false, false, Cell::new(false));
-        Ok(Self { connection, shm, place, is_astray, position, sink, waits_shortly, forgets, metrics })
+        Ok(Self { connection, shm, told, place, is_astray, position, sink, waits_shortly, forgets, metrics })
     }
 
     fn commit(&mut self, jobs: Vec<Box<dyn Job>>) {
@@ -216,6 +218,9 @@ impl Log {
                     self.waits_shortly(false);
                 }
                 failpoints::pass("after_commit");
+                if !events.is_empty() {
+                    self.told.note(self.position);
+                }
                 self.sink.publish(&events);
                 failpoints::pass("after_publish");
                 // What was stored this moment may lie in a file that has lost its name meanwhile.

@@ -51,8 +51,10 @@ impl Bench {
             )
             .unwrap();
         let sink = Arc::new(Recorder::default());
-        let writer =
-            Arc::new(Writer::start(&path, Shm::none(&path), sink.clone(), WriterMetrics::default()).unwrap());
+        let writer = Arc::new(
+            Writer::start(&path, (Shm::none(&path), Told::nobody()), sink.clone(), WriterMetrics::default())
+                .unwrap(),
+        );
         Self { writer, sink, path, _folder: folder }
     }
 

@@ -9,6 +9,7 @@ mod demo;
 mod files;
 mod forgotten;
 mod logs;
+mod lost_log;
 pub mod metrics;
 mod names;
 mod origins;
