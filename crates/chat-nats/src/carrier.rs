@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use async_nats::connection::State;
 use async_nats::{Client, Message, Subscriber};
-use bytes::Bytes;
 use chat_core::sync::Epoch;
 use chat_relay::{Inbox, Subject};
 use futures_util::StreamExt;
 use futures_util::stream::{AbortHandle, Abortable, SelectAll, abortable};
 
 use crate::earlier::Earlier;
+use crate::inquiry::Inquiry;
 use crate::standing::{Deed, Standing};
 use crate::{Wishes, prefix_of};
 
@@ -34,6 +34,8 @@ pub(crate) struct Carrier {
     /// Where nodes of earlier releases may be.
     pub(crate) earlier: Option<Arc<Earlier>>,
     pub(crate) subscribed: Subscribed,
+    /// What the server was asked over this connection.
+    pub(crate) inquiry: Option<Inquiry>,
 }
 
 /// What is listened to.
@@ -50,8 +52,9 @@ impl Carrier {
     pub(crate) async fn run(mut self, wishes: Arc<Wishes>) {
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        // Whether anybody's news may be listened to, a server does not say before it is tried.
-        for subject in Subject::OF_NOBODY {
+        // Nobody may be too late with the wish for these: whether they may be listened to is a part of what a server is
+        // asked first.
+        for subject in Subject::OF_ALL {
             self.listen(subject).await;
         }
         if self.earlier.is_some() {
@@ -64,6 +67,7 @@ impl Carrier {
                 Some(message) = self.subscribed.streams.next(), if !self.subscribed.streams.is_empty() => {
                     self.take(message).await;
                 }
+                Some(message) = Inquiry::next(&mut self.inquiry) => self.answered(&message).await,
                 () = standing.wake.notified() => self.look().await,
                 _ = look.tick() => self.look().await,
             }
@@ -96,6 +100,9 @@ impl Carrier {
         }
         for subject in theirs {
             self.listen_to_earlier(subject).await;
+        }
+        if self.inquiry.is_some() {
+            self.ask().await;
         }
         // What was published before this node listened is in the journal.
         self.inbox.missed();
@@ -172,11 +179,19 @@ impl Carrier {
         }
     }
 
-    /// Says nothing on every kind of subject, which nodes pass over: what may not be said is refused.
-    async fn ask(&self) {
+    async fn ask(&mut self) {
+        if let Some(before) = self.inquiry.take() {
+            before.end().await;
+        }
         let prefix = prefix_of(&self.prefix, self.epoch);
-        for subject in Subject::OF_ALL.into_iter().chain(Subject::OF_NOBODY) {
-            let _ = self.client.publish(subject.spelt(&prefix), Bytes::new()).await;
+        self.inquiry = Some(Inquiry::begin(self.client.clone(), |subject| subject.spelt(&prefix)).await);
+    }
+
+    async fn answered(&mut self, message: &Message) {
+        if let Some(inquiry) = &mut self.inquiry
+            && inquiry.take(message).await
+        {
+            self.standing.answered(inquiry.is_alone());
         }
     }
 }

@@ -5,7 +5,9 @@ mod address;
 mod carrier;
 mod earlier;
 mod identity;
+mod inquiry;
 mod standing;
+mod thread;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -19,11 +21,11 @@ use chat_core::sync::Epoch;
 use chat_relay::{Bus, Inbox, Subject};
 use futures_util::FutureExt;
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 
 use carrier::{Carrier, Subscribed};
 use earlier::Earlier;
 use standing::Standing;
+use thread::Thread;
 
 /// A server that answers none of three of these is taken for gone.
 const PING_INTERVAL: Duration = Duration::from_millis(700);
@@ -70,6 +72,9 @@ pub enum NatsError {
     /// The client could not be made.
     #[error("the NATS client could not be started: {0}")]
     Client(#[from] async_nats::ConnectError),
+    /// Nor could the thread that it runs on.
+    #[error("no thread for the NATS client: {0}")]
+    Thread(std::io::Error),
 }
 
 /// Where the bus is.
@@ -100,7 +105,7 @@ pub struct NatsBus {
     earlier: Option<Arc<Earlier>>,
     standing: Arc<Standing>,
     wishes: Arc<Wishes>,
-    carrier: JoinHandle<()>,
+    _thread: Thread,
 }
 
 /// What is to be listened to, and what not any more: of each subject the last that was said. So a wish never waits and
@@ -127,7 +132,7 @@ impl Wishes {
 }
 
 impl NatsBus {
-    /// Begins to connect and goes on until it has succeeded, on the current runtime. Whether it has, the inbox is told.
+    /// Begins to connect and goes on until it has succeeded, on a thread of its own. Whether it has, the inbox is told.
     ///
     /// # Errors
     /// If the addresses or the files that it is told of are of no use.
@@ -161,20 +166,24 @@ impl NatsBus {
                 std::future::ready(())
             });
         let connect = identity::of(&options, &servers)?.given_to(connect)?;
-        let client = connect.connect(servers.addresses).await?;
         let wishes = Arc::new(Wishes::default());
-        let carrier = Carrier {
-            client: client.clone(),
-            prefix: options.prefix.clone(),
-            epoch: options.epoch,
-            inbox,
-            standing: standing.clone(),
-            earlier: earlier.clone(),
-            subscribed: Subscribed::default(),
+        let (prefix, epoch) = (options.prefix, options.epoch);
+        let carry = {
+            let (prefix, standing) = (prefix.clone(), standing.clone());
+            let (earlier, wishes) = (earlier.clone(), wishes.clone());
+            let (subscribed, inquiry) = (Subscribed::default(), None);
+            move |client| {
+                Carrier { client, prefix, epoch, inbox, standing, earlier, subscribed, inquiry }.run(wishes)
+            }
         };
-        let carrier = tokio::spawn(carrier.run(wishes.clone()));
-        let epoch = AtomicU32::new(options.epoch.0);
-        Ok(Self { client, prefix: options.prefix, epoch, earlier, standing, wishes, carrier })
+        let (thread, client) = Thread::start(connect, servers.addresses, carry).await?;
+        let epoch = AtomicU32::new(epoch.0);
+        Ok(Self { client, prefix, epoch, earlier, standing, wishes, _thread: thread })
+    }
+
+    /// Whether news travels, and no other node was there to hear of it when that began.
+    pub fn is_alone(&self) -> bool {
+        self.standing.is_alone()
     }
 
     /// Waits a moment until what was published last is on its way.
@@ -265,12 +274,6 @@ impl Bus for NatsBus {
 /// that has done much without a pause, the runtime would make the step seem to have to wait.
 fn now_or_never<E>(publish: impl Future<Output = Result<(), E>>) -> bool {
     matches!(tokio::task::unconstrained(publish).now_or_never(), Some(Ok(())))
-}
-
-impl Drop for NatsBus {
-    fn drop(&mut self) {
-        self.carrier.abort();
-    }
 }
 
 #[cfg(test)]

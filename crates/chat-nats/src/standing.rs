@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use chat_relay::Inbox;
 use tokio::sync::Notify;
 
-/// For so long the server may refuse what was asked of it right after connecting.
-const SETTLES: Duration = Duration::from_millis(250);
+/// A server that has neither answered nor refused anything by then lets us say and hear everything: where somebody listens
+/// to all that is said, it does not answer (`inquiry.rs`).
+const SETTLES: Duration = Duration::from_millis(500);
 /// How soon what was refused is asked for again; rights are changed while servers run.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
 /// By this refusals begin that are about one subject.
@@ -22,7 +23,7 @@ const VIOLATION: &str = "permissions violation";
 enum Phase {
     /// There is no connection.
     Down,
-    /// There is one since then, and what may not be said over it is still to be heard.
+    /// There is one since then, and what may not be said or heard over it is still to be told.
     Asking(Instant),
     /// News travels.
     Up,
@@ -52,6 +53,8 @@ pub(crate) enum Deed {
 pub(crate) struct Standing {
     inbox: Inbox,
     is_up: AtomicBool,
+    /// Whether no other node listened when everything was asked for last.
+    is_alone: AtomicBool,
     /// Whether everything is still to be asked for on this connection.
     is_new: AtomicBool,
     state: Mutex<State>,
@@ -62,13 +65,18 @@ pub(crate) struct Standing {
 impl Standing {
     pub(crate) fn new(inbox: Inbox) -> Self {
         let state = State { phase: Phase::Down, told: BTreeSet::new(), seems_otherwise: false };
-        let (is_up, is_new) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { inbox, is_up, is_new, state: Mutex::new(state), wake: Notify::new() }
+        let [is_up, is_alone, is_new] = [false; 3].map(AtomicBool::new);
+        Self { inbox, is_up, is_alone, is_new, state: Mutex::new(state), wake: Notify::new() }
     }
 
     /// Whether what is published now has a chance to arrive.
     pub(crate) fn is_up(&self) -> bool {
         self.is_up.load(Ordering::Acquire)
+    }
+
+    /// Whether it is up and no other node was there to hear us when it came to be so.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.is_up() && self.is_alone.load(Ordering::Acquire)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -86,9 +94,29 @@ impl Standing {
     pub(crate) fn connected(&self, now: Instant) {
         let mut state = self.state();
         state.phase = Phase::Asking(now);
+        self.is_alone.store(false, Ordering::Release);
         self.link(false);
         self.is_new.store(true, Ordering::Release);
         self.wake.notify_one();
+    }
+
+    /// The server has answered, and would have refused before what it does not allow.
+    pub(crate) fn answered(&self, is_alone: bool) {
+        let mut state = self.state();
+        if let Phase::Asking(_) = state.phase {
+            self.is_alone.store(is_alone, Ordering::Release);
+            self.rise(&mut state);
+        }
+    }
+
+    fn rise(&self, state: &mut State) {
+        state.phase = Phase::Up;
+        self.link(true);
+        match state.told.is_empty() {
+            true => tracing::info!("connected to NATS"),
+            false => tracing::info!("NATS can be used again; news of other nodes travels over it"),
+        }
+        state.told.clear();
     }
 
     /// The connection is gone. Why there is no other, the attempts to make one will tell.
@@ -143,13 +171,7 @@ impl Standing {
         }
         match state.phase {
             Phase::Asking(since) if is_connected && now.saturating_duration_since(since) >= SETTLES => {
-                state.phase = Phase::Up;
-                self.link(true);
-                match state.told.is_empty() {
-                    true => tracing::info!("connected to NATS"),
-                    false => tracing::info!("NATS can be used again; news of other nodes travels over it"),
-                }
-                state.told.clear();
+                self.rise(&mut state);
                 Deed::Nothing
             }
             Phase::Forbidden(since) if now.saturating_duration_since(since) >= ASK_AGAIN => {
@@ -191,16 +213,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_link_is_up_when_nothing_was_refused_for_a_moment() {
+    fn a_link_is_up_when_the_server_has_answered_and_refused_nothing() {
         let (inbox, incoming) = channel();
         let (standing, began) = (Standing::new(inbox), Instant::now());
         standing.connected(began);
         assert_eq!(standing.look(true, began), Deed::Ask);
         assert_eq!((standing.look(true, began), incoming.link()), (Deed::Nothing, Link::Down));
+        standing.answered(true);
+        assert_eq!((standing.is_up(), standing.is_alone(), incoming.link()), (true, true, Link::Up));
+        standing.violated("a:1", "for Publish to \"x\"", began);
+        assert_eq!((standing.is_up(), standing.is_alone(), incoming.link()), (false, false, Link::Down));
+        standing.answered(false);
+        assert_eq!(incoming.link(), Link::Down, "something was refused");
+        standing.disconnected();
+        standing.answered(false);
+        assert_eq!(incoming.link(), Link::Down, "of a connection that is gone");
+    }
+
+    #[test]
+    fn a_server_that_does_not_answer_has_some_time_to_refuse() {
+        let (inbox, incoming) = channel();
+        let (standing, began) = (Standing::new(inbox), Instant::now());
+        standing.connected(began);
+        standing.look(true, began);
+        standing.look(true, began + SETTLES - Duration::from_millis(1));
+        assert_eq!(incoming.link(), Link::Down);
         standing.look(true, began + SETTLES);
-        assert_eq!((standing.is_up(), incoming.link()), (true, Link::Up));
-        standing.violated("a:1", "for Publish to \"x\"", began + SETTLES);
-        assert_eq!((standing.is_up(), incoming.link()), (false, Link::Down));
+        assert_eq!((incoming.link(), standing.is_alone()), (Link::Up, false));
     }
 
     #[test]

@@ -34,10 +34,12 @@ pub enum Subject {
 }
 
 impl Subject {
-    /// The subjects that every node listens to.
+    /// The subjects that every node listens to; a bus may do so before it is told to.
     pub const OF_ALL: [Self; 3] = [Self::Log, Self::Everyone, Self::Node];
     /// One of each other kind that concerns nobody, to find out whether a bus lets us use that kind.
     pub const OF_NOBODY: [Self; 2] = [Self::User(UserId(0)), Self::Group(ConversationId(0))];
+    /// This one nobody listens to either.
+    pub const UNHEARD: Self = Self::User(UserId(-1));
 
     /// The subject as a bus spells it. Clusters that share a bus have different prefixes.
     pub fn spelt(self, prefix: &str) -> String {

@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 
 /// How often a node says that it is there.
 const BEAT: Duration = Duration::from_secs(2);
+/// Others are told of a node that was heard within this time, in which it has said that it is there.
+const LATELY: Duration = Duration::from_secs(3);
 /// A node that was silent for so long is gone.
 const LOST_AFTER: Duration = Duration::from_secs(10);
 /// How often a node is asked for its list at most, and how often one gives it, however many ask.
@@ -56,6 +58,9 @@ pub enum Statement {
         /// Those.
         #[serde(with = "users")]
         users: Users,
+        /// The ids of other nodes of which it has heard lately; earlier releases do not say it.
+        #[serde(default)]
+        others: Vec<u64>,
     },
     /// It wants another node's list.
     Ask {
@@ -104,6 +109,8 @@ struct Other {
     number: Option<u64>,
     users: BTreeMap<UserId, Choice>,
     gathering: Option<Gathering>,
+    /// Of whom it had heard when it gave its list.
+    others: Vec<NodeId>,
 }
 
 /// A list of which some parts are there.
@@ -182,7 +189,8 @@ impl Nodes {
                     self.there(from, news);
                 }
             }
-            Statement::List { number, part, parts, users } => {
+            Statement::List { number, part, parts, users, others } => {
+                other.others = others.into_iter().map(NodeId).collect();
                 if let Some(news) = other.gather(number, (part, parts), users) {
                     self.there(from, news);
                 }
@@ -218,6 +226,15 @@ impl Nodes {
         }
     }
 
+    /// Whether the nodes that are there have given their lists: one at least, and each of which another one has heard.
+    pub fn has_met(&self) -> bool {
+        let is_met = |node: &NodeId| self.others.get(node).is_some_and(|other| other.number.is_some());
+        let mut told_of = self.others.values().flat_map(|other| &other.others);
+        !self.others.is_empty()
+            && self.others.keys().all(is_met)
+            && told_of.all(|node| *node == self.node || is_met(node))
+    }
+
     /// What is to be done at this time. `here` says who is connected to this node.
     pub fn turn(&mut self, now: Duration, here: impl FnOnce() -> Vec<(UserId, Choice)>) -> Vec<Deed> {
         let silent = |(node, other): (&NodeId, &Other)| (now >= other.heard_at + LOST_AFTER).then_some(*node);
@@ -226,7 +243,7 @@ impl Nodes {
         if self.list_wanted && now >= self.list_after {
             self.list_wanted = false;
             self.list_after = now + LIST_AGAIN;
-            self.list(&here());
+            self.list(&here(), now);
         }
         if now >= self.next_beat {
             self.next_beat = now + BEAT;
@@ -235,13 +252,16 @@ impl Nodes {
         std::mem::take(&mut self.deeds)
     }
 
-    fn list(&mut self, here: &[(UserId, Choice)]) {
+    fn list(&mut self, here: &[(UserId, Choice)], now: Duration) {
         let number = self.number;
+        let lately = |(node, other): (&NodeId, &Other)| (now < other.heard_at + LATELY).then_some(node.0);
+        let others: Vec<_> = self.others.iter().filter_map(lately).collect();
         let parts = u32::try_from(here.len().div_ceil(MAX_USERS).max(1)).unwrap_or(u32::MAX);
         for part in 0..parts {
             let from = usize::try_from(part).unwrap_or(usize::MAX).saturating_mul(MAX_USERS);
             let users = here.iter().skip(from).take(MAX_USERS).map(|(user, choice)| (*user, Some(*choice)));
-            self.tell(Statement::List { number, part, parts, users: users.collect() });
+            let (users, others) = (users.collect(), others.clone());
+            self.tell(Statement::List { number, part, parts, users, others });
         }
     }
 
@@ -255,7 +275,8 @@ impl Nodes {
 
 impl Other {
     fn new(now: Duration) -> Self {
-        Self { heard_at: now, asked_at: None, number: None, users: BTreeMap::new(), gathering: None }
+        let (users, others) = (BTreeMap::new(), Vec::new());
+        Self { heard_at: now, asked_at: None, number: None, users, gathering: None, others }
     }
 
     /// Something is missing. A list comes in one go, so one that is not whole by now never will be.

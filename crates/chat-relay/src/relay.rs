@@ -78,6 +78,7 @@ struct Shared {
     changed: Mutex<BTreeMap<UserId, Option<Choice>>>,
     metrics: Metrics,
     is_up: AtomicBool,
+    has_met: AtomicBool,
     lag: AtomicU64,
     is_closing: AtomicBool,
     /// Of the log that is published now. The thread may be behind: it looks at this before it takes anything in.
@@ -142,6 +143,7 @@ impl Relay {
             changed: Mutex::default(),
             metrics: parts.metrics,
             is_up: AtomicBool::new(false),
+            has_met: AtomicBool::new(false),
             lag: AtomicU64::new(0),
             is_closing: AtomicBool::new(false),
             epoch: AtomicU32::new(parts.epoch.0),
@@ -179,6 +181,12 @@ impl Relay {
     /// How this node stands with the others.
     pub fn neighbours(&self) -> Arc<dyn Neighbours> {
         Arc::new(Handle(self.shared.clone()))
+    }
+
+    /// Whether the nodes that are there have said who is connected to them. Of one of which nobody has told yet, nothing is
+    /// known here; so where there is no other node, it never becomes so.
+    pub fn has_met_the_others(&self) -> bool {
+        self.shared.has_met.load(Ordering::Acquire)
     }
 
     /// Tells the others what is still to be told, takes leave of them, and ends.

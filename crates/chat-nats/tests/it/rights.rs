@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use chat_core::cluster::Link;
@@ -16,7 +17,7 @@ use futures_util::StreamExt;
 use nkeys::KeyPair;
 use tempfile::TempDir;
 
-use crate::support::{DEADLINE, End};
+use crate::support::{DEADLINE, End, eventually};
 
 const TOM: Subject = Subject::User(UserId(1));
 const MICE: Subject = Subject::Group(ConversationId(1));
@@ -42,6 +43,19 @@ async fn joined(options: NatsOptions) -> End {
     end
 }
 
+/// A server with these rights for whoever comes.
+fn server_with(publish: &str, subscribe: &str) -> Nats {
+    Nats::start_with(&rights(publish, subscribe)).unwrap()
+}
+
+fn rights(publish: &str, subscribe: &str) -> String {
+    let rights = format!("permissions: {{ publish: {publish}, subscribe: {subscribe} }}");
+    format!("authorization {{ users: [ {{ user: node, password: node, {rights} }} ] }}\nno_auth_user: node")
+}
+
+/// What a node needs.
+const ALL: &str = "[\"chat.>\"]";
+
 /// Two that reach each other on every kind of subject.
 async fn hear_each_other(options: impl Fn() -> NatsOptions) {
     let (one, other) = (joined(options()).await, joined(options()).await);
@@ -53,11 +67,66 @@ async fn hear_each_other(options: impl Fn() -> NatsOptions) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_below_the_prefix_is_all_that_a_node_needs() {
-    let rights = "permissions: { publish: [\"chat.>\"], subscribe: [\"chat.>\"] }";
+    let rights = format!("permissions: {{ publish: {ALL}, subscribe: {ALL} }}");
     let settings = format!("authorization {{ users: [ {{ user: tom, password: \"a/b\", {rights} }} ] }}");
     let server = Nats::start_with(&settings).unwrap();
     let url = server.url().replace("nats://", "nats://tom:a%2Fb@");
     hear_each_other(|| options(&url)).await;
+}
+
+/// The server answers when it has refused what it refuses; so nobody has to wait whether something more comes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_is_never_up_where_something_is_not_allowed_and_soon_up_where_all_is() {
+    let all_but = |kind| format!("{{ allow: [\"chat.>\"], deny: [\"chat.*.{kind}\"] }}");
+    for kind in ["log", "all", "node", "u.*", "g.*"] {
+        let rights = all_but(kind);
+        for (publish, subscribe) in [(&*rights, ALL), (ALL, &*rights)] {
+            let server = server_with(publish, subscribe);
+            let end = end(options(&server.url())).await;
+            eventually("something is refused", || {
+                assert_eq!(end.incoming.link(), Link::Down, "{publish} {subscribe}");
+                std::fs::read_to_string(server.log()).unwrap().contains("Violation")
+            });
+            // The answer would be here by now.
+            let began = Instant::now();
+            while began.elapsed() < Duration::from_millis(100) {
+                assert_eq!(end.incoming.link(), Link::Down, "{publish} {subscribe}");
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+    }
+    let server = server_with(ALL, ALL);
+    let took = (0..5).map(async |_| {
+        let began = Instant::now();
+        let _end = joined(options(&server.url())).await;
+        began.elapsed()
+    });
+    let took = futures_util::future::join_all(took).await.into_iter().min().unwrap();
+    assert!(took < Duration::from_millis(150), "{took:?}");
+}
+
+/// Somebody who listens to all that is said is nobody who would answer, and takes from the server the words that nobody does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_is_up_where_somebody_listens_to_everything() {
+    let server = server_with(ALL, ALL);
+    let listener = async_nats::connect(server.url()).await.unwrap();
+    let mut all = listener.subscribe("chat.>").await.unwrap();
+    listener.flush().await.unwrap();
+    let (one, other) = (joined(options(&server.url())).await, joined(options(&server.url())).await);
+    other.bus.subscribe(TOM);
+    one.reaches(&other, TOM, "here");
+    assert!(!one.bus.is_alone() && !other.bus.is_alone());
+    assert!(all.next().await.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_knows_whether_another_one_was_there_before() {
+    let server = Nats::start().unwrap();
+    let one = joined(options(&server.url())).await;
+    assert!(one.bus.is_alone());
+    let other = joined(options(&server.url())).await;
+    assert!(!other.bus.is_alone());
+    assert!(one.bus.is_alone(), "of when it came");
 }
 
 #[tokio::test(flavor = "multi_thread")]

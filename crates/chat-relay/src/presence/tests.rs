@@ -27,7 +27,12 @@ fn heard(nodes: &mut Nodes, from: NodeId, statement: Statement, now: Duration) -
 }
 
 fn list(number: u64, users: Users) -> Statement {
-    Statement::List { number, part: 0, parts: 1, users }
+    list_with(number, users, &[])
+}
+
+/// The list of a node that has heard of others.
+fn list_with(number: u64, users: Users, others: &[NodeId]) -> Statement {
+    Statement::List { number, part: 0, parts: 1, users, others: others.iter().map(|node| node.0).collect() }
 }
 
 fn online(user: UserId) -> (UserId, Option<Choice>) {
@@ -54,8 +59,44 @@ fn a_node_that_starts_greets_and_is_answered_with_lists() {
     let mut b = Nodes::new(B);
     b.heard(A, Statement::Hello, s(0));
     let reply = said(&mut b, s(0), &[(JERRY, Choice::Online)]);
-    assert_eq!(reply, [list(0, vec![online(JERRY)]), Statement::Beat { number: 0 }]);
+    assert_eq!(reply, [list_with(0, vec![online(JERRY)], &[A]), Statement::Beat { number: 0 }]);
     assert_eq!(heard(&mut b, A, own_list, s(0)), [Deed::There(A, vec![(TOM, Some(Choice::Away))])]);
+}
+
+#[test]
+fn the_nodes_that_are_there_are_met_once_each_has_given_its_list() {
+    const C: NodeId = NodeId(3);
+    let mut a = Nodes::new(A);
+    a.greet();
+    assert!(!a.has_met(), "nobody has answered");
+    a.heard(B, Statement::Beat { number: 5 }, s(0));
+    assert!(!a.has_met(), "only that B is there is known");
+    a.heard(B, list_with(5, vec![online(TOM)], &[A, C]), s(0));
+    assert!(!a.has_met(), "B has heard of C");
+    a.heard(C, list_with(0, Vec::new(), &[A, B]), s(0));
+    assert!(a.has_met());
+
+    // Of a release that says nothing of others.
+    let mut a = Nodes::new(A);
+    a.heard(
+        B,
+        serde_json::from_str(r#"{"t":"list","number":0,"part":0,"parts":1,"users":[]}"#).unwrap(),
+        s(0),
+    );
+    assert!(a.has_met());
+}
+
+#[test]
+fn a_list_names_the_others_that_were_heard_lately() {
+    let others_at = |seconds| {
+        let mut nodes = acquainted();
+        nodes.heard(NodeId(3), Statement::Hello, s(seconds));
+        let list =
+            |statement| if let Statement::List { others, .. } = statement { Some(others) } else { None };
+        said(&mut nodes, s(seconds), &[]).into_iter().find_map(list).unwrap()
+    };
+    assert_eq!(others_at(2), [2, 3]);
+    assert_eq!(others_at(3), [3], "B has missed a beat");
 }
 
 #[test]
@@ -94,7 +135,8 @@ fn a_loss_without_a_change_after_it_is_found_by_the_beat() {
 
 #[test]
 fn a_list_counts_once_all_its_parts_are_there() {
-    let part = |part, user| Statement::List { number: 3, part, parts: 2, users: vec![online(user)] };
+    let part =
+        |part, user| Statement::List { number: 3, part, parts: 2, users: vec![online(user)], others: vec![] };
     let mut nodes = Nodes::new(A);
     assert_eq!(heard(&mut nodes, B, part(0, TOM), s(0)), []);
     let news = vec![online(TOM), online(JERRY)];
@@ -161,7 +203,7 @@ fn statements_survive_writing() {
         Statement::Goodbye,
         Statement::Beat { number: u64::MAX },
         Statement::Changed { number: 1, users: users.clone() },
-        Statement::List { number: 1, part: 2, parts: 3, users },
+        Statement::List { number: 1, part: 2, parts: 3, users, others: vec![7, u64::MAX] },
         Statement::Ask { of: u64::MAX },
     ] {
         let text = serde_json::to_string(&statement).unwrap();

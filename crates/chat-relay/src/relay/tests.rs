@@ -122,8 +122,11 @@ async fn nodes_know_who_is_connected_to_the_others() {
     let cluster = Cluster::with_bus();
     let one = cluster.node(1).await;
     one.roster.come(TOM);
+    eventually(|| one.neighbours().link() == Some(Link::Up)).await;
+    assert!(!one.relay.has_met_the_others(), "there is no other");
     let other = cluster.node(2).await;
     eventually(|| other.roster.at(NodeId(1)) == [TOM]).await;
+    eventually(|| other.relay.has_met_the_others()).await;
     other.roster.come(JERRY);
     other.relay.residents().presence(JERRY, Some(Choice::Online));
     eventually(|| one.roster.at(NodeId(2)) == [JERRY]).await;

@@ -293,6 +293,7 @@ impl Worker {
                 Deed::Lost(node) => roster.lost(node),
             }
         }
+        self.shared.has_met.store(self.link == Link::Up && self.nodes.has_met(), Ordering::Release);
     }
 
     fn ask(&self, question: Question) {

@@ -21,9 +21,9 @@ use crate::secret;
 
 /// How long a node that starts waits for news to travel: typing and presence of its first moments would be known to nobody.
 const SETTLES: Duration = Duration::from_secs(1);
-const LOOK: Duration = Duration::from_millis(10);
-/// And then for the greetings, which nobody acknowledges.
-const GREETS: Duration = Duration::from_millis(100);
+/// And then for the other nodes to say who is connected to them, which they do once in a quarter of a second.
+const GREETS: Duration = Duration::from_millis(300);
+const LOOK: Duration = Duration::from_millis(2);
 
 /// Where the data is.
 #[derive(Clone)]
@@ -190,7 +190,7 @@ async fn open_shared(
     let sink = link.relay.sink();
     // Nor may what the preparation leaves behind.
     let opening = tokio::task::spawn_blocking(move || prepared.open(sink));
-    let (opened, ()) = tokio::join!(opening, settle(link.nats.as_deref()));
+    let (opened, ()) = tokio::join!(opening, settle(&link));
     let store = Arc::new(opened??);
     Ok(Storage {
         store: store.clone(),
@@ -245,16 +245,17 @@ async fn join(
     Ok(Link { relay, metrics, nats })
 }
 
-/// Waits for news to travel and the nodes to have greeted each other. Whoever cannot reach NATS is ready without it.
-async fn settle(nats: Option<&NatsBus>) {
-    let Some(bus) = nats else { return };
-    let up = async {
-        while !bus.is_up() {
-            sleep(LOOK).await;
-        }
-    };
-    if timeout(SETTLES, up).await.is_ok() {
-        sleep(GREETS).await;
+/// Waits for news to travel and the other nodes to have answered. Whoever cannot reach NATS is ready without it.
+async fn settle(link: &Link) {
+    let Some(bus) = &link.nats else { return };
+    if timeout(SETTLES, becomes(|| bus.is_up())).await.is_ok() {
+        let _ = timeout(GREETS, becomes(|| bus.is_alone() || link.relay.has_met_the_others())).await;
+    }
+}
+
+async fn becomes(is_so: impl Fn() -> bool) {
+    while !is_so() {
+        sleep(LOOK).await;
     }
 }
 
