@@ -44,6 +44,9 @@ impl Pace {
 /// for minutes as if it took nothing: a write succeeds only when a good part of that has gone.
 #[cfg(target_os = "linux")]
 const UNSENT_BYTES: u32 = 4 * 1024;
+/// For a stream, whose frames are larger, and whose measure ([`crate::hub::Slowest`]) sees what its socket takes, too.
+#[cfg(target_os = "linux")]
+const UNSENT_BYTES_OF_A_STREAM: u32 = 16 * 1024;
 /// Even so a socket takes bytes in lumps, and the next one may be nearly due when the average is looked at.
 const LUMP_BYTES: u64 = 6 * 1024;
 
@@ -66,7 +69,7 @@ impl Paced {
 
     /// The bare socket, for those who have a measure of their own.
     pub(crate) fn into_inner(self) -> TcpStream {
-        keep_unsent(&self.stream, Unsent::AsTheSystemLikes);
+        keep_unsent(&self.stream, Unsent::Some);
         self.stream
     }
 
@@ -116,7 +119,7 @@ impl Paced {
 
 enum Unsent {
     Little,
-    AsTheSystemLikes,
+    Some,
 }
 
 /// Where it can't be set, the system's own measure holds.
@@ -124,7 +127,7 @@ enum Unsent {
 fn keep_unsent(stream: &TcpStream, unsent: Unsent) {
     let bytes = match unsent {
         Unsent::Little => UNSENT_BYTES,
-        Unsent::AsTheSystemLikes => 0,
+        Unsent::Some => UNSENT_BYTES_OF_A_STREAM,
     };
     let _ = socket2::SockRef::from(stream).set_tcp_notsent_lowat(bytes);
 }
@@ -318,6 +321,24 @@ mod tests {
         }
         assert!(writing.await.unwrap().is_ok());
         assert_eq!(counter.get(), 0);
+    }
+
+    /// Of a client that reads nothing, what the system has taken says how much it takes in a lump of one that reads slowly.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn the_system_keeps_little_for_a_stream_that_is_not_read() {
+        let (paced, _client, _, _) = pair(Pace::default()).await;
+        let stream = paced.into_inner();
+        let mut kept = 0;
+        while let Ok(written) = tokio::time::timeout(seconds(1), async {
+            stream.writable().await.unwrap();
+            stream.try_write(&[0; 4096])
+        })
+        .await
+        {
+            kept += written.unwrap_or(0);
+        }
+        assert!((4096..256 * 1024).contains(&kept), "{kept}");
     }
 
     #[tokio::test]
