@@ -161,7 +161,7 @@ fn serve(address: &Address, reads: &Receiver<Read>, metrics: &ReaderMetrics) {
                 Ok(db) => kept = Some(db),
                 Err(fault) => {
                     not_before = Instant::now() + PAUSE;
-                    tracing::debug!(error = ?fault, "no connection to the database");
+                    tracing::debug!(error = %fault.reason(), "no connection to the database");
                     read(Err(fault));
                     continue;
                 }

@@ -242,7 +242,7 @@ impl Log {
         }
         self.trimmed_at = Instant::now();
         if let Some(Err(fault)) = self.db.as_ref().map(journal::trim) {
-            tracing::warn!(error = ?fault, "the journal could not be trimmed; trying later");
+            tracing::warn!(error = %fault.reason(), "the journal could not be trimmed; trying later");
         }
     }
 

@@ -87,7 +87,7 @@ impl Indexer {
                     // After an error the state of the connection is not to be trusted.
                     db = None;
                     if !std::mem::replace(&mut is_failing, true) {
-                        tracing::warn!(error = ?fault, "the search index falls behind; trying until it does not");
+                        tracing::warn!(error = %fault.reason(), "the search index falls behind; trying until it does not");
                     }
                     RETRY
                 }
