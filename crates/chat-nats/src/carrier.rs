@@ -184,7 +184,9 @@ impl Carrier {
             before.end().await;
         }
         let prefix = prefix_of(&self.prefix, self.epoch);
-        self.inquiry = Some(Inquiry::begin(self.client.clone(), |subject| subject.spelt(&prefix)).await);
+        let again = self.standing.refused(&format!("{prefix}."));
+        let inquiry = Inquiry::begin(self.client.clone(), |subject| subject.spelt(&prefix), &again).await;
+        self.inquiry = Some(inquiry);
     }
 
     async fn answered(&mut self, message: &Message) {

@@ -4,11 +4,15 @@
 //! replies: it replies that nobody does. (Of what we say ourselves it brings us nothing, and what it answers to a ping the
 //! client keeps to itself.)
 
+use std::collections::BTreeSet;
+
 use async_nats::{Client, Message, Subscriber};
 use bytes::Bytes;
 use chat_relay::Subject;
 use futures_util::StreamExt;
 use futures_util::stream::SelectAll;
+
+use crate::refusal::{Refusal, Way};
 
 /// The client hands on refusals by another task than messages (`thread.rs`). When it has sent what was said after the first
 /// answer, that task has had its turn; so when the second answer is here, so is every refusal before the first.
@@ -31,22 +35,33 @@ pub(crate) struct Inquiry {
 }
 
 impl Inquiry {
-    /// Says nothing on every kind of subject, which nodes pass over: what may not be said is refused. What is listened to,
-    /// the client has asked for by now.
-    pub(crate) async fn begin(client: Client, spell: impl Fn(Subject) -> String) -> Self {
+    /// Says nothing on every kind of subject, which nodes pass over: what may not be said is refused. What every node
+    /// listens to, the client has asked for by now. `again` are subjects that were refused before.
+    pub(crate) async fn begin(client: Client, spell: impl Fn(Subject) -> String, again: &[Refusal]) -> Self {
         let [to_unheard, to_node] = Subject::OF_NOBODY.map(&spell);
         let mut replies = SelectAll::new();
         for subject in [&to_unheard, &to_node] {
-            match client.subscribe(subject.clone()).await {
-                Ok(subscriber) => replies.push(subscriber),
-                Err(error) => tracing::error!(%error, subject, "a subscription failed"),
+            replies.extend(listen(&client, subject).await);
+        }
+        let kinds: BTreeSet<_> = Subject::OF_ALL.into_iter().chain(Subject::OF_NOBODY).map(&spell).collect();
+        let mut to_say = kinds.clone();
+        // Those that stand for their kind are asked for in any case.
+        for Refusal { way, subject } in again.iter().filter(|refused| !kinds.contains(&refused.subject)) {
+            match way {
+                Way::Say => drop(to_say.insert(subject.clone())),
+                Way::Hear => {
+                    if let Some(mut subscriber) = listen(&client, subject).await {
+                        let _ = subscriber.unsubscribe().await;
+                    }
+                }
             }
         }
-        for subject in Subject::OF_ALL.into_iter().chain(Subject::OF_NOBODY).filter(|it| *it != Subject::Node)
-        {
-            let _ = client.publish(spell(subject), Bytes::new()).await;
+        let node = spell(Subject::Node);
+        to_say.remove(&node);
+        for subject in to_say {
+            let _ = client.publish(subject, Bytes::new()).await;
         }
-        let _ = client.publish_with_reply(spell(Subject::Node), to_node.clone(), Bytes::new()).await;
+        let _ = client.publish_with_reply(node, to_node.clone(), Bytes::new()).await;
         let unheard = spell(Subject::UNHEARD);
         let inquiry = Self { client, replies, unheard, to_unheard, to_node, is_alone: false, n_answers: 0 };
         inquiry.ask().await;
@@ -95,4 +110,9 @@ impl Inquiry {
             let _ = subscriber.unsubscribe().await;
         }
     }
+}
+
+async fn listen(client: &Client, subject: &str) -> Option<Subscriber> {
+    let subscribed = client.subscribe(subject.to_owned()).await;
+    subscribed.inspect_err(|error| tracing::error!(%error, subject, "a subscription failed")).ok()
 }

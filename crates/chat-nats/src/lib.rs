@@ -6,6 +6,7 @@ mod carrier;
 mod earlier;
 mod identity;
 mod inquiry;
+mod refusal;
 mod standing;
 mod thread;
 
@@ -216,7 +217,7 @@ impl Link {
     }
 
     fn refused(&self, error: &str) {
-        let Some(refusal) = standing::violation(error) else { return };
+        let Some(refusal) = refusal::violation(error) else { return };
         if self.earlier.as_ref().is_some_and(|earlier| earlier.is_meant(refusal)) {
             tracing::debug!(refusal, "NATS has no place for nodes of earlier releases");
             return;

@@ -10,13 +10,15 @@ use std::time::{Duration, Instant};
 use chat_relay::Inbox;
 use tokio::sync::Notify;
 
+use crate::refusal::{self, Refusal};
+
 /// A server that has neither answered nor refused anything by then lets us say and hear everything: where somebody listens
 /// to all that is said, it does not answer (`inquiry.rs`).
 const SETTLES: Duration = Duration::from_millis(500);
 /// How soon what was refused is asked for again; rights are changed while servers run.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
-/// By this refusals begin that are about one subject.
-const VIOLATION: &str = "permissions violation";
+/// As many subjects that were refused are asked for again; one that still is suffices.
+const MAX_REFUSED: usize = 16;
 
 /// Where we are with a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +37,9 @@ struct State {
     phase: Phase,
     /// Reasons of which the operator was told since news travelled last.
     told: BTreeSet<String>,
+    /// What was refused since news travelled last. It may be of a kind of which others are allowed, so that asking for one
+    /// of each kind does not do.
+    refused: BTreeSet<Refusal>,
     /// The connection was found to be otherwise than was told when it was looked at last.
     seems_otherwise: bool,
 }
@@ -64,7 +69,8 @@ pub(crate) struct Standing {
 
 impl Standing {
     pub(crate) fn new(inbox: Inbox) -> Self {
-        let state = State { phase: Phase::Down, told: BTreeSet::new(), seems_otherwise: false };
+        let (told, refused) = (BTreeSet::new(), BTreeSet::new());
+        let state = State { phase: Phase::Down, told, refused, seems_otherwise: false };
         let [is_up, is_alone, is_new] = [false; 3].map(AtomicBool::new);
         Self { inbox, is_up, is_alone, is_new, state: Mutex::new(state), wake: Notify::new() }
     }
@@ -117,6 +123,7 @@ impl Standing {
             false => tracing::info!("NATS can be used again; news of other nodes travels over it"),
         }
         state.told.clear();
+        state.refused.clear();
     }
 
     /// The connection is gone. Why there is no other, the attempts to make one will tell.
@@ -142,12 +149,26 @@ impl Standing {
         self.inbox.missed();
     }
 
-    /// The server refuses one subject.
-    pub(crate) fn violated(&self, servers: &str, refusal: &str, now: Instant) {
+    /// The server refuses one subject, in these words.
+    pub(crate) fn violated(&self, servers: &str, words: &str, now: Instant) {
         let mut state = self.state();
-        state.phase = Phase::Forbidden(now);
+        if !matches!(state.phase, Phase::Forbidden(_)) {
+            state.phase = Phase::Forbidden(now);
+        }
         self.link(false);
-        state.tell(servers, &format!("{VIOLATION}: {refusal}"));
+        if let Some(refused) = Refusal::read(words)
+            && state.refused.len() < MAX_REFUSED
+        {
+            state.refused.insert(refused);
+        }
+        state.tell(servers, &refusal::reason(words));
+    }
+
+    /// What was refused of the subjects that begin so. The others are forgotten: nothing is said or heard there any more.
+    pub(crate) fn refused(&self, begin: &str) -> Vec<Refusal> {
+        let mut state = self.state();
+        state.refused.retain(|refused| refused.subject.starts_with(begin));
+        state.refused.iter().cloned().collect()
     }
 
     /// What is to be done at this time. `is_connected` is how the connection looks from outside: of its changes the
@@ -197,12 +218,6 @@ impl State {
             tracing::debug!(server, reason, "NATS still cannot be used");
         }
     }
-}
-
-/// Whether an error of the server's is about one subject, and which words it has for it.
-pub(crate) fn violation(error: &str) -> Option<&str> {
-    let begins = error.get(..VIOLATION.len())?.eq_ignore_ascii_case(VIOLATION);
-    begins.then(|| error.get(VIOLATION.len()..).unwrap_or_default().trim_start())
 }
 
 #[cfg(test)]
@@ -292,9 +307,35 @@ mod tests {
     }
 
     #[test]
-    fn violations_are_told_from_other_errors() {
-        assert_eq!(violation("Permissions Violation for Publish to \"a\""), Some("for Publish to \"a\""));
-        assert_eq!(violation("authorization violation"), None);
-        assert_eq!(violation("Permissions"), None);
+    fn what_was_refused_is_remembered_until_news_has_travelled() {
+        let (inbox, _incoming) = channel();
+        let (standing, now) = (Standing::new(inbox), Instant::now());
+        let subjects = || standing.refused("chat.1.").into_iter().map(|it| it.subject).collect::<Vec<_>>();
+        standing.connected(now);
+        standing.violated("a:1", "for Publish to \"chat.1.u.5\"", now);
+        standing.violated("a:1", "for Publish to \"chat.2.u.5\"", now);
+        standing.violated("a:1", "of a kind that is not known", now);
+        assert_eq!(subjects(), ["chat.1.u.5"]);
+        standing.disconnected();
+        standing.connected(now);
+        assert_eq!(subjects(), ["chat.1.u.5"]);
+        for user in 0..100 {
+            standing.violated("a:1", &format!("for Subscription to \"chat.1.u.{user}\""), now);
+        }
+        assert_eq!(subjects().len(), MAX_REFUSED);
+        standing.connected(now);
+        standing.answered(false);
+        assert_eq!(subjects(), [""; 0]);
+    }
+
+    #[test]
+    fn however_often_something_is_refused_it_is_asked_for_again() {
+        let (inbox, _incoming) = channel();
+        let (standing, began) = (Standing::new(inbox), Instant::now());
+        standing.connected(began);
+        standing.look(true, began);
+        standing.violated("a:1", "for Subscription to \"chat.1.u.5\"", began);
+        standing.violated("a:1", "for Subscription to \"chat.1.u.6\"", began + ASK_AGAIN / 2);
+        assert_eq!(standing.look(true, began + ASK_AGAIN), Deed::Reconnect);
     }
 }

@@ -105,6 +105,38 @@ async fn a_link_is_never_up_where_something_is_not_allowed_and_soon_up_where_all
     assert!(took < Duration::from_millis(150), "{took:?}");
 }
 
+/// Of a kind of subject, one may be refused that is used much later than any is asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_without_the_rights_for_a_single_subject_stays_down_until_they_are_there() {
+    let all_but_tom = "{ allow: [\"chat.>\"], deny: [\"chat.*.u.1\"] }";
+    for (publish, subscribe) in [(all_but_tom, ALL), (ALL, all_but_tom)] {
+        let mut server = server_with(publish, subscribe);
+        let end = joined(options(&server.url())).await;
+        end.bus.subscribe(TOM);
+        end.bus.publish(TOM, Bytes::from_static(b"for tom"));
+        end.comes_to_be(Link::Down);
+        // Whoever has logged out may come again.
+        end.bus.unsubscribe(TOM);
+        let log = server.log().to_owned();
+        let n_refusals = || std::fs::read_to_string(&log).unwrap().matches("Violation").count();
+        let refused_at_first = n_refusals();
+        for n_asked in 1..3 {
+            eventually("it is asked for again", || {
+                assert_eq!(end.incoming.link(), Link::Down);
+                n_refusals() >= refused_at_first + n_asked
+            });
+        }
+        server.set(&rights(ALL, ALL)).unwrap();
+        end.comes_to_be(Link::Up);
+        let other = joined(options(&server.url())).await;
+        end.bus.subscribe(TOM);
+        other.reaches(&end, TOM, "for tom");
+        end.bus.publish(TOM, Bytes::from_static(b"for tom"));
+        other.reaches(&end, TOM, "for tom again");
+        assert_eq!(end.incoming.link(), Link::Up);
+    }
+}
+
 /// Somebody who listens to all that is said is nobody who would answer, and takes from the server the words that nobody does.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_is_up_where_somebody_listens_to_everything() {

@@ -72,6 +72,39 @@ async fn a_bus_without_rights_is_down_and_nothing_is_lost() {
     bus_becomes(&nodes.servers[0], "down").await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bus_on_which_nothing_may_be_said_to_some_users_stays_down_until_it_may() {
+    let denied: Vec<_> = (1..20).map(|user| format!("\"test.*.u.{user}\"")).collect();
+    let some = format!("publish: {{ allow: [\"test.>\"], deny: [{}] }}", denied.join(", "));
+    let users = format!(
+        "users: [ {{ user: node, password: node, permissions: {{ {some}, subscribe: [\"test.>\"] }} }} ]"
+    );
+    let nats = Nats::start_with(&format!("authorization {{ {users} }}\nno_auth_user: node")).unwrap();
+    let mut nodes = Nodes::on(nats, 1, |setup| setup);
+    let log = nodes.nats.log().to_owned();
+    let n_refusals = || std::fs::read_to_string(&log).unwrap().matches("Violation").count();
+    let (tom, jerry) = nodes.servers[0].tom_and_jerry().await;
+    bus_becomes(&nodes.servers[0], "up").await;
+    assert_eq!(post(&tom, &jerry, "the first").await.status, 201);
+    bus_becomes(&nodes.servers[0], "down").await;
+    let refused_at_first = n_refusals();
+    eventually(20, "it was asked for twice", async || {
+        assert_eq!(nodes.servers[0].get("/readyz").await.json()["bus"], "down");
+        n_refusals() >= refused_at_first + 2 * 2
+    })
+    .await;
+    assert_eq!(post(&tom, &jerry, "the second").await.status, 201);
+    let why = says_once(&nodes.servers[0], "WARN", DOWN).await;
+    assert!(why["reason"].as_str().unwrap().contains(".u."), "{why}");
+    assert_eq!(lines(&nodes.servers[0], BACK), Vec::<Value>::new());
+
+    nodes.nats.set(&rights("test.>")).unwrap();
+    bus_becomes(&nodes.servers[0], "up").await;
+    assert_eq!(post(&tom, &jerry, "the last").await.status, 201);
+    says_once(&nodes.servers[0], "INFO", BACK).await;
+    says_once(&nodes.servers[0], "WARN", DOWN).await;
+}
+
 /// A port that greets nobody; counts who has come.
 fn dumb() -> (u16, &'static AtomicUsize) {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
