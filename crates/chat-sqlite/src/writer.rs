@@ -104,33 +104,29 @@ impl Writer {
         Ok(Self { queue: RwLock::new(Some(queue)), thread, metrics, room: Room::default() })
     }
 
-    /// Queues a write and waits until it is on disk. `work` must make its refusals before its first change, and may
+    /// Queues a write at once, and waits until it is on disk. `work` must make its refusals before its first change, and may
     /// be run again if another write of the same batch fails.
-    pub(crate) async fn write<T, F>(&self, work: F) -> chat_core::Result<T>
+    pub(crate) fn write<T, F>(&self, work: F) -> impl Future<Output = chat_core::Result<T>>
     where
         T: Outcome + Send + 'static,
         F: FnMut(&Tx<'_>) -> Result<T> + Send + 'static,
     {
         let (reply, result) = oneshot::channel();
-        let written = self.queued(Write::new(work, reply), result).await;
-        self.room.note(&written, Instant::now);
-        written
+        // At once, so that what is waited for has no copy of the work in it.
+        let queued = self.send(Box::new(Write::new(work, reply)));
+        async move {
+            let written = answered(queued, result).await;
+            self.room.note(&written, Instant::now);
+            written
+        }
     }
 
     /// Succeeds only if a message could be stored now.
     pub(crate) async fn probe(&self) -> chat_core::Result<()> {
         let (reply, result) = oneshot::channel();
-        self.queued(Write::new(probe::write, reply).asking_for_room(), result).await?;
+        let queued = self.send(Box::new(Write::new(probe::write, reply).asking_for_room()));
+        answered(queued, result).await?;
         self.room.check(Instant::now())
-    }
-
-    async fn queued<T>(
-        &self,
-        job: impl Job + 'static,
-        result: oneshot::Receiver<chat_core::Result<T>>,
-    ) -> chat_core::Result<T> {
-        self.send(Box::new(job))?;
-        result.await.map_err(|_| Error::internal("a write was dropped"))?
     }
 
     fn send(&self, job: Box<dyn Job>) -> chat_core::Result<()> {
@@ -169,6 +165,15 @@ impl Drop for Writer {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+/// What became of a job that was to be queued.
+async fn answered<T>(
+    queued: chat_core::Result<()>,
+    result: oneshot::Receiver<chat_core::Result<T>>,
+) -> chat_core::Result<T> {
+    queued?;
+    result.await.map_err(|_| Error::internal("a write was dropped"))?
 }
 
 /// The writing thread's side: its connection and the end of the log of changes.
