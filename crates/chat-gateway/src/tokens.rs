@@ -1,4 +1,7 @@
-//! JSON Web Tokens: HS256 and nothing else, with every claim required and checked (RFC 7519, RFC 8725).
+//! JSON Web Tokens: HS256 and nothing else, with every claim required and checked (RFC 7519, RFC 8725). What a token says is
+//! remembered once its signature was found right; whether it counts now is decided each time it comes.
+
+mod read;
 
 use std::time::Duration;
 
@@ -15,6 +18,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 
 use crate::devices::Devices;
+use read::{Claimed, Read};
 
 const ISSUER: &str = "chatserver";
 /// How far ahead of ours the clock may be by which somebody else dates a token who has our key, in seconds. Nodes of
@@ -39,6 +43,7 @@ pub struct Tokens {
     validation: Validation,
     lifetime_s: i64,
     device_key: hmac::Key,
+    read: Read,
 }
 
 /// What a valid token says.
@@ -87,6 +92,7 @@ impl Tokens {
             validation,
             lifetime_s: i64::try_from(options.lifetime.as_secs()).unwrap_or(i64::MAX / 4),
             device_key: Devices::key(&options.secret),
+            read: Read::default(),
         }
     }
 
@@ -121,21 +127,32 @@ impl Tokens {
     /// may have been set back since: it is worth no less for that, but does not outlive twice its lifetime. One of others
     /// who have our key may say from when on it is to count; that is taken at its word, as far as clocks agree.
     pub(crate) fn verify(&self, token: &str, now: Timestamp) -> Option<Granted> {
-        let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).ok()?.claims;
-        let now = now.seconds();
-        let is_ours = claims.tokens_from.is_some() && !failpoints::is_broken("strict_dates");
-        let leeway = if is_ours { self.lifetime_s.max(LEEWAY_S) } else { LEEWAY_S };
-        let has_begun = claims.iat.max(claims.nbf) <= now.saturating_add(leeway);
-        let has_expired = claims.exp < now.saturating_sub(EXPIRY_LEEWAY_S);
-        let longest = self.lifetime_s.saturating_add(EXPIRY_LEEWAY_S);
-        let too_long = claims.exp.saturating_sub(claims.iat) > longest;
-        let plausible = claims.user_id > 0 && has_begun && !has_expired && !too_long;
-        plausible.then(|| Granted {
-            user: UserId(claims.user_id),
-            counts_from: claims.tokens_from.unwrap_or(claims.iat),
-            expires_at: claims.exp,
-            fingerprint: fingerprint(token),
+        let fingerprint = fingerprint(token);
+        let claimed = self.read.of(fingerprint, || self.claimed(token))?;
+        self.counts(&claimed, now.seconds()).then(|| Granted {
+            user: claimed.user,
+            counts_from: claimed.tokens_from.unwrap_or(claimed.iat),
+            expires_at: claimed.exp,
+            fingerprint,
         })
+    }
+
+    /// What a token says, if its signature is right.
+    fn claimed(&self, token: &str) -> Option<Claimed> {
+        let Claims { user_id, iat, nbf, exp, tokens_from, .. } =
+            jsonwebtoken::decode(token, &self.decoding, &self.validation).ok()?.claims;
+        Some(Claimed { user: UserId(user_id), iat, nbf, exp, tokens_from })
+    }
+
+    /// Whether it counts in this second since 1970.
+    fn counts(&self, claimed: &Claimed, now: i64) -> bool {
+        let is_ours = claimed.tokens_from.is_some() && !failpoints::is_broken("strict_dates");
+        let leeway = if is_ours { self.lifetime_s.max(LEEWAY_S) } else { LEEWAY_S };
+        let has_begun = claimed.iat.max(claimed.nbf) <= now.saturating_add(leeway);
+        let has_expired = claimed.exp < now.saturating_sub(EXPIRY_LEEWAY_S);
+        let longest = self.lifetime_s.saturating_add(EXPIRY_LEEWAY_S);
+        let too_long = claimed.exp.saturating_sub(claimed.iat) > longest;
+        claimed.user.0 > 0 && has_begun && !has_expired && !too_long
     }
 }
 
@@ -283,6 +300,27 @@ mod tests {
         }
         for (seconds, is_valid) in [(-61, false), (-60, true), (0, true), (3605, true), (3606, false)] {
             assert_eq!(tokens.verify(&others, at(seconds)).is_some(), is_valid, "{seconds}");
+        }
+    }
+
+    /// The second time a token comes, what it says is remembered; that must not make one of another, nor of a bad one a good one.
+    #[test]
+    fn a_token_counts_for_as_little_the_second_time() {
+        let tokens = tokens(&[7; 32]);
+        let now_s = now().seconds();
+        let (good, expires_at) = tokens.issue(UserId(3), now_s, 0).unwrap();
+        let first = tokens.verify(&good, now()).unwrap();
+        assert_eq!(tokens.verify(&good, now()), Some(first));
+        let (others, _) = tokens.issue(UserId(4), now_s, 0).unwrap();
+        assert_eq!(tokens.verify(&others, now()).unwrap().user, UserId(4));
+        assert_eq!(tokens.verify(&good, Timestamp((expires_at + 6) * 1_000_000)), None, "it has expired");
+        assert_eq!(tokens.verify(&good, now()), Some(first), "by a clock that was set back it has not");
+        let (head, signature) = good.rsplit_once('.').unwrap();
+        let first_letter = if signature.starts_with('A') { "B" } else { "A" };
+        let unsigned = format!("{head}.{first_letter}{}", signature.get(1..).unwrap());
+        let forged = forged(&Header::new(Algorithm::HS256), &claims(now_s), &[8; 32]);
+        for bad in [&unsigned, &forged, &unsigned, &forged] {
+            assert_eq!(tokens.verify(bad, now()), None, "{bad}");
         }
     }
 
