@@ -6,7 +6,7 @@ mod hops;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use axum::http::header::FORWARDED;
+use axum::http::header::{FORWARDED, VIA};
 use axum::http::{HeaderMap, HeaderName};
 use ipnet::{IpNet, Ipv4Net};
 
@@ -14,8 +14,14 @@ use crate::client_address::{ClientAddress, Way};
 use hops::Spelling;
 
 /// What proxies commonly write about whom they speak for.
-pub(crate) const HEADERS_OF_PROXIES: [&str; 6] =
-    ["x-forwarded-for", "forwarded", "x-real-ip", "cf-connecting-ip", "true-client-ip", "via"];
+pub(crate) static HEADERS_OF_PROXIES: [HeaderName; 6] = [
+    HeaderName::from_static("x-forwarded-for"),
+    FORWARDED,
+    HeaderName::from_static("x-real-ip"),
+    HeaderName::from_static("cf-connecting-ip"),
+    HeaderName::from_static("true-client-ip"),
+    VIA,
+];
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// The word for an operator who knows that there is no proxy.
 const NONE: &str = "none";
@@ -179,7 +185,7 @@ fn is_https(proto: &str) -> bool {
 }
 
 fn has_headers_of_proxies(headers: &HeaderMap) -> bool {
-    HEADERS_OF_PROXIES.iter().any(|name| headers.contains_key(*name))
+    HEADERS_OF_PROXIES.iter().any(|name| headers.contains_key(name))
 }
 
 #[cfg(test)]

@@ -5,14 +5,15 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use axum::http::header::HOST;
-use axum::http::{HeaderMap, Uri};
+use axum::http::{HeaderMap, HeaderName, Uri};
 
 use crate::proxies::HEADERS_OF_PROXIES;
 
 /// Whether the request looks as one from this machine does.
 pub fn is_from_this_machine(headers: &HeaderMap, uri: &Uri) -> bool {
-    let is_of_proxy = |name: &str| name.starts_with("x-forwarded-") || HEADERS_OF_PROXIES.contains(&name);
-    let was_handed_on = headers.keys().any(|name| is_of_proxy(name.as_str()));
+    let is_of_proxy =
+        |name: &HeaderName| name.as_str().starts_with("x-forwarded-") || HEADERS_OF_PROXIES.contains(name);
+    let was_handed_on = headers.keys().any(is_of_proxy);
     let mut hosts = headers.get_all(HOST).iter().map(|host| host.to_str().unwrap_or_default());
     let is_named_so = headers.contains_key(HOST) && hosts.all(is_loopback);
     !was_handed_on && is_named_so && uri.authority().is_none_or(|authority| is_loopback(authority.as_str()))

@@ -1,11 +1,13 @@
 //! The id under which a client follows its own doings through several systems (W3C Trace Context, section 3.2). It is
 //! repeated in the log and nowhere else.
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderName};
+
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The trace id of a well-formed `traceparent`; any other is as good as none.
 pub(super) fn trace_id(headers: &HeaderMap) -> Option<&str> {
-    parse(headers.get("traceparent")?.to_str().ok()?)
+    parse(headers.get(TRACEPARENT)?.to_str().ok()?)
 }
 
 fn parse(header: &str) -> Option<&str> {
