@@ -3,6 +3,7 @@
 //! checked. Counts are this node's own.
 
 pub(crate) mod buckets;
+mod hashed;
 mod logins;
 mod places;
 mod policy;
@@ -12,7 +13,7 @@ mod under_way;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::time::{Duration, Instant};
 
-use chat_core::ids::UserId;
+use chat_core::ids::{ConversationId, UserId};
 
 use crate::client_address::ClientAddress;
 use buckets::{Buckets, Taken};
@@ -134,10 +135,10 @@ impl Limiter {
         self.take(Policy::SendConversation, key).map(|_| key)
     }
 
-    /// A message went into the place: by whatever name it is called, it is this conversation.
-    pub(crate) fn posted(&self, place: Place, conversation: chat_core::ids::ConversationId) {
+    /// A message that was counted by this key went into the place: by whatever name it is called, it is this conversation.
+    pub(crate) fn posted(&self, place: Place, key: Key, conversation: ConversationId) {
         let conversation = self.key(Place::Conversation(conversation));
-        if self.places.learn(self.key(place), conversation) {
+        if key != conversation && self.places.learn(self.key(place), conversation) {
             // The message was counted for the name.
             let _ = self.take(Policy::SendConversation, conversation);
         }
@@ -201,7 +202,7 @@ impl Rule {
 
 #[cfg(test)]
 mod tests {
-    use chat_core::ids::{ConversationId, GroupId};
+    use chat_core::ids::GroupId;
 
     use super::*;
 
@@ -235,8 +236,8 @@ mod tests {
     fn a_conversation_has_one_bucket_by_whatever_name_it_is_called() {
         let limiter = limiter(Policy::SendConversation, Rate::per_hour(1, 3));
         let (group, conversation) = (Place::Group(GroupId(7)), ConversationId(40));
-        limiter.post_to(group).unwrap();
-        limiter.posted(group, conversation);
+        let key = limiter.post_to(group).unwrap();
+        limiter.posted(group, key, conversation);
         limiter.post_to(group).unwrap();
         limiter.post_to(Place::Conversation(conversation)).unwrap();
         assert!(limiter.post_to(group).is_err());

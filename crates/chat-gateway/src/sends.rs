@@ -3,13 +3,13 @@
 use chat_core::Result as CoreResult;
 use chat_core::ids::UserId;
 use chat_core::messages::Posted;
-use chat_core::posting::{Forward, PostMessage};
+use chat_core::posting::{Destination, Forward, PostMessage};
 
 use crate::app::Shared;
 use crate::audit::By;
 use crate::client_address::ClientAddress;
 use crate::http::problem::Problem;
-use crate::limits::Place;
+use crate::limits::{Key, Place};
 use crate::metrics::Door;
 
 /// Who sends, and how that came in.
@@ -22,32 +22,42 @@ pub(crate) struct Sender {
 
 /// Sends a message.
 pub(crate) async fn post(app: &Shared, sender: Sender, message: PostMessage) -> Result<Posted, Problem> {
-    let place = Place::of(sender.user, message.to);
-    into(app, sender, place, app.chat.post(sender.user, message)).await
+    let counted = Counted::of(app, sender, message.to)?;
+    counted.settle(app.chat.post(sender.user, message).await)
 }
 
 /// Sends what another message says.
 pub(crate) async fn forward(app: &Shared, sender: Sender, command: Forward) -> Result<Posted, Problem> {
-    let place = Place::of(sender.user, command.to);
-    into(app, sender, place, app.chat.forward(sender.user, command)).await
+    let counted = Counted::of(app, sender, command.to)?;
+    counted.settle(app.chat.forward(sender.user, command).await)
 }
 
-/// Counts for the place what is done, where it makes a message there.
-async fn into(
-    app: &Shared,
-    sender: Sender,
+/// A message that is counted for the place to which it is to go.
+struct Counted<'a> {
+    app: &'a Shared,
+    door: Door,
     place: Place,
-    posting: impl Future<Output = CoreResult<Posted>>,
-) -> Result<Posted, Problem> {
-    let by = By { user: Some(sender.user), address: Some(sender.from), ..By::default() };
-    let key = app.limits.post_to(place).map_err(|refused| app.too_much(refused, by))?;
-    let posted = posting.await;
-    match &posted {
-        Ok(Posted::New { message, .. }) => app.limits.posted(place, message.conversation),
-        Ok(Posted::Duplicate(_)) | Err(_) => app.limits.not_posted(key),
+    key: Key,
+}
+
+impl<'a> Counted<'a> {
+    fn of(app: &'a Shared, sender: Sender, to: Destination) -> Result<Self, Problem> {
+        let place = Place::of(sender.user, to);
+        let by = By { user: Some(sender.user), address: Some(sender.from), ..By::default() };
+        let key = app.limits.post_to(place).map_err(|refused| app.too_much(refused, by))?;
+        Ok(Self { app, door: sender.door, place, key })
     }
-    note(app, sender.door, &posted);
-    Ok(posted?)
+
+    /// What came of it, which counts where it made a message there.
+    fn settle(self, posted: CoreResult<Posted>) -> Result<Posted, Problem> {
+        let Self { app, door, place, key } = self;
+        match &posted {
+            Ok(Posted::New { message, .. }) => app.limits.posted(place, key, message.conversation),
+            Ok(Posted::Duplicate(_)) | Err(_) => app.limits.not_posted(key),
+        }
+        note(app, door, &posted);
+        Ok(posted?)
+    }
 }
 
 /// Counts what came of sending, and says where the message is, for whoever follows it.

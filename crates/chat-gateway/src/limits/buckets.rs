@@ -1,9 +1,9 @@
 //! The buckets of one policy: many keys, each with one number, in shards so that nobody waits for anybody else. However
 //! many keys there are, only so many are kept: the fullest buckets are forgotten first, whose keys lose the least by it.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::hashed::ByHash;
 use super::rate::Cells;
 
 const SHARDS: usize = 32;
@@ -13,7 +13,7 @@ const CAPACITY: usize = 2048;
 const FORGOTTEN: usize = CAPACITY / 8;
 
 /// When each key's bucket is full again. A key that is not there has a full one.
-pub(crate) struct Buckets(Box<[Mutex<HashMap<u64, u64>>; SHARDS]>);
+pub(crate) struct Buckets(Box<[Mutex<ByHash<u64>>; SHARDS]>);
 
 /// What became of taking one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,17 +32,21 @@ impl Buckets {
     /// Takes one from a key's bucket, if it is there.
     pub(crate) fn take(&self, key: u64, cells: Cells, now: u64) -> Taken {
         let mut shard = self.shard(key);
-        let full_at = shard.get(&key).copied().unwrap_or(0);
-        match cells.take(full_at, now) {
-            Ok(full_at) => {
-                if shard.len() >= CAPACITY && !shard.contains_key(&key) {
+        let known = shard.get_mut(&key);
+        let full_at = match cells.take(known.as_deref().copied().unwrap_or(0), now) {
+            Ok(full_at) => full_at,
+            Err(wait_ns) => return Taken::No { wait_ns },
+        };
+        match known {
+            Some(known) => *known = full_at,
+            None => {
+                if shard.len() >= CAPACITY {
                     forget_the_fullest(&mut shard, now);
                 }
                 shard.insert(key, full_at);
-                Taken::Yes { left: cells.left(full_at, now), full_in_ns: full_at.saturating_sub(now) }
             }
-            Err(wait_ns) => Taken::No { wait_ns },
         }
+        Taken::Yes { left: cells.left(full_at, now), full_in_ns: full_at.saturating_sub(now) }
     }
 
     /// How long it takes until one is there, if so many of those that were taken are given back.
@@ -58,7 +62,7 @@ impl Buckets {
         }
     }
 
-    fn shard(&self, key: u64) -> MutexGuard<'_, HashMap<u64, u64>> {
+    fn shard(&self, key: u64) -> MutexGuard<'_, ByHash<u64>> {
         // Keys are hashes: any of their bits will do.
         let number = usize::try_from(key >> 48).unwrap_or(0) % SHARDS;
         let [first, ..] = &*self.0;
@@ -72,7 +76,7 @@ impl Buckets {
 }
 
 /// Forgets the buckets that are full already, and of the others those that will be first.
-fn forget_the_fullest(shard: &mut HashMap<u64, u64>, now: u64) {
+fn forget_the_fullest(shard: &mut ByHash<u64>, now: u64) {
     shard.retain(|_, full_at| *full_at > now);
     if shard.len() + FORGOTTEN <= CAPACITY {
         return;

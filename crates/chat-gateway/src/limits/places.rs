@@ -1,7 +1,6 @@
 //! Where messages go, by the names that senders have for it. A conversation has several, and the limiter learns by the
 //! messages that went there which of them are one.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use chat_core::ids::{ConversationId, GroupId, UserId};
@@ -9,6 +8,7 @@ use chat_core::messages::Recipient;
 use chat_core::posting::Destination;
 
 use super::Key;
+use super::hashed::ByHash;
 
 const SHARDS: usize = 32;
 /// Names that a shard knows. It forgets them all when there are more: they are learnt again by the next message.
@@ -33,7 +33,7 @@ impl Place {
     }
 }
 
-pub(super) struct Places(Box<[Mutex<HashMap<u64, u64>>; SHARDS]>);
+pub(super) struct Places(Box<[Mutex<ByHash<u64>>; SHARDS]>);
 
 impl Places {
     pub(super) fn new() -> Self {
@@ -48,9 +48,6 @@ impl Places {
 
     /// The name stands for this conversation; whether that is news.
     pub(super) fn learn(&self, name: Key, conversation: Key) -> bool {
-        if name == conversation {
-            return false;
-        }
         let mut shard = self.shard(name).lock().unwrap_or_else(PoisonError::into_inner);
         if shard.len() >= CAPACITY && !shard.contains_key(&name.0) {
             shard.clear();
@@ -58,7 +55,7 @@ impl Places {
         shard.insert(name.0, conversation.0).is_none()
     }
 
-    fn shard(&self, name: Key) -> &Mutex<HashMap<u64, u64>> {
+    fn shard(&self, name: Key) -> &Mutex<ByHash<u64>> {
         let [first, ..] = &*self.0;
         self.0.get(usize::try_from(name.0 >> 48).unwrap_or(0) % SHARDS).unwrap_or(first)
     }
