@@ -1,5 +1,7 @@
 //! Sending messages: to a user, to a group, into a conversation, and once more elsewhere.
 
+use std::convert::Infallible;
+
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
@@ -30,10 +32,10 @@ pub(super) async fn send_to_user(
     sender: Sender,
     State(app): State<App>,
     PathId(user): PathId,
-    headers: HeaderMap,
+    key: KeyInHeader,
     Body(request): Body<SendRequest>,
 ) -> Result<(StatusCode, Json<Sent>), Problem> {
-    let command = command(Recipient::User(UserId(user)).into(), request, &headers)?;
+    let command = command(Recipient::User(UserId(user)).into(), request, key)?;
     let posted = sends::post(&app, sender, command).await?;
     Ok(sent(posted, "P2P message sent successfully"))
 }
@@ -47,10 +49,10 @@ pub(super) async fn send_to_group(
     sender: Sender,
     State(app): State<App>,
     PathId(group): PathId,
-    headers: HeaderMap,
+    key: KeyInHeader,
     Body(request): Body<SendRequest>,
 ) -> Result<(StatusCode, Json<Sent>), Problem> {
-    let command = command(Recipient::Group(GroupId(group)).into(), request, &headers)?;
+    let command = command(Recipient::Group(GroupId(group)).into(), request, key)?;
     let posted = sends::post(&app, sender, command).await?;
     Ok(sent(posted, "Message sent successfully to group"))
 }
@@ -64,11 +66,11 @@ pub(super) async fn send_to_conversation(
     sender: Sender,
     State(app): State<App>,
     PathId(conversation): PathId,
-    headers: HeaderMap,
+    key: KeyInHeader,
     Body(request): Body<SendRequest>,
 ) -> Result<(StatusCode, Json<Sent>), Problem> {
     let to = Destination::Conversation(ConversationId(conversation));
-    let posted = sends::post(&app, sender, command(to, request, &headers)?).await?;
+    let posted = sends::post(&app, sender, command(to, request, key)?).await?;
     Ok(sent(posted, "Message sent successfully"))
 }
 
@@ -81,10 +83,10 @@ pub(super) async fn forward(
     sender: Sender,
     State(app): State<App>,
     PathId(message): PathId,
-    headers: HeaderMap,
+    key: KeyInHeader,
     Body(mut request): Body<ForwardRequest>,
 ) -> Result<(StatusCode, Json<Sent>), Problem> {
-    request.client_msg_id = client_msg_id(request.client_msg_id, &headers)?;
+    request.client_msg_id = client_msg_id(request.client_msg_id, key)?;
     let posted = sends::forward(&app, sender, commands::forward(message, request)?).await?;
     Ok(sent(posted, "Message forwarded successfully"))
 }
@@ -108,24 +110,40 @@ impl FromRequestParts<App> for Sender {
     }
 }
 
-fn command(to: Destination, mut request: SendRequest, headers: &HeaderMap) -> Result<PostMessage, Problem> {
-    request.client_msg_id = client_msg_id(request.client_msg_id, headers)?;
+/// `client_msg_id` as a header has it, or what is wrong with that; told once the body has been read.
+pub(super) struct KeyInHeader(Result<Option<String>, Problem>);
+
+impl KeyInHeader {
+    fn of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+        let mut lines = headers.get_all(IDEMPOTENCY_KEY).iter();
+        let Some(key) = lines.next() else { return Ok(None) };
+        if lines.next().is_some() {
+            return Err(Problem::invalid("Idempotency-Key must be given once"));
+        }
+        let key = key.to_str().map_err(|_| Problem::invalid("Idempotency-Key must be plain ASCII"))?;
+        Ok(Some(key.to_owned()))
+    }
+}
+
+impl FromRequestParts<App> for KeyInHeader {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Infallible> {
+        Ok(Self(Self::of(&parts.headers)))
+    }
+}
+
+fn command(to: Destination, mut request: SendRequest, key: KeyInHeader) -> Result<PostMessage, Problem> {
+    request.client_msg_id = client_msg_id(request.client_msg_id, key)?;
     commands::post(to, request)
 }
 
-fn client_msg_id(in_body: Option<String>, headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let mut lines = headers.get_all(IDEMPOTENCY_KEY).iter();
-    let Some(in_header) = lines.next() else { return Ok(in_body) };
-    if lines.next().is_some() {
-        return Err(Problem::invalid("Idempotency-Key must be given once"));
-    }
-    let in_header =
-        in_header.to_str().map_err(|_| Problem::invalid("Idempotency-Key must be plain ASCII"))?;
-    match in_body {
-        Some(in_body) if in_body != in_header => {
+fn client_msg_id(in_body: Option<String>, KeyInHeader(key): KeyInHeader) -> Result<Option<String>, Problem> {
+    match (in_body, key?) {
+        (Some(in_body), Some(in_header)) if in_body != in_header => {
             Err(Problem::invalid("client_msg_id and Idempotency-Key differ; send one of them"))
         }
-        _ => Ok(Some(in_header.to_owned())),
+        (in_body, in_header) => Ok(in_header.or(in_body)),
     }
 }
 
