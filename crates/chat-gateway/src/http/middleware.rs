@@ -59,6 +59,8 @@ pub(crate) async fn surround(State(around): State<Around>, request: Request, nex
         }
     };
     let handled = AssertUnwindSafe(handled).catch_unwind().instrument(span(&request_id, trace_id));
+    // In a box: what is around it would have its bytes in itself several times over, and move them each time.
+    let handled = Box::pin(handled);
     let (answered, request_id, near) = around::with(request_id, handled).await;
     let mut response = answered.unwrap_or_else(|_| {
         tracing::error!(request_id, trace_id, "a handler panicked");
