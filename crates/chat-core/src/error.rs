@@ -41,6 +41,8 @@ pub enum Obstacle {
     Replaced,
     /// The file is there, and the log that belongs to it is not.
     LogMoved,
+    /// The file is there, and holds what somebody else has written over what was in it.
+    Overwritten,
 }
 
 impl std::fmt::Display for Obstacle {
@@ -51,6 +53,9 @@ impl std::fmt::Display for Obstacle {
             Self::Moved => "the database file was moved or deleted; put it back, or restart the server",
             Self::Replaced => {
                 "another file has taken the database file's place; put that one back, or restart the server"
+            }
+            Self::Overwritten => {
+                "the database file was overwritten while it was served; stop the server, and put a backup in its place with chatserver restore"
             }
             Self::LogMoved => "the database's log (-wal) was moved or deleted; restart the server",
         })

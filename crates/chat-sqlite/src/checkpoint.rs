@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use chat_core::error::Obstacle;
 use chat_core::failpoints;
 use chat_metrics::Outage;
 use rusqlite::{Connection, OpenFlags};
@@ -37,6 +38,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// The handle to the checkpointing thread, held by the writer. Dropping it ends the thread.
 pub(crate) struct Checkpointer {
     wake: Option<SyncSender<()>>,
+    place: Place,
     wants: Arc<Wants>,
     writes: Cell<usize>,
     thread: Option<JoinHandle<()>>,
@@ -61,9 +63,9 @@ impl Wants {
     }
 
     /// Empties the log if it can be done now.
-    fn empty(&self, connection: &Connection) -> bool {
+    fn empty(&self, place: &Place, connection: &Connection) -> bool {
         let forgotten = self.forgotten.load(Ordering::Acquire);
-        let is_empty = empty(connection);
+        let is_empty = place.through(|| empty(connection)).unwrap_or(false);
         if is_empty {
             self.gone.fetch_max(forgotten, Ordering::AcqRel);
         }
@@ -76,10 +78,11 @@ impl Checkpointer {
         let (wake, woken) = sync_channel(1);
         // A server that was killed may have left something in the log.
         let wants = Arc::new(Wants { forgotten: AtomicU64::new(1), ..Wants::default() });
-        let shared = wants.clone();
+        let (shared, watched) = (wants.clone(), place.clone());
         let thread = std::thread::Builder::new().name("sqlite-checkpoint".into());
-        let thread = thread.spawn(move || serve(&Watch::over(place, outage), &woken, &shared))?;
-        let checkpointer = Self { wake: Some(wake), wants, writes: Cell::new(0), thread: Some(thread) };
+        let thread = thread.spawn(move || serve(&Watch::over(watched, outage), &woken, &shared))?;
+        let checkpointer =
+            Self { wake: Some(wake), place, wants, writes: Cell::new(0), thread: Some(thread) };
         checkpointer.wake();
         Ok(checkpointer)
     }
@@ -100,10 +103,10 @@ impl Checkpointer {
             self.wake();
         }
         if self.wants.emptying.swap(false, Ordering::AcqRel) {
-            self.wants.empty(connection);
+            self.wants.empty(&self.place, connection);
         }
         if self.wants.restart.swap(false, Ordering::Relaxed) {
-            checkpoint(connection);
+            self.place.through(|| checkpoint(connection));
         }
     }
 
@@ -150,7 +153,9 @@ impl Watch {
             return true;
         };
         if !self.is_astray.replace(true) {
-            connection.map(empty);
+            if obstacle != Obstacle::Overwritten {
+                connection.map(empty);
+            }
             self.outage.refused(&self.place.describe(obstacle));
         }
         false
@@ -185,7 +190,7 @@ fn serve(watch: &Watch, woken: &Receiver<()>, wants: &Wants) {
         }
         checked = Some(now);
         connection = connection.or_else(|| watch.connect());
-        let pages = connection.as_ref().and_then(checkpoint);
+        let pages = connection.as_ref().and_then(|it| watch.place.through(|| checkpoint(it))).flatten();
         if pages.is_some_and(|pages| pages > PAGES_TO_RESTART) {
             wants.restart.store(true, Ordering::Relaxed);
         }
@@ -196,7 +201,7 @@ fn serve(watch: &Watch, woken: &Receiver<()>, wants: &Wants) {
         let next = *due.get_or_insert(emptied.map_or(now + GATHER, |at| (at + spacing).max(now + GATHER)));
         if next > now {
             pause = LOOK.min(next - now);
-        } else if connection.as_ref().is_some_and(|connection| wants.empty(connection)) {
+        } else if connection.as_ref().is_some_and(|it| wants.empty(&watch.place, it)) {
             (due, emptied, failures) = (None, Some(now), 0);
         } else {
             wants.emptying.store(true, Ordering::Release);

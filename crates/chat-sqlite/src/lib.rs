@@ -22,6 +22,7 @@ mod lock;
 mod messages;
 mod names;
 mod open;
+mod overwritten;
 mod place;
 mod posting;
 mod probe;

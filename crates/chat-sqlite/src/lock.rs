@@ -55,6 +55,12 @@ impl Lock {
         Ok((drawn.to_owned(), record))
     }
 
+    /// What is known of a database that is not open yet.
+    pub(crate) fn known(&self) -> Record {
+        let mut name = &*self.name;
+        name.rewind().and_then(|()| Record::read(name)).unwrap_or_default()
+    }
+
     /// The file beside the database, for what is told of it.
     pub(crate) fn beside(&self) -> Arc<File> {
         self.name.clone()

@@ -86,6 +86,11 @@ pub enum OpenError {
         "{0} was served under another name until its server was killed, and what was written last is in the log (-wal) beside that name; put the file back there, or bring all that lies beside it along, or do without with: chatserver restore {0} --database OTHER.db"
     )]
     LogElsewhere(PathBuf),
+    /// The file holds something older than what its log goes on from.
+    #[error(
+        "{0} was overwritten with something older, and the log (-wal) beside it belongs to what was there before; put a backup in its place with: chatserver restore BACKUP --force (what is there now is kept beside it)"
+    )]
+    Overwritten(PathBuf),
     /// The file is mounted without its folder.
     #[error(
         "{0} is mounted as a single file, so its log (-wal) with what was written last is not kept with it; mount the folder that it is in, never the file"
@@ -165,6 +170,9 @@ impl Sqlite {
             create(&path).map(|()| None)?
         } else {
             check_names(&path)?;
+            if has_log {
+                served::check_log(&path, &lock)?;
+            }
             Shm::is_needed(&path).map_err(|error| OpenError::of(&path, error))?;
             prepare(&path)?
         };
@@ -174,8 +182,8 @@ impl Sqlite {
         let metrics = Metrics { search: ear.as_ref().map(|ear| ear.lag.clone()), ..Metrics::default() };
         let writer = Writer::start(&path, (shm, told), sink, metrics.writer.clone())?;
         drop(first);
-        let readers = Readers::start(&path, options.readers, metrics.readers.clone())?;
-        let search = ear.map(|ear| search::Index::start(&path, ear)).transpose()?;
+        let readers = Readers::start(&path, options.readers, (metrics.readers.clone(), writer.contents()))?;
+        let search = ear.map(|ear| search::Index::start(&path, ear, writer.contents())).transpose()?;
         let store = Sqlite { writer, readers, search, metrics, _lock: lock };
         Ok(Opened { store, is_new, backup })
     }

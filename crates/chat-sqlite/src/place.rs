@@ -5,10 +5,13 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use chat_core::error::Obstacle;
 
 use crate::open::{OpenError, with_suffix};
+use crate::overwritten::Contents;
+use crate::told::Told;
 
 /// What is added to the name of a database for its log.
 const LOG: &str = "-wal";
@@ -16,24 +19,26 @@ const LOG: &str = "-wal";
 const BELONGINGS: [&str; 5] = ["-wal", "-shm", "-journal", "-search", ".jwt-secret"];
 
 /// The file that was opened, and the name under which it was.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Place {
     path: PathBuf,
     log_path: PathBuf,
     file: Identity,
     log: Identity,
+    contents: Arc<Contents>,
 }
 
 impl Place {
     /// Of a database that is open, with its log.
-    pub(crate) fn of(path: &Path) -> std::io::Result<Self> {
+    pub(crate) fn of(path: &Path, told: Arc<Told>) -> std::io::Result<Self> {
         let log_path = with_suffix(path, LOG);
         let (file, log) = (Identity::of(path)?, Identity::of(&log_path)?);
-        Ok(Self { path: path.to_owned(), log_path, file, log })
+        let contents = Arc::new(Contents::of(path, told));
+        Ok(Self { path: path.to_owned(), log_path, file, log, contents })
     }
 
-    /// Whether the name still leads to the file, and that of the log to its log. Asks the file system
-    /// twice and reads nothing, so that each commit can afford it.
+    /// Whether the name still leads to the file, and that of the log to its log, and the file holds what it did. Asks the
+    /// file system three times and reads nothing, unless the file has changed, so that each commit can afford it.
     pub(crate) fn check(&self) -> Result<(), Obstacle> {
         match Identity::of(&self.path) {
             Ok(file) if file == self.file => {}
@@ -41,9 +46,19 @@ impl Place {
             Err(_) => return Err(Obstacle::Moved),
         }
         match Identity::of(&self.log_path) {
-            Ok(log) if log == self.log => Ok(()),
+            Ok(log) if log == self.log => self.contents.check(),
             _ => Err(Obstacle::LogMoved),
         }
+    }
+
+    /// Makes a checkpoint, unless it would be one into another content.
+    pub(crate) fn through<T>(&self, checkpoint: impl FnOnce() -> T) -> Option<T> {
+        self.contents.through(checkpoint)
+    }
+
+    /// What the file holds.
+    pub(crate) fn contents(&self) -> Arc<Contents> {
+        self.contents.clone()
     }
 
     /// What is the matter, with the name; for the log.
@@ -165,7 +180,7 @@ mod tests {
         let file = |name: &str| folder.path().join(name);
         std::fs::write(file("chat.db"), "").unwrap();
         std::fs::write(file("chat.db-wal"), "").unwrap();
-        let place = Place::of(&file("chat.db")).unwrap();
+        let place = Place::of(&file("chat.db"), Arc::new(Told::nobody())).unwrap();
         assert_eq!(place.check(), Ok(()));
         std::fs::rename(file("chat.db"), file("away.db")).unwrap();
         assert_eq!(place.check(), Err(Obstacle::Moved));

@@ -3,7 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use chat_core::Error;
@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 use crate::fault::{CLOSED, Result};
 use crate::open::OpenError;
+use crate::overwritten::Contents;
 use chat_metrics::ReaderMetrics;
 
 /// Reads that may wait before further ones are refused.
@@ -27,6 +28,7 @@ pub(crate) struct Readers {
     queue: RwLock<Option<Sender<Read>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     n_threads: usize,
+    contents: Arc<Contents>,
     metrics: ReaderMetrics,
 }
 
@@ -34,7 +36,7 @@ impl Readers {
     pub(crate) fn start(
         path: &Path,
         count: usize,
-        metrics: ReaderMetrics,
+        (metrics, contents): (ReaderMetrics, Arc<Contents>),
     ) -> std::result::Result<Self, OpenError> {
         let (queue, reads) = bounded(QUEUE);
         let mut threads = Vec::with_capacity(count);
@@ -46,7 +48,8 @@ impl Readers {
             let serve = move || serve(&connection, &reads, &metrics);
             threads.push(thread.spawn(serve).map_err(OpenError::Thread)?);
         }
-        Ok(Self { queue: RwLock::new(Some(queue)), threads: Mutex::new(threads), n_threads: count, metrics })
+        let (queue, threads) = (RwLock::new(Some(queue)), Mutex::new(threads));
+        Ok(Self { queue, threads, n_threads: count, contents, metrics })
     }
 
     /// How many threads read.
@@ -60,6 +63,11 @@ impl Readers {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T> + Send + 'static,
     {
+        if let Err(obstacle) = self.contents.known() {
+            self.metrics.failures.inc();
+            self.metrics.outage.refused(&obstacle);
+            return Err(Error::Obstructed(obstacle));
+        }
         let (reply, result) = oneshot::channel();
         let read: Read = Box::new(move |connection| {
             let answer = catch_unwind(AssertUnwindSafe(|| read(connection)))
@@ -148,12 +156,21 @@ mod tests {
     use std::task::{Context, Poll, Waker};
 
     use super::*;
+    use crate::told::Told;
 
     fn readers(count: usize) -> (Readers, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("chat.db");
         Connection::open(&path).unwrap().execute_batch("CREATE TABLE numbers (n)").unwrap();
-        (Readers::start(&path, count, ReaderMetrics::default()).unwrap(), folder)
+        (
+            Readers::start(
+                &path,
+                count,
+                (ReaderMetrics::default(), Arc::new(Contents::of(&path, Arc::new(Told::nobody())))),
+            )
+            .unwrap(),
+            folder,
+        )
     }
 
     #[tokio::test]

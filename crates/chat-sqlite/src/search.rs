@@ -25,6 +25,7 @@ use chat_core::{Error, Result};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::open::OpenError;
+use crate::overwritten::Contents;
 use crate::reader::Readers;
 use crate::{Sqlite, load};
 use chat_metrics::{Outage, ReaderMetrics, SearchLag};
@@ -102,7 +103,11 @@ pub(crate) struct Index {
 
 impl Index {
     /// Starts to keep the index of the database at `path`, which is being served.
-    pub(crate) fn start(path: &Path, ear: Ear) -> std::result::Result<Self, OpenError> {
+    pub(crate) fn start(
+        path: &Path,
+        ear: Ear,
+        contents: Arc<Contents>,
+    ) -> std::result::Result<Self, OpenError> {
         let shelf = Arc::new(file::Shelf::new(path, ear.ring.clone()));
         let (alive, ended) = bounded(0);
         let mut indexer = indexer::Indexer::new(path, shelf.clone(), ear, ended);
@@ -111,7 +116,7 @@ impl Index {
         let thread = std::thread::Builder::new().name("sqlite-index".into()).spawn(move || indexer.serve());
         let thread = Mutex::new(Some(thread.map_err(OpenError::Thread)?));
         let metrics = ReaderMetrics { outage: Outage::of("searches"), ..ReaderMetrics::default() };
-        let readers = Readers::start(path, READERS, metrics)?;
+        let readers = Readers::start(path, READERS, (metrics, contents))?;
         Ok(Self { shelf, readers, alive: Mutex::new(Some(alive)), thread })
     }
 

@@ -6,6 +6,7 @@
 //! A copy that was made of a served file by whatever means has the mark of another file: it is another log than the original.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chat_core::ids::Position;
@@ -14,6 +15,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::lock::Lock;
 use crate::open::OpenError;
+use crate::overwritten::Raw;
 use crate::schema;
 use crate::shm::Shm;
 use crate::told::{Record, Told};
@@ -28,13 +30,13 @@ pub(crate) struct Begun {
     /// The room of that index.
     pub(crate) shm: Shm,
     /// What is told of the log.
-    pub(crate) told: Told,
+    pub(crate) told: Arc<Told>,
 }
 
 /// Marks a file that is about to be served. `has_log` says whether its log was there before anybody opened it.
 pub(crate) fn begin(path: &Path, lock: &Lock, has_log: bool) -> Result<Begun, OpenError> {
     let Some(file) = file(path) else {
-        return Ok(Begun { first: None, shm: Shm::none(path), told: Told::nobody() });
+        return Ok(Begun { first: None, shm: Shm::none(path), told: Arc::new(Told::nobody()) });
     };
     let sql_error = |error| OpenError::of(path, error);
     let db = connect(path).map_err(sql_error)?;
@@ -57,16 +59,20 @@ pub(crate) fn begin(path: &Path, lock: &Lock, has_log: bool) -> Result<Begun, Op
             path.display()
         );
     }
+    let Found { epoch, position, .. } = Found::read(&db).map_err(sql_error)?;
+    let told = Told::of(lock.beside(), name, (epoch, mark.clone()));
+    // And so nothing of a file that may have been another one.
+    told.note(position);
+    told.sync();
     if found.served.as_ref() != Some(&mark) {
         shm.grow().map_err(sql_error)?;
         db.execute("UPDATE log SET served = ?1", [&mark]).map_err(sql_error)?;
+    }
+    if found.served.as_ref() != Some(&mark) || found.epoch != epoch {
         // In the log alone it would go where the log goes.
         db.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(())).map_err(sql_error)?;
     }
-    let Found { epoch, position, .. } = Found::read(&db).map_err(sql_error)?;
-    let told = Told::of(lock.beside(), name, epoch);
-    told.note(position);
-    told.sync();
+    let told = Arc::new(told);
     Ok(Begun { first: Some(db), shm, told })
 }
 
@@ -105,6 +111,21 @@ impl Found {
              server was killed, or an older copy was put in its place"
         ))
     }
+}
+
+/// Refuses a file with a log that belongs to another content: while it was served last, or since, something older was
+/// written over it.
+pub(crate) fn check_log(path: &Path, lock: &Lock) -> Result<(), OpenError> {
+    let known = lock.known();
+    let Some((epoch, position)) = known.raw else { return Ok(()) };
+    // One that cannot be read may have been left by a checkpoint, and its log mends it.
+    let Ok(raw) = Raw::read(path) else { return Ok(()) };
+    // An epoch may have been in the log alone until then.
+    let keeps_epoch = raw.epoch == epoch || known.told.is_some_and(|(told, _)| raw.epoch == told);
+    if keeps_epoch && raw.position >= position {
+        return Ok(());
+    }
+    Err(OpenError::Overwritten(path.to_owned()))
 }
 
 /// Takes the mark off: everything is in the file.

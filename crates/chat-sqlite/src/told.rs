@@ -7,12 +7,14 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use chat_core::ids::Position;
 
+use crate::overwritten::Raw;
+
 /// Most bytes of the file that count.
-const LENGTH: u64 = 128;
+const LENGTH: u64 = 256;
 
 /// What stands in the file.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -21,6 +23,9 @@ pub(crate) struct Record {
     pub(crate) number: Option<String>,
     /// The epoch of the log, and the last position that somebody was told of.
     pub(crate) told: Option<(i64, Position)>,
+    /// The epoch and the position that the database's own file held, without its write-ahead log, when it was last looked at.
+    /// Only if the machine has not been started since: a checkpoint need not be synced.
+    pub(crate) raw: Option<(i64, Position)>,
 }
 
 impl Record {
@@ -37,38 +42,66 @@ impl Record {
         let mut words = text.split(|c: char| c.is_whitespace() || c == '\0').filter(|word| !word.is_empty());
         let number = words.next().map(str::to_owned);
         let mut numbers = words.map(|word| word.parse::<i64>().ok());
-        let told = match [numbers.next(), numbers.next(), numbers.next()].map(Option::flatten) {
+        let mut next = || match [numbers.next(), numbers.next(), numbers.next()].map(Option::flatten) {
             [Some(epoch), Some(position), Some(again)] if position == again => {
                 Some((epoch, Position(position)))
             }
             _ => None,
         };
-        Self { number, told }
+        let (told, raw) = (next(), next());
+        let is_of_this_boot = boot().is_some_and(|boot| text.trim_end().ends_with(&boot));
+        Self { number, told, raw: raw.filter(|_| is_of_this_boot) }
     }
 }
 
 /// Where it is written down.
 pub(crate) struct Told {
-    /// None where nothing is known of files.
+    /// None where nothing is known of files; and the number of the database's name.
     file: Option<(Arc<File>, String)>,
+    mark: Option<String>,
     epoch: i64,
+    last: Mutex<(Position, Option<Raw>)>,
 }
 
 impl Told {
     /// What is told from now on, of the log of this epoch.
-    pub(crate) fn of(file: Arc<File>, number: String, epoch: i64) -> Self {
-        Self { file: Some((file, number)), epoch }
+    pub(crate) fn of(file: Arc<File>, number: String, (epoch, mark): (i64, String)) -> Self {
+        Self { file: Some((file, number)), mark: Some(mark), epoch, last: Mutex::default() }
     }
 
     /// For a database that is served by nobody, and where nothing is known of files.
     pub(crate) fn nobody() -> Self {
-        Self { file: None, epoch: 0 }
+        Self { file: None, mark: None, epoch: 0, last: Mutex::default() }
+    }
+
+    /// The epoch of the log.
+    pub(crate) fn epoch(&self) -> i64 {
+        self.epoch
+    }
+
+    /// The mark of the file that is served.
+    pub(crate) fn mark(&self) -> Option<&str> {
+        self.mark.as_deref()
     }
 
     /// To be called before anybody is told of this position. Where it cannot be written down, it is done without.
     pub(crate) fn note(&self, position: Position) {
+        self.change(|last| last.0 = position);
+    }
+
+    /// To be called when the database's own file was looked at.
+    pub(crate) fn note_raw(&self, raw: Option<&Raw>) {
+        if self.last.lock().unwrap_or_else(PoisonError::into_inner).1.as_ref() != raw {
+            self.change(|last| last.1 = raw.cloned());
+        }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut (Position, Option<Raw>))) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut last);
         if let Some((file, number)) = &self.file {
-            let _ = write_at_start(file, text(number, self.epoch, position).as_bytes());
+            let raw = last.1.as_ref().map(|raw| (raw.epoch, raw.position));
+            let _ = write_at_start(file, text(number, (self.epoch, last.0), raw).as_bytes());
         }
     }
 
@@ -80,9 +113,20 @@ impl Told {
     }
 }
 
-/// Always as long, so that nothing of the one before is left. The position is there twice, since half of it is none.
-fn text(number: &str, epoch: i64, position: Position) -> String {
-    format!("{number} {epoch:>10} {0:>20} {0:>20}\n", position.0)
+/// Always as long, so that nothing of the one before is left. The positions are there twice, since half of one is none.
+fn text(number: &str, told: (i64, Position), raw: Option<(i64, Position)>) -> String {
+    let both = |(epoch, position): (i64, Position)| format!("{epoch:>10} {0:>20} {0:>20}", position.0);
+    let boot = boot().unwrap_or_default();
+    format!("{number} {} {:52} {boot:36}\n", both(told), raw.map(both).unwrap_or_default())
+}
+
+/// By which one run of this machine is known from others.
+fn boot() -> Option<String> {
+    static BOOT: LazyLock<Option<String>> = LazyLock::new(|| {
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        Some(boot.trim().to_owned()).filter(|boot| !boot.is_empty())
+    });
+    BOOT.clone()
 }
 
 #[cfg(unix)]
@@ -101,22 +145,33 @@ mod tests {
 
     #[test]
     fn it_is_read_as_it_was_written_and_never_half() {
-        let (before, after) =
-            (text("0f", 4_294_967_295, Position(1299)), text("0f", 4_294_967_295, Position(1300)));
-        let read = |text: &[u8]| Record::parse(text);
-        let known =
-            |position| Record { number: Some("0f".into()), told: Some((4_294_967_295, Position(position))) };
-        assert_eq!((read(before.as_bytes()), read(after.as_bytes())), (known(1299), known(1300)));
+        const EPOCH: i64 = 4_294_967_295;
+        let text = |position, raw| text("0f", (EPOCH, Position(position)), Some((EPOCH, Position(raw))));
+        let (before, after) = (text(1299, 999), text(1300, 1010));
+        let known = |position, raw| Record {
+            number: Some("0f".into()),
+            told: Some((EPOCH, Position(position))),
+            raw: Some((EPOCH, Position(raw))),
+        };
+        let read = |text: &str| Record::parse(text.as_bytes());
+        assert_eq!((read(&before), read(&after)), (known(1299, 999), known(1300, 1010)));
         for cut in 0..=before.len() {
-            let torn = [&after.as_bytes()[..cut], &before.as_bytes()[cut..]].concat();
-            let told = read(&torn).told;
-            assert!(told.is_none_or(|(_, position)| [1299, 1300].contains(&position.0)), "{cut}: {told:?}");
-            // The first that was ever written, without its end.
-            let told = read(&after.as_bytes()[..cut]).told;
-            assert!(told.is_none_or(|it| it.1.0 == 1300), "{cut}: {told:?}");
+            for rest in [&before.as_bytes()[cut..], b""] {
+                let Record { told, raw, .. } = Record::parse(&[&after.as_bytes()[..cut], rest].concat());
+                assert!(
+                    told.is_none_or(|(_, position)| [1299, 1300].contains(&position.0)),
+                    "{cut}: {told:?}"
+                );
+                assert!(raw.is_none_or(|(_, position)| [999, 1010].contains(&position.0)), "{cut}: {raw:?}");
+            }
         }
-        assert_eq!(read(b""), Record::default());
+        let without = super::text("0f", (EPOCH, Position(5)), None);
+        assert_eq!(without.len(), before.len());
+        assert_eq!(read(&without), Record { raw: None, ..known(5, 0) });
+        let of_another_boot = after.replace(&boot().unwrap(), "00000000-0000-0000-0000-000000000000");
+        assert_eq!(read(&of_another_boot), Record { raw: None, ..known(1300, 0) });
+        assert_eq!(read(""), Record::default());
         // Of the release before.
-        assert_eq!(read(b"0f\0\0"), Record { number: Some("0f".into()), told: None });
+        assert_eq!(read("0f\0\0"), Record { number: Some("0f".into()), told: None, raw: None });
     }
 }

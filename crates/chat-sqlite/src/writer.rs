@@ -10,17 +10,20 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use chat_core::error::Obstacle;
 use chat_core::event::{Event, Outcome};
 use chat_core::ids::Position;
 use chat_core::ports::EventSink;
 use chat_core::room::Room;
 use chat_core::{Error, failpoints};
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::checkpoint::{self, Checkpointer};
 use crate::fault::{CLOSED, Result};
 use crate::open::OpenError;
+use crate::overwritten::Contents;
 use crate::place::Place;
 use crate::probe;
 use crate::served;
@@ -73,6 +76,7 @@ impl std::ops::Deref for Tx<'_> {
 pub(crate) struct Writer {
     queue: RwLock<Option<mpsc::Sender<Box<dyn Job>>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    contents: Arc<Contents>,
     metrics: WriterMetrics,
     room: Room,
 }
@@ -80,11 +84,12 @@ pub(crate) struct Writer {
 impl Writer {
     pub(crate) fn start(
         path: &Path,
-        (shm, told): (Shm, Told),
+        (shm, told): (Shm, Arc<Told>),
         sink: Arc<dyn EventSink>,
         metrics: WriterMetrics,
     ) -> std::result::Result<Self, OpenError> {
         let mut log = Log::open(path, (shm, told), sink, metrics.clone())?;
+        let contents = log.place.contents();
         let (queue, mut jobs) = mpsc::channel::<Box<dyn Job>>(QUEUE);
         let checkpointer =
             Checkpointer::start(log.place.clone(), metrics.outage.clone()).map_err(OpenError::Thread)?;
@@ -101,7 +106,12 @@ impl Writer {
         };
         let thread = std::thread::Builder::new().name("sqlite-write".into()).spawn(serve);
         let thread = Mutex::new(Some(thread.map_err(OpenError::Thread)?));
-        Ok(Self { queue: RwLock::new(Some(queue)), thread, metrics, room: Room::default() })
+        Ok(Self { queue: RwLock::new(Some(queue)), thread, contents, metrics, room: Room::default() })
+    }
+
+    /// What the file holds, for those who read from it.
+    pub(crate) fn contents(&self) -> Arc<Contents> {
+        self.contents.clone()
     }
 
     /// Queues a write at once, and waits until it is on disk. `work` must make its refusals before its first change, and may
@@ -180,7 +190,7 @@ async fn answered<T>(
 struct Log {
     connection: Connection,
     shm: Shm,
-    told: Told,
+    told: Arc<Told>,
     place: Place,
     /// Whether the file was not in its place when it was last looked for.
     is_astray: bool,
@@ -195,7 +205,7 @@ struct Log {
 impl Log {
     fn open(
         path: &Path,
-        (shm, told): (Shm, Told),
+        (shm, told): (Shm, Arc<Told>),
         sink: Arc<dyn EventSink>,
         metrics: WriterMetrics,
     ) -> std::result::Result<Self, OpenError> {
@@ -204,7 +214,7 @@ impl Log {
         let position = stored_position(&connection).map_err(sql_error)?;
         // Not before: its log is made by the first who reads.
         let unwritable = |source| OpenError::Unwritable { path: path.to_owned(), source };
-        let place = Place::of(path).map_err(unwritable)?;
+        let place = Place::of(path, told.clone()).map_err(unwritable)?;
         let (is_astray, waits_shortly, forgets) = (false, false, Cell::new(false));
         Ok(Self { connection, shm, told, place, is_astray, position, sink, waits_shortly, forgets, metrics })
     }
@@ -280,7 +290,7 @@ impl Log {
             self.is_astray = false;
             return Ok(());
         };
-        if !std::mem::replace(&mut self.is_astray, true) {
+        if !std::mem::replace(&mut self.is_astray, true) && obstacle != Obstacle::Overwritten {
             // What was acknowledged goes with the file, wherever it is, rather than with its log.
             checkpoint::empty(&self.connection);
         }
@@ -372,6 +382,11 @@ impl Log {
     }
 
     fn close(self) {
+        if self.place.check() == Err(Obstacle::Overwritten) {
+            // Nothing of it goes into what is in the file now.
+            let _ = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+            return;
+        }
         let put_away = || {
             self.connection
                 .query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| Ok(row.get::<_, i64>(0)? == 0))

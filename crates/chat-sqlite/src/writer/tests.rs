@@ -52,8 +52,13 @@ impl Bench {
             .unwrap();
         let sink = Arc::new(Recorder::default());
         let writer = Arc::new(
-            Writer::start(&path, (Shm::none(&path), Told::nobody()), sink.clone(), WriterMetrics::default())
-                .unwrap(),
+            Writer::start(
+                &path,
+                (Shm::none(&path), Arc::new(Told::nobody())),
+                sink.clone(),
+                WriterMetrics::default(),
+            )
+            .unwrap(),
         );
         Self { writer, sink, path, _folder: folder }
     }

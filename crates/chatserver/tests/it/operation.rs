@@ -13,6 +13,7 @@ mod lost_log;
 pub mod metrics;
 mod names;
 mod origins;
+mod overwritten;
 mod place;
 mod private;
 mod proxies;

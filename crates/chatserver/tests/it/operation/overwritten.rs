@@ -1,0 +1,151 @@
+//! An older copy that is written over the database of a server (`cp old.db chatserver.db`): the file is the same and holds
+//! something else. Nothing is acknowledged and nothing read from what is neither the one nor the other.
+
+use std::path::PathBuf;
+
+use rusqlite::Connection;
+use serde_json::json;
+
+use crate::support::people::p2p;
+use crate::support::server::bytes_of;
+use crate::support::{Server, Setup, Stream, User, eventually};
+
+const WHY: &str = "was overwritten while it was served";
+
+/// A server that has a copy of its database from before its last message, with two people and the cursor of one of them.
+struct Scene {
+    server: Server,
+    tom: User,
+    jerry: User,
+    copy: PathBuf,
+    cursor: String,
+}
+
+async fn scene() -> Scene {
+    let mut server = Server::start();
+    let (tom, jerry) = server.tom_and_jerry().await;
+    tom.write(&jerry, "before").await;
+    server.stop();
+    let copy = server.setup.path("copy.db");
+    std::fs::copy(server.setup.database(), &copy).unwrap();
+    let server = server.setup.start();
+    let (tom, jerry) = (tom.at(&server), jerry.at(&server));
+    tom.write(&jerry, "after").await;
+    let cursor = Stream::connect(&server, &jerry).await.cursor;
+    Scene { server, tom, jerry, copy, cursor }
+}
+
+async fn refuses(server: &Server, tom: &User, jerry: &User) {
+    let ready = server.get("/readyz").await;
+    let sent = tom.post(&p2p(jerry.id), &json!({"content": "not now"})).await;
+    let read = tom.get("/v1/conversations").await;
+    for answer in [ready, sent, read] {
+        answer.refused(503, "storage_unavailable");
+        assert!(
+            answer.text().contains(WHY) && answer.text().contains("chatserver restore"),
+            "{}",
+            answer.text()
+        );
+    }
+}
+
+fn lines(server: &Server) -> usize {
+    server.printed().lines().filter(|line| line.contains("writes are refused") && line.contains(WHY)).count()
+}
+
+/// What is to be done, by the words of the refusal.
+async fn is_restored(setup: &Setup, Scene { tom, jerry, copy, cursor, .. }: &Scene) {
+    setup.refuse().says("chatserver restore BACKUP --force");
+    let restored = setup.tool(&["restore", copy.to_str().unwrap(), "--force"]).output().unwrap();
+    assert!(restored.status.success(), "{restored:?}");
+    let server = setup.start();
+    let messages = jerry.at(&server).history(tom).await;
+    assert_eq!(messages.len(), 1);
+    let mut stream = Stream::greeted_next(&server, jerry, &format!("/ws?cursor={cursor}")).await;
+    assert_eq!(stream.frame().await["resumed"], false);
+    assert_eq!(stream.frame().await["type"], "resync");
+}
+
+/// Whether or not the log holds something at that moment.
+#[tokio::test]
+async fn nothing_is_taken_after_the_database_was_overwritten() {
+    for is_log_empty in [false, true] {
+        let mut scene = scene().await;
+        let setup = scene.server.setup.clone();
+        let moved = Connection::open(setup.database()).unwrap();
+        moved.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+        if !is_log_empty {
+            scene.tom.write(&scene.jerry, "only in the log").await;
+        }
+        std::fs::copy(&scene.copy, setup.database()).unwrap();
+        for _ in 0..2 {
+            refuses(&scene.server, &scene.tom, &scene.jerry).await;
+        }
+        assert_eq!(lines(&scene.server), 1, "{}", scene.server.printed());
+        scene.server.stop();
+        assert!(bytes_of(&setup.database()) == bytes_of(&scene.copy), "nothing was written into it");
+        if is_log_empty {
+            std::fs::write(setup.path("chatserver.db-wal"), "").unwrap();
+            let server = setup.start();
+            assert!(server.printed().contains("that clients were told of"), "{}", server.printed());
+        } else {
+            is_restored(&setup, &scene).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn it_is_noticed_where_nobody_writes() {
+    let scene = scene().await;
+    std::fs::copy(&scene.copy, scene.server.setup.database()).unwrap();
+    eventually(10, "it is noticed", async || lines(&scene.server) == 1).await;
+    refuses(&scene.server, &scene.tom, &scene.jerry).await;
+}
+
+/// By the mark it is this server's file, and only its positions are older.
+#[tokio::test]
+async fn a_copy_that_was_made_meanwhile_is_told_from_what_it_was_written_over() {
+    let Scene { server, tom, jerry, copy, .. } = scene().await;
+    let other = Connection::open(server.setup.database()).unwrap();
+    let checkpoint =
+        || other.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(checkpoint(), 0);
+    std::fs::copy(server.setup.database(), &copy).unwrap();
+    tom.write(&jerry, "later").await;
+    assert_eq!(checkpoint(), 0);
+    tom.write(&jerry, "last").await;
+    std::fs::copy(&copy, server.setup.database()).unwrap();
+    refuses(&server, &tom, &jerry).await;
+}
+
+#[tokio::test]
+async fn what_is_overwritten_after_a_crash_is_not_mixed_with_its_log() {
+    let mut scene = scene().await;
+    let setup = scene.server.setup.clone();
+    let other = Connection::open(setup.database()).unwrap();
+    other.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); BEGIN; SELECT count(*) FROM messages").unwrap();
+    scene.tom.write(&scene.jerry, "only in the log").await;
+    scene.server.kill();
+    // Closed without a checkpoint, since the log is another file by then.
+    let log = bytes_of(&setup.path("chatserver.db-wal"));
+    drop(other);
+    std::fs::write(setup.path("chatserver.db-wal"), log).unwrap();
+    std::fs::copy(&scene.copy, setup.database()).unwrap();
+    is_restored(&setup, &scene).await;
+}
+
+/// Checkpoints of others, as of Litestream or a shell, and even a file that is written anew by SQLite itself.
+#[tokio::test]
+async fn what_others_do_through_sqlite_is_allowed() {
+    let server = Server::start();
+    let (tom, jerry) = server.tom_and_jerry().await;
+    let other = Connection::open(server.setup.database()).unwrap();
+    for round in 0..40 {
+        tom.write(&jerry, &"a few more words ".repeat(200)).await;
+        let sql = if round % 10 == 9 { "VACUUM" } else { "PRAGMA wal_checkpoint(TRUNCATE)" };
+        other.execute_batch(sql).unwrap();
+        assert_eq!(server.get("/readyz").await.status, 200, "{round}: {}", server.printed());
+    }
+    assert_eq!(lines(&server), 0);
+    assert_eq!(jerry.history(&tom).await.len(), 40);
+}
