@@ -7,9 +7,10 @@ mod session;
 mod state;
 mod stream;
 
-pub use op::Op;
 pub use session::{Event, Options, Session};
 pub use state::{Applied, Moment, Room, State};
 pub use stream::{Received, V2Stream, cursor_of};
+
+pub use chat_protocol::v2::Op;
 
 pub use crate::handshake::{Entrance, Way, upgrade_v2};

@@ -5,6 +5,7 @@ mod frames;
 mod schemas;
 
 use chat_protocol::close_codes;
+use chat_protocol::v2::Auth;
 use serde_json::{Map, Value, json};
 
 use frames::{Frame, Frames};
@@ -122,7 +123,7 @@ fn operation(op: &Frame) -> (String, Value) {
         "messages": in_channel("v2", &[&op.key]),
     });
     // Who is refused at the door is told by the closing frame.
-    if op.name != "auth" {
+    if op.name != Auth::OP {
         operation["reply"] = json!({ "channel": channel, "messages": in_channel("v2", answers) });
     }
     (op.name.clone(), operation)

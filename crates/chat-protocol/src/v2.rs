@@ -1,7 +1,10 @@
 //! The frames of the v2 stream (contract.md part 2, docs/stream.md); the AsyncAPI document is made from these types.
 
+mod op;
+
 use std::borrow::Cow;
 
+pub use op::{FEATURES, Op, OpName, OpVisitor};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -37,6 +40,11 @@ pub struct Auth {
     /// Where to resume.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
+}
+
+impl Auth {
+    /// What its frame has for `op`. It is none of the ops: nothing is asked by it, and nothing answers it under an `id`.
+    pub const OP: &'static str = "auth";
 }
 
 /// `send`: a message, to exactly one of `to_user`, `to_group` and `conversation_id`.

@@ -1,5 +1,5 @@
-// Makes src/rest-types.ts from the server's OpenAPI document; with --check it fails if the file is not what it would be.
-// The document comes from the program named by CHATSERVER_BIN, or from a file that is named on the command line.
+// Makes src/rest-types.ts from the server's OpenAPI document and src/op-types.ts from its AsyncAPI document; with --check it
+// fails if a file is not what it would be. The documents come from the program named by CHATSERVER_BIN.
 
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -7,36 +7,65 @@ import { fileURLToPath } from "node:url";
 import openapiTS, { astToString } from "openapi-typescript";
 
 const root = new URL("..", import.meta.url);
-const target = new URL("src/rest-types.ts", root);
 const isCheck = process.argv.includes("--check");
-const file = process.argv.slice(2).find((word) => !word.startsWith("--"));
 const program = process.env.CHATSERVER_BIN ?? fileURLToPath(new URL("../../target/debug/chatserver", root));
 
-/** What the program prints, or the file holds. */
-function read() {
-  if (file !== undefined) return readFileSync(file, "utf8");
+/** What the program prints. */
+function printed(command) {
   try {
-    return execFileSync(program, ["openapi"], { encoding: "utf8" });
+    return JSON.parse(execFileSync(program, [command], { encoding: "utf8" }));
   } catch (error) {
-    console.error(`${program} does not run (${error.message}): build it, name another with CHATSERVER_BIN, or name a file.`);
+    console.error(`${program} does not run (${error.message}): build it, or name another with CHATSERVER_BIN.`);
     process.exit(1);
   }
 }
 
-const document = JSON.parse(read());
-for (const operation of Object.values(document.paths).flatMap((path) => Object.values(path))) {
-  // Types are found by path and method: without a name each stands where it is used.
-  delete operation.operationId;
-  // Refusals have one shape, whatever was asked for: the client makes a ChatError of them.
-  for (const status of Object.keys(operation.responses)) if (!status.startsWith("2")) delete operation.responses[status];
+/** The REST document, as far as types are made from it. */
+function rest() {
+  const document = printed("openapi");
+  for (const operation of Object.values(document.paths).flatMap((path) => Object.values(path))) {
+    // Types are found by path and method: without a name each stands where it is used.
+    delete operation.operationId;
+    // Refusals have one shape, whatever was asked for: the client makes a ChatError of them.
+    for (const status of Object.keys(operation.responses)) if (!status.startsWith("2")) delete operation.responses[status];
+  }
+  return document;
 }
-const made = `/** Generated from the server's OpenAPI document by \`npm run types\`; changes by hand are lost. */
 
-${astToString(await openapiTS(document))}`;
-
-if (!isCheck) {
-  writeFileSync(target, made);
-} else if (readFileSync(target, "utf8") !== made) {
-  console.error("src/rest-types.ts is not what the server's OpenAPI document says: run `npm run types`.");
-  process.exit(1);
+/** What a client of the stream may ask for: a schema for each op, without the `id` that the client puts in. */
+function ops() {
+  const { components } = printed("asyncapi");
+  const schemas = {};
+  for (const { name, payload } of Object.values(components.messages)) {
+    // The first frame is no op: `auth` has no id.
+    if (payload.properties?.op === undefined || !payload.required.includes("id")) continue;
+    const { id: _, ...properties } = payload.properties;
+    schemas[name] = { ...payload, properties, required: payload.required.filter((field) => field !== "id") };
+  }
+  const known = { ...components.schemas };
+  const used = (text) => [...text.matchAll(/#\/components\/schemas\/(\w+)/g)].map(([, name]) => name);
+  const open = used(JSON.stringify(schemas));
+  while (open.length > 0) {
+    const name = open.pop();
+    if (name in schemas) continue;
+    schemas[name] = known[name];
+    open.push(...used(JSON.stringify(known[name])));
+  }
+  return { openapi: "3.1.0", info: { title: "ops", version: "2" }, paths: {}, components: { schemas } };
 }
+
+async function make(file, kind, document) {
+  const target = new URL(`src/${file}`, root);
+  const made = `/** Generated from the server's ${kind} document by \`npm run types\`; changes by hand are lost. */
+
+${astToString(await openapiTS(document, { emptyObjectsUnknown: true }))}`;
+  if (!isCheck) {
+    writeFileSync(target, made);
+  } else if (readFileSync(target, "utf8") !== made) {
+    console.error(`src/${file} is not what the server's ${kind} document says: run \`npm run types\`.`);
+    process.exit(1);
+  }
+}
+
+await make("rest-types.ts", "OpenAPI", rest());
+await make("op-types.ts", "AsyncAPI", ops());

@@ -8,7 +8,7 @@ import { ChatError } from "./error.js";
 import { Link, type Status } from "./link.js";
 import { ANSWER_MS, STORAGE_KEY, webSocketOf, type ChatEvents, type ChatOptions } from "./options.js";
 import { Outbox } from "./outbox.js";
-import { CLOSE, type AckFrame, type Draft, type HelloFrame, type Message, type Op, type Target } from "./protocol.js";
+import { CLOSE, type AckFrame, type Draft, type HelloFrame, type Message, type MessageOp, type Op, type Target } from "./protocol.js";
 import { Receiver } from "./receiver.js";
 import { Requests } from "./requests.js";
 import { Rest } from "./rest.js";
@@ -122,7 +122,7 @@ export class ChatClient {
   }
 
   /** The messages that wait to be accepted, oldest first. */
-  get outbox(): readonly Op[] {
+  get outbox(): readonly MessageOp[] {
     return this.#requests.kept;
   }
 

@@ -10,7 +10,7 @@ import type {
   LiveFrame,
   Message,
   MessageEventName,
-  Op,
+  MessageOp,
   PresenceFrame,
   ReceiptFrame,
   ResyncFrame,
@@ -71,7 +71,7 @@ export interface ChatEvents {
   resync: ResyncFrame;
   status: Status;
   /** The messages that wait to be accepted, after every change. */
-  outbox: readonly Op[];
+  outbox: readonly MessageOp[];
   /** What went wrong where nobody waits for an answer. */
   error: ChatError | Error;
 }

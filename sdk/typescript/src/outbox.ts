@@ -3,7 +3,7 @@
  * Writes one version after the other, and none before the old one was read.
  */
 
-import type { Op } from "./protocol.js";
+import type { MessageOp } from "./protocol.js";
 
 /** Where the outbox lives, such as a wrapper of `localStorage`; one for each user and device. */
 export interface OutboxStorage {
@@ -14,10 +14,10 @@ export interface OutboxStorage {
 interface Saved {
   /** 0 if the server had not said yet. */
   user_id: number;
-  ops: Op[];
+  ops: MessageOp[];
 }
 
-const isOp = (value: unknown): value is Op =>
+const isOp = (value: unknown): value is MessageOp =>
   typeof value === "object" && value !== null && "op" in value && "client_msg_id" in value;
 
 /** What was stored; nothing, if it is not ours. */

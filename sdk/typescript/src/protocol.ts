@@ -3,6 +3,8 @@
  * Knows the wire's spelling and nothing of what a client does with it.
  */
 
+import type { components } from "./op-types.js";
+
 export interface Media {
   url: string;
   /** `image`, `video`, `audio` or `file`. */
@@ -115,7 +117,10 @@ export interface Draft {
 }
 
 /** A frame to the server, but for its `id`. */
-export type Op = { op: string } & Record<string, unknown>;
+export type Op = Extract<components["schemas"][keyof components["schemas"]], { op: string }>;
+
+/** One that makes a message; it waits in the outbox until it is answered. */
+export type MessageOp = Extract<Op, { op: "send" | "forward" }>;
 
 export interface HelloFrame {
   type: "hello";

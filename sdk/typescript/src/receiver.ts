@@ -171,17 +171,15 @@ export class Receiver {
     if (message !== undefined && state.applyMessage(message)) {
       events.emit("message", { event: EVENT_OF[op.op] ?? "edited", conversation_id: message.conversation_id, message });
     }
-    const known = state.message(Number(op["message_id"]));
+    const known = "message_id" in op ? state.message(op.message_id) : undefined;
     if (known === undefined) return;
     const place = { conversation_id: known.conversation_id, message_id: known.id };
-    if (op.op === "delete" && op["for"] === "me") this.frame({ type: "hidden", ...place });
+    if (op.op === "delete" && op.for === "me") this.frame({ type: "hidden", ...place });
     if (op.op === "append") this.#appended(op, frame, { ...place, seq: known.seq });
   }
 
   /** Our own piece of text is there. */
-  #appended(op: Op, ack: AckFrame, place: { conversation_id: number; message_id: number; seq: number }): void {
-    const offset = Number(op["offset"]);
-    const content = String(op["content"]);
+  #appended({ offset, content }: Extract<Op, { op: "append" }>, ack: AckFrame, place: { conversation_id: number; message_id: number; seq: number }): void {
     const frame: AppendFrame = { type: "append", ...place, rev: ack.rev ?? 0, offset, content };
     // A repetition is answered with the text's present length: if there is more than this piece, it is fetched.
     if (offset + lengthOf(content) === ack.length) this.frame(frame);

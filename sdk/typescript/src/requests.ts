@@ -6,7 +6,7 @@
 
 import { fullJitter } from "./backoff.js";
 import { ChatError } from "./error.js";
-import type { AckFrame, ErrorFrame, Message, Op } from "./protocol.js";
+import type { AckFrame, ErrorFrame, Message, MessageOp, Op } from "./protocol.js";
 
 /** Enough to fill a connection, and little enough to be no flood. */
 const MAX_IN_FLIGHT = 32;
@@ -35,12 +35,12 @@ export interface Host {
 }
 
 /** Whether it stays in the outbox when the program ends: what makes a message, and is known again by its key. */
-export const isKept = (op: Op): boolean => "client_msg_id" in op;
+export const isKept = (op: Op): op is MessageOp => "client_msg_id" in op;
 
 function laneOf(op: Op): string {
-  if (isKept(op)) return `to ${String(op["to_user"])}/${String(op["to_group"])}/${String(op["conversation_id"])}`;
-  if ("message_id" in op) return `message ${String(op["message_id"])}`;
-  return `${op.op} ${String(op["conversation_id"])}`;
+  if (isKept(op)) return `to ${String(op.to_user)}/${String(op.to_group)}/${String(op.conversation_id)}`;
+  if ("message_id" in op) return `message ${op.message_id}`;
+  return `${op.op} ${"conversation_id" in op ? op.conversation_id : ""}`;
 }
 
 export class Requests {
@@ -55,8 +55,8 @@ export class Requests {
   }
 
   /** The messages that wait to be accepted, oldest first. */
-  get kept(): Op[] {
-    return [...this.#queue.values()].filter(({ op }) => isKept(op)).map(({ op }) => op);
+  get kept(): MessageOp[] {
+    return [...this.#queue.values()].map(({ op }) => op).filter(isKept);
   }
 
   /** Resolves when the server has acknowledged it, however many connections that takes. */
@@ -115,7 +115,8 @@ export class Requests {
   /** The message of a send has been seen, so it was accepted, whatever became of the answer. */
   seen(message: Message): void {
     for (const { id, op } of this.#queue.values()) {
-      if (op["client_msg_id"] !== message.client_msg_id || !isKept(op)) continue;
+      const { client_msg_id } = keyOf(op);
+      if (client_msg_id === undefined || client_msg_id !== message.client_msg_id) continue;
       this.acknowledged({ type: "ack", id, message });
       return;
     }
@@ -132,7 +133,7 @@ export class Requests {
 
   /** Gives up a message that waits. `false` if it is not (or no longer) in the outbox. */
   discard(clientMsgId: string): boolean {
-    const request = [...this.#queue.values()].find(({ op }) => op["client_msg_id"] === clientMsgId);
+    const request = [...this.#queue.values()].find(({ op }) => keyOf(op).client_msg_id === clientMsgId);
     if (request === undefined) return false;
     this.#reject(request, new ChatError("The message was discarded", { code: "discarded", ...keyOf(request.op) }));
     this.#pump();
@@ -193,6 +194,6 @@ export class Requests {
 }
 
 function keyOf(op: Op): { client_msg_id?: string } {
-  const key = op["client_msg_id"];
+  const key = isKept(op) ? op.client_msg_id : undefined;
   return typeof key === "string" ? { client_msg_id: key } : {};
 }

@@ -2430,7 +2430,7 @@ export interface components {
              */
             conversation_id: number;
             /** @description An object of the application's own. */
-            custom: Record<string, never> | null;
+            custom: Record<string, unknown> | null;
             deleted_at: components["schemas"]["Time"] | null;
             edited_at: components["schemas"]["Time"] | null;
             forwarded_from: components["schemas"]["Forwarded"] | null;
@@ -2790,7 +2790,7 @@ export interface components {
              */
             content?: string | null;
             /** @description An object of the application's own, at most 4 KiB. */
-            custom?: Record<string, never> | null;
+            custom?: Record<string, unknown> | null;
             /** @description What is attached, in place of `media_url`; at most 10. */
             media?: components["schemas"]["Media"][] | null;
             /** @description Where the media is, if there is one: `https://`, `http://`, or a path that begins with one `/`. */

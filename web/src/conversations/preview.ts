@@ -1,6 +1,6 @@
 /** The line under a conversation's name: what is being written, or was written last. Pure. */
 
-import type { Conversation, Message, Op } from "chatserver-client";
+import type { Conversation, Message, MessageOp } from "chatserver-client";
 import { say } from "../strings.js";
 import { plain } from "./plain.js";
 
@@ -17,7 +17,7 @@ export interface Surroundings {
   /** Who types there now. */
   typists: readonly number[];
   /** What waits there to be sent, oldest first. */
-  waiting: readonly Op[];
+  waiting: readonly MessageOp[];
   /** Whether it is open: what is begun there is seen in the composer. */
   isOpen: boolean;
 }
@@ -63,7 +63,7 @@ function typing(isGroup: boolean, { typists, name }: Surroundings): string {
   return isGroup ? say.conversations.typing(typists.map((id) => firstName(name(id)))) : say.conversations.isTyping;
 }
 
-function textOfOp(op: Op): string {
-  const content = op["content"];
+function textOfOp(op: MessageOp): string {
+  const content = op.op === "send" ? op.content : undefined;
   return (typeof content === "string" && plain(content)) || say.conversations.media["file"]!;
 }

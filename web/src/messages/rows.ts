@@ -1,6 +1,6 @@
 /** The rows of a list of messages: what comes from the server, and what waits to be sent. Pure. */
 
-import type { Message, Op } from "chatserver-client";
+import type { Message, MessageOp } from "chatserver-client";
 import { dayOf } from "../text/time.js";
 
 /** Messages of one sender that are no further apart stand together. */
@@ -30,22 +30,23 @@ export function outsideThreads(messages: readonly Message[]): readonly Message[]
 
 /** What waits, as messages to come. */
 export class Waiting {
-  readonly #made = new WeakMap<Op, Message>();
+  readonly #made = new WeakMap<MessageOp, Message>();
 
   /** `of` gives a message that is to be forwarded. */
-  messages(ops: readonly Op[], me: number, of: (id: number) => Message | undefined): Message[] {
+  messages(ops: readonly MessageOp[], me: number, of: (id: number) => Message | undefined): Message[] {
     return ops.map((op, index) => {
       const made = this.#made.get(op);
       // What an earlier run left is there before the server has said who we are.
       if (made?.sender_id === me) return made;
-      const message = { ...(made ?? messageOf(op, -1 - index, of(Number(op["message_id"])))), sender_id: me };
+      const original = op.op === "forward" ? of(op.message_id) : undefined;
+      const message = { ...(made ?? messageOf(op, -1 - index, original)), sender_id: me };
       this.#made.set(op, message);
       return message;
     });
   }
 }
 
-function messageOf(op: Op, id: number, original: Message | undefined): Omit<Message, "sender_id"> {
+function messageOf(op: MessageOp, id: number, original: Message | undefined): Omit<Message, "sender_id"> {
   const { content = original?.content ?? "", media = original?.media ?? [] } = op as Partial<Message>;
   const {
     mentions = [],
@@ -60,8 +61,8 @@ function messageOf(op: Op, id: number, original: Message | undefined): Omit<Mess
     conversation_id,
     seq: Number.MAX_SAFE_INTEGER,
     rev: 0,
-    recipient_id: Number(op["to_user"] ?? 0),
-    group_id: Number(op["to_group"] ?? 0),
+    recipient_id: Number(op.to_user ?? 0),
+    group_id: Number(op.to_group ?? 0),
     type: "text",
     content,
     media,

@@ -3,7 +3,7 @@
  * is drawn again when they change. Holds nothing of its own but who types.
  */
 
-import type { ChatClient, Conversation, Message, Op, Pointers, PresenceFrame, Status } from "chatserver-client";
+import type { ChatClient, Conversation, Message, MessageOp, Pointers, PresenceFrame, Status } from "chatserver-client";
 import type { Recalled } from "./recalled.js";
 import { Ticks } from "./ticks.svelte.js";
 import { Typists } from "./typists.svelte.js";
@@ -16,7 +16,7 @@ export class Chat {
   /** Of the connection. */
   status = $state.raw<Status>({ status: "closed" });
   /** What waits to be accepted by the server, oldest first. */
-  outbox = $state.raw<readonly Op[]>([]);
+  outbox = $state.raw<readonly MessageOp[]>([]);
   /** Moves with every `resync`: what is on the screen has to be loaded again. */
   generation = $state(0);
   /** Whether the list of conversations has come. */
@@ -110,13 +110,12 @@ export class Chat {
   }
 
   /** What waits to be sent to a conversation, or to a user with whom there is none yet. */
-  waiting(to: { conversation_id?: number; user_id?: number | null; group_id?: number | null }): readonly Op[] {
+  waiting(to: { conversation_id?: number; user_id?: number | null; group_id?: number | null }): readonly MessageOp[] {
     return this.outbox.filter(
       (op) =>
-        (op.op === "send" || op.op === "forward") &&
-        ((op["conversation_id"] !== undefined && op["conversation_id"] === to.conversation_id) ||
-          (op["to_user"] !== undefined && op["to_user"] === to.user_id) ||
-          (op["to_group"] !== undefined && op["to_group"] === to.group_id)),
+        (op.conversation_id !== undefined && op.conversation_id === to.conversation_id) ||
+        (op.to_user !== undefined && op.to_user === to.user_id) ||
+        (op.to_group !== undefined && op.to_group === to.group_id),
     );
   }
 

@@ -1,49 +1,7 @@
-//! What a client asks of the v2 stream, as it is spelt on the wire.
+//! What a session does with the ops that it asks for; which there are is said in `chat-protocol`.
 
-use chat_protocol::v2;
+use chat_protocol::v2::Op;
 use serde::Serialize;
-
-/// A client's frame, but for its id.
-#[derive(Debug, Clone, Serialize)]
-#[serde(tag = "op", rename_all = "snake_case")]
-pub enum Op {
-    /// Send a message.
-    Send(v2::Send),
-    /// Send a message once more, elsewhere.
-    Forward(v2::Forward),
-    /// Give a message another text.
-    Edit(v2::Edit),
-    /// Delete a message.
-    Delete(v2::Delete),
-    /// Put an emoji under a message.
-    React(v2::React),
-    /// Take it back.
-    Unreact(v2::React),
-    /// Pin a message.
-    Pin(v2::OfMessage),
-    /// Take the pin away.
-    Unpin(v2::OfMessage),
-    /// Save a message.
-    Save(v2::OfMessage),
-    /// No longer save it.
-    Unsave(v2::OfMessage),
-    /// Add a piece to a message that is being written.
-    Append(v2::Append),
-    /// End a message that is being written.
-    Finish(v2::Finish),
-    /// This client has everything up to here.
-    Delivered(v2::Pointer),
-    /// The user has read everything up to here.
-    Read(v2::Pointer),
-    /// The user is typing.
-    Typing(v2::TypingIn),
-    /// How the user wants to be seen.
-    Presence(v2::SetPresence),
-    /// The conversations on the screen.
-    View(v2::View),
-    /// Ask for a sign of life.
-    Ping(v2::Ping),
-}
 
 #[derive(Serialize)]
 struct Frame<'a> {
@@ -52,38 +10,37 @@ struct Frame<'a> {
     op: &'a Op,
 }
 
-impl Op {
-    /// The frame that asks for it under this id.
-    pub fn frame(&self, id: i64) -> String {
-        // These types have string keys and no custom serialisation that could fail.
-        serde_json::to_string(&Frame { id, op: self }).unwrap_or_default()
-    }
+/// The frame that asks for it under this id.
+pub(super) fn frame(op: &Op, id: i64) -> String {
+    // These types have string keys and no custom serialisation that could fail.
+    serde_json::to_string(&Frame { id, op }).unwrap_or_default()
+}
 
-    /// Whether it changes something that lasts. Asking for that twice does no more than asking once, so a session asks
-    /// again until it is told; the rest concerns one connection and goes with it.
-    pub(super) fn is_lasting(&self) -> bool {
-        !matches!(self, Self::Typing(_) | Self::Presence(_) | Self::View(_) | Self::Ping(_))
-    }
+/// Whether it changes something that lasts. Asking for that twice does no more than asking once, so a session asks again
+/// until it is told; the rest concerns one connection and goes with it.
+pub(super) fn is_lasting(op: &Op) -> bool {
+    !matches!(op, Op::Typing(_) | Op::Presence(_) | Op::View(_) | Op::Ping(_))
+}
 
-    /// Makes sure that a message that is sent twice is stored once.
-    pub(super) fn set_key(&mut self, key: impl FnOnce() -> String) {
-        let slot = match self {
-            Self::Send(send) => &mut send.body.client_msg_id,
-            Self::Forward(forward) => &mut forward.to.client_msg_id,
-            _ => return,
-        };
-        slot.get_or_insert_with(key);
-    }
+/// Makes sure that a message that is sent twice is stored once.
+pub(super) fn set_key(op: &mut Op, key: impl FnOnce() -> String) {
+    let slot = match op {
+        Op::Send(send) => &mut send.body.client_msg_id,
+        Op::Forward(forward) => &mut forward.to.client_msg_id,
+        _ => return,
+    };
+    slot.get_or_insert_with(key);
 }
 
 #[cfg(test)]
 mod tests {
+    use chat_protocol::v2;
     use serde_json::{Value, json};
 
     use super::*;
 
     fn spelt(op: &Op) -> Value {
-        serde_json::from_str(&op.frame(7)).unwrap()
+        serde_json::from_str(&frame(op, 7)).unwrap()
     }
 
     #[test]
@@ -106,8 +63,8 @@ mod tests {
     #[test]
     fn messages_get_a_key_unless_they_have_one() {
         let mut op = Op::Send(v2::Send::default());
-        op.set_key(|| "first".into());
-        op.set_key(|| "second".into());
+        set_key(&mut op, || "first".into());
+        set_key(&mut op, || "second".into());
         assert_eq!(spelt(&op)["client_msg_id"], "first");
     }
 }

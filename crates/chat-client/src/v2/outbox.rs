@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::Op;
+use super::{Op, op};
 
 /// Requests without an answer.
 pub(super) struct Outbox {
@@ -69,7 +69,7 @@ impl Outbox {
 
     /// The connection is gone, and with it what concerned it alone; all else is to be written again.
     pub(super) fn disconnected(&mut self) {
-        self.entries.retain(|entry| entry.op.is_lasting());
+        self.entries.retain(|entry| op::is_lasting(&entry.op));
         self.entries.iter_mut().for_each(|entry| entry.is_on_its_way = false);
     }
 

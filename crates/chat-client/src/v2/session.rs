@@ -10,7 +10,7 @@ use chat_protocol::v2::{Ack, Refusal, ServerFrame};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::outbox::Outbox;
-use super::{Op, Received, V2Stream, cursor_of};
+use super::{Op, Received, V2Stream, cursor_of, op};
 use crate::handshake::{Entrance, Way};
 use crate::link::{self, Backoff, Verdict};
 use crate::{Error, ServerUrl};
@@ -124,7 +124,7 @@ impl Session {
     pub fn submit(&mut self, mut op: Op) -> Option<i64> {
         let name = &self.options.name;
         let number = self.outbox.next_id();
-        op.set_key(|| format!("{name}-{number}"));
+        op::set_key(&mut op, || format!("{name}-{number}"));
         self.outbox.put(op)
     }
 

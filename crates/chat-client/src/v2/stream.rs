@@ -7,7 +7,7 @@ use chat_websocket::{Incoming, Opcode};
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::Op;
+use super::{Op, op};
 use crate::handshake::{Entrance, upgrade_v2};
 use crate::wire::Wire;
 use crate::{Error, ServerUrl, Socket};
@@ -48,7 +48,7 @@ impl V2Stream {
 
     /// Takes a request to be written with the next call that waits.
     pub fn queue(&mut self, id: i64, op: &Op) {
-        self.wire.queue(Opcode::Text, op.frame(id).as_bytes());
+        self.wire.queue(Opcode::Text, op::frame(op, id).as_bytes());
     }
 
     /// When the server last gave a sign of life.

@@ -1,6 +1,6 @@
 //! The frames of the document: which there are, and what is in each.
 
-use chat_protocol::v2::{self, ServerFrame};
+use chat_protocol::v2::{self, OpName, OpVisitor, ServerFrame};
 use chat_protocol::{v1, v2::Id};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
@@ -30,27 +30,11 @@ pub(super) struct Frames {
 impl Frames {
     /// What a v2 client may say.
     pub(super) fn client_v2(&mut self) -> Vec<Frame> {
-        vec![
-            self.op::<v2::Auth>("auth", "Who the client is, where nothing before the first frame said so."),
-            self.op::<v2::Send>("send", "Sends a message, to exactly one of the three."),
-            self.op::<v2::Forward>("forward", "Sends a message once more, to exactly one of the three."),
-            self.op::<v2::Edit>("edit", "Replaces a message's text; for its author."),
-            self.op::<v2::Delete>("delete", "Deletes a message."),
-            self.op::<v2::React>("react", "Reacts to a message."),
-            self.op::<v2::React>("unreact", "Takes a reaction back."),
-            self.op::<v2::OfMessage>("pin", "Pins a message."),
-            self.op::<v2::OfMessage>("unpin", "Takes a pin away."),
-            self.op::<v2::OfMessage>("save", "Keeps a message for later."),
-            self.op::<v2::OfMessage>("unsave", "No longer keeps a message."),
-            self.op::<v2::Append>("append", "Adds a piece to a message that is being written."),
-            self.op::<v2::Finish>("finish", "Ends a message that was being written."),
-            self.op::<v2::Pointer>("delivered", "The client has everything up to here."),
-            self.op::<v2::Pointer>("read", "The user has read everything up to here."),
-            self.op::<v2::TypingIn>("typing", "The user is typing."),
-            self.op::<v2::SetPresence>("presence", "How the user wants to be seen."),
-            self.op::<v2::View>("view", "What is on the screen: whose presence the client wants to know."),
-            self.op::<v2::Ping>("ping", "Asks for a sign of life."),
-        ]
+        let summary = "Who the client is, where nothing before the first frame said so.";
+        let auth = self.op::<v2::Auth>(v2::Auth::OP, summary);
+        let mut ops = Ops { frames: self, seen: vec![auth] };
+        OpName::visit_all(&mut ops);
+        ops.seen
     }
 
     /// What the server tells a v2 client; told apart by `type`.
@@ -105,9 +89,9 @@ impl Frames {
             text["maxLength"] = json!(ID_CHARS);
         }
         id["description"] = json!("Of the client's choosing; the answer repeats it.");
-        add_member(&mut schema, "id", id, op != "auth");
+        add_member(&mut schema, "id", id, op != v2::Auth::OP);
         add_member(&mut schema, "op", json!({ "type": "string", "const": op }), true);
-        if op == "delivered" {
+        if op == OpName::Delivered.as_str() {
             schema["properties"].as_object_mut().map(|members| members.remove("thread_id"));
         }
         self.frame(op, &format!("do_{op}"), json!(summary), schema)
@@ -128,6 +112,18 @@ impl Frames {
         }
         self.messages.insert(key.into(), message);
         Frame { name: name.into(), key: key.into(), summary }
+    }
+}
+
+/// Puts each op into the document.
+struct Ops<'a> {
+    frames: &'a mut Frames,
+    seen: Vec<Frame>,
+}
+
+impl OpVisitor for Ops<'_> {
+    fn visit<Fields: ToSchema>(&mut self, name: OpName) {
+        self.seen.push(self.frames.op::<Fields>(name.as_str(), name.summary()));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use chat_protocol::v2::OpName;
 use serde_json::Value;
 
 use super::asyncapi;
@@ -86,4 +87,38 @@ fn every_message_is_in_a_channel_and_in_an_operation() {
     let all = names(&document["components"]["messages"]);
     assert_eq!(in_channels, all);
     assert_eq!(in_operations, all);
+}
+
+/// The rows of the table of ops in docs/stream.md: the names in the first column, and the whole row.
+fn documented() -> Vec<(Vec<&'static str>, &'static str)> {
+    let text = include_str!("../../../../docs/stream.md");
+    let table = text.lines().skip_while(|line| !line.starts_with("| `op` |")).skip(2);
+    let names = |row: &'static str| {
+        row.split('|').nth(1).unwrap().split(',').map(|name| name.trim().trim_matches('`')).collect()
+    };
+    table.take_while(|line| line.starts_with('|')).map(|row| (names(row), row)).collect()
+}
+
+#[test]
+fn the_stream_page_has_every_op_with_its_fields() {
+    let rows = documented();
+    let in_table: Vec<_> = rows.iter().flat_map(|(names, _)| names.clone()).collect();
+    let ops: Vec<_> = OpName::ALL.iter().map(|name| name.as_str()).collect();
+    assert_eq!(in_table, ops);
+    let document = asyncapi();
+    for (names, row) in rows {
+        for name in names {
+            let payload = &document["components"]["messages"][format!("do_{name}")]["payload"];
+            let fields: Vec<_> = payload["properties"]
+                .as_object()
+                .unwrap()
+                .keys()
+                .filter(|key| *key != "op" && *key != "id")
+                .collect();
+            assert_eq!(fields.is_empty(), name == "ping", "{name}");
+            for field in fields {
+                assert!(row.contains(&format!("`{field}`")), "{name}: {field}");
+            }
+        }
+    }
 }

@@ -140,7 +140,7 @@ async fn first_text(taken: &mut Taken, socket: &mut Socket) -> Result<Option<Str
 async fn enter(app: &App, first: &str, (client, seat): (ClientAddress, Seat)) -> Result<Entrance, Refusal> {
     // A list of values in the right order would be read as an object too.
     let is_object = first.trim_start().starts_with('{');
-    let is_auth = is_object && serde_json::from_str::<Head<'_>>(first).is_ok_and(|head| head.op == "auth");
+    let is_auth = is_object && serde_json::from_str::<Head<'_>>(first).is_ok_and(|head| head.op == Auth::OP);
     let auth = serde_json::from_str::<Auth>(first).ok().filter(|_| is_auth);
     let auth = auth.ok_or((close_code::POLICY_VIOLATION, NO_AUTH_FRAME.into()))?;
     match app.auth.check(&auth.token).await {

@@ -10,7 +10,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use chat_core::sync::Cursor;
 use chat_protocol::close_codes;
-use chat_protocol::v2::{At, Head, Hello, Id, Refusal, ServerFrame};
+use chat_protocol::v2::{At, FEATURES, Head, Hello, Id, OpName, Refusal, ServerFrame};
 use futures_util::future::poll_immediate;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tracing::Instrument;
@@ -28,23 +28,6 @@ const BURST_S: f64 = 2.0;
 const MAX_REFUSALS: u32 = 200;
 /// Longest `id` of a frame, in characters.
 const MAX_ID: usize = 64;
-/// What clients may rely on beyond the contract's first version.
-const FEATURES: [&str; 14] = [
-    "append",
-    "delete",
-    "drafts",
-    "edit",
-    "forward",
-    "mentions",
-    "pins",
-    "presence",
-    "reactions",
-    "receipts",
-    "saved",
-    "search",
-    "threads",
-    "typing",
-];
 
 type Answer<'a> = Pin<Box<dyn Future<Output = Bytes> + Send + 'a>>;
 
@@ -76,7 +59,7 @@ impl<'a> Dialogue<'a> {
             Ok(head) => head,
             // Whoever sends nonsense is counted like everybody, over however many streams.
             Err((id, problem)) => {
-                let counted = ops::counted(self.app, &self.connection, "");
+                let counted = ops::counted(self.app, &self.connection, None);
                 return self.say(refusal(id, &counted.err().unwrap_or(problem)));
             }
         };
@@ -87,8 +70,9 @@ impl<'a> Dialogue<'a> {
         if self.connection.is_closing() {
             return self.say(refusal(head.id, &not_done()));
         }
-        let (op, id) = (head.op.into_owned(), head.id);
-        let span = tracing::debug_span!("op", op, id = spelt(id.as_ref()), session = self.connection.name());
+        let session = self.connection.name();
+        let span = tracing::debug_span!("op", op = &*head.op, id = spelt(head.id.as_ref()), session);
+        let (op, id) = (OpName::parse(&head.op), head.id);
         let asked = ops::Asked { op, id, text };
         let answer = ops::answer(self.app, self.connection.clone(), asked);
         let mut answer: Answer<'a> = Box::pin(answer.instrument(span));

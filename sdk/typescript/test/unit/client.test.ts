@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ChatClient, type Op } from "../../src/index.js";
+import { ChatClient, type MessageOp } from "../../src/index.js";
 import { conversation, message, OWN } from "../support/objects.js";
 import { fakeSockets, turns } from "../support/fake_socket.js";
 import { liveStage, stage, type Stage } from "../support/fake_server.js";
@@ -212,13 +212,13 @@ test("the outbox outlives the program, and is sent in order under the same keys"
   }
   assert.equal((await third).seq, 3);
   await turns();
-  const saved = JSON.parse([...texts.values()][0]!) as { ops: Op[] };
+  const saved = JSON.parse([...texts.values()][0]!) as { ops: MessageOp[] };
   assert.deepEqual(saved.ops, []);
   second.client.close();
 });
 
 /** What an earlier run has left, and what listeners of the outbox see of it. */
-function leftBy(user_id: number, ...ops: Op[]) {
+function leftBy(user_id: number, ...ops: MessageOp[]) {
   const texts = new Map([["chatserver.outbox", JSON.stringify({ user_id, ops })]]);
   const set = stage({ storage: { get: (key) => texts.get(key), set: (key, value) => void texts.set(key, value) } });
   const seen: unknown[][] = [];
@@ -227,7 +227,7 @@ function leftBy(user_id: number, ...ops: Op[]) {
 }
 
 test("what waits shows before the server has spoken, in the order in which it was written", async () => {
-  const left = [
+  const left: MessageOp[] = [
     { op: "send", to_user: 2, client_msg_id: "a" },
     { op: "send", conversation_id: 5, client_msg_id: "b" },
     { op: "send", to_user: 2, client_msg_id: "c" },

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { Outbox, parseSaved } from "../../src/outbox.js";
 import { turns } from "../support/fake_socket.js";
 
-const op = (key: string) => ({ op: "send", to_user: 2, client_msg_id: key });
+const op = (key: string) => ({ op: "send", to_user: 2, client_msg_id: key }) as const;
 const fail = (error: unknown): void => assert.fail(String(error));
 
 test("what was saved is loaded, and what is not ours is not", async () => {

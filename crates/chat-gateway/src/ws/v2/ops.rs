@@ -7,8 +7,7 @@ use chat_core::ids::{ConversationId, MessageId, Seq, UserId};
 use chat_core::live_text::Appended;
 use chat_core::messages::{Message, Posted};
 use chat_core::presence::Choice;
-use chat_protocol::v2::{self, Ack, Id, Pong, ServerFrame};
-use serde::de::DeserializeOwned;
+use chat_protocol::v2::{self, Ack, Id, Op, OpName, Pong, ServerFrame};
 
 use crate::audit::By;
 use crate::http::problem::Problem;
@@ -28,15 +27,10 @@ const LOOKS: usize = 50;
 
 /// A frame that a client sent.
 pub(super) struct Asked {
-    pub(super) op: String,
+    /// `None`: there is no such op.
+    pub(super) op: Option<OpName>,
     pub(super) id: Option<Id>,
     pub(super) text: String,
-}
-
-impl Asked {
-    fn fields<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        serde_json::from_str(&self.text).map_err(Problem::invalid)
-    }
 }
 
 /// What an `ack` carries beside the client's `id`.
@@ -71,37 +65,39 @@ impl From<()> for Done {
 
 /// Does what a frame asks for and gives the one answer to it.
 pub(super) async fn answer(app: &App, connection: Arc<Connection>, asked: Asked) -> Bytes {
-    let user = connection.user();
-    if asked.op == "ping" {
+    let Asked { op, id, text } = asked;
+    if op == Some(OpName::Ping) {
         let server_time = wire::time(app.chat.now());
-        return wire::v2::frame(&ServerFrame::Pong(Pong { id: asked.id, server_time }));
+        return wire::v2::frame(&ServerFrame::Pong(Pong { id, server_time }));
     }
-    let done = match counted(app, &connection, &asked.op) {
-        Ok(()) => perform(app, &connection, &asked).await,
+    let user = connection.user();
+    let done = match counted(app, &connection, op).and_then(|()| read(op, &text)) {
+        Ok(op) => perform(app, &connection, op).await,
         Err(problem) => Err(problem),
     };
     match done {
-        Ok(done) => ack(asked.id, done, user),
+        Ok(done) => ack(id, done, user),
         Err(problem) => {
             if let Some(cause) = problem.cause() {
-                tracing::error!(
-                    user.id = user.0,
-                    op = asked.op,
-                    cause,
-                    code = problem.code(),
-                    "a frame failed"
-                );
+                let op = op.map(OpName::as_str);
+                tracing::error!(user.id = user.0, op, cause, code = problem.code(), "a frame failed");
             }
-            super::refusal(asked.id, &problem)
+            super::refusal(id, &problem)
         }
     }
 }
 
+/// What a frame asks for, with its fields.
+fn read(op: Option<OpName>, text: &str) -> Result<Op, Problem> {
+    let unknown = || Problem::new(400, "unknown_op", "Unknown op; docs/stream.md lists those there are");
+    op.ok_or_else(unknown)?.read(text).map_err(Problem::invalid)
+}
+
 /// Counts a frame for its user, before its fields are read.
-pub(super) fn counted(app: &App, connection: &Connection, op: &str) -> Result<(), Problem> {
+pub(super) fn counted(app: &App, connection: &Connection, op: Option<OpName>) -> Result<(), Problem> {
     let policy = match op {
-        "send" | "forward" => Policy::Send,
-        "typing" => Policy::Typing,
+        Some(OpName::Send | OpName::Forward) => Policy::Send,
+        Some(OpName::Typing) => Policy::Typing,
         _ => Policy::Default,
     };
     let user = connection.user();
@@ -135,85 +131,69 @@ fn sender(connection: &Connection) -> Sender {
     Sender { user: connection.user(), from: connection.client(), door: Door::V2 }
 }
 
-async fn perform(app: &App, connection: &Arc<Connection>, asked: &Asked) -> Result<Done, Problem> {
+async fn perform(app: &App, connection: &Arc<Connection>, op: Op) -> Result<Done, Problem> {
     let (chat, user) = (&app.chat, connection.user());
-    match asked.op.as_str() {
-        "send" => {
-            let v2::Send { to_user, to_group, conversation_id, body } = asked.fields()?;
+    Ok(match op {
+        Op::Send(v2::Send { to_user, to_group, conversation_id, body }) => {
             let to = commands::destination(to_user, to_group, conversation_id)?;
-            Ok(sends::post(app, sender(connection), commands::post(to, body)?).await?.into())
+            sends::post(app, sender(connection), commands::post(to, body)?).await?.into()
         }
-        "forward" => {
-            let v2::Forward { message_id, to } = asked.fields()?;
-            Ok(sends::forward(app, sender(connection), commands::forward(message_id, to)?).await?.into())
+        Op::Forward(v2::Forward { message_id, to }) => {
+            sends::forward(app, sender(connection), commands::forward(message_id, to)?).await?.into()
         }
-        "delivered" | "read" => pointer(app, user, asked).await.map(Done::from),
-        "typing" => {
-            let v2::TypingIn { conversation_id } = asked.fields()?;
-            Ok(chat.typing_in(user, ConversationId(conversation_id)).await?.into())
-        }
-        "presence" => {
-            let v2::SetPresence { status } = asked.fields()?;
-            let wrong = || Problem::invalid("status must be one of online, away, invisible");
-            let choice = Choice::parse(&status).ok_or_else(wrong)?;
-            app.hub.presence().choose(connection, choice, chat.now());
-            Ok(Done::default())
-        }
-        "view" => view(app, connection, asked.fields()?).await.map(Done::from),
-        _ => with_message(app, user, asked).await,
-    }
-}
-
-/// The ops about one message.
-async fn with_message(app: &App, user: UserId, asked: &Asked) -> Result<Done, Problem> {
-    let chat = &app.chat;
-    Ok(match asked.op.as_str() {
-        "edit" => {
-            let v2::Edit { message_id, edit } = asked.fields()?;
+        Op::Edit(v2::Edit { message_id, edit }) => {
             chat.edit(user, MessageId(message_id), edit.content).await?.into()
         }
-        "delete" => {
-            let v2::Delete { message_id, scope } = asked.fields()?;
-            match scope.as_deref() {
-                None | Some("everyone") => chat.delete(user, MessageId(message_id)).await?.into(),
-                Some("me") => chat.hide(user, MessageId(message_id)).await?.into(),
-                Some(_) => return Err(Problem::invalid("for must be everyone or me")),
-            }
-        }
-        "react" | "unreact" => {
-            let v2::React { message_id, emoji } = asked.fields()?;
-            chat.react(user, MessageId(message_id), emoji, asked.op == "react").await?.into()
-        }
-        "pin" | "unpin" => {
-            let v2::OfMessage { message_id } = asked.fields()?;
-            chat.pin(user, MessageId(message_id), asked.op == "pin").await?.into()
-        }
-        "save" | "unsave" => {
-            let v2::OfMessage { message_id } = asked.fields()?;
-            chat.save(user, MessageId(message_id), asked.op == "save").await?.into()
-        }
-        "append" => {
-            let v2::Append { message_id, piece } = asked.fields()?;
+        Op::Delete(delete) => remove(app, user, delete).await?,
+        Op::React(react) => set_reaction(app, user, react, true).await?,
+        Op::Unreact(react) => set_reaction(app, user, react, false).await?,
+        Op::Pin(of) => chat.pin(user, MessageId(of.message_id), true).await?.into(),
+        Op::Unpin(of) => chat.pin(user, MessageId(of.message_id), false).await?.into(),
+        Op::Save(of) => chat.save(user, MessageId(of.message_id), true).await?.into(),
+        Op::Unsave(of) => chat.save(user, MessageId(of.message_id), false).await?.into(),
+        Op::Append(v2::Append { message_id, piece }) => {
             let appended = chat.append(user, MessageId(message_id), commands::piece(piece)).await?;
             Done { appended: Some(appended), ..Done::default() }
         }
-        "finish" => {
-            let v2::Finish { message_id, ending } = asked.fields()?;
+        Op::Finish(v2::Finish { message_id, ending }) => {
             chat.finish(user, MessageId(message_id), commands::ending(ending)).await?.into()
         }
-        _ => return Err(Problem::new(400, "unknown_op", "Unknown op; docs/stream.md lists those there are")),
+        Op::Delivered(v2::Pointer { conversation_id, seq, .. }) => {
+            chat.delivered(user, ConversationId(conversation_id), Seq(seq)).await?.into()
+        }
+        Op::Read(v2::Pointer { conversation_id, seq, thread_id }) => {
+            let (conversation, seq) = (ConversationId(conversation_id), Seq(seq));
+            match thread_id {
+                Some(thread) => chat.read_thread(user, conversation, MessageId(thread), seq).await?.into(),
+                None => chat.read(user, conversation, seq).await?.into(),
+            }
+        }
+        Op::Typing(v2::TypingIn { conversation_id }) => {
+            chat.typing_in(user, ConversationId(conversation_id)).await?.into()
+        }
+        Op::Presence(v2::SetPresence { status }) => {
+            let wrong = || Problem::invalid("status must be one of online, away, invisible");
+            let choice = Choice::parse(&status).ok_or_else(wrong)?;
+            app.hub.presence().choose(connection, choice, chat.now());
+            Done::default()
+        }
+        Op::View(seen) => view(app, connection, seen).await?.into(),
+        // Answered before anything is counted.
+        Op::Ping(v2::Ping {}) => Done::default(),
     })
 }
 
-async fn pointer(app: &App, user: UserId, asked: &Asked) -> Result<(), Problem> {
-    let v2::Pointer { conversation_id, seq, thread_id } = asked.fields()?;
-    let (conversation, seq) = (ConversationId(conversation_id), Seq(seq));
-    match (asked.op.as_str(), thread_id) {
-        ("read", Some(thread)) => app.chat.read_thread(user, conversation, MessageId(thread), seq).await?,
-        ("read", None) => app.chat.read(user, conversation, seq).await?,
-        _ => app.chat.delivered(user, conversation, seq).await?,
+async fn remove(app: &App, user: UserId, delete: v2::Delete) -> Result<Done, Problem> {
+    let message = MessageId(delete.message_id);
+    match delete.scope.as_deref() {
+        None | Some("everyone") => Ok(app.chat.delete(user, message).await?.into()),
+        Some("me") => Ok(app.chat.hide(user, message).await?.into()),
+        Some(_) => Err(Problem::invalid("for must be everyone or me")),
     }
-    Ok(())
+}
+
+async fn set_reaction(app: &App, user: UserId, react: v2::React, is_set: bool) -> Result<Done, Problem> {
+    Ok(app.chat.react(user, MessageId(react.message_id), react.emoji, is_set).await?.into())
 }
 
 /// From now on the client looks at the members of these conversations; each one's presence comes at once.

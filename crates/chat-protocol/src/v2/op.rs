@@ -1,0 +1,193 @@
+//! The ops of the v2 stream: one table with the name of each, its fields, and what it does. The server reads frames by it,
+//! clients write them by it, and the AsyncAPI document, docs/stream.md and the SDK's types are made from it or compared
+//! with it. What an op does to messages is not said here.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{
+    Append, Delete, Edit, Finish, Forward, OfMessage, Ping, Pointer, React, Send, SetPresence, TypingIn, View,
+};
+
+/// Told of each op with the type of its fields.
+pub trait OpVisitor {
+    /// An op.
+    fn visit<Fields: ToSchema>(&mut self, name: OpName);
+}
+
+macro_rules! ops {
+    ($(#[doc = $summary:literal] $name:ident($fields:ty) = $spelling:literal,)+) => {
+        /// The name of an op.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum OpName {
+            $(#[doc = $summary] $name,)+
+        }
+
+        impl OpName {
+            /// All there are, in the order of the documents.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// The op that is spelt so in a frame; `None`: there is no such op.
+            pub fn parse(spelling: &str) -> Option<Self> {
+                match spelling {
+                    $($spelling => Some(Self::$name),)+
+                    _ => None,
+                }
+            }
+
+            /// As it is spelt in a frame.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $spelling,)+
+                }
+            }
+
+            /// What it does, in a sentence.
+            pub fn summary(self) -> &'static str {
+                match self {
+                    $(Self::$name => $summary.trim_ascii_start(),)+
+                }
+            }
+
+            /// Reads the fields of a frame with this op; the frame's `op` and `id` are skipped.
+            ///
+            /// # Errors
+            /// If a field is missing or of the wrong kind.
+            pub fn read(self, frame: &str) -> serde_json::Result<Op> {
+                match self {
+                    $(Self::$name => serde_json::from_str(frame).map(Op::$name),)+
+                }
+            }
+
+            /// Shows all ops to a visitor, in the order of the documents.
+            pub fn visit_all(visitor: &mut impl OpVisitor) {
+                $(visitor.visit::<$fields>(Self::$name);)+
+            }
+        }
+
+        /// What a client asks for: the frame but for its id.
+        #[derive(Debug, Clone, Serialize)]
+        #[serde(tag = "op")]
+        pub enum Op {
+            $(#[doc = $summary] #[serde(rename = $spelling)] $name($fields),)+
+        }
+
+        impl Op {
+            /// Its name.
+            pub fn name(&self) -> OpName {
+                match self {
+                    $(Self::$name(_) => OpName::$name,)+
+                }
+            }
+        }
+    };
+}
+
+ops! {
+    /// Sends a message, to exactly one of the three.
+    Send(Send) = "send",
+    /// Sends a message once more, to exactly one of the three.
+    Forward(Forward) = "forward",
+    /// Replaces a message's text; for its author.
+    Edit(Edit) = "edit",
+    /// Deletes a message.
+    Delete(Delete) = "delete",
+    /// Reacts to a message.
+    React(React) = "react",
+    /// Takes a reaction back.
+    Unreact(React) = "unreact",
+    /// Pins a message.
+    Pin(OfMessage) = "pin",
+    /// Takes a pin away.
+    Unpin(OfMessage) = "unpin",
+    /// Keeps a message for later.
+    Save(OfMessage) = "save",
+    /// No longer keeps a message.
+    Unsave(OfMessage) = "unsave",
+    /// Adds a piece to a message that is being written.
+    Append(Append) = "append",
+    /// Ends a message that was being written.
+    Finish(Finish) = "finish",
+    /// The client has everything up to here.
+    Delivered(Pointer) = "delivered",
+    /// The user has read everything up to here.
+    Read(Pointer) = "read",
+    /// The user is typing.
+    Typing(TypingIn) = "typing",
+    /// How the user wants to be seen.
+    Presence(SetPresence) = "presence",
+    /// What is on the screen: whose presence the client wants to know.
+    View(View) = "view",
+    /// Asks for a sign of life.
+    Ping(Ping) = "ping",
+}
+
+/// What clients may rely on beyond the contract's first version, as `hello` has it: the ops by what they are for, and what
+/// is reached through REST or by a field alone.
+pub const FEATURES: [&str; 14] = [
+    "append",
+    "delete",
+    "drafts",
+    "edit",
+    "forward",
+    "mentions",
+    "pins",
+    "presence",
+    "reactions",
+    "receipts",
+    "saved",
+    "search",
+    "threads",
+    "typing",
+];
+
+impl OpName {
+    /// The feature that it belongs to; `None` for what the contract's first version had.
+    pub fn feature(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Send | Self::Ping => return None,
+            Self::Forward => "forward",
+            Self::Edit => "edit",
+            Self::Delete => "delete",
+            Self::React | Self::Unreact => "reactions",
+            Self::Pin | Self::Unpin => "pins",
+            Self::Save | Self::Unsave => "saved",
+            Self::Append | Self::Finish => "append",
+            Self::Delivered | Self::Read => "receipts",
+            Self::Typing => "typing",
+            Self::Presence | Self::View => "presence",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_name_is_spelt_and_parsed_the_same_way_and_so_is_its_frame() {
+        for name in OpName::ALL {
+            assert_eq!(OpName::parse(name.as_str()), Some(*name));
+            assert!(name.summary().ends_with('.'), "{name:?}");
+        }
+        assert_eq!(OpName::parse("Send"), None);
+        let op = OpName::Unpin.read(r#"{"op":"unpin","id":3,"message_id":9}"#).unwrap();
+        assert_eq!(op.name(), OpName::Unpin);
+        assert_eq!(serde_json::to_value(op).unwrap(), json!({"op": "unpin", "message_id": 9}));
+        assert!(OpName::Unpin.read(r#"{"op":"unpin"}"#).is_err());
+    }
+
+    #[test]
+    fn every_op_belongs_to_a_feature_that_clients_are_told_of() {
+        let told: BTreeSet<_> = FEATURES.into_iter().collect();
+        let of_ops: BTreeSet<_> = OpName::ALL.iter().filter_map(|name| name.feature()).collect();
+        assert!(of_ops.is_subset(&told), "{:?}", of_ops.difference(&told));
+        // Through REST, or by a field of `send`.
+        let others: Vec<_> = told.difference(&of_ops).copied().collect();
+        assert_eq!(others, ["drafts", "mentions", "search", "threads"]);
+    }
+}
