@@ -44,9 +44,9 @@ impl Pace {
 /// for minutes as if it took nothing: a write succeeds only when a good part of that has gone.
 #[cfg(target_os = "linux")]
 const UNSENT_BYTES: u32 = 4 * 1024;
-/// For a stream, whose frames are larger, and whose measure ([`crate::hub::Slowest`]) sees what its socket takes, too.
+/// For a stream that is given what it missed: its frames are larger.
 #[cfg(target_os = "linux")]
-const UNSENT_BYTES_OF_A_STREAM: u32 = 16 * 1024;
+const UNSENT_BYTES_OF_A_REPLAY: u32 = 16 * 1024;
 /// Even so a socket takes bytes in lumps, and the next one may be nearly due when the average is looked at.
 const LUMP_BYTES: u64 = 6 * 1024;
 
@@ -69,7 +69,7 @@ impl Paced {
 
     /// The bare socket, for those who have a measure of their own.
     pub(crate) fn into_inner(self) -> TcpStream {
-        keep_unsent(&self.stream, Unsent::Some);
+        keep_unsent(&self.stream, Unsent::AsTheSystemLikes);
         self.stream
     }
 
@@ -117,23 +117,30 @@ impl Paced {
     }
 }
 
-enum Unsent {
+/// How much the system may keep of what was not sent yet.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Unsent {
+    /// What an answer may.
     Little,
-    Some,
+    /// What a replay may, whose client is to be seen to read.
+    OfAReplay,
+    /// Its own measure, which takes in what comes in a burst.
+    AsTheSystemLikes,
 }
 
 /// Where it can't be set, the system's own measure holds.
 #[cfg(target_os = "linux")]
-fn keep_unsent(stream: &TcpStream, unsent: Unsent) {
+pub(crate) fn keep_unsent(stream: &TcpStream, unsent: Unsent) {
     let bytes = match unsent {
         Unsent::Little => UNSENT_BYTES,
-        Unsent::Some => UNSENT_BYTES_OF_A_STREAM,
+        Unsent::OfAReplay => UNSENT_BYTES_OF_A_REPLAY,
+        Unsent::AsTheSystemLikes => 0,
     };
     let _ = socket2::SockRef::from(stream).set_tcp_notsent_lowat(bytes);
 }
 
 #[cfg(not(target_os = "linux"))]
-fn keep_unsent(_: &TcpStream, _: Unsent) {}
+pub(crate) fn keep_unsent(_: &TcpStream, _: Unsent) {}
 
 /// How it goes while something waits.
 #[derive(Debug, Clone, Copy)]
@@ -326,9 +333,10 @@ mod tests {
     /// Of a client that reads nothing, what the system has taken says how much it takes in a lump of one that reads slowly.
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn the_system_keeps_little_for_a_stream_that_is_not_read() {
+    async fn the_system_keeps_little_for_a_replay_that_is_not_read() {
         let (paced, _client, _, _) = pair(Pace::default()).await;
         let stream = paced.into_inner();
+        keep_unsent(&stream, Unsent::OfAReplay);
         let mut kept = 0;
         while let Ok(written) = tokio::time::timeout(seconds(1), async {
             stream.writable().await.unwrap();

@@ -21,6 +21,7 @@ use super::pace::{Pace, Slowest, Taken};
 use super::{OutboxLimits, Socket};
 use crate::client_address::ClientAddress;
 use crate::metrics::Metrics;
+use crate::pace::Unsent;
 use crate::tokens::Granted;
 use ping::Ping;
 
@@ -441,6 +442,17 @@ impl Connection {
     /// Writes on after the socket was full.
     pub(crate) fn resume_writing(&self) {
         self.write(&mut self.state());
+    }
+
+    /// The client is to be given what it missed. The system keeps little of that, so that of a client which reads slowly it
+    /// is seen that it reads.
+    pub(crate) fn begin_replay(&self) {
+        self.socket.keep_unsent(Unsent::OfAReplay);
+    }
+
+    /// It has been given all of it. What comes now comes in bursts, for which the system has room.
+    pub(crate) fn end_replay(&self) {
+        self.socket.keep_unsent(Unsent::AsTheSystemLikes);
     }
 
     /// Waits until nothing waits any more. `false`: the connection is to end.

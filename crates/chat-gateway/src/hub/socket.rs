@@ -10,7 +10,7 @@ use tokio::task::coop::consume_budget;
 use tokio_rustls::server::TlsStream;
 
 use super::outbox::Outbox;
-use crate::pace::Paced;
+use crate::pace::{Paced, Unsent, keep_unsent};
 use tls::TlsSocket;
 
 /// A client's socket, after the upgrade. What begins with `try_` never waits.
@@ -68,6 +68,14 @@ impl Socket {
         match self {
             Self::Plain(_) => Ok(true),
             Self::Tls(socket) => socket.try_flush(),
+        }
+    }
+
+    /// Says how much the system may keep of what was not sent yet.
+    pub(crate) fn keep_unsent(&self, unsent: Unsent) {
+        match self {
+            Self::Plain(stream) => keep_unsent(stream, unsent),
+            Self::Tls(socket) => keep_unsent(socket.stream(), unsent),
         }
     }
 

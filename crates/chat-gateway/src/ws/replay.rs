@@ -83,6 +83,7 @@ fn cut(page: &mut Changes, size: &mut Size) {
 pub(super) async fn backlog(app: &App, connection: &Arc<Connection>, live_from: MessageId) -> bool {
     let user = connection.user();
     let (mut after, mut size) = (MessageId(0), Size::FIRST);
+    connection.begin_replay();
     loop {
         let asked = size.0;
         let mut page = match app.in_turn(app.chat.backlog(user, live_from, after, asked)).await {
@@ -111,6 +112,7 @@ pub(super) async fn backlog(app: &App, connection: &Arc<Connection>, live_from: 
         }
         connection.heard();
         if is_last && connection.go_live(after.max(live_from).0, None) {
+            connection.end_replay();
             connection.flush_own();
             return true;
         }
@@ -125,6 +127,7 @@ pub(super) async fn changes(
     mut after: Position,
 ) -> bool {
     let (user, mut size) = (connection.user(), Size::FIRST);
+    connection.begin_replay();
     loop {
         let mut page = match app.in_turn(app.chat.changes(user, after, size.0)).await {
             Ok(page) => page,
@@ -150,6 +153,7 @@ pub(super) async fn changes(
         }
         connection.heard();
         if page.complete && live(connection, Cursor { epoch, position: after }) {
+            connection.end_replay();
             return true;
         }
     }
