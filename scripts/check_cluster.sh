@@ -16,6 +16,9 @@ crash::power::         replays what SQLite writes to its file
 operation::backup::    backs up a SQLite file
 operation::forgotten:: looks into the SQLite file for what was deleted
 operation::files::     what becomes of a SQLite file, that of the earlier Go server too
+operation::blocks::    fills the disk of the SQLite file
+operation::lost_log::  takes the log of the SQLite file away
+operation::overwritten:: writes over the SQLite file
 operation::place::     moves the SQLite file, or gives it a second name
 operation::private::   what a server without a cluster makes lies beside its SQLite file
 operation::settings::  settings are read before there is an engine, and what they make lies beside the SQLite file
