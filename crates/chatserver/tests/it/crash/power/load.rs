@@ -10,7 +10,7 @@ use serde_json::json;
 use super::Syncs;
 use super::disk::{Disk, Image};
 use super::trace::{Step, parse};
-use crate::support::people::{p2p, to_group};
+use crate::support::people::{PASSWORD, p2p, to_group};
 use crate::support::{Server, Setup, User, bytes_of, eventually};
 
 const SENDERS: usize = 32;
@@ -48,6 +48,12 @@ pub async fn record(setup: &Setup) -> Recording {
     let calls = "trace=openat,rename,unlink,pwrite64,ftruncate,fsync,fdatasync,writev,sendto,sendmsg";
     let traced = strace(setup, &["-y", "--seccomp-bpf", "-s", "1000000", "-e", calls]);
     let mut server = traced.start();
+    // A server that is broken on purpose is ready before it has stored them.
+    eventually(20, "the demo users are stored", async || {
+        let login = json!({ "username": "jerry", "password": PASSWORD });
+        server.post("/v1/users/login", &login).await.status == 200
+    })
+    .await;
     let (tom, jerry) = server.tom_and_jerry().await;
     let group = tom.group("Cheese", &[&jerry]).await;
     send_all(&server, &tom, [p2p(jerry.id), to_group(group)], 0..EACH / 2).await;
