@@ -88,6 +88,8 @@ pub struct Facts {
     pub origin: Origin,
     /// Whether the last commit that this server knows of is still there.
     pub landmark: Landmark,
+    /// Whether this is one of several servers that may be meant.
+    pub is_one_of_several: bool,
 }
 
 /// What this server has told of. It has to be from before the facts were read: what is committed later may be missing in
@@ -100,6 +102,8 @@ pub struct Known {
     pub position: Position,
     /// Epochs that this server has left behind.
     pub left: Vec<Epoch>,
+    /// Where the log was when it was looked at last.
+    pub origin: Origin,
 }
 
 /// Why a log is not the one that was told of.
@@ -152,9 +156,16 @@ impl Facts {
         if is_elsewhere {
             return Verdict::WentBack(Why::Elsewhere);
         }
+        // Whatever epoch it has by now: a node that knew no better may have given it one.
+        if known.origin.succeeds(&self.origin) {
+            return Verdict::Abandoned;
+        }
         if known.left.contains(&self.epoch) {
-            let is_its_own = self.recorded.is_some() && self.origin.timeline.is_some();
-            return if is_its_own { Verdict::Abandoned } else { Verdict::WentBack(Why::Returned) };
+            return if self.may_be_abandoned(known) {
+                Verdict::Abandoned
+            } else {
+                Verdict::WentBack(Why::Returned)
+            };
         }
         if self.epoch != known.epoch {
             return Verdict::Renewed;
@@ -165,6 +176,15 @@ impl Facts {
         match self.landmark {
             Landmark::Other => Verdict::WentBack(Why::Rewritten),
             Landmark::Kept | Landmark::Unknown => Verdict::GoesOn,
+        }
+    }
+
+    /// Of a log with an epoch that was left: whether it is that of a server from before a failover, rather than one that
+    /// was put back in its place. Where nobody may ask for the timeline, there has to be another server to go to.
+    fn may_be_abandoned(&self, known: &Known) -> bool {
+        match (&self.origin.timeline, &known.origin.timeline) {
+            (Some(_), Some(_)) => self.origin.contradicts(&known.origin),
+            _ => self.is_one_of_several,
         }
     }
 
@@ -185,16 +205,18 @@ mod tests {
     }
 
     fn known() -> Known {
-        Known { epoch: Epoch(7), position: Position(100), left: vec![Epoch(5)] }
+        let left = vec![Epoch(5)];
+        Known { epoch: Epoch(7), position: Position(100), left, origin: origin("s/00000002/t") }
     }
 
     fn facts() -> Facts {
         Facts {
             epoch: Epoch(7),
             position: Position(100),
-            recorded: Some(origin("s/1/t")),
-            origin: origin("s/1/t"),
+            recorded: Some(origin("s/00000002/t")),
+            origin: origin("s/00000002/t"),
             landmark: Landmark::Kept,
+            is_one_of_several: false,
         }
     }
 
@@ -239,7 +261,7 @@ mod tests {
 
     #[test]
     fn another_timeline_counts_however_far_the_log_has_come_and_for_whoever_begins() {
-        for place in ["s/2/t", "r/1/t", "s/1/u"] {
+        for place in ["s/00000003/t", "r/00000002/t", "s/00000002/u"] {
             let there = Facts { origin: origin(place), position: Position(900), ..facts() };
             assert_eq!(judged(&there), Verdict::WentBack(Why::Elsewhere), "{place}");
             assert_eq!(there.judge(None), Verdict::WentBack(Why::Elsewhere), "{place}");
@@ -264,20 +286,37 @@ mod tests {
 
     #[test]
     fn nobody_goes_back_to_what_was_left() {
-        let before = Facts { epoch: Epoch(5), ..facts() };
+        let old = Some(origin("s/00000001/t"));
+        let before =
+            Facts { epoch: Epoch(5), origin: origin("s/00000001/t"), recorded: old.clone(), ..facts() };
         assert_eq!(judged(&before), Verdict::Abandoned, "the server from before the failover is still there");
-        let loaded = Facts { origin: origin("s/1/u"), ..before.clone() };
+        let unheard_of = Facts { epoch: Epoch(6), ..before.clone() };
+        assert_eq!(judged(&unheard_of), Verdict::Abandoned, "and somebody has given it another epoch");
+        let loaded = Facts { origin: origin("s/00000001/u"), ..before.clone() };
         assert_eq!(judged(&loaded), Verdict::WentBack(Why::Elsewhere), "a dump of then was loaded");
-        let blind = Facts { origin: origin("s/-/t"), ..before };
+        let restored = Facts { origin: origin("s/00000003/t"), ..before };
+        assert_eq!(judged(&restored), Verdict::WentBack(Why::Elsewhere), "a backup of then was recovered");
+    }
+
+    #[test]
+    fn what_is_put_back_in_the_same_place_is_another_log_each_time() {
+        let put_back = Facts { epoch: Epoch(5), position: Position(3), ..facts() };
+        assert_eq!(judged(&put_back), Verdict::WentBack(Why::Returned));
+    }
+
+    #[test]
+    fn whoever_may_not_ask_for_the_timeline_goes_back_only_if_there_is_no_other_server() {
+        let blind = Facts { epoch: Epoch(5), origin: origin("-/-/t"), ..facts() };
         assert_eq!(judged(&blind), Verdict::WentBack(Why::Returned));
+        assert_eq!(judged(&Facts { is_one_of_several: true, ..blind }), Verdict::Abandoned);
     }
 
     #[test]
     fn what_is_known_of_the_place_is_written_down_once() {
         assert_eq!(facts().to_record(), None);
-        assert_eq!(Facts { recorded: None, ..facts() }.to_record(), Some(origin("s/1/t")));
-        let partly = Facts { recorded: Some(origin("-/1/t")), ..facts() };
-        assert_eq!(partly.to_record(), Some(origin("s/1/t")));
+        assert_eq!(Facts { recorded: None, ..facts() }.to_record(), Some(origin("s/00000002/t")));
+        let partly = Facts { recorded: Some(origin("-/00000002/t")), ..facts() };
+        assert_eq!(partly.to_record(), Some(origin("s/00000002/t")));
         assert_eq!(Facts { origin: origin("-/-/t"), ..facts() }.to_record(), None, "nothing is forgotten");
     }
 }

@@ -15,10 +15,14 @@ use crate::hosts;
 use crate::lineage::Lineage;
 use crate::open::OpenError;
 use crate::race::{self, Refusals};
+use crate::successor::Search;
 use crate::way::Way;
 
 /// How long a session may take to begin, wherever.
 const LIMIT: Duration = Duration::from_secs(5);
+
+/// As the driver has it of a standby, or of a database that is set to be read only.
+const READS_ONLY: &str = "error connecting to server: database does not allow writes";
 
 /// The database's address. Copies know of each other where the last session has begun.
 #[derive(Clone)]
@@ -27,15 +31,25 @@ pub(crate) struct Address {
     ways: Vec<Way>,
     /// The number of the host to begin with.
     favourite: Arc<AtomicUsize>,
+    search: Arc<Search>,
     /// Which log a session has to have before it; `None` while nothing is served.
     lineage: Option<Arc<Lineage>>,
+}
+
+/// Why an address cannot be read. Of `key=value` with a blank in a password, the driver shows a part of that.
+fn misread(address: &str, error: &tokio_postgres::Error) -> String {
+    match address.contains("://") {
+        true => explained(error),
+        false => "a value with blanks in it has to stand in '…'".into(),
+    }
 }
 
 impl Address {
     /// Reads `postgres://...`, and the file with authorities that it may name.
     pub(crate) fn parse(url: &str) -> std::result::Result<Self, OpenError> {
         let (rest, wish) = encryption::taken_from(url)?;
-        let mut config: Config = rest.parse().map_err(|error| OpenError::Address(explained(&error)))?;
+        let mut config: Config = rest.parse().map_err(|error| OpenError::Address(misread(&rest, &error)))?;
+        hosts::check(&config)?;
         hosts::settle(&mut config)?;
         let mode = wish.mode(config.get_ssl_mode());
         let connector = wish.connector(mode)?;
@@ -44,7 +58,7 @@ impl Address {
             Way::new(config, &connector)
         };
         let ways = hosts::apart(&config).into_iter().map(way).collect();
-        Ok(Self { ways, favourite: Arc::default(), lineage: None })
+        Ok(Self { ways, favourite: Arc::default(), search: Arc::default(), lineage: None })
     }
 
     /// The same for a program that is no server.
@@ -84,6 +98,11 @@ impl Address {
         self.ways.get(number).map(Way::host).unwrap_or_default()
     }
 
+    /// What sessions know together of hosts that have taken the place of others.
+    pub(crate) fn search(&self) -> &Search {
+        &self.search
+    }
+
     /// From now on sessions begin there if they can.
     pub(crate) fn prefer(&self, number: usize) {
         self.favourite.store(number, Ordering::Relaxed);
@@ -117,10 +136,12 @@ impl Address {
         {
             return fault;
         }
-        let reasons: Vec<_> = refusals
-            .iter()
-            .map(|(number, fault)| format!("{}: {}", self.host(*number), fault.reason()))
-            .collect();
+        let reason = |(number, fault): (&usize, &Fault)| {
+            let reason =
+                fault.reason().replace(READS_ONLY, "it takes no writes (a standby, or set to be read only)");
+            format!("{}: {reason}", self.host(*number))
+        };
+        let reasons: Vec<_> = refusals.iter().map(reason).collect();
         Fault::Broken(if reasons.is_empty() {
             "the database does not answer".into()
         } else {

@@ -27,7 +27,7 @@ const IDLE: Duration = Duration::from_millis(100);
 /// As often as it takes for the driver to hear of the end, to read it and to say so.
 const LOOKS: usize = 4;
 /// How long a node that starts waits to hear whether another host has the place of the one that has let it in.
-const LOOK_ROUND: Duration = Duration::from_secs(1);
+const LOOK_ROUND: Duration = Duration::from_secs(3);
 const NO_ANSWER: &str = "the database does not answer";
 
 /// Parameters of a statement.
@@ -102,15 +102,47 @@ impl Db {
         Ok(())
     }
 
-    /// Has new sessions begin on the host that has taken the place of this one, and says whether there is one.
-    pub(crate) fn is_succeeded(&self) -> Result<bool> {
-        let origin = origin::of(self)?;
-        let find = async { timeout(LOOK_ROUND, successor::find(&self.address, self.host, &origin)).await };
-        let found = self.runtime.block_on(find).ok().flatten();
-        if let Some(successor) = found {
-            self.address.prefer(successor);
+    /// The same for a program that begins: of several hosts that take writes, to the one that was promoted last.
+    pub(crate) fn connect_first(address: &Address) -> Result<Self> {
+        if address.n_hosts() == 1 {
+            return Self::connect(address);
         }
-        Ok(found.is_some())
+        let mut refusals = Refusals::new();
+        loop {
+            let db = Self::begin(address, &mut refusals)?;
+            match db.latest() {
+                Ok(None) => {
+                    address.prefer(db.host);
+                    return Ok(db);
+                }
+                Ok(Some(successor)) => {
+                    let reason = format!("{} has its place", address.host(successor));
+                    refusals.insert(db.host, Fault::Broken(reason));
+                    address.prefer(successor);
+                }
+                // It lets sessions begin, and then says nothing.
+                Err(fault) => drop(refusals.insert(db.host, fault)),
+            }
+        }
+    }
+
+    /// The host that has the place of this one, if there is one; asked for without preparing anything, since a pooler may
+    /// be in between.
+    fn latest(&self) -> Result<Option<usize>> {
+        let asked = self.work(async |client| Ok(origin::of_client(client).await));
+        let origin = match asked? {
+            Ok(origin) => origin,
+            Err(fault) if fault.is_passing() => return Err(fault),
+            // It may not ask.
+            Err(_) => return Ok(None),
+        };
+        let find = async { timeout(LOOK_ROUND, successor::latest(&self.address, self.host, &origin)).await };
+        Ok(self.runtime.block_on(find).ok().flatten().map(|(successor, _)| successor))
+    }
+
+    /// Whether the address has other hosts.
+    pub(crate) fn is_one_of_several(&self) -> bool {
+        self.address.n_hosts() > 1
     }
 
     /// Whether another connection is needed: this one is closed, in a state that is not known, or from before the log

@@ -46,7 +46,8 @@ impl Mode {
             "verify-ca" => Ok(Self::VerifyCa),
             "verify-full" => Ok(Self::VerifyFull),
             _ => Err(OpenError::Encryption(format!(
-                "sslmode is {word:?}; it may be disable, prefer, require, verify-ca or verify-full"
+                "sslmode is {}; it may be disable, prefer, require, verify-ca or verify-full",
+                hosts::quoted(word)
             ))),
         }
     }

@@ -2,7 +2,7 @@
 
 use chat_core::Error;
 use chat_core::error::Obstacle;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, SqlState};
 
 pub(crate) type Result<T> = std::result::Result<T, Fault>;
 
@@ -94,11 +94,16 @@ impl Fault {
 /// The driver's error with its cause, which it leaves out of its own text. What the server says needs no introduction.
 pub(crate) fn explained(error: &tokio_postgres::Error) -> String {
     match (error.as_db_error(), std::error::Error::source(error)) {
-        (Some(said), _) if is_of_a_pooler(error) => format!("{said}; {POOLED}"),
-        (Some(said), _) => said.to_string(),
+        (Some(said), _) if is_of_a_pooler(error) => format!("{}; {POOLED}", in_a_line(said)),
+        (Some(said), _) => in_a_line(said),
         (None, Some(cause)) => format!("{error}: {cause}"),
         (None, None) => error.to_string(),
     }
+}
+
+/// The server's detail and hint stand in lines of their own.
+fn in_a_line(said: &DbError) -> String {
+    said.to_string().replace('\n', "; ")
 }
 
 /// Whether it comes of a pooler that has given our session away: what was prepared in it is not there, or what another has

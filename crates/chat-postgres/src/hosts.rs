@@ -2,6 +2,8 @@
 //! other. The driver would try them one after the other, and wait for each that is silent; so each is made an address of
 //! its own, and `race.rs` tries them. Nothing here connects.
 
+use std::net::IpAddr;
+
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, TargetSessionAttrs};
 
@@ -14,9 +16,25 @@ pub(crate) fn known_to_driver(value: &str) -> Result<&str, OpenError> {
         "primary" | "read-write" => Ok("read-write"),
         "any" => Ok("any"),
         _ => Err(OpenError::Hosts(format!(
-            "target_session_attrs is {value:?}, but a node writes; it may be read-write or primary"
+            "target_session_attrs is {}, but a node writes; it may be read-write or primary",
+            quoted(value)
         ))),
     }
+}
+
+/// A word of an address, for messages; unless it may be a part of a password.
+pub(crate) fn quoted(word: &str) -> String {
+    if word.contains('@') { "none of its words".into() } else { format!("{word:?}") }
+}
+
+/// Refuses what can only be the rest of a password in the place of a host, lest it is shown in messages.
+pub(crate) fn check(config: &Config) -> Result<(), OpenError> {
+    let is_torn = |host: &Host| matches!(host, Host::Tcp(name) if name.contains('@'));
+    if config.get_hosts().iter().any(is_torn) {
+        let reason = "there is more than one @ in it; one that belongs to the password is written %40";
+        return Err(OpenError::Address(reason.into()));
+    }
+    Ok(())
 }
 
 /// Has the one that takes writes looked for where there are several.
@@ -83,13 +101,18 @@ fn without_hosts(config: &Config) -> Config {
 /// All of them, for messages.
 pub(crate) fn describe(config: &Config) -> String {
     let hosts = config.get_hosts().iter().map(|host| match host {
+        Host::Tcp(name) if name.contains(':') => format!("[{name}]"),
         Host::Tcp(name) => name.clone(),
         #[cfg(unix)]
         Host::Unix(folder) => folder.display().to_string(),
     });
     let mut hosts: Vec<_> = hosts.collect();
     if hosts.is_empty() {
-        hosts = config.get_hostaddrs().iter().map(ToString::to_string).collect();
+        let spelt = |address: &IpAddr| match address {
+            IpAddr::V4(address) => address.to_string(),
+            IpAddr::V6(address) => format!("[{address}]"),
+        };
+        hosts = config.get_hostaddrs().iter().map(spelt).collect();
     }
     if hosts.is_empty() {
         hosts.push("localhost".into());
@@ -119,6 +142,16 @@ mod tests {
         assert_eq!(settled("host=one,two port=7"), (writes, "one:7 or two:7".into()));
         assert_eq!(settled("postgres://ann@one/chat?target_session_attrs=read-write").0, writes);
         assert_eq!(settled("user=ann"), (any, "localhost:5432".into()));
+        assert_eq!(settled("host=::1 port=7").1, "[::1]:7");
+        assert_eq!(settled("hostaddr=::1 port=7").1, "[::1]:7");
+    }
+
+    #[test]
+    fn a_password_that_is_not_escaped_is_not_taken_for_a_host() {
+        let config: Config = "postgres://ann:one@two@host/chat".parse().unwrap();
+        let refusal = check(&config).unwrap_err().to_string();
+        assert!(refusal.contains("%40") && !refusal.contains("two"), "{refusal}");
+        assert!(check(&"postgres://ann:one%40two@host/chat".parse().unwrap()).is_ok());
     }
 
     #[test]
@@ -165,6 +198,7 @@ mod tests {
         for (value, known) in [("primary", "read-write"), ("read-write", "read-write"), ("any", "any")] {
             assert_eq!(known_to_driver(value).unwrap(), known);
         }
+        assert!(!known_to_driver("any@host").unwrap_err().to_string().contains("host"));
         for value in ["standby", "read-only", "prefer-standby", ""] {
             let refusal = known_to_driver(value).unwrap_err().to_string();
             assert!(refusal.contains("a node writes"), "{refusal}");

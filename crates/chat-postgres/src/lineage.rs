@@ -87,7 +87,7 @@ impl Lineage {
         }
         // What nodes before this one have left, this one does not go to either.
         let Cursor { epoch, position } = found.end.cursor;
-        let known = Known { epoch, position, left: found.left };
+        let known = Known { epoch, position, left: found.left, origin: found.facts.origin };
         let state = Before { known, tables: found.end.tables, mark: None };
         Ok(Self { generation: AtomicU64::new(0), state: Mutex::new(state), sink: OnceLock::new() })
     }
@@ -152,12 +152,17 @@ impl Lineage {
         let to = found.end.cursor;
         let mut state = self.lock();
         state.tables = found.end.tables;
+        // A session that may not ask keeps what others have read.
+        state.known.origin = found.facts.origin.clone().or(&state.known.origin);
         if state.known.epoch == to.epoch {
             return;
         }
         warn(to.epoch, why.as_ref().map_or(&RENEWED as &dyn std::fmt::Display, |why| why));
         let left = state.known.epoch;
         state.known.left.push(left);
+        // It may have been away for more than one of them.
+        state.known.left.extend(&found.left);
+        state.known.left.retain(|left| *left != to.epoch);
         state.known.epoch = to.epoch;
         state.known.position = to.position;
         state.mark = None;
@@ -220,7 +225,8 @@ fn locked(db: &Db, origin: Origin, before: Option<&Before>) -> Result<Step> {
         Verdict::GoesOn | Verdict::Renewed => None,
         Verdict::WentBack(why) => Some(why),
         Verdict::Abandoned => {
-            let reason = "this is the database of before a failover, which other nodes have left";
+            let reason = "this is the database of before a failover, which this node has left; if it was put back on \
+                          purpose, restart all nodes";
             return Err(Fault::Broken(reason.into()));
         }
     };
@@ -264,6 +270,7 @@ impl Found {
             recorded: row.try_get::<_, Option<&str>>(3)?.map(Origin::parse),
             origin,
             landmark: mark.map_or(Ok(Landmark::Unknown), |mark| look_for(db, mark))?,
+            is_one_of_several: db.is_one_of_several(),
         };
         let left = row.try_get::<_, Vec<i64>>(6)?.into_iter().map(epoch).collect();
         Ok(Self { facts, end, left })

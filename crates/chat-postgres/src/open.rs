@@ -329,13 +329,8 @@ pub(crate) fn reach(address: &mut Address, options: &Options) -> std::result::Re
 /// A connection to a database that may be of any kind. Of several hosts that take writes, to the one that was promoted
 /// last.
 pub(crate) fn connect(address: &Address) -> std::result::Result<Db, OpenError> {
-    let unreachable =
-        |fault: Fault| OpenError::Unreachable { name: address.describe(), reason: fault.reason() };
-    let db = Db::connect(address).map_err(unreachable)?;
-    if address.n_hosts() > 1 && db.is_succeeded()? {
-        return Db::connect(address).map_err(unreachable);
-    }
-    Ok(db)
+    Db::connect_first(address)
+        .map_err(|fault| OpenError::Unreachable { name: address.describe(), reason: fault.reason() })
 }
 
 /// The database of this address, for messages: never its password.

@@ -17,8 +17,8 @@ const HEAD_START: Duration = Duration::from_millis(250);
 /// Why ways could not be gone, by their numbers: of each the last reason.
 pub(crate) type Refusals = BTreeMap<usize, Fault>;
 
-/// What is at the end of the first way that can be gone, and its number. Those that refuse are tried again as long as
-/// another is silent: a standby may be promoted meanwhile. `None` when all have refused.
+/// What is at the end of the first way that can be gone, and its number. Those that refuse for a reason that may pass are
+/// tried again as long as another is silent: a standby may be promoted meanwhile. `None` when all have refused.
 pub(crate) async fn first<T, F>(
     order: Vec<usize>,
     begin: impl Fn(usize) -> F,
@@ -40,8 +40,11 @@ where
         match timeout(HEAD_START, under_way.join_next()).await {
             Ok(Some(Ok((number, Ok(found))))) => return Some((number, found)),
             Ok(Some(Ok((number, Err(fault))))) => {
+                // Not with a password that is wrong: somebody counts that.
+                if fault.is_passing() {
+                    refused.push_back(number);
+                }
                 refusals.insert(number, fault);
-                refused.push_back(number);
                 next = untried.pop_front();
             }
             // The attempt has panicked; there may be others.
@@ -106,6 +109,25 @@ mod tests {
         let (won, took, refused) = tried(&[&[SILENT], &promoted]).await;
         assert_eq!((won, refused), (Some(1), vec![1]));
         assert!((700..1000).contains(&took), "{took}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_will_not_change_its_mind_is_asked_once() {
+        let n_asked = Mutex::new(0);
+        let begin = |number: usize| {
+            if number == 1 {
+                *n_asked.lock().unwrap() += 1;
+            }
+            async move {
+                if number == 0 {
+                    tokio::time::sleep(Duration::from_secs(3)).await;
+                }
+                Err::<(), _>(Fault::Refused(chat_core::Error::internal("a wrong password")))
+            }
+        };
+        let mut refusals = Refusals::new();
+        assert!(first(vec![0, 1], begin, &mut refusals).await.is_none());
+        assert_eq!((*n_asked.lock().unwrap(), refusals.len()), (1, 2));
     }
 
     #[tokio::test(start_paused = true)]

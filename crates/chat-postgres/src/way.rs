@@ -1,8 +1,9 @@
 //! The way to one host: how a session begins there. Which of several hosts is taken is said elsewhere.
 
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
-use tokio::net::lookup_host;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{Client, Config, NoTls};
@@ -82,7 +83,7 @@ impl Way {
     /// A new connection, driven by the current runtime.
     pub(crate) async fn begin(self) -> Result<Client> {
         let begun = timeout(LIMIT, async {
-            let places = self.places().await;
+            let places = self.places().await?;
             let mut refusals = Refusals::new();
             let order = (0..places.len()).collect();
             let begin = |number: usize| places[number].clone().session();
@@ -95,22 +96,19 @@ impl Way {
     }
 
     /// The same for each address that the host's name has, of which some may be off.
-    async fn places(self) -> Vec<Self> {
+    async fn places(self) -> Result<Vec<Self>> {
         let named = match (self.config.get_hosts(), self.config.get_hostaddrs()) {
             ([Host::Tcp(name)], []) => Some(name.clone()),
             _ => None,
         };
-        let Some(name) = named else { return vec![self] };
+        let Some(name) = named else { return Ok(vec![self]) };
         let port = self.config.get_ports().first().copied().unwrap_or(5432);
-        // Of a name without an address the driver says so.
-        let Ok(found) = lookup_host((name, port)).await else { return vec![self] };
-        let at = |address: std::net::SocketAddr| {
+        let at = |address: SocketAddr| {
             let mut place = self.clone();
             place.config.hostaddr(address.ip());
             place
         };
-        let places: Vec<_> = found.map(at).collect();
-        if places.is_empty() { vec![self] } else { places }
+        Ok(addresses(name, port).await?.into_iter().map(at).collect())
     }
 
     async fn session(self) -> Result<Client> {
@@ -129,6 +127,21 @@ impl Way {
         client.batch_execute(&self.beginning).await?;
         Ok(client)
     }
+}
+
+/// The addresses of a name. They are looked up on a thread that nobody waits for: a name server that says nothing is waited
+/// for by the system, for longer than by us, and a runtime does not end before it.
+async fn addresses(name: String, port: u16) -> Result<Vec<SocketAddr>> {
+    let (tell, told) = oneshot::channel();
+    let look_up = move || drop(tell.send((name.as_str(), port).to_socket_addrs().map(Vec::from_iter)));
+    let thread = std::thread::Builder::new().name("postgres-name".into()).spawn(look_up);
+    thread.map_err(|error| Fault::Broken(error.to_string()))?;
+    let reason = match told.await {
+        Ok(Ok(addresses)) if !addresses.is_empty() => return Ok(addresses),
+        Ok(Ok(_)) | Err(_) => "no address is known for its name".to_owned(),
+        Ok(Err(error)) => format!("no address is known for its name: {error}"),
+    };
+    Err(Fault::Broken(reason))
 }
 
 fn silent() -> Fault {

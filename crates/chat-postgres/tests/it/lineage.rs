@@ -81,13 +81,16 @@ fn cut_off(database: &Database) {
 
 /// Puts the database back to where the log ended there, with one message.
 fn go_back(database: &Database, end: Cursor) {
+    execute(database, &back_to(end));
+}
+
+fn back_to(end: Cursor) -> String {
     let end = end.position.0;
-    let back = format!(
+    format!(
         "DELETE FROM messages WHERE content LIKE 'lost%'; DELETE FROM journal WHERE last > {end};
          UPDATE conversations SET last_seq = 1, rev = 1;
          UPDATE log SET position = {end}, message_id = 1"
-    );
-    execute(database, &back);
+    )
 }
 
 /// The log's end, if not at once: each session that was cut off is noticed by whoever uses it.
@@ -157,6 +160,28 @@ async fn a_log_that_became_shorter_gets_one_new_epoch_for_all_nodes() {
     assert_eq!(ears[1].turns(), [end]);
     assert_eq!(one.log_end().await.unwrap(), end, "the other takes it over");
     assert_eq!(ears[0].turns(), [end]);
+    close(one).await;
+    close(other).await;
+}
+
+/// As by a dump of the data alone, or the server's folder, that is put back more than once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_is_put_back_again_and_again_is_another_one_each_time() {
+    let (database, [one, other], ears) = two().await;
+    let kept = one.log_end().await.unwrap();
+    let mut epochs = vec![kept.epoch];
+    for _ in 0..3 {
+        written(&*one, "lost").await;
+        ears.iter().for_each(|ear| drop(ear.take()));
+        let epoch = format!("UPDATE log SET epoch = {}, left_epochs = '{{}}'", kept.epoch.0);
+        execute(&database, &format!("{}; {epoch}", back_to(kept)));
+        // Who has told of what is gone notices first.
+        let end = log_end_of(&*one).await;
+        assert!(!epochs.contains(&end.epoch) && end.position == kept.position, "{end} {epochs:?}");
+        assert_eq!(log_end_of(&*other).await, end);
+        assert_eq!(ears.each_ref().map(|ear| ear.turns()), [vec![end], vec![end]]);
+        epochs.push(end.epoch);
+    }
     close(one).await;
     close(other).await;
 }

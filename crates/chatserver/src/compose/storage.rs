@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use chat_core::access::TicketStore;
-use chat_core::cluster::NodeId;
+use chat_core::cluster::{Journal as _, NodeId};
 use chat_core::ports::{EventSink, Store};
-use chat_core::sync::Epoch;
+use chat_core::sync::{Epoch, SyncStore as _};
 use chat_gateway::{Cluster, Hub, MemoryTickets};
 use chat_nats::{NatsBus, NatsOptions};
 use chat_postgres::{Postgres, PostgresJournal};
@@ -24,6 +24,8 @@ const SETTLES: Duration = Duration::from_secs(1);
 /// And then for the other nodes to say who is connected to them, which they do once in a quarter of a second.
 const GREETS: Duration = Duration::from_millis(300);
 const LOOK: Duration = Duration::from_millis(2);
+/// How often a read is tried that waits for the first session; each waits for some seconds.
+const FIRST_READS: usize = 5;
 
 /// Where the data is.
 #[derive(Clone)]
@@ -192,6 +194,7 @@ async fn open_shared(
     let opening = tokio::task::spawn_blocking(move || prepared.open(sink));
     let (opened, ()) = tokio::join!(opening, settle(&link));
     let store = Arc::new(opened??);
+    first_session(async || store.log_end().await).await;
     Ok(Storage {
         store: store.clone(),
         sink: link.relay.sink(),
@@ -230,6 +233,7 @@ async fn join(
         nats = Some(connected.clone());
         bus = Some((connected as Arc<dyn chat_relay::Bus>, incoming));
     }
+    first_session(async || journal.end().await).await;
     let (dismissing, turning, metrics) = (hub.clone(), hub.clone(), RelayMetrics::default());
     let parts = Parts {
         bus,
@@ -243,6 +247,16 @@ async fn join(
     };
     let relay = Relay::start(node, parts).await.context("the journal cannot be read")?;
     Ok(Link { relay, metrics, nats })
+}
+
+/// Reads until a session for it has begun, which to a server that is far away takes longer than a read waits. Other reasons
+/// why it fails are for whoever reads next.
+async fn first_session<T>(read: impl AsyncFn() -> chat_core::Result<T>) {
+    for _ in 0..FIRST_READS {
+        if !matches!(read().await, Err(chat_core::Error::Overloaded)) {
+            return;
+        }
+    }
 }
 
 /// Waits for news to travel and the other nodes to have answered. Whoever cannot reach NATS is ready without it.
