@@ -10,6 +10,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use tempfile::NamedTempFile;
 
+use crate::lock;
 use crate::open::{OpenError, check_file, followed, sync_folder};
 use crate::place::check_names;
 use crate::schema;
@@ -80,6 +81,9 @@ impl Backup {
             return Err(OpenError::Missing(path).into());
         }
         check_names(&path)?;
+        if lock::is_condemned(&path) {
+            return Err(OpenError::Overwritten(path).into());
+        }
         let source = open(&path)?;
         let draft = draft(folder, &path)?;
         let sql = |error| BackupError::Sql(path.clone(), error);

@@ -61,6 +61,16 @@ impl Lock {
         name.rewind().and_then(|()| Record::read(name)).unwrap_or_default()
     }
 
+    /// Forgets what was told of the database, since another one takes its place; the number stays.
+    pub(crate) fn forget(&self) -> std::io::Result<()> {
+        let number = self.known().number.unwrap_or_default();
+        let mut name = &*self.name;
+        name.set_len(0)?;
+        name.rewind()?;
+        name.write_all(number.as_bytes())?;
+        name.sync_all()
+    }
+
     /// The file beside the database, for what is told of it.
     pub(crate) fn beside(&self) -> Arc<File> {
         self.name.clone()
@@ -83,6 +93,12 @@ impl Drop for Lock {
             let _ = file.unlock();
         }
     }
+}
+
+/// Whether a database was found to be overwritten while it was served, and nothing was restored in its place.
+pub(crate) fn is_condemned(path: &Path) -> bool {
+    let record = File::open(with_suffix(path, ".lock")).and_then(|beside| Record::read(&beside));
+    record.is_ok_and(|record| record.is_overwritten)
 }
 
 /// Whether nobody serves this database, by whatever name. For one that is only read from.

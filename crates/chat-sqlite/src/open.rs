@@ -88,7 +88,7 @@ pub enum OpenError {
     LogElsewhere(PathBuf),
     /// The file holds something older than what its log goes on from.
     #[error(
-        "{0} was overwritten with something older, and the log (-wal) beside it belongs to what was there before; put a backup in its place with: chatserver restore BACKUP --force (what is there now is kept beside it)"
+        "{0} was overwritten with something else while it was served or since, and what is beside it belongs to what was there before; put a backup in its place with: chatserver restore BACKUP --force (what is there now is kept beside it)"
     )]
     Overwritten(PathBuf),
     /// The file is mounted without its folder.
@@ -170,9 +170,7 @@ impl Sqlite {
             create(&path).map(|()| None)?
         } else {
             check_names(&path)?;
-            if has_log {
-                served::check_log(&path, &lock)?;
-            }
+            served::check_log(&path, &lock, has_log)?;
             Shm::is_needed(&path).map_err(|error| OpenError::of(&path, error))?;
             prepare(&path)?
         };

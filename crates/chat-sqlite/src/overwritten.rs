@@ -157,6 +157,13 @@ impl Contents {
         Some(done)
     }
 
+    /// It holds something else, as who writes to it has found.
+    pub(crate) fn condemn(&self) {
+        self.is_overwritten.store(true, Ordering::Release);
+        // So that no server takes what is there for this database, whatever becomes of its log.
+        self.told.note_overwritten();
+    }
+
     /// The same, of what is known already.
     pub(crate) fn known(&self) -> Result<(), Obstacle> {
         if self.is_overwritten.load(Ordering::Acquire) { Err(Obstacle::Overwritten) } else { Ok(()) }
@@ -181,7 +188,7 @@ impl Contents {
                     return Ok(());
                 }
                 Verdict::Overwritten => {
-                    self.is_overwritten.store(true, Ordering::Release);
+                    self.condemn();
                     return self.known();
                 }
                 Verdict::NotYet if begun.elapsed() > PATIENCE => return Err(Obstacle::Overwritten),
@@ -208,8 +215,9 @@ impl Seen {
                 *self = Self { stamp, raw, other: None, unproved: None };
                 return Verdict::Sound;
             }
-            // Somebody has made tables or moved them, of which a part may be in the log.
-            Ok(raw) if raw.schema > self.raw.schema => false,
+            // Somebody has made tables or moved them, of which a part may be in the log. A log that ends earlier is none of
+            // it: a copy that was made by `VACUUM INTO` has a later schema than its original, too.
+            Ok(raw) if raw.schema > self.raw.schema && raw.position >= self.raw.position => false,
             Ok(_) => true,
             Err(error) => match error.sqlite_error_code() {
                 Some(ErrorCode::NotADatabase) => true,

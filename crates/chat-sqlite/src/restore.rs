@@ -44,7 +44,7 @@ pub struct Restore {
     /// What is in it.
     pub contents: Contents,
     /// Held until it is in place, so that no server takes the place.
-    _lock: Lock,
+    lock: Lock,
 }
 
 impl Restore {
@@ -61,7 +61,7 @@ impl Restore {
         let draft = Draft::copy(from, &target)?;
         let contents = renewed(draft.path()).map_err(|reason| BackupError::Unusable(name, reason))?;
         draft.file.as_file().sync_all().map_err(|error| BackupError::Unwritable(target.clone(), error))?;
-        Ok(Self { draft, target, may_replace, contents, _lock: lock })
+        Ok(Self { draft, target, may_replace, contents, lock })
     }
 
     /// What is to be added to the name of a database that is there, so that it is kept beside what was kept before, however
@@ -83,7 +83,7 @@ impl Restore {
     /// # Errors
     /// If a file cannot be moved, or something has that name already.
     pub fn put_in_place(self, former: &str) -> Result<Option<PathBuf>, BackupError> {
-        let Self { draft: Draft { file, beside }, target, may_replace, .. } = self;
+        let Self { draft: Draft { file, beside }, target, may_replace, lock, .. } = self;
         drop(beside);
         let former = is_taken(&target).then(|| with_suffix(&target, former));
         if let Some(former) = &former {
@@ -92,6 +92,8 @@ impl Restore {
         // It is derived from the former one, and made anew.
         let _ = search::discard(&target);
         keep(file, &target, may_replace)?;
+        // What was said of the former one does not count for this.
+        lock.forget().map_err(|error| BackupError::Unwritable(target.clone(), error))?;
         Ok(former)
     }
 }

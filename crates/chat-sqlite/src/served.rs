@@ -104,7 +104,16 @@ impl Found {
         if is_copy {
             return Some("is a copy of a database that was being served".into());
         }
-        let (_, told) = record.told.filter(|(epoch, told)| *epoch == self.epoch && *told > self.position)?;
+        let (epoch, told) = record.told?;
+        if epoch != self.epoch {
+            return Some(
+                "is not the log that was served here last: a backup or an older copy was put in its place"
+                    .into(),
+            );
+        }
+        if told <= self.position {
+            return None;
+        }
         let lost = told.0 - self.position.0;
         Some(format!(
             "lacks the last {lost} changes that clients were told of: its log (-wal) was taken away or emptied after the \
@@ -114,10 +123,14 @@ impl Found {
 }
 
 /// Refuses a file with a log that belongs to another content: while it was served last, or since, something older was
-/// written over it.
-pub(crate) fn check_log(path: &Path, lock: &Lock) -> Result<(), OpenError> {
+/// written over it. What was found to be overwritten while it was served is refused in any case: another program may have
+/// moved the log into it since.
+pub(crate) fn check_log(path: &Path, lock: &Lock, has_log: bool) -> Result<(), OpenError> {
     let known = lock.known();
-    let Some((epoch, position)) = known.raw else { return Ok(()) };
+    if known.is_overwritten {
+        return Err(OpenError::Overwritten(path.to_owned()));
+    }
+    let Some((epoch, position)) = known.raw.filter(|_| has_log) else { return Ok(()) };
     // One that cannot be read may have been left by a checkpoint, and its log mends it.
     let Ok(raw) = Raw::read(path) else { return Ok(()) };
     // An epoch may have been in the log alone until then.

@@ -7,12 +7,15 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use chat_core::ids::Position;
 
 use crate::overwritten::Raw;
 
+/// What stands in the place of the machine's run when the file was found to be overwritten.
+const OVERWRITTEN: &str = "overwritten";
 /// Most bytes of the file that count.
 const LENGTH: u64 = 256;
 
@@ -26,6 +29,8 @@ pub(crate) struct Record {
     /// The epoch and the position that the database's own file held, without its write-ahead log, when it was last looked at.
     /// Only if the machine has not been started since: a checkpoint need not be synced.
     pub(crate) raw: Option<(i64, Position)>,
+    /// The file was found to be overwritten while it was served.
+    pub(crate) is_overwritten: bool,
 }
 
 impl Record {
@@ -50,7 +55,8 @@ impl Record {
         };
         let (told, raw) = (next(), next());
         let is_of_this_boot = boot().is_some_and(|boot| text.trim_end().ends_with(&boot));
-        Self { number, told, raw: raw.filter(|_| is_of_this_boot) }
+        let is_overwritten = text.trim_end().ends_with(OVERWRITTEN);
+        Self { number, told, raw: raw.filter(|_| is_of_this_boot), is_overwritten }
     }
 }
 
@@ -61,17 +67,24 @@ pub(crate) struct Told {
     mark: Option<String>,
     epoch: i64,
     last: Mutex<(Position, Option<Raw>)>,
+    is_overwritten: AtomicBool,
 }
 
 impl Told {
     /// What is told from now on, of the log of this epoch.
     pub(crate) fn of(file: Arc<File>, number: String, (epoch, mark): (i64, String)) -> Self {
-        Self { file: Some((file, number)), mark: Some(mark), epoch, last: Mutex::default() }
+        Self {
+            file: Some((file, number)),
+            mark: Some(mark),
+            epoch,
+            last: Mutex::default(),
+            is_overwritten: false.into(),
+        }
     }
 
     /// For a database that is served by nobody, and where nothing is known of files.
     pub(crate) fn nobody() -> Self {
-        Self { file: None, mark: None, epoch: 0, last: Mutex::default() }
+        Self { file: None, mark: None, epoch: 0, last: Mutex::default(), is_overwritten: false.into() }
     }
 
     /// The epoch of the log.
@@ -96,12 +109,23 @@ impl Told {
         }
     }
 
+    /// To be called when the file turned out to hold something else. It stays written down until a backup is restored.
+    pub(crate) fn note_overwritten(&self) {
+        self.is_overwritten.store(true, Ordering::Release);
+        self.change(|_| {});
+        self.sync();
+    }
+
     fn change(&self, change: impl FnOnce(&mut (Position, Option<Raw>))) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut last);
         if let Some((file, number)) = &self.file {
             let raw = last.1.as_ref().map(|raw| (raw.epoch, raw.position));
-            let _ = write_at_start(file, text(number, (self.epoch, last.0), raw).as_bytes());
+            let run = match self.is_overwritten.load(Ordering::Acquire) {
+                true => OVERWRITTEN.into(),
+                false => boot().unwrap_or_default(),
+            };
+            let _ = write_at_start(file, text(number, (self.epoch, last.0), raw, &run).as_bytes());
         }
     }
 
@@ -114,10 +138,9 @@ impl Told {
 }
 
 /// Always as long, so that nothing of the one before is left. The positions are there twice, since half of one is none.
-fn text(number: &str, told: (i64, Position), raw: Option<(i64, Position)>) -> String {
+fn text(number: &str, told: (i64, Position), raw: Option<(i64, Position)>, run: &str) -> String {
     let both = |(epoch, position): (i64, Position)| format!("{epoch:>10} {0:>20} {0:>20}", position.0);
-    let boot = boot().unwrap_or_default();
-    format!("{number} {} {:52} {boot:36}\n", both(told), raw.map(both).unwrap_or_default())
+    format!("{number} {} {:52} {run:36}\n", both(told), raw.map(both).unwrap_or_default())
 }
 
 /// By which one run of this machine is known from others.
@@ -146,12 +169,15 @@ mod tests {
     #[test]
     fn it_is_read_as_it_was_written_and_never_half() {
         const EPOCH: i64 = 4_294_967_295;
-        let text = |position, raw| text("0f", (EPOCH, Position(position)), Some((EPOCH, Position(raw))));
+        let run = boot().unwrap();
+        let text =
+            |position, raw| text("0f", (EPOCH, Position(position)), Some((EPOCH, Position(raw))), &run);
         let (before, after) = (text(1299, 999), text(1300, 1010));
         let known = |position, raw| Record {
             number: Some("0f".into()),
             told: Some((EPOCH, Position(position))),
             raw: Some((EPOCH, Position(raw))),
+            is_overwritten: false,
         };
         let read = |text: &str| Record::parse(text.as_bytes());
         assert_eq!((read(&before), read(&after)), (known(1299, 999), known(1300, 1010)));
@@ -165,13 +191,16 @@ mod tests {
                 assert!(raw.is_none_or(|(_, position)| [999, 1010].contains(&position.0)), "{cut}: {raw:?}");
             }
         }
-        let without = super::text("0f", (EPOCH, Position(5)), None);
+        let without = super::text("0f", (EPOCH, Position(5)), None, &run);
         assert_eq!(without.len(), before.len());
         assert_eq!(read(&without), Record { raw: None, ..known(5, 0) });
         let of_another_boot = after.replace(&boot().unwrap(), "00000000-0000-0000-0000-000000000000");
         assert_eq!(read(&of_another_boot), Record { raw: None, ..known(1300, 0) });
+        let overwritten = super::text("0f", (EPOCH, Position(5)), None, OVERWRITTEN);
+        assert_eq!(overwritten.len(), before.len());
+        assert_eq!(read(&overwritten), Record { raw: None, is_overwritten: true, ..known(5, 0) });
         assert_eq!(read(""), Record::default());
         // Of the release before.
-        assert_eq!(read("0f\0\0"), Record { number: Some("0f".into()), told: None, raw: None });
+        assert_eq!(read("0f\0\0"), Record { number: Some("0f".into()), ..Record::default() });
     }
 }

@@ -337,8 +337,13 @@ impl Log {
 
     fn finish(&self, position: Position) -> rusqlite::Result<()> {
         if position != self.position {
-            let sql = "UPDATE log SET position = ?1 WHERE only_row = 1";
-            self.connection.prepare_cached(sql)?.execute([position.0])?;
+            let sql = "UPDATE log SET position = ?1 WHERE only_row = 1 AND position = ?2";
+            let n_changed = self.connection.prepare_cached(sql)?.execute([position.0, self.position.0])?;
+            if n_changed == 0 {
+                // Nobody else moves it, so this is another content, such as `.restore` of SQLite's shell leaves.
+                self.place.contents().condemn();
+                return Err(rusqlite::Error::StatementChangedRows(0));
+            }
         }
         failpoints::pass("before_commit");
         if failpoints::is_broken(ACK_BEFORE_COMMIT) {

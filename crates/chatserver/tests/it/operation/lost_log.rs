@@ -100,6 +100,31 @@ async fn an_older_copy_in_the_place_of_a_stopped_servers_database_is_another_log
     is_another_log(&server.setup, (&tom, &jerry), &cursor).await;
 }
 
+/// It has the epoch of before, which clients may have in their cursors.
+#[tokio::test]
+async fn an_older_copy_that_is_put_back_twice_is_another_log_each_time() {
+    let mut server = Server::start();
+    let (tom, jerry) = server.tom_and_jerry().await;
+    tom.write(&jerry, "before").await;
+    server.stop();
+    let (file, copy) = (server.setup.database(), server.setup.path("copy.db"));
+    std::fs::copy(&file, &copy).unwrap();
+    let mut cursors: Vec<String> = Vec::new();
+    for round in 0..3 {
+        let mut server = server.setup.start();
+        let (tom, jerry) = (tom.at(&server), jerry.at(&server));
+        for _ in 0..3 {
+            tom.write(&jerry, "lost").await;
+        }
+        for cursor in &cursors {
+            assert!(!is_resumed(&server, &jerry, cursor).await, "{round}: {cursor}");
+        }
+        cursors.push(Stream::connect(&server, &jerry).await.cursor);
+        server.stop();
+        std::fs::copy(&copy, &file).unwrap();
+    }
+}
+
 /// As after anybody's `sqlite3 chatserver.db` between a crash and the next start.
 #[tokio::test]
 async fn a_log_that_was_moved_into_its_file_is_not_missed() {
