@@ -100,6 +100,8 @@ pub(crate) struct Contents {
     /// How many checkpoints of this process are under way.
     under_way: AtomicUsize,
     is_overwritten: AtomicBool,
+    /// How long the log was when it was looked at last, and what somebody had been told of by then.
+    log: Mutex<(u64, Position)>,
 }
 
 /// What was there when it was last looked at.
@@ -130,6 +132,7 @@ impl Contents {
             seen: Mutex::new(seen),
             under_way: AtomicUsize::new(0),
             is_overwritten: AtomicBool::new(false),
+            log: Mutex::default(),
         }
     }
 
@@ -140,6 +143,26 @@ impl Contents {
             return self.known();
         }
         self.look()
+    }
+
+    /// Whether a log of this length still holds what it did. It becomes shorter only when a checkpoint, of whatever program,
+    /// has moved all of it into the file.
+    pub(crate) fn check_log(&self, length: u64) -> Result<(), Obstacle> {
+        if self.under_way.load(Ordering::Acquire) > 0 {
+            return self.known();
+        }
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let (before, position) = *log;
+        if length < before {
+            match Raw::read(&self.path) {
+                Ok(raw) if raw.position < position => self.condemn(),
+                Ok(_) => {}
+                // Somebody is writing to the file; the next who looks may be able to tell.
+                Err(_) => return self.known(),
+            }
+        }
+        *log = (length, self.told.position());
+        self.known()
     }
 
     /// Makes a checkpoint, unless it would be one into another content; and looks at what has come of it.

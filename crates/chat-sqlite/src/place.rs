@@ -3,6 +3,7 @@
 //! acknowledges a write looks here first, and once more when it is stored. Its log has the newest messages and goes by the
 //! same name; so a file that can be reached by two names is not served, since each would have a log of its own.
 
+use std::fs::Metadata;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -45,8 +46,11 @@ impl Place {
             Ok(_) => return Err(Obstacle::Replaced),
             Err(_) => return Err(Obstacle::Moved),
         }
-        match Identity::of(&self.log_path) {
-            Ok(log) if log == self.log => self.contents.check(),
+        match self.log_path.metadata() {
+            Ok(log) if Identity::from(&log) == self.log => {
+                self.contents.check()?;
+                self.contents.check_log(log.len())
+            }
             _ => Err(Obstacle::LogMoved),
         }
     }
@@ -76,16 +80,22 @@ impl Place {
 struct Identity(u64, u64);
 
 impl Identity {
-    #[cfg(unix)]
     fn of(path: &Path) -> std::io::Result<Self> {
+        path.metadata().map(|file| Self::from(&file))
+    }
+}
+
+impl From<&Metadata> for Identity {
+    #[cfg(unix)]
+    fn from(file: &Metadata) -> Self {
         use std::os::unix::fs::MetadataExt;
-        path.metadata().map(|file| Self(file.dev(), file.ino()))
+        Self(file.dev(), file.ino())
     }
 
     /// Elsewhere a file that is open can be neither moved nor deleted.
     #[cfg(not(unix))]
-    fn of(path: &Path) -> std::io::Result<Self> {
-        path.metadata().map(|_| Self(0, 0))
+    fn from(_: &Metadata) -> Self {
+        Self(0, 0)
     }
 }
 

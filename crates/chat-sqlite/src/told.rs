@@ -87,6 +87,11 @@ impl Told {
         Self { file: None, mark: None, epoch: 0, last: Mutex::default(), is_overwritten: false.into() }
     }
 
+    /// The last position that somebody was told of.
+    pub(crate) fn position(&self) -> Position {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).0
+    }
+
     /// The epoch of the log.
     pub(crate) fn epoch(&self) -> i64 {
         self.epoch

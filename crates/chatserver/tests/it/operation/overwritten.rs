@@ -129,6 +129,16 @@ async fn a_copy_that_is_restored_into_a_served_database_is_noticed_by_the_next_w
     refuses(&server, &tom, &jerry).await;
 }
 
+/// What it held is in no file any more, and what is told from now on would not be either.
+#[tokio::test]
+async fn nothing_is_taken_after_the_log_was_emptied() {
+    let Scene { server, tom, jerry, .. } = scene().await;
+    std::fs::write(server.setup.path("chatserver.db-wal"), "").unwrap();
+    let sent = tom.post(&p2p(jerry.id), &json!({"content": "not now"})).await;
+    assert_eq!(sent.status, 503, "{}", sent.text());
+    refuses(&server, &tom, &jerry).await;
+}
+
 /// It has other pages than its original, and a later version of its tables.
 #[tokio::test]
 async fn an_older_copy_without_its_free_pages_is_told_from_what_others_make_of_the_file() {
