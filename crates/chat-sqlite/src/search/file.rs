@@ -127,7 +127,10 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
 
 /// Whether the file is at fault, rather than the disk below or somebody who holds a lock.
 pub(super) fn is_broken(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+    let is_damaged =
+        matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase));
+    // An empty file is a database without tables; SQLite has no code of its own for that.
+    is_damaged || error.to_string().starts_with("no such table")
 }
 
 /// Reading connections to the index that nobody uses at present.

@@ -86,17 +86,20 @@ async fn whatever_page_of_the_index_is_overwritten_all_is_found_again() {
 
 #[tokio::test]
 async fn an_index_that_breaks_while_it_is_used_is_made_anew() {
-    let (path, tom, _folder) = closed().await;
-    let house = House::open(&path).unwrap();
-    // As a failing disk would: neither the length nor the open files change.
-    for suffix in ["", "-wal"] {
-        let file = path.with_file_name(format!("chat.db-search{suffix}"));
-        let length = std::fs::metadata(&file).map_or(0, |file| file.len());
-        std::fs::write(&file, vec![0xa5; usize::try_from(length).unwrap()]).unwrap();
+    for is_emptied in [false, true] {
+        let (path, tom, _folder) = closed().await;
+        let house = House::open(&path).unwrap();
+        // As a failing disk would, where neither the length nor the open files change; or as somebody does.
+        for suffix in ["", "-wal"] {
+            let file = path.with_file_name(format!("chat.db-search{suffix}"));
+            let length = std::fs::metadata(&file).map_or(0, |file| file.len());
+            let kept = if is_emptied { 0 } else { usize::try_from(length).unwrap() };
+            std::fs::write(&file, vec![0xa5; kept]).unwrap();
+        }
+        wait_for(&house, tom, "cheese", &BOTH).await;
+        house.say(tom, Recipient::User(UserId(2)), "green cheese").await;
+        wait_for(&house, tom, "cheese", &["green cheese", "red cheese", "blue cheese"]).await;
     }
-    wait_for(&house, tom, "cheese", &BOTH).await;
-    house.say(tom, Recipient::User(UserId(2)), "green cheese").await;
-    wait_for(&house, tom, "cheese", &["green cheese", "red cheese", "blue cheese"]).await;
 }
 
 #[tokio::test]
