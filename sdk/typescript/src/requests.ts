@@ -40,7 +40,8 @@ export const isKept = (op: Op): op is MessageOp => "client_msg_id" in op;
 function laneOf(op: Op): string {
   if (isKept(op)) return `to ${String(op.to_user)}/${String(op.to_group)}/${String(op.conversation_id)}`;
   if ("message_id" in op) return `message ${op.message_id}`;
-  return `${op.op} ${"conversation_id" in op ? op.conversation_id : ""}`;
+  const { conversation_id } = op as { conversation_id?: number };
+  return `${op.op} ${conversation_id}`;
 }
 
 export class Requests {
@@ -115,8 +116,7 @@ export class Requests {
   /** The message of a send has been seen, so it was accepted, whatever became of the answer. */
   seen(message: Message): void {
     for (const { id, op } of this.#queue.values()) {
-      const { client_msg_id } = keyOf(op);
-      if (client_msg_id === undefined || client_msg_id !== message.client_msg_id) continue;
+      if (!isKept(op) || op.client_msg_id !== message.client_msg_id) continue;
       this.acknowledged({ type: "ack", id, message });
       return;
     }
@@ -133,7 +133,7 @@ export class Requests {
 
   /** Gives up a message that waits. `false` if it is not (or no longer) in the outbox. */
   discard(clientMsgId: string): boolean {
-    const request = [...this.#queue.values()].find(({ op }) => keyOf(op).client_msg_id === clientMsgId);
+    const request = [...this.#queue.values()].find(({ op }) => isKept(op) && op.client_msg_id === clientMsgId);
     if (request === undefined) return false;
     this.#reject(request, new ChatError("The message was discarded", { code: "discarded", ...keyOf(request.op) }));
     this.#pump();

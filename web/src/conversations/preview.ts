@@ -64,6 +64,6 @@ function typing(isGroup: boolean, { typists, name }: Surroundings): string {
 }
 
 function textOfOp(op: MessageOp): string {
-  const content = op.op === "send" ? op.content : undefined;
+  const content = "content" in op && op.content;
   return (typeof content === "string" && plain(content)) || say.conversations.media["file"]!;
 }

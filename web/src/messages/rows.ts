@@ -38,7 +38,7 @@ export class Waiting {
       const made = this.#made.get(op);
       // What an earlier run left is there before the server has said who we are.
       if (made?.sender_id === me) return made;
-      const original = op.op === "forward" ? of(op.message_id) : undefined;
+      const original = "message_id" in op ? of(op.message_id) : undefined;
       const message = { ...(made ?? messageOf(op, -1 - index, original)), sender_id: me };
       this.#made.set(op, message);
       return message;

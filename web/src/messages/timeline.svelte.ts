@@ -77,7 +77,7 @@ export class Timeline {
     // The chat tells of what was loaded a little later; where to begin is looked for at once.
     void this.part;
     // Not derived apart: a message that was accepted leaves the outbox before the list is told, and would be gone for a moment.
-    const waits = chat.waiting(this.#addresses()).filter((op) => op.op !== "send" || op.thread_id === undefined);
+    const waits = chat.waiting(this.#addresses()).filter((op) => !("thread_id" in op));
     if (this.isStale) return this.#last;
     const { messages } = this;
     if (messages !== this.#filtered.from) this.#filtered = { from: messages, rows: outsideThreads(messages) };

@@ -36,7 +36,7 @@ export class Thread {
     if (root === undefined) return [];
     const conversation = chat.conversation(root.conversation_id) ?? {};
     const ops = chat.waiting({ ...conversation, conversation_id: root.conversation_id });
-    const own = ops.filter((op) => op.op === "send" && op.thread_id === this.id);
+    const own = ops.filter((op) => "thread_id" in op && op.thread_id === this.id);
     const find = (id: number): Message | undefined => chat.message(id, root.conversation_id);
     return [...this.#replies.map((reply) => this.#asItIs(reply)), ...this.#waiting.messages(own, chat.me, find)];
   }
