@@ -69,6 +69,7 @@ async fn one_of_100_members_who_never_reads_harms_nobody_and_loses_nothing() {
     let (group, members) = members(&server, &tom).await;
     let sleeper = &members[0];
     let mut asleep = RawWs::connect_narrow(&server, &sleeper.token).await;
+    asleep.until_live().await;
     let (mut listeners, mut heard) = (Vec::new(), Vec::new());
     for member in &members[1..] {
         let (sender, receiver) = watch::channel(0);
@@ -113,6 +114,7 @@ async fn is_too_slow(server: &Server, tom: &User, count: usize) -> bool {
     let sleeper = server.register(&format!("sleeper {count}")).await;
     let mut asleep = RawWs::connect_narrow(server, &sleeper.token).await;
     assert!(asleep.frame().await.unwrap().text().contains("\"system\""));
+    asleep.until_live().await;
     let mut toms = Ws::connect(server, tom).await;
     let frame = json!({"type": "text", "recipient_id": sleeper.id, "content": "x".repeat(BYTES)});
     for _ in 0..count {

@@ -95,6 +95,12 @@ impl RawWs {
         Self::over(socket, server, upgrade("/ws").bearer(token)).await
     }
 
+    /// Reads until it is live: whoever is still being given what it missed is asked nothing, and may take its time for it.
+    pub async fn until_live(&mut self) {
+        self.send(PING, b"live?").await;
+        while self.frame().await.expect("the stream is open").opcode != PONG {}
+    }
+
     /// The v2 stream with a small window.
     pub async fn connect_narrow_v2(server: &Server, token: &str) -> Self {
         Self::narrow_v2(server, token, "/ws").await
