@@ -306,9 +306,11 @@ mod tests {
 
     #[test]
     fn whoever_may_not_ask_for_the_timeline_goes_back_only_if_there_is_no_other_server() {
-        let blind = Facts { epoch: Epoch(5), origin: origin("-/-/t"), ..facts() };
-        assert_eq!(judged(&blind), Verdict::WentBack(Why::Returned));
-        assert_eq!(judged(&Facts { is_one_of_several: true, ..blind }), Verdict::Abandoned);
+        for place in ["-/-/t", "s/-/t"] {
+            let blind = Facts { epoch: Epoch(5), origin: origin(place), ..facts() };
+            assert_eq!(judged(&blind), Verdict::WentBack(Why::Returned), "{place}");
+            assert_eq!(judged(&Facts { is_one_of_several: true, ..blind }), Verdict::Abandoned, "{place}");
+        }
     }
 
     #[test]

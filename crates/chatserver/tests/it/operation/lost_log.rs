@@ -2,6 +2,7 @@
 //! an older copy was put in its place. Positions are given out twice, so whoever knew more is told to load anew (promise 4).
 
 use std::fs::OpenOptions;
+use std::path::PathBuf;
 
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
@@ -81,14 +82,21 @@ async fn after_a_crash_whose_log_is_gone_everybody_loads_anew() {
     }
 }
 
-#[tokio::test]
-async fn an_older_copy_in_the_place_of_a_stopped_servers_database_is_another_log() {
+/// A server that has stopped after one message, two people, and a copy of its database.
+async fn copied() -> (Server, [User; 2], PathBuf) {
     let mut server = Server::start();
     let (tom, jerry) = server.tom_and_jerry().await;
     tom.write(&jerry, "before").await;
     server.stop();
-    let (file, copy) = (server.setup.database(), server.setup.path("copy.db"));
-    std::fs::copy(&file, &copy).unwrap();
+    let copy = server.setup.path("copy.db");
+    std::fs::copy(server.setup.database(), &copy).unwrap();
+    (server, [tom, jerry], copy)
+}
+
+#[tokio::test]
+async fn an_older_copy_in_the_place_of_a_stopped_servers_database_is_another_log() {
+    let (server, [tom, jerry], copy) = copied().await;
+    let file = server.setup.database();
     let mut server = server.setup.start();
     let (tom, jerry) = (tom.at(&server), jerry.at(&server));
     for _ in 0..2 {
@@ -103,12 +111,8 @@ async fn an_older_copy_in_the_place_of_a_stopped_servers_database_is_another_log
 /// It has the epoch of before, which clients may have in their cursors.
 #[tokio::test]
 async fn an_older_copy_that_is_put_back_twice_is_another_log_each_time() {
-    let mut server = Server::start();
-    let (tom, jerry) = server.tom_and_jerry().await;
-    tom.write(&jerry, "before").await;
-    server.stop();
-    let (file, copy) = (server.setup.database(), server.setup.path("copy.db"));
-    std::fs::copy(&file, &copy).unwrap();
+    let (server, [tom, jerry], copy) = copied().await;
+    let file = server.setup.database();
     let mut cursors: Vec<String> = Vec::new();
     for round in 0..3 {
         let mut server = server.setup.start();
