@@ -69,6 +69,6 @@ fn report(database: &Path, counted: &str, has_key: bool, replaced: Option<&Path>
                 .into(),
         );
     }
-    lines.push("This is another log now: clients that come back are told to load anew.".into());
+    lines.push("This is a new log: clients that come back are asked to reload.".into());
     lines.join("\n")
 }
