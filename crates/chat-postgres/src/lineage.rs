@@ -185,7 +185,7 @@ fn warn(epoch: Epoch, why: &dyn std::fmt::Display) {
     tracing::warn!(
         why = %why,
         epoch = %format_args!("{:08x}", epoch.0),
-        "the database is not the one that was told of: it has a new epoch, and all clients load anew"
+        "the database is not the one that clients know: it has a new epoch, and all clients reload"
     );
 }
 

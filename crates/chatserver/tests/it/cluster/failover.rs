@@ -15,7 +15,7 @@ use super::nodes::{DATABASE, Nodes, at, post};
 use crate::support::{Got, Server, Setup, Stream, User, eventually};
 
 /// What the log says once, and nothing else of it.
-const LINE: &str = "the database is not the one that was told of";
+const LINE: &str = "the database is not the one that clients know";
 /// For a machine that has other work; how long it takes on one that has none is measured by `torture`.
 const LIVE_WITHIN: Duration = Duration::from_secs(20);
 
