@@ -2,16 +2,13 @@
 
 mod asyncapi;
 mod backup;
-mod bench;
-mod capacity;
 mod chat;
-mod child;
 mod healthcheck;
 mod migrate;
 mod names;
 mod restore;
 mod serve;
-mod torture;
+mod trials;
 mod who;
 
 use std::process::ExitCode;
@@ -41,9 +38,9 @@ enum Command {
     /// Serve (the default)
     Serve(Box<serve::Args>),
     /// Measure a server: sends, fan-out, latency, connections, resuming, history, search
-    Bench(bench::Args),
+    Bench(chat_trials::bench::Args),
     /// Say what so many users need: nodes, database, bus, and what breaks first
-    Capacity(capacity::Args),
+    Capacity(chat_trials::capacity::Args),
     /// Chat: on the whole screen of a terminal, in lines of text through pipes
     Chat(chat::Args),
     /// Send one message and print its number
@@ -65,7 +62,7 @@ enum Command {
     /// List usernames that would not be registered any more, and those that look like another; changes nothing
     Names(names::Args),
     /// Kill a server again and again under load and check that it keeps its promises; exits 0 if it does
-    Torture(torture::Args),
+    Torture(chat_trials::torture::Args),
     /// Print the OpenAPI document
     Openapi,
     /// Print the AsyncAPI document of the stream
@@ -88,8 +85,8 @@ pub(crate) fn run(dotenv: Dotenv) -> Result<ExitCode> {
     let is_found = |flag| dotenv.has_database_url && is_from_environment(&matches, flag);
     match cli.command.unwrap_or_else(|| Command::Serve(Box::new(cli.serve))) {
         Command::Serve(args) => serve::run(*args, is_found("database_url")),
-        Command::Bench(args) => bench::run(args),
-        Command::Capacity(args) => capacity::run(&args),
+        Command::Bench(args) => trials::bench(args),
+        Command::Capacity(args) => trials::capacity(&args),
         Command::Chat(args) => chat::run(args),
         Command::Send(args) => chat::send(args),
         Command::Tail(args) => chat::tail(args),
@@ -100,7 +97,7 @@ pub(crate) fn run(dotenv: Dotenv) -> Result<ExitCode> {
         Command::Restore(args) => restore::run(&args),
         Command::Migrate(args) => migrate::run(&args, is_found("to")),
         Command::Names(args) => names::run(&args, is_found("database_url")),
-        Command::Torture(args) => torture::run(&args),
+        Command::Torture(args) => trials::torture(&args),
         Command::Openapi => openapi(),
         Command::Asyncapi => asyncapi::run(),
     }

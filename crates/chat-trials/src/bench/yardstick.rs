@@ -10,6 +10,7 @@ use tokio::task::spawn_blocking;
 
 use super::cluster::Cluster;
 use super::stage::content;
+use crate::Adapters;
 
 const DATABASE: &str = "bench_yardstick";
 /// As nodes' sessions have it: statements are always the same, and tables that are empty now will not stay so.
@@ -29,6 +30,8 @@ pub(super) struct Batch {
 pub(super) struct Yardstick {
     pgbench: PathBuf,
     url: String,
+    /// The schema that the tables are in.
+    schema: &'static str,
     script: PathBuf,
     writers: usize,
     conversations: usize,
@@ -36,12 +39,12 @@ pub(super) struct Yardstick {
 
 impl Yardstick {
     /// Makes the database, with so many conversations in it.
-    pub(super) async fn make(cluster: &Cluster, conversations: usize) -> Result<Self> {
+    pub(super) async fn make(cluster: &Cluster, adapters: Adapters, conversations: usize) -> Result<Self> {
         let postgres = cluster.postgres();
         let pgbench = program(postgres)?;
         postgres.create_database(DATABASE)?;
         let url = postgres.url(DATABASE);
-        make_tables(url.clone()).await?;
+        make_tables(adapters, url.clone()).await?;
         let fill = format!(
             "INSERT INTO conversations (id, n_members) SELECT g, 2 FROM generate_series(1, {conversations}) g"
         );
@@ -49,7 +52,8 @@ impl Yardstick {
         databases.execute(DATABASE, &fill)?;
         databases.execute(DATABASE, "ANALYZE")?;
         let script = cluster.folder().join("batch.sql");
-        Ok(Self { pgbench, url, script, writers: cluster.n_nodes(), conversations })
+        let (schema, writers) = (adapters.schema, cluster.n_nodes());
+        Ok(Self { pgbench, url, schema, script, writers, conversations })
     }
 
     /// How many such batches a second it takes, with as many writers as there are nodes.
@@ -74,7 +78,7 @@ impl Yardstick {
             command.env_remove(name);
         }
         let writers = self.writers.to_string();
-        command.env("LC_ALL", "C").env("PGOPTIONS", session()).stdin(Stdio::null());
+        command.env("LC_ALL", "C").env("PGOPTIONS", session(self.schema)).stdin(Stdio::null());
         command.args(["--no-vacuum", "--protocol=prepared", "--jobs=1", "--client", &writers]);
         command.args(["--time", &seconds.to_string(), "--file"]).arg(&self.script).arg(&self.url);
         command
@@ -82,8 +86,8 @@ impl Yardstick {
 }
 
 /// As a node's sessions are, and where its tables are.
-fn session() -> String {
-    format!("{SESSION} -c search_path={}", chat_postgres::USUAL_SCHEMA)
+fn session(schema: &str) -> String {
+    format!("{SESSION} -c search_path={schema}")
 }
 
 fn program(postgres: &Postgres) -> Result<PathBuf> {
@@ -100,9 +104,8 @@ fn program(postgres: &Postgres) -> Result<PathBuf> {
 }
 
 /// The tables are those that a node makes.
-async fn make_tables(url: String) -> Result<()> {
-    let options = chat_postgres::Options { url, readers: 1, ..chat_postgres::Options::default() };
-    let made = spawn_blocking(move || chat_postgres::Postgres::prepare(&options).map(drop));
+async fn make_tables(adapters: Adapters, url: String) -> Result<()> {
+    let made = spawn_blocking(move || (adapters.make_tables)(url));
     made.await.context("making the tables broke down")?.context("the tables cannot be made")
 }
 

@@ -8,7 +8,7 @@ use chat_engines::Clock;
 
 use super::engines::{Engines, Links};
 use super::stage::Troupe;
-use crate::cli::child::{Process, launch_with, own_program};
+use crate::child::{Process, launch_with, own_program};
 
 /// Connections that a user may have: those that were cut may live on the server's side for a while.
 const CONNECTIONS_PER_USER: usize = 1_000;

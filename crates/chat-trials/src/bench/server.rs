@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use chat_client::ServerUrl;
 
 use super::cluster::Cluster;
-use crate::cli::child::{self, Folder, Process, launch};
+use crate::child::{self, Folder, Process, launch};
 
 /// The server that is measured.
 pub(super) struct Server {

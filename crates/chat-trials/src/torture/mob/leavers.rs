@@ -14,9 +14,9 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Stranger;
-use crate::cli::torture::dice::Dice;
-use crate::cli::torture::truth;
-use crate::cli::torture::verdict::{Findings, Violation};
+use crate::torture::dice::Dice;
+use crate::torture::truth;
+use crate::torture::verdict::{Findings, Violation};
 
 const FRAMES: usize = 1_000;
 /// How many may have been begun when the access ended, and be given their time a moment after: v1 takes one after the other,

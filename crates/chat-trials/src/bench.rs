@@ -36,7 +36,6 @@ mod v2_stream;
 mod yardstick;
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
@@ -45,16 +44,15 @@ use self::audience::Protocol;
 use self::report::{Measured, Report, Run};
 use self::server::Server;
 use self::stage::{LISTENERS, Stage};
-use super::child::interrupted;
-use super::print_line;
-use super::who::server;
+use crate::child::interrupted;
+use crate::{Adapters, Outcome};
 
 /// Descriptors that the benchmark needs beside its connections.
 const OTHER_FILES: u64 = 400;
 
 /// What to measure, and where.
 #[derive(clap::Args)]
-pub(crate) struct Args {
+pub struct Args {
     /// A running server to measure, which keeps the users and messages made for it; without it one is started on an
     /// empty database in the working folder, and removed afterwards
     #[arg(long)]
@@ -154,24 +152,25 @@ impl Settings {
     }
 }
 
-/// Measures and prints.
-pub(crate) fn run(args: Args) -> Result<ExitCode> {
+/// Measures. What cannot be measured is noted in the report and leaves `passed` false; an error is what keeps everything
+/// from being measured, such as a server that cannot be started or an interruption from the terminal.
+pub fn run(args: Args, adapters: Adapters) -> Result<Outcome> {
     // One thread for all senders: more would take cores from the server and give nothing in return.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
     let as_json = args.json;
     // Ending early drops the stage, and with it a server of its own and its folder.
     let report = runtime.block_on(async {
         tokio::select! {
-            report = measure(args) => report,
+            report = measure(args, adapters) => report,
             interrupted = interrupted() => interrupted.and_then(|()| bail!("interrupted")),
         }
     })?;
-    let (report, all_measured) = report;
-    print_line(&if as_json { format!("{:#}", report.json()) } else { report.text() })?;
-    Ok(if all_measured { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let (report, passed) = report;
+    let report = if as_json { format!("{:#}", report.json()) } else { report.text() };
+    Ok(Outcome { report, passed })
 }
 
-async fn measure(args: Args) -> Result<(Report, bool)> {
+async fn measure(args: Args, adapters: Adapters) -> Result<(Report, bool)> {
     let mut settings = args.settings;
     let mut notes = limit_connections(&mut settings);
     if cfg!(debug_assertions) {
@@ -179,13 +178,13 @@ async fn measure(args: Args) -> Result<(Report, bool)> {
     }
     let per_user = usize::try_from(settings.connections)?.div_ceil(LISTENERS).max(100);
     let server = match (&args.url, args.cluster) {
-        (Some(url), _) => Server::running(server(url, args.ca.as_deref())?, args.pid),
+        (Some(url), _) => Server::running((adapters.server)(url, args.ca.as_deref())?, args.pid),
         (None, Some(n_nodes)) => Server::start_cluster(n_nodes, per_user).await?,
         (None, None) => Server::start(per_user).await?,
     };
     let place = server.describe();
     eprintln!("registering users ...");
-    let mut stage = Stage::set(server, settings).await?;
+    let mut stage = Stage::set(server, settings, adapters).await?;
     stage.notes.append(&mut notes);
     let (measured, all_measured) = measure_all(&mut stage).await;
     let Stage { settings, notes, .. } = stage;

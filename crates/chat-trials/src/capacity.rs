@@ -5,13 +5,9 @@ mod measured;
 mod model;
 mod report;
 
-use std::process::ExitCode;
-
-use anyhow::Result;
-
 /// Who there is and what they do.
 #[derive(clap::Args)]
-pub(crate) struct Args {
+pub struct Args {
     /// Users with an account
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=10_000_000_000))]
     users: u64,
@@ -35,17 +31,11 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// Prints what the model says.
-pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+/// What the model says: text for people, or one JSON object.
+pub fn run(args: &Args) -> String {
     let load = args.load();
     let forecast = model::forecast(&load);
-    let text = if args.json {
-        format!("{:#}", report::json(&load, &forecast))
-    } else {
-        report::text(&load, &forecast)
-    };
-    super::print_line(&text)?;
-    Ok(ExitCode::SUCCESS)
+    if args.json { format!("{:#}", report::json(&load, &forecast)) } else { report::text(&load, &forecast) }
 }
 
 impl Args {

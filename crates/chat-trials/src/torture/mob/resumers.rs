@@ -14,8 +14,8 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::{Owed, connect};
-use crate::cli::torture::dice::Dice;
-use crate::cli::torture::verdict::Findings;
+use crate::torture::dice::Dice;
+use crate::torture::verdict::Findings;
 
 /// More than a server has threads, of each kind.
 const EACH: usize = 4;

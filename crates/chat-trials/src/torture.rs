@@ -24,7 +24,6 @@ mod verdict;
 mod watch;
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -34,15 +33,15 @@ use self::fault::{Fault, Plan};
 use self::report::Report;
 use self::show::Show;
 use self::stage::Troupe;
-use super::child::interrupted;
-use super::print_line;
+use crate::Outcome;
+use crate::child::interrupted;
 
 /// How often a lone server is killed, unless the person says otherwise.
 const CYCLES: u32 = 10;
 
 /// How to torture.
 #[derive(clap::Args)]
-pub(crate) struct Args {
+pub struct Args {
     /// How often to kill the server, or how many faults befall it or the cluster [default: 10, or each fault once]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     cycles: Option<u32>,
@@ -116,8 +115,9 @@ impl Args {
     }
 }
 
-/// Tortures and judges.
-pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+/// Tortures and judges. An error says why that could not be done, such as a server that cannot be started or an interruption
+/// from the terminal.
+pub fn run(args: &Args) -> Result<Outcome> {
     // One thread for all clients: more would take cores from the server.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
     let report = runtime.block_on(async {
@@ -126,8 +126,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             interrupted = interrupted() => interrupted.and_then(|()| bail!("interrupted")),
         }
     })?;
-    print_line(&if args.json { format!("{:#}", report.json()) } else { report.text() })?;
-    Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let passed = report.is_good();
+    let report = if args.json { format!("{:#}", report.json()) } else { report.text() };
+    Ok(Outcome { report, passed })
 }
 
 async fn torture(args: &Args) -> Result<Report> {

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{Owed, connect};
-use crate::cli::torture::verdict::{Findings, Violation};
+use crate::torture::verdict::{Findings, Violation};
 
 /// How many ask for each kind of answer.
 const EACH: usize = 20;

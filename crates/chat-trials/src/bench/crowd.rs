@@ -1,25 +1,15 @@
 //! Many users, made straight in the database of a server that is stopped meanwhile: a running server would hash a
 //! password for each of them.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use anyhow::{Context, Result};
-use chat_core::accounts::{AccountStore, NewAccount};
-use chat_core::event::{Event, Signal};
-use chat_core::groups::{AddMember, GroupStore, NewGroup};
+use chat_core::accounts::NewAccount;
+use chat_core::groups::{AddMember, NewGroup};
 use chat_core::ids::{GroupId, UserId};
-use chat_core::ports::{Clock, EventSink};
-use chat_gateway::{TokenOptions, Tokens};
-use chat_sqlite::{Options, Sqlite};
 use tokio::task::JoinSet;
 
 use super::stage::{Stage, User};
-use crate::adapters::system_clock::SystemClock;
-use crate::secret;
+use crate::OfflineDatabase;
 
-/// As the bench's server has it, which takes no token that is valid for longer.
-const LIFETIME: Duration = Duration::from_secs(24 * 3600);
 /// Writes under way at a time, so that many go into one transaction.
 const AT_ONCE: usize = 256;
 /// Nothing hashes to it, so nobody can log in; who has a token need not.
@@ -44,59 +34,48 @@ pub(super) async fn gather(
     };
     eprintln!("{purpose}: adding {} users ...", groups * members);
     stage.server.stop().await?;
-    let options = Options { path: database.clone(), readers: 1, search: false };
-    let store =
-        Arc::new(Sqlite::open(&options, Arc::new(Nobody)).context("the database cannot be opened")?.store);
-    let tokens = Tokens::new(&TokenOptions { secret: secret::kept(&database, true)?, lifetime: LIFETIME });
-    let users = add_users(&store, &tokens, purpose, groups * members).await?;
+    let database = (stage.adapters.open)(&database)?;
+    let users = add_users(&database, purpose, groups * members).await?;
     let mut circles = Vec::new();
     for users in users.chunks(members.max(1)) {
-        circles.push(add_group(&store, users).await?);
+        circles.push(add_group(&database, users).await?);
     }
-    let closing = tokio::task::spawn_blocking(move || store.close());
+    let closing = tokio::task::spawn_blocking(|| database.close());
     closing.await.context("the database cannot be closed")?;
     stage.server.resume().await?;
     Ok(Some(circles))
 }
 
-/// Nobody is connected who would have to be told.
-struct Nobody;
-
-impl EventSink for Nobody {
-    fn publish(&self, _events: &[Arc<Event>]) {}
-    fn signal(&self, _signal: Signal) {}
-}
-
-async fn add_users(store: &Arc<Sqlite>, tokens: &Tokens, purpose: &str, count: usize) -> Result<Vec<User>> {
+async fn add_users(database: &OfflineDatabase, purpose: &str, count: usize) -> Result<Vec<User>> {
     let names = (0..count).map(|number| format!("{purpose}-{number}"));
     let make = |username: String| {
-        let store = store.clone();
+        let store = database.store.clone();
         let email = format!("{username}@bench.example");
         let new = NewAccount {
             username,
             email,
             password_hash: NO_PASSWORD.into(),
             is_demo: false,
-            at: SystemClock.now(),
+            at: database.clock.now(),
         };
         async move { store.create_account(new).await }
     };
     let mut users = Vec::new();
     for account in in_parallel(names.map(make)).await? {
-        let (token, _) =
-            tokens.issue(account.id, SystemClock.now().seconds(), 0).context("a token cannot be made")?;
+        let token = (database.issue_token)(account.id)?;
         users.push(User { id: account.id.0, name: account.username, token });
     }
     Ok(users)
 }
 
-async fn add_group(store: &Arc<Sqlite>, users: &[User]) -> Result<Circle> {
+async fn add_group(database: &OfflineDatabase, users: &[User]) -> Result<Circle> {
     let (owner, others) = users.split_first().context("a group has members")?;
-    let (actor, at) = (UserId(owner.id), SystemClock.now());
-    let created = store.create_group(NewGroup { name: "bench".into(), owner: actor, at }).await;
+    let (actor, at) = (UserId(owner.id), database.clock.now());
+    let new = NewGroup { name: "bench".into(), owner: actor, at };
+    let created = database.store.create_group(new).await;
     let group: GroupId = created.context("the group cannot be made")?.group.id;
     let add = |user: &User| {
-        let store = store.clone();
+        let store = database.store.clone();
         let command = AddMember { actor, group, user: UserId(user.id), at };
         async move { store.add_member(command).await }
     };

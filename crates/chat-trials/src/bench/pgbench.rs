@@ -21,7 +21,7 @@ pub(super) async fn measure(stage: &mut Stage, measured: &mut Vec<Measured>) -> 
         stage.note("pgbench: left out, because it needs a PostgreSQL of the benchmark's own: --cluster 1");
         return Ok(());
     };
-    let yardstick = Yardstick::make(cluster, SENDERS).await?;
+    let yardstick = Yardstick::make(cluster, stage.adapters, SENDERS).await?;
     let wanted = stage.settings.runs;
     let of = |scenario: &str, unit| Measured { scenario: scenario.into(), unit, runs: Vec::new() };
     let mut nodes = of("pgbench, 64 senders over REST", "sends/s");

@@ -9,7 +9,7 @@ use chat_engines::{Nats, Postgres};
 use tokio::task::spawn_blocking;
 
 use super::batches::Batches;
-use crate::cli::child::{Folder, Process, launch_watched};
+use crate::child::{Folder, Process, launch_watched};
 
 const DATABASE: &str = "bench";
 /// Where statements are run that concern the whole server.

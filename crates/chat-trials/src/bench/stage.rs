@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use super::server::Server;
 use super::{Settings, line, process};
+use crate::Adapters;
 
 /// Those who send. They are never connected to the v1 stream, or they would be given what has gathered for them.
 const TALKERS: usize = 64;
@@ -29,6 +30,7 @@ pub(super) struct User {
 pub(super) struct Stage {
     pub(super) server: Server,
     pub(super) settings: Settings,
+    pub(super) adapters: Adapters,
     pub(super) talkers: Vec<User>,
     pub(super) listeners: Vec<User>,
     /// The same for all users, and known to nobody else.
@@ -39,12 +41,12 @@ pub(super) struct Stage {
 
 impl Stage {
     /// Registers the users.
-    pub(super) async fn set(server: Server, settings: Settings) -> Result<Self> {
+    pub(super) async fn set(server: Server, settings: Settings, adapters: Adapters) -> Result<Self> {
         let (prefix, password) = (random_word()?, random_word()?.repeat(2));
         let client = Client::at(server.url().clone());
         let mut users = enrol(&client, &prefix, &password).await?;
         let listeners = users.split_off(TALKERS);
-        Ok(Self { server, settings, talkers: users, listeners, password, notes: Vec::new() })
+        Ok(Self { server, settings, adapters, talkers: users, listeners, password, notes: Vec::new() })
     }
 
     /// A client on behalf of a user.

@@ -14,7 +14,7 @@ use super::engines::Engines;
 use super::mob;
 use super::node::Node;
 use super::proxy::Proxy;
-use crate::cli::child::Folder;
+use crate::child::Folder;
 
 /// Who is tortured.
 #[derive(Default)]
