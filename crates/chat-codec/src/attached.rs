@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use chat_core::messages::{Media, MessageKind};
+use chat_core::media::{Media, MessageKind};
 use serde::{Deserialize, Serialize};
 
 /// One medium; a kind that is not known reads as none.

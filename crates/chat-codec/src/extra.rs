@@ -5,7 +5,8 @@
 use std::borrow::Cow;
 
 use chat_core::ids::{MessageId, UserId};
-use chat_core::messages::{Forwarded, Media, Mentions, Message};
+use chat_core::media::Media;
+use chat_core::messages::{Forwarded, Mentions, Message};
 use serde::{Deserialize, Serialize};
 
 use crate::attached::Attached;
@@ -91,7 +92,8 @@ struct Fields<'a> {
 #[cfg(test)]
 mod tests {
     use chat_core::ids::{ConversationId, GroupId, Rev, Seq};
-    use chat_core::messages::{MessageKind, Recipient, Status};
+    use chat_core::media::MessageKind;
+    use chat_core::messages::{Recipient, Status};
     use chat_core::time::Timestamp;
 
     use super::*;

@@ -1,12 +1,12 @@
 //! The MUSTs of changing a message: who may, what is refused, what is kept, and that doing it twice changes nothing.
 
+use chat_core::changes::{Changed, MessageEvent};
 use chat_core::edits::{Deed, MAX_VERSIONS, Version};
 use chat_core::event::Change;
 use chat_core::groups::{ChangeRole, Role};
 use chat_core::ids::{ConversationId, MessageId, UserId};
-use chat_core::messages::{
-    Changed, Forwarded, Media, Mentions, Message, MessageEvent, MessageKind, Pin, Recipient, Streaming,
-};
+use chat_core::media::{Media, MessageKind};
+use chat_core::messages::{Forwarded, Mentions, Message, Pin, Recipient, Streaming};
 use chat_core::posting::{Body, NewMessage};
 use chat_core::time::Timestamp;
 use chat_core::{Error, Result};

@@ -4,8 +4,8 @@
 use chat_core::groups::RemoveMember;
 use chat_core::ids::{ConversationId, GroupId, MessageId, Rev, UserId};
 use chat_core::intention::Intention;
-use chat_core::messages::{Forwarded, Message, Posted, Recipient};
-use chat_core::posting::{Body, Destination, Forward, NewMessage};
+use chat_core::messages::{Forwarded, Message, Recipient};
+use chat_core::posting::{Body, Destination, Forward, NewMessage, Posted};
 use tokio::task::JoinSet;
 
 use super::house::{House, code, deed, keyed, message, under};

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use chat_core::changes::MessageEvent;
 use chat_core::conversations::{Conversation, ConversationKind};
 use chat_core::event::{Change, Event};
-use chat_core::messages::{Message, MessageEvent};
+use chat_core::messages::Message;
 
 use super::house::House;
 

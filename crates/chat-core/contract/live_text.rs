@@ -1,10 +1,11 @@
 //! The MUSTs of live text.
 
+use chat_core::changes::{Changed, MessageEvent};
 use chat_core::conversations::Audience;
 use chat_core::event::Change;
 use chat_core::ids::{MessageId, UserId};
 use chat_core::live_text::{Appended, Ending, Piece};
-use chat_core::messages::{Changed, Message, MessageEvent, Recipient, Streaming};
+use chat_core::messages::{Message, Recipient, Streaming};
 use chat_core::posting::NewMessage;
 use chat_core::{Error, Result};
 use proptest::prelude::*;

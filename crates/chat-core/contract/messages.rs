@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chat_core::Error;
 use chat_core::ids::{GroupId, UserId};
-use chat_core::messages::{Media, MessageKind, Page, Posted, Recipient, Status};
-use chat_core::posting::{Body, Destination, NewMessage};
+use chat_core::media::{Media, MessageKind};
+use chat_core::messages::{Page, Recipient, Status};
+use chat_core::posting::{Body, Destination, NewMessage, Posted};
 use tokio::task::JoinSet;
 
 use super::house::{ALL, House, NOW, code, contents, keyed, message, seqs};

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use chat_core::access::{Ended, Revoked};
 use chat_core::accounts::{AccountQuery, LoginName, NewAccount};
+use chat_core::changes::Changed;
 use chat_core::event::Change;
 use chat_core::groups::{AddMember, ChangeRole, Group, RemoveMember, Role};
 use chat_core::ids::{Position, Seq, UserId};
 use chat_core::live_text::Piece;
-use chat_core::messages::{Changed, Message, Posted, Recipient, Streaming};
+use chat_core::messages::{Message, Recipient, Streaming};
 use chat_core::ports::Store;
-use chat_core::posting::NewMessage;
+use chat_core::posting::{NewMessage, Posted};
 use chat_core::receipts::Delivered;
 use chat_core::{Error, Result};
 use proptest::prelude::*;

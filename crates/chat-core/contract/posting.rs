@@ -5,11 +5,11 @@ use chat_core::conversations::ConversationKind;
 use chat_core::event::Change;
 use chat_core::groups::Role;
 use chat_core::ids::{ConversationId, MessageId, UserId};
+use chat_core::media::{Media, MessageKind};
 use chat_core::messages::{
-    Forwarded, Media, Mentions, Message, MessageKind, Posted, QUOTE_CHARS, Recipient, Start, Status,
-    Streaming, Stretch,
+    Forwarded, Mentions, Message, QUOTE_CHARS, Recipient, Start, Status, Streaming, Stretch,
 };
-use chat_core::posting::{Body, Destination, NewMessage};
+use chat_core::posting::{Body, Destination, NewMessage, Posted};
 use chat_core::receipts::Pointers;
 
 use super::house::{ALL, House, NOW, code, deed, keyed, message};

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use chat_core::changes::Changed;
 use chat_core::edits::{Deed, Hidden};
 use chat_core::groups::{ChangeRole, Role};
 use chat_core::ids::{MessageId, UserId};
 use chat_core::live_text::{Ending, Piece};
-use chat_core::messages::{Changed, Message, Page, Posted, Recipient, Start, Streaming, Stretch};
-use chat_core::posting::{Body, NewMessage};
+use chat_core::messages::{Message, Page, Recipient, Start, Streaming, Stretch};
+use chat_core::posting::{Body, NewMessage, Posted};
 use chat_core::saved::Saved;
 use chat_core::time::Timestamp;
 use chat_core::{Error, Result};

@@ -1,8 +1,9 @@
 //! The MUSTs of reactions.
 
+use chat_core::changes::{Changed, MessageEvent};
 use chat_core::edits::Deed;
 use chat_core::ids::{MessageId, UserId};
-use chat_core::messages::{Changed, Message, MessageEvent, Recipient};
+use chat_core::messages::{Message, Recipient};
 use chat_core::reactions::{MAX_KINDS, MAX_REACTIONS, Reaction, Reactor};
 use chat_core::time::Timestamp;
 

@@ -4,12 +4,13 @@ mod client;
 pub mod random;
 mod told;
 
+use chat_core::changes::MessageEvent;
 use chat_core::conversations::{Conversation, ConversationKind, OwnChange};
 use chat_core::event::{Change, Event};
 use chat_core::groups::{ChangeRole, MembersChanged, RemoveMember, Role};
 use chat_core::ids::{Position, Seq, UserId};
 use chat_core::live_text::Piece;
-use chat_core::messages::{Message, MessageEvent, Recipient, Streaming};
+use chat_core::messages::{Message, Recipient, Streaming};
 use chat_core::posting::{Body, NewMessage};
 use chat_core::receipts::{Delivered, MAX_TOLD_MEMBERS, Receipt};
 

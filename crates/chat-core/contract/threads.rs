@@ -1,9 +1,10 @@
 //! Threads: replies below a root that tells of them.
 
+use chat_core::changes::MessageEvent;
 use chat_core::event::Change;
 use chat_core::ids::MessageId;
-use chat_core::messages::{Message, MessageEvent, Posted, Recipient, Start, Status, Stretch, ThreadSummary};
-use chat_core::posting::NewMessage;
+use chat_core::messages::{Message, Recipient, Start, Status, Stretch, ThreadSummary};
+use chat_core::posting::{NewMessage, Posted};
 use chat_core::time::Timestamp;
 
 use super::house::{ALL, House, NOW, code, deed, ids, keyed, message};

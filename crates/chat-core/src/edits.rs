@@ -3,10 +3,11 @@
 use async_trait::async_trait;
 
 use crate::Chat;
+use crate::changes::Changed;
 use crate::error::Result;
 use crate::event::{Change, Outcome};
 use crate::ids::{ConversationId, MessageId, UserId};
-use crate::messages::{Changed, Message};
+use crate::messages::Message;
 use crate::posting;
 use crate::time::Timestamp;
 

@@ -2,10 +2,11 @@
 //! after their commit and in commit order, and signals, which are never stored.
 
 use crate::access::Revoked;
+use crate::changes::MessageEvent;
 use crate::conversations::{Audience, Conversation, ConversationView, OwnPart};
 use crate::ids::{ConversationId, GroupId, MessageId, Position, UserId};
 use crate::live_text::Appended;
-use crate::messages::{Message, MessageEvent};
+use crate::messages::Message;
 use crate::receipts::Receipt;
 use crate::time::Timestamp;
 

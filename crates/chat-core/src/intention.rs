@@ -5,9 +5,10 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::ids::{MessageId, Rev};
-use crate::messages::{Media, Message, MessageKind, Posted, Quote, Streaming};
+use crate::media::{Media, MessageKind};
+use crate::messages::{Message, Quote, Streaming};
 use crate::policy::{Action, Standing, allowed};
-use crate::posting::{Body, Destination, NewMessage};
+use crate::posting::{Body, Destination, NewMessage, Posted};
 
 /// Moved whenever the encoding below changes: what was written under another one cannot be compared by it.
 const VERSION: u8 = 1;

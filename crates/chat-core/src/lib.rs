@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod accounts;
+pub mod changes;
 pub mod clocks;
 pub mod cluster;
 pub mod conversations;
@@ -20,6 +21,7 @@ pub mod ids;
 pub mod intention;
 pub mod lineage;
 pub mod live_text;
+pub mod media;
 pub mod messages;
 pub mod names;
 pub mod passwords;

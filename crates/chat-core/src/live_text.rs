@@ -3,12 +3,13 @@
 use async_trait::async_trait;
 
 use crate::Chat;
+use crate::changes::Changed;
 use crate::conversations::Audience;
 use crate::edits::Deed;
 use crate::error::{Error, Result};
 use crate::event::{Change, Outcome};
 use crate::ids::{ConversationId, MessageId, Rev, Seq, UserId};
-use crate::messages::{Changed, Message, Streaming};
+use crate::messages::{Message, Streaming};
 use crate::posting;
 
 /// A piece of text and where it belongs, in characters (Unicode code points) from the beginning.

@@ -1,16 +1,16 @@
-//! Messages: what they are, posting them once and in order, and reading them back.
+//! Messages: what they are, and reading them back. How one comes to be is in `posting.rs`, and what is done to it
+//! afterwards in `changes.rs`; neither may be imported here.
 
 use async_trait::async_trait;
 
-use crate::conversations::{Audience, Conversation};
+use crate::Chat;
+use crate::conversations::Audience;
 use crate::error::{Error, Result};
-use crate::event::{Change, Outcome};
 use crate::ids::{ConversationId, GroupId, MessageId, Rev, Seq, UserId};
-use crate::posting::{Forward, NewMessage, PostMessage};
+use crate::media::{Media, MessageKind};
 use crate::reactions::Reaction;
 use crate::receipts::Pointers;
 use crate::time::Timestamp;
-use crate::{Chat, posting};
 
 /// Most messages that one page of history holds.
 pub const MAX_PAGE: u16 = 200;
@@ -24,47 +24,6 @@ pub enum Recipient {
     User(UserId),
     /// All members of a group.
     Group(GroupId),
-}
-
-/// What a message mainly is; decides how clients show it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MessageKind {
-    /// Plain text.
-    Text,
-    /// A picture under `media_url`.
-    Image,
-    /// A film under `media_url`.
-    Video,
-    /// A sound under `media_url`.
-    Audio,
-    /// Any other file under `media_url`.
-    File,
-}
-
-impl MessageKind {
-    const ALL: [Self; 5] = [Self::Text, Self::Image, Self::Video, Self::Audio, Self::File];
-
-    /// The kind as clients and stores spell it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Image => "image",
-            Self::Video => "video",
-            Self::Audio => "audio",
-            Self::File => "file",
-        }
-    }
-
-    /// The kind that is spelt so, if any.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
-    }
-
-    /// What a message is when its sender does not say: what its first media says or else a picture, or text where
-    /// there is none (contract part 1).
-    pub fn implied(media: &[Media]) -> Self {
-        media.first().map_or(Self::Text, |first| first.kind.unwrap_or(Self::Image))
-    }
 }
 
 /// How far a message has come.
@@ -101,23 +60,6 @@ impl Status {
             Self::Read => "READ",
         }
     }
-}
-
-/// Something attached to a message; only where it is has to be known.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Media {
-    /// Where it is.
-    pub url: String,
-    /// What it is; never [`MessageKind::Text`].
-    pub kind: Option<MessageKind>,
-    /// Its name as its sender knows it.
-    pub name: Option<String>,
-    /// Its size in bytes.
-    pub size: Option<u64>,
-    /// Its width in pixels.
-    pub width: Option<u32>,
-    /// Its height in pixels.
-    pub height: Option<u32>,
 }
 
 /// The message that another one answers, in brief and as it is now.
@@ -278,126 +220,6 @@ impl Message {
     }
 }
 
-/// What was done to a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MessageEvent {
-    /// It came into being.
-    Created,
-    /// Its text was changed.
-    Edited,
-    /// It was deleted for everyone.
-    Deleted,
-    /// Somebody reacted to it, or took a reaction back.
-    Reaction,
-    /// It was pinned, or is no longer.
-    Pinned,
-    /// A reply was added to its thread.
-    Thread,
-    /// It grew while being written.
-    Appended,
-    /// It was shown while being written, and that has ended.
-    Finished,
-}
-
-impl MessageEvent {
-    const ALL: [Self; 8] = [
-        Self::Created,
-        Self::Edited,
-        Self::Deleted,
-        Self::Reaction,
-        Self::Pinned,
-        Self::Thread,
-        Self::Appended,
-        Self::Finished,
-    ];
-
-    /// The event as clients and stores spell it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Created => "created",
-            Self::Edited => "edited",
-            Self::Deleted => "deleted",
-            Self::Reaction => "reaction",
-            Self::Pinned => "pinned",
-            Self::Thread => "thread",
-            Self::Appended => "appended",
-            Self::Finished => "finished",
-        }
-    }
-
-    /// The event that is spelt so, if any.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|event| event.as_str() == text)
-    }
-}
-
-/// What came of changing a message in place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Changed {
-    /// It is different now.
-    Now(Message, MessageEvent),
-    /// It was so before; nothing changed.
-    Already(Message),
-}
-
-impl Changed {
-    /// The message as it is now.
-    pub fn into_message(self) -> Message {
-        match self {
-            Self::Now(message, _) | Self::Already(message) => message,
-        }
-    }
-}
-
-impl Outcome for Changed {
-    fn changes(&self) -> Vec<Change> {
-        match self {
-            Self::Now(message, what) => {
-                vec![Change::MessageChanged { message: message.clone(), what: *what }]
-            }
-            Self::Already(_) => Vec::new(),
-        }
-    }
-}
-
-/// What came of a post.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Posted {
-    /// It was stored now.
-    New {
-        /// The conversation, if this message made it.
-        conversation: Option<Conversation>,
-        /// The message.
-        message: Message,
-        /// The root of its thread as it is now, if it is in one.
-        root: Option<Box<Message>>,
-    },
-    /// The sender had posted the same under this key before; this is that first message as it is now, or as it was at
-    /// first where the sender may no longer read it.
-    Duplicate(Message),
-}
-
-impl Posted {
-    /// The stored message.
-    pub fn message(&self) -> &Message {
-        match self {
-            Self::New { message, .. } | Self::Duplicate(message) => message,
-        }
-    }
-}
-
-impl Outcome for Posted {
-    fn changes(&self) -> Vec<Change> {
-        let Self::New { conversation, message, root } = self else { return Vec::new() };
-        let made = conversation.clone().map(Change::ConversationChanged);
-        let posted = Change::MessagePosted(message.clone());
-        let in_thread = root
-            .as_ref()
-            .map(|root| Change::MessageChanged { message: Message::clone(root), what: MessageEvent::Thread });
-        made.into_iter().chain([posted]).chain(in_thread).collect()
-    }
-}
-
 /// Which part of a history is wanted: the newest `limit` messages older than `before`, or the newest of all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Page {
@@ -429,23 +251,10 @@ pub struct Stretch {
     pub limit: u16,
 }
 
-/// The durable side of messages. Messages that a reader has hidden are in none of its answers to that reader, but for
+/// The durable side of reading messages. Messages that a reader has hidden are in none of its answers to that reader, but for
 /// `newest`.
 #[async_trait]
 pub trait MessageStore: Send + Sync + 'static {
-    /// MUST, in one transaction: answer as [`crate::intention::again`] decides if the sender used `client_msg_id` before,
-    /// before anything else is looked at, and keep the message's intention; refuse an unknown recipient, a group that is
-    /// not there and senders who are not members; refuse mentions of those who are not members, and a message replied to
-    /// or a thread's root that is not in the same conversation (`NotFound`) or is itself in a thread; make the direct
-    /// conversation of the pair on its first message; number the message with the conversation's next `seq` and `rev`;
-    /// bring a thread's root up to date.
-    async fn post(&self, new: NewMessage) -> Result<Posted>;
-    /// What [`crate::intention::again`] answers to a post whose sender used its key before; `None` where it did not, or there
-    /// is none. Stores nothing.
-    async fn posted_before(&self, new: NewMessage) -> Result<Option<Posted>>;
-    /// What [`crate::intention::again`] answers to a forwarding whose sender used its key before; `None` where it did not, or
-    /// there is none. MUST NOT look at the message that is forwarded, which may be gone by then.
-    async fn forwarded_before(&self, sender: UserId, command: Forward) -> Result<Option<Posted>>;
     /// One message. MUST answer `NotFound` where the reader is not a member of its conversation.
     async fn message(&self, reader: UserId, id: MessageId) -> Result<Message>;
     /// A part of a conversation, oldest first. MUST answer `NotFound` to those who are not members.
@@ -476,31 +285,6 @@ pub trait MessageStore: Send + Sync + 'static {
 }
 
 impl Chat {
-    /// Posts a message. When this returns, the message is on disk and on its way to who is connected.
-    pub async fn post(&self, sender: UserId, command: PostMessage) -> Result<Posted> {
-        let new = posting::checked(sender, command, &self.limits, self.clock.now())?;
-        match posting::check_addresses(&new.body.media) {
-            Ok(()) => self.store.post(new).await,
-            Err(refused) if new.client_msg_id.is_some() => {
-                self.store.posted_before(new).await?.ok_or(refused)
-            }
-            Err(refused) => Err(refused),
-        }
-    }
-
-    /// Posts what another message says, with its media, to somebody else.
-    pub async fn forward(&self, sender: UserId, command: Forward) -> Result<Posted> {
-        posting::check_forward(sender, &command, &self.limits)?;
-        if command.client_msg_id.is_some()
-            && let Some(posted) = self.store.forwarded_before(sender, command.clone()).await?
-        {
-            return Ok(posted);
-        }
-        let original = self.store.message(sender, command.message).await?;
-        let new = posting::forwarded(sender, command, original, self.clock.now())?;
-        self.store.post(new).await
-    }
-
     /// One message, for a member of its conversation.
     pub async fn message(&self, reader: UserId, id: MessageId) -> Result<Message> {
         self.store.message(reader, id).await
@@ -567,25 +351,9 @@ mod tests {
 
     #[test]
     fn what_is_stored_by_name_survives_spelling() {
-        for kind in MessageKind::ALL {
-            assert_eq!(MessageKind::parse(kind.as_str()), Some(kind));
-        }
-        assert_eq!(MessageKind::parse("system"), None);
-        for event in MessageEvent::ALL {
-            assert_eq!(MessageEvent::parse(event.as_str()), Some(event));
-        }
         for state in [Streaming::Growing, Streaming::Finished, Streaming::Abandoned] {
             assert_eq!(Streaming::parse(state.as_str()), Some(state));
         }
-    }
-
-    #[test]
-    fn a_kind_is_implied_by_the_first_media() {
-        let media = |kind| Media { url: "https://example.com/a".into(), kind, ..Media::default() };
-        assert_eq!(MessageKind::implied(&[]), MessageKind::Text);
-        assert_eq!(MessageKind::implied(&[media(None)]), MessageKind::Image);
-        let film = media(Some(MessageKind::Video));
-        assert_eq!(MessageKind::implied(&[film, media(None)]), MessageKind::Video);
     }
 
     #[test]

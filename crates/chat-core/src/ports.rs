@@ -14,6 +14,7 @@ use crate::event::{Event, Signal};
 use crate::groups::GroupStore;
 use crate::live_text::LiveTextStore;
 use crate::messages::MessageStore;
+use crate::posting::PostingStore;
 use crate::reactions::ReactionStore;
 use crate::receipts::ReceiptStore;
 use crate::saved::SavedStore;
@@ -34,6 +35,7 @@ pub trait Store:
     + ConversationStore
     + GroupStore
     + MessageStore
+    + PostingStore
     + EditStore
     + ReactionStore
     + LiveTextStore

@@ -3,10 +3,11 @@
 use async_trait::async_trait;
 
 use crate::Chat;
+use crate::changes::Changed;
 use crate::edits::Deed;
 use crate::error::{Error, Result};
 use crate::ids::{MessageId, UserId};
-use crate::messages::{Changed, Message};
+use crate::messages::Message;
 use crate::time::Timestamp;
 
 /// Most different emoji under one message.

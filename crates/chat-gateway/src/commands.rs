@@ -4,7 +4,8 @@
 use chat_core::conversations::OwnChange;
 use chat_core::ids::{ConversationId, GroupId, MessageId, UserId};
 use chat_core::live_text::{Ending, Piece};
-use chat_core::messages::{Media, Mentions, MessageKind, Recipient, Streaming};
+use chat_core::media::{Media, MessageKind};
+use chat_core::messages::{Mentions, Recipient, Streaming};
 use chat_core::posting::{Body, Destination, Forward, PostMessage};
 use chat_core::time::Timestamp;
 use chat_protocol::conversation::StateRequest;

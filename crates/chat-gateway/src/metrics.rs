@@ -7,7 +7,7 @@ pub(crate) mod requests;
 
 use std::sync::{Arc, OnceLock};
 
-use chat_core::messages::Posted;
+use chat_core::posting::Posted;
 use chat_protocol::close_codes;
 use chat_websocket::close_code;
 use prometheus_client::metrics::counter::Counter;

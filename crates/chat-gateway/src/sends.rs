@@ -2,8 +2,7 @@
 
 use chat_core::Result as CoreResult;
 use chat_core::ids::UserId;
-use chat_core::messages::Posted;
-use chat_core::posting::{Destination, Forward, PostMessage};
+use chat_core::posting::{Destination, Forward, PostMessage, Posted};
 
 use crate::app::Shared;
 use crate::audit::By;

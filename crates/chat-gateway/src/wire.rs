@@ -5,6 +5,7 @@ pub(crate) mod v2;
 
 use bytes::Bytes;
 use chat_core::ids::{GroupId, UserId};
+use chat_core::media::Media;
 use chat_core::messages::{self, Message, Recipient};
 use chat_core::time::Timestamp;
 use chat_core::{accounts, conversations, groups, reactions};
@@ -81,7 +82,7 @@ pub(crate) fn history(page: &[Message], viewer: UserId) -> wire_message::History
     wire_message::History { messages: messages(page, viewer), count: page.len() }
 }
 
-fn media(media: &messages::Media) -> wire_message::Media {
+fn media(media: &Media) -> wire_message::Media {
     wire_message::Media {
         url: media.url.clone(),
         kind: media.kind.map(|kind| kind.as_str().to_owned()),

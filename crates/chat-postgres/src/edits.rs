@@ -2,9 +2,10 @@
 
 use async_trait::async_trait;
 use chat_codec::extra;
+use chat_core::changes::{Changed, MessageEvent};
 use chat_core::edits::{Deed, EditStore, Hidden, MAX_VERSIONS, Version};
 use chat_core::ids::{ConversationId, MessageId, UserId};
-use chat_core::messages::{Changed, Mentions, Message, MessageEvent, Streaming};
+use chat_core::messages::{Mentions, Message, Streaming};
 use chat_core::policy::{Action, allowed};
 use chat_core::posting::deleted;
 use chat_core::time::Timestamp;

@@ -2,8 +2,9 @@
 //! one of each message. What is changed stands with each feature.
 
 use chat_core::Error;
+use chat_core::changes::{Changed, MessageEvent};
 use chat_core::ids::{ConversationId, MessageId, Position, Rev, UserId};
-use chat_core::messages::{Changed, Message, MessageEvent};
+use chat_core::messages::Message;
 
 use crate::db::Db;
 use crate::fault::Result;

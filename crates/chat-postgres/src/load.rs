@@ -4,9 +4,8 @@ use std::collections::HashMap;
 
 use chat_codec::extra::Extra;
 use chat_core::ids::{ConversationId, GroupId, MessageId, Rev, Seq, UserId};
-use chat_core::messages::{
-    Media, Message, MessageKind, Pin, Quote, Recipient, Status, Streaming, ThreadSummary,
-};
+use chat_core::media::{Media, MessageKind};
+use chat_core::messages::{Message, Pin, Quote, Recipient, Status, Streaming, ThreadSummary};
 use chat_core::reactions::Reaction;
 use chat_core::receipts::Pointers;
 use chat_core::time::Timestamp;

@@ -3,48 +3,16 @@
 use async_trait::async_trait;
 use chat_core::error::Kind;
 use chat_core::ids::{ConversationId, GroupId, MessageId, UserId};
-use chat_core::intention::{Again, Intention};
-use chat_core::messages::{Message, MessageStore, Page, Posted, Start, Stretch};
+use chat_core::messages::{Message, MessageStore, Page, Start, Stretch};
 use chat_core::policy::Action;
-use chat_core::posting::{Forward, NewMessage};
-use chat_core::{Error, Result, failpoints};
+use chat_core::{Error, Result};
 
 use crate::db::Db;
 use crate::load::{complete, is_shown, one, select, select_messages};
-use crate::posting::posted_before;
 use crate::{Postgres, accounts, fault, groups, standing};
 
 #[async_trait]
 impl MessageStore for Postgres {
-    async fn post(&self, mut new: NewMessage) -> Result<Posted> {
-        if failpoints::is_broken("no_dedupe") {
-            new.client_msg_id = None;
-        }
-        self.writer.post(new).await
-    }
-
-    async fn posted_before(&self, new: NewMessage) -> Result<Option<Posted>> {
-        if failpoints::is_broken("no_dedupe") {
-            return Ok(None);
-        }
-        self.readers
-            .read(move |db| posted_before(db, new.sender, new.client_msg_id.as_deref(), new.again()))
-            .await
-    }
-
-    async fn forwarded_before(&self, sender: UserId, command: Forward) -> Result<Option<Posted>> {
-        if failpoints::is_broken("no_dedupe") {
-            return Ok(None);
-        }
-        self.readers
-            .read(move |db| {
-                let intention = Intention::of_forward(command.message);
-                let again = Again { to: command.to, intention: Some(&intention), new: None };
-                posted_before(db, sender, command.client_msg_id.as_deref(), again)
-            })
-            .await
-    }
-
     async fn message(&self, reader: UserId, id: MessageId) -> Result<Message> {
         self.readers
             .read(move |db| {

@@ -1,20 +1,22 @@
 //! Posting: one transaction that finds where a message goes, checks what it refers to, numbers it and writes it down.
 
+use async_trait::async_trait;
 use chat_codec::extra;
-use chat_core::Error;
+use chat_core::changes::MessageEvent;
 use chat_core::conversations::{Conversation, ConversationKind};
 use chat_core::error::Kind;
 use chat_core::ids::{ConversationId, MessageId, Position, Rev, Seq, UserId};
 use chat_core::intention::{self, Again, First, Intention};
-use chat_core::messages::{Message, MessageEvent, Posted, Quote, Recipient, Status};
+use chat_core::messages::{Message, Quote, Recipient, Status};
 use chat_core::policy::{Action, allowed};
-use chat_core::posting::{Destination, NewMessage};
+use chat_core::posting::{Destination, Forward, NewMessage, Posted, PostingStore};
+use chat_core::{Error, Result, failpoints};
 
 use crate::db::Db;
 use crate::load::{Stored, load, one};
 use crate::messages::direct;
 use crate::writer::Tx;
-use crate::{accounts, fault, groups, in_place, standing};
+use crate::{Postgres, accounts, fault, groups, in_place, standing};
 
 mod insert;
 pub(crate) mod together;
@@ -23,6 +25,38 @@ pub(crate) mod together;
 struct Place {
     conversation: Option<ConversationId>,
     to: Recipient,
+}
+
+#[async_trait]
+impl PostingStore for Postgres {
+    async fn post(&self, mut new: NewMessage) -> Result<Posted> {
+        if failpoints::is_broken("no_dedupe") {
+            new.client_msg_id = None;
+        }
+        self.writer.post(new).await
+    }
+
+    async fn posted_before(&self, new: NewMessage) -> Result<Option<Posted>> {
+        if failpoints::is_broken("no_dedupe") {
+            return Ok(None);
+        }
+        self.readers
+            .read(move |db| posted_before(db, new.sender, new.client_msg_id.as_deref(), new.again()))
+            .await
+    }
+
+    async fn forwarded_before(&self, sender: UserId, command: Forward) -> Result<Option<Posted>> {
+        if failpoints::is_broken("no_dedupe") {
+            return Ok(None);
+        }
+        self.readers
+            .read(move |db| {
+                let intention = Intention::of_forward(command.message);
+                let again = Again { to: command.to, intention: Some(&intention), new: None };
+                posted_before(db, sender, command.client_msg_id.as_deref(), again)
+            })
+            .await
+    }
 }
 
 /// Stores a message, once for each key of its sender.

@@ -11,9 +11,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use chat_core::event::Outcome;
-use chat_core::messages::Posted;
 use chat_core::ports::EventSink;
-use chat_core::posting::NewMessage;
+use chat_core::posting::{NewMessage, Posted};
 use chat_core::receipts::Moved;
 use chat_core::room::Room;
 use chat_core::{Error, failpoints};

@@ -1,8 +1,9 @@
 //! What all changes of a message in place share: the conversation counts them, and the log knows the place of the last
 //! one of each message. What is changed stands with each feature.
 
+use chat_core::changes::{Changed, MessageEvent};
 use chat_core::ids::{ConversationId, MessageId, Position, Rev, UserId};
-use chat_core::messages::{Changed, Message, MessageEvent};
+use chat_core::messages::Message;
 use rusqlite::{Connection, params};
 
 use crate::fault;

@@ -1,9 +1,10 @@
 //! Statements about messages that grow while they are written.
 
 use async_trait::async_trait;
+use chat_core::changes::{Changed, MessageEvent};
 use chat_core::edits::Deed;
 use chat_core::live_text::{Appended, Ending, Fit, LiveTextStore, Piece, fit, not_growing, offset_mismatch};
-use chat_core::messages::{Changed, Message, MessageEvent, Streaming};
+use chat_core::messages::{Message, Streaming};
 use chat_core::policy::{Action, allowed};
 use chat_core::posting::deleted;
 use chat_core::{Error, Result};

@@ -1,25 +1,63 @@
 //! Posting: one transaction that finds where a message goes, checks what it refers to, numbers it and writes it down.
 
+use async_trait::async_trait;
 use chat_codec::extra;
-use chat_core::Error;
+use chat_core::changes::MessageEvent;
 use chat_core::conversations::{Conversation, ConversationKind};
 use chat_core::error::Kind;
 use chat_core::ids::{ConversationId, MessageId, Position, Rev, Seq, UserId};
 use chat_core::intention::{self, Again, First, Intention};
-use chat_core::messages::{Message, MessageEvent, Posted, Quote, Recipient, Status, Streaming};
+use chat_core::messages::{Message, Quote, Recipient, Status, Streaming};
 use chat_core::policy::{Action, allowed};
-use chat_core::posting::{Destination, NewMessage};
+use chat_core::posting::{Destination, Forward, NewMessage, Posted, PostingStore};
+use chat_core::{Error, Result, failpoints};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::load::{Stored, complete, load, one, select_messages, stored};
 use crate::messages::direct;
 use crate::writer::Tx;
-use crate::{accounts, fault, groups, in_place, standing};
+use crate::{Sqlite, accounts, fault, groups, in_place, standing};
 
 /// Where a message goes; the conversation is missing before a pair's first message.
 struct Place {
     conversation: Option<ConversationId>,
     to: Recipient,
+}
+
+#[async_trait]
+impl PostingStore for Sqlite {
+    async fn post(&self, mut new: NewMessage) -> Result<Posted> {
+        if failpoints::is_broken("no_dedupe") {
+            new.client_msg_id = None;
+        }
+        self.writer.write(move |tx| post(tx, &new)).await
+    }
+
+    async fn posted_before(&self, new: NewMessage) -> Result<Option<Posted>> {
+        if failpoints::is_broken("no_dedupe") {
+            return Ok(None);
+        }
+        self.readers
+            .read(move |db| {
+                let snapshot = db.unchecked_transaction()?;
+                posted_before(&snapshot, new.sender, new.client_msg_id.as_deref(), new.again())
+            })
+            .await
+    }
+
+    async fn forwarded_before(&self, sender: UserId, command: Forward) -> Result<Option<Posted>> {
+        if failpoints::is_broken("no_dedupe") {
+            return Ok(None);
+        }
+        self.readers
+            .read(move |db| {
+                let snapshot = db.unchecked_transaction()?;
+                let intention = Intention::of_forward(command.message);
+                let again = Again { to: command.to, intention: Some(&intention), new: None };
+                posted_before(&snapshot, sender, command.client_msg_id.as_deref(), again)
+            })
+            .await
+    }
 }
 
 /// Stores a message, once for each key of its sender.

@@ -1,9 +1,9 @@
 //! Statements about reactions.
 
 use async_trait::async_trait;
+use chat_core::changes::{Changed, MessageEvent};
 use chat_core::edits::Deed;
 use chat_core::ids::{MessageId, UserId};
-use chat_core::messages::{Changed, MessageEvent};
 use chat_core::policy::{Action, allowed};
 use chat_core::posting::deleted;
 use chat_core::reactions::{MAX_KINDS, MAX_REACTIONS, ReactionStore, Reactor};

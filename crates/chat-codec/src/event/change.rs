@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
+use chat_core::changes::MessageEvent;
 use chat_core::event::Change;
 use chat_core::ids::{ConversationId, MessageId, Position, UserId};
-use chat_core::messages::MessageEvent;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::Malformed;

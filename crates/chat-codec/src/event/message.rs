@@ -5,7 +5,8 @@ mod parts;
 use std::borrow::Cow;
 
 use chat_core::ids::{ConversationId, MessageId, Rev, Seq, UserId};
-use chat_core::messages::{self, Media, Mentions, MessageKind, Streaming};
+use chat_core::media::{Media, MessageKind};
+use chat_core::messages::{self, Mentions, Streaming};
 use chat_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 

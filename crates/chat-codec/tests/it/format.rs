@@ -3,14 +3,15 @@
 
 use chat_codec::event::{decode_one, encode_one};
 use chat_core::access::{Fingerprint, Revoked};
+use chat_core::changes::MessageEvent;
 use chat_core::conversations::{Audience, Conversation, ConversationKind, ConversationView, Counts, OwnPart};
 use chat_core::event::{Change, Event};
 use chat_core::groups::Role;
 use chat_core::ids::{ConversationId, GroupId, MessageId, Position, Rev, Seq, UserId};
 use chat_core::live_text::{Appended, Piece};
+use chat_core::media::{Media, MessageKind};
 use chat_core::messages::{
-    Forwarded, Media, Mentions, Message, MessageEvent, MessageKind, Pin, Quote, Recipient, Status, Streaming,
-    ThreadSummary,
+    Forwarded, Mentions, Message, Pin, Quote, Recipient, Status, Streaming, ThreadSummary,
 };
 use chat_core::reactions::Reaction;
 use chat_core::receipts::{Pointers, Receipt};

@@ -1,9 +1,11 @@
 //! Nodes of neighbouring releases understand each other while a cluster is upgraded.
 
 use chat_codec::event::{decode, decode_one, encode, encode_one};
+use chat_core::changes::MessageEvent;
 use chat_core::event::{Change, Event};
 use chat_core::groups::Role;
-use chat_core::messages::{Message, MessageEvent, MessageKind, Status};
+use chat_core::media::MessageKind;
+use chat_core::messages::{Message, Status};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Value, json};

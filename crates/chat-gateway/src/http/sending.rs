@@ -7,8 +7,8 @@ use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use chat_core::ids::{ConversationId, GroupId, UserId};
-use chat_core::messages::{Posted, Recipient};
-use chat_core::posting::{Destination, PostMessage};
+use chat_core::messages::Recipient;
+use chat_core::posting::{Destination, PostMessage, Posted};
 use chat_protocol::message::{ForwardRequest, SendRequest, Sent};
 use utoipa::IntoParams;
 

@@ -2,11 +2,12 @@
 //! whom a frame is encoded anew.
 
 use bytes::{Bytes, BytesMut};
+use chat_core::changes::MessageEvent;
 use chat_core::conversations::{Conversation, ConversationKind, ConversationView, OwnPart};
 use chat_core::event::{Change, Signal};
 use chat_core::ids::{MessageId, UserId};
 use chat_core::live_text::Appended;
-use chat_core::messages::{Message, MessageEvent};
+use chat_core::messages::Message;
 use chat_core::receipts::Receipt;
 use chat_core::sync::Cursor;
 use chat_protocol::v2::{self, ServerFrame};

@@ -4,8 +4,9 @@ mod unheard;
 
 use bytes::Bytes;
 use chat_core::ids::{GroupId, UserId};
-use chat_core::messages::{MessageKind, Posted, Recipient};
-use chat_core::posting::PostMessage;
+use chat_core::media::MessageKind;
+use chat_core::messages::Recipient;
+use chat_core::posting::{PostMessage, Posted};
 use chat_protocol::v1::ClientFrame;
 use serde_json::Value;
 

@@ -10,9 +10,9 @@ use chat_client::{Connection, ServerUrl, Stream};
 use chat_core::accounts::Register;
 use chat_core::event::{Event, Signal};
 use chat_core::ids::UserId;
-use chat_core::messages::{Posted, Recipient};
+use chat_core::messages::Recipient;
 use chat_core::ports::{Clock, EventSink, Passwords, Turn, Verdict};
-use chat_core::posting::PostMessage;
+use chat_core::posting::{PostMessage, Posted};
 use chat_core::time::Timestamp;
 use chat_core::{Adapters, Chat, Limits, Result};
 use chat_gateway::{

@@ -9,9 +9,9 @@ use chat_core::error::Kind;
 use chat_core::groups::Role;
 use chat_core::ids::{ConversationId, GroupId, MessageId, Position, Rev, Seq, UserId};
 use chat_core::intention::{self, First, Intention};
-use chat_core::messages::{Message, Posted, Recipient};
+use chat_core::messages::{Message, Recipient};
 use chat_core::policy::{Action, Standing, allowed};
-use chat_core::posting::{Destination, NewMessage};
+use chat_core::posting::{Destination, NewMessage, Posted};
 use tokio_postgres::Row;
 
 use super::{draft, insert, make_direct, repeated};

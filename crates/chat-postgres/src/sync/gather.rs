@@ -3,9 +3,9 @@
 //! Every source is one statement over all of the user's conversations and gives its first changes in the order of their
 //! places, one more than a page holds.
 
+use chat_core::changes::MessageEvent;
 use chat_core::conversations::Departure;
 use chat_core::ids::{ConversationId, MessageId, Position, Rev, Seq, UserId};
-use chat_core::messages::MessageEvent;
 use chat_core::receipts::{MAX_TOLD_MEMBERS, Pointers};
 use tokio_postgres::Row;
 

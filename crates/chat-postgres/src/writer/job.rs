@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use chat_core::event::Outcome;
-use chat_core::messages::Posted;
-use chat_core::posting::NewMessage;
+use chat_core::posting::{NewMessage, Posted};
 use chat_core::receipts::Moved;
 use chat_core::{Error, Result as Answer};
 use tokio::sync::oneshot;

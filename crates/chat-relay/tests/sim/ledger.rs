@@ -10,7 +10,8 @@ use std::sync::Arc;
 use chat_core::conversations::{Conversation, ConversationKind, OwnPart};
 use chat_core::event::{Change, Event};
 use chat_core::ids::{ConversationId, GroupId, MessageId, Position, Rev, Seq, UserId};
-use chat_core::messages::{Mentions, Message, MessageKind, Recipient, Status};
+use chat_core::media::MessageKind;
+use chat_core::messages::{Mentions, Message, Recipient, Status};
 use chat_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 

@@ -2,7 +2,7 @@
 //! the next position of the log. One row is in memory at a time.
 
 use chat_core::ids::{ConversationId, MessageId, Position, Seq, UserId};
-use chat_core::messages::MessageKind;
+use chat_core::media::MessageKind;
 use chat_core::time::Timestamp;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};

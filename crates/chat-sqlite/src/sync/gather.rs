@@ -3,9 +3,9 @@
 //! Every source gives its first changes in the order of their places, one more than a page holds. Once a page is full,
 //! nothing beyond its end is looked for: that is the horizon, which only comes nearer.
 
+use chat_core::changes::MessageEvent;
 use chat_core::conversations::Departure;
 use chat_core::ids::{ConversationId, MessageId, Position, Rev, Seq, UserId};
-use chat_core::messages::MessageEvent;
 use chat_core::receipts::{MAX_TOLD_MEMBERS, Pointers};
 use rusqlite::{Connection, Row, params};
 

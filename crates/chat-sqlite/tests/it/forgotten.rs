@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use chat_core::conversations::OwnChange;
 use chat_core::live_text::Ending;
-use chat_core::messages::{Media, Message, Recipient, Streaming};
+use chat_core::media::Media;
+use chat_core::messages::{Message, Recipient, Streaming};
 use chat_core::posting::{Body, NewMessage};
 use rusqlite::{Connection, OpenFlags};
 

@@ -1,6 +1,7 @@
 //! Rows that another release may have written.
 
-use chat_core::messages::{Mentions, MessageKind, Recipient};
+use chat_core::media::MessageKind;
+use chat_core::messages::{Mentions, Recipient};
 use rusqlite::Connection;
 
 use crate::contract::house::ALL;

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use chat_core::ids::UserId;
-use chat_core::messages::{Media, Recipient};
+use chat_core::media::Media;
+use chat_core::messages::Recipient;
 use chat_core::posting::{Body, NewMessage};
 use rusqlite::Connection;
 

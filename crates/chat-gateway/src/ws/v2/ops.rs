@@ -5,7 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chat_core::ids::{ConversationId, MessageId, Seq, UserId};
 use chat_core::live_text::Appended;
-use chat_core::messages::{Message, Posted};
+use chat_core::messages::Message;
+use chat_core::posting::Posted;
 use chat_core::presence::Choice;
 use chat_protocol::v2::{self, Ack, Id, Op, OpName, Pong, ServerFrame};
 
