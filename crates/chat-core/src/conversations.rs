@@ -8,7 +8,7 @@ use crate::event::{Change, Outcome};
 use crate::groups::Role;
 use crate::ids::{ConversationId, GroupId, MessageId, Rev, Seq, UserId};
 use crate::messages::{Message, Recipient};
-use crate::policy::{Action, Standing, allowed};
+use crate::policy::{Access, Action, Membership, allowed};
 use crate::posting;
 use crate::receipts::Pointers;
 use crate::time::Timestamp;
@@ -139,11 +139,11 @@ pub struct ConversationView {
 impl ConversationView {
     /// What the user may do there, as clients spell it.
     pub fn capabilities(&self) -> Vec<&'static str> {
-        let is_direct = matches!(self.conversation.kind, ConversationKind::Direct(..));
-        let standing = Standing { role: self.own.role, is_direct, is_author: false };
+        let between = (&self.conversation.kind).into();
+        let access = Access::of(self.own.role.map(|role| Membership::new(role, between)));
         Action::CAPABILITIES
             .into_iter()
-            .filter(|(action, _)| allowed(standing, *action).is_ok())
+            .filter(|(action, _)| allowed(access, *action).is_ok())
             .map(|(_, name)| name)
             .collect()
     }

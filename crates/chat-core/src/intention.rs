@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::ids::{MessageId, Rev};
 use crate::media::{Media, MessageKind};
 use crate::messages::{Message, Quote, Streaming};
-use crate::policy::{Action, Standing, allowed};
+use crate::policy::{Access, Action, allowed};
 use crate::posting::{Body, Destination, NewMessage, Posted};
 
 /// Moved whenever the encoding below changes: what was written under another one cannot be compared by it.
@@ -125,7 +125,7 @@ pub struct First {
     /// What was kept of its intention; nothing in messages that earlier releases wrote.
     pub intention: Option<Vec<u8>>,
     /// What its sender is to its conversation now.
-    pub standing: Standing,
+    pub access: Access,
 }
 
 /// What is answered to a post under a key that was used before: the first message, to whoever means the same, and no
@@ -140,7 +140,7 @@ pub fn again(again: Again<'_>, first: First) -> Result<Posted> {
             "This client_msg_id stands for another message already; give every message a key of its own",
         ));
     }
-    let message = match allowed(first.standing, Action::Read) {
+    let message = match allowed(first.access, Action::Read) {
         Ok(()) => first.message,
         Err(_) => as_at_first(first.message, again.new),
     };

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 
 use crate::Chat;
 use crate::conversations::Audience;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::ids::{ConversationId, GroupId, MessageId, Rev, Seq, UserId};
 use crate::media::{Media, MessageKind};
 use crate::reactions::Reaction;
@@ -218,6 +218,14 @@ impl Message {
             Recipient::Group(_) => Audience::Group(self.conversation),
         }
     }
+}
+
+/// What was looked for under a message's id.
+///
+/// # Errors
+/// `NotFound` where there is no such message.
+pub fn found<T>(message: Option<T>) -> Result<T> {
+    message.ok_or(Error::NotFound(Kind::Message))
 }
 
 /// Which part of a history is wanted: the newest `limit` messages older than `before`, or the newest of all.

@@ -1,8 +1,14 @@
-//! Who may do what, in one place: a pure function of the actor's standing. Stores call it inside the transaction that
-//! does the deed, so that a role taken away a moment ago no longer counts.
+//! Who may do what, in one place: a table over what the actor is to the conversation. Pure. Stores read the facts of the
+//! membership and ask inside the transaction that applies the answer, so that a role taken away a moment ago no longer
+//! counts. What is missing refuses: without a membership nothing is allowed.
 
-use crate::error::{Error, Result};
+use Grant::{No, Own, Yes};
+
+use crate::conversations::ConversationKind;
+use crate::error::{Error, Kind, Result};
 use crate::groups::Role;
+use crate::ids::UserId;
+use crate::messages::{Message, Recipient};
 
 /// What a user may want to do in a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,138 +51,165 @@ impl Action {
     ];
 }
 
-/// What the actor is to the conversation, and to the message if there is one.
+/// What a conversation is between, as far as it matters for what its members may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
-    /// The actor's role; `None`: not a member.
-    pub role: Option<Role>,
-    /// Whether the conversation is a direct one.
-    pub is_direct: bool,
-    /// Whether the actor wrote the message in question.
-    pub is_author: bool,
+pub enum Between {
+    /// Two users. Neither of them leads it, whatever role is stored.
+    Pair,
+    /// The members of a group.
+    Group,
 }
 
-impl Standing {
-    /// Somebody in a group, with no message in question.
-    pub fn in_group(role: Option<Role>) -> Self {
-        Self { role, is_direct: false, is_author: false }
+impl From<Recipient> for Between {
+    fn from(to: Recipient) -> Self {
+        match to {
+            Recipient::User(_) => Self::Pair,
+            Recipient::Group(_) => Self::Group,
+        }
     }
 }
 
-/// Succeeds if somebody of this standing may do this.
-pub fn allowed(standing: Standing, action: Action) -> Result<()> {
-    let Some(role) = standing.role else {
-        return Err(Error::NotMember);
-    };
-    let leads = !standing.is_direct && matches!(role, Role::Owner | Role::Admin);
-    let refusal = match action {
-        Action::Read | Action::Post | Action::React | Action::Pin => return Ok(()),
-        Action::Edit if standing.is_author => return Ok(()),
-        Action::Delete | Action::Trace if standing.is_author || leads => return Ok(()),
-        Action::AddMember | Action::RemoveMember | Action::Rename if leads => return Ok(()),
-        Action::ChangeRole if leads && role == Role::Owner => return Ok(()),
-        Action::Edit => "Only its author may edit a message",
-        Action::Delete => "Only its author, the owner or an admin may delete a message for everyone",
-        Action::AddMember => "Only the owner or an admin may add members",
-        Action::RemoveMember => "Only the owner or an admin may remove members",
-        Action::Rename => "Only the owner or an admin may rename a group",
-        Action::ChangeRole => "Only the owner may change roles",
-        Action::Trace => "Only its author, the owner or an admin may trace a message",
-    };
-    Err(Error::Forbidden(refusal))
+impl From<&ConversationKind> for Between {
+    fn from(kind: &ConversationKind) -> Self {
+        match kind {
+            ConversationKind::Direct(..) => Self::Pair,
+            ConversationKind::Group { .. } => Self::Group,
+        }
+    }
 }
 
-/// Succeeds if somebody with role `actor` may take somebody with role `member` out of a group, leaving aside.
-pub fn may_remove(actor: Option<Role>, member: Role) -> Result<()> {
-    allowed(Standing::in_group(actor), Action::RemoveMember)?;
-    match (actor, member) {
+/// The facts of one membership. It has no default and no public fields, so that a fact which is added here is asked of
+/// every place that reads a membership, and none of them compiles before it reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Membership {
+    role: Role,
+    between: Between,
+}
+
+impl Membership {
+    /// The membership that is stored so.
+    #[must_use]
+    pub fn new(role: Role, between: Between) -> Self {
+        Self { role, between }
+    }
+
+    /// What both users have of the conversation that their first message makes.
+    #[must_use]
+    pub fn of_new_pair() -> Self {
+        Self::new(Role::Member, Between::Pair)
+    }
+}
+
+/// What a user is to a conversation, and to a message there if one is in question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Access {
+    membership: Option<Membership>,
+    is_author: bool,
+}
+
+impl Access {
+    /// The access that a membership gives; `None`: the user is not a member, or there is no such conversation.
+    #[must_use]
+    pub fn of(membership: Option<Membership>) -> Self {
+        Self { membership, is_author: false }
+    }
+
+    /// The same user's, where it is about one message of that conversation.
+    ///
+    /// # Errors
+    /// To those who are not members, the message is not there.
+    pub fn to(self, message: &Message, user: UserId) -> Result<Self> {
+        self.membership.ok_or(Error::NotFound(Kind::Message))?;
+        Ok(Self { is_author: message.sender == user, ..self })
+    }
+
+    /// The same, for a member.
+    ///
+    /// # Errors
+    /// To those who are not members, the conversation is not there.
+    pub fn of_member(self) -> Result<Self> {
+        self.membership.ok_or(Error::NotFound(Kind::Conversation))?;
+        Ok(self)
+    }
+
+    /// The user's role, for a member.
+    pub fn role(self) -> Option<Role> {
+        self.membership.map(|membership| membership.role)
+    }
+
+    /// What the user is a member of, for a member.
+    pub fn between(self) -> Option<Between> {
+        self.membership.map(|membership| membership.between)
+    }
+}
+
+/// Whether something may be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Grant {
+    Yes,
+    /// With messages of one's own.
+    Own,
+    No,
+}
+
+/// The table: what the owner, an admin and a member of a group may do, and each of a pair; and what others are answered.
+#[rustfmt::skip] // A column for each of them.
+const fn row(action: Action) -> ([Grant; 4], &'static str) {
+    match action {
+        //                       owner admin member pair
+        Action::Read =>         ([Yes, Yes,  Yes,   Yes], "Only members may read messages"),
+        Action::Post =>         ([Yes, Yes,  Yes,   Yes], "Only members may post messages"),
+        Action::React =>        ([Yes, Yes,  Yes,   Yes], "Only members may react to messages"),
+        Action::Pin =>          ([Yes, Yes,  Yes,   Yes], "Only members may pin messages"),
+        Action::Edit =>         ([Own, Own,  Own,   Own], "Only its author may edit a message"),
+        Action::Delete =>       ([Yes, Yes,  Own,   Own], "Only its author, the owner or an admin may delete a message for everyone"),
+        Action::Trace =>        ([Yes, Yes,  Own,   Own], "Only its author, the owner or an admin may trace a message"),
+        Action::AddMember =>    ([Yes, Yes,  No,    No],  "Only the owner or an admin may add members"),
+        Action::RemoveMember => ([Yes, Yes,  No,    No],  "Only the owner or an admin may remove members"),
+        Action::Rename =>       ([Yes, Yes,  No,    No],  "Only the owner or an admin may rename a group"),
+        Action::ChangeRole =>   ([Yes, No,   No,    No],  "Only the owner may change roles"),
+    }
+}
+
+/// Succeeds if somebody with this access may do this.
+///
+/// # Errors
+/// `NotMember` to those who are not members, else `Forbidden`.
+pub fn allowed(access: Access, action: Action) -> Result<()> {
+    let Membership { role, between } = access.membership.ok_or(Error::NotMember)?;
+    let ([owner, admin, member, pair], refusal) = row(action);
+    let grant = match (between, role) {
+        (Between::Group, Role::Owner) => owner,
+        (Between::Group, Role::Admin) => admin,
+        (Between::Group, Role::Member) => member,
+        (Between::Pair, _) => pair,
+    };
+    match grant {
+        Yes => Ok(()),
+        Own if access.is_author => Ok(()),
+        Own | No => Err(Error::Forbidden(refusal)),
+    }
+}
+
+/// Succeeds if somebody with this access may take somebody else, with role `member`, out of a group.
+///
+/// # Errors
+/// As [`allowed`], and `Forbidden` to all but the owner where it is about an admin or the owner.
+pub fn may_remove(access: Access, member: Role) -> Result<()> {
+    allowed(access, Action::RemoveMember)?;
+    match (access.role(), member) {
         (Some(Role::Owner), _) | (_, Role::Member) => Ok(()),
-        _ => Err(Error::Forbidden("Only the owner may remove an admin")),
+        (_, Role::Owner | Role::Admin) => Err(Error::Forbidden("Only the owner may remove an admin")),
     }
+}
+
+/// A message for somebody who is a member of its conversation and wants to see it.
+///
+/// # Errors
+/// For those who have hidden it, it is not there either.
+pub fn shown<T>(message: T, is_hidden: bool) -> Result<T> {
+    if is_hidden { Err(Error::NotFound(Kind::Message)) } else { Ok(message) }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ALL: [Action; 11] = [
-        Action::Read,
-        Action::Post,
-        Action::React,
-        Action::Pin,
-        Action::Edit,
-        Action::Delete,
-        Action::AddMember,
-        Action::RemoveMember,
-        Action::Rename,
-        Action::ChangeRole,
-        Action::Trace,
-    ];
-
-    fn group(role: Role) -> Standing {
-        Standing::in_group(Some(role))
-    }
-
-    #[test]
-    fn strangers_may_do_nothing() {
-        for action in ALL {
-            for is_author in [false, true] {
-                let stranger = Standing { role: None, is_direct: false, is_author };
-                assert!(matches!(allowed(stranger, action), Err(Error::NotMember)), "{action:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn only_owner_and_admin_lead_a_group() {
-        let of_leaders =
-            [Action::AddMember, Action::RemoveMember, Action::Rename, Action::Delete, Action::Trace];
-        for action in of_leaders {
-            assert!(allowed(group(Role::Owner), action).is_ok(), "{action:?}");
-            assert!(allowed(group(Role::Admin), action).is_ok(), "{action:?}");
-            assert!(matches!(allowed(group(Role::Member), action), Err(Error::Forbidden(_))), "{action:?}");
-        }
-        assert!(allowed(group(Role::Owner), Action::ChangeRole).is_ok());
-        assert!(allowed(group(Role::Admin), Action::ChangeRole).is_err());
-    }
-
-    #[test]
-    fn nobody_leads_a_direct_conversation() {
-        let side = Standing { role: Some(Role::Member), is_direct: true, is_author: false };
-        for action in [Action::AddMember, Action::Rename, Action::Delete, Action::Edit, Action::ChangeRole] {
-            assert!(allowed(side, action).is_err(), "{action:?}");
-        }
-        let owner = Standing { role: Some(Role::Owner), ..side };
-        assert!(allowed(owner, Action::Delete).is_err());
-        assert!(allowed(owner, Action::Trace).is_err());
-    }
-
-    #[test]
-    fn authors_edit_and_delete_what_is_theirs_and_nobody_else_edits() {
-        for role in [Role::Owner, Role::Admin, Role::Member] {
-            assert!(allowed(group(role), Action::Edit).is_err());
-            let author = Standing { is_author: true, ..group(role) };
-            assert!(allowed(author, Action::Edit).is_ok());
-            assert!(allowed(author, Action::Delete).is_ok());
-            assert!(allowed(author, Action::Trace).is_ok());
-        }
-    }
-
-    #[test]
-    fn every_member_reads_posts_reacts_and_pins() {
-        for role in [Role::Owner, Role::Admin, Role::Member] {
-            for action in [Action::Read, Action::Post, Action::React, Action::Pin] {
-                assert!(allowed(group(role), action).is_ok());
-            }
-        }
-    }
-
-    #[test]
-    fn an_admin_removes_members_and_only_the_owner_removes_admins() {
-        assert!(may_remove(Some(Role::Admin), Role::Member).is_ok());
-        assert!(may_remove(Some(Role::Admin), Role::Admin).is_err());
-        assert!(may_remove(Some(Role::Admin), Role::Owner).is_err());
-        assert!(may_remove(Some(Role::Owner), Role::Admin).is_ok());
-        assert!(may_remove(Some(Role::Member), Role::Member).is_err());
-    }
-}
+mod tests;

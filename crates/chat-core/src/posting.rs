@@ -6,10 +6,10 @@ use crate::changes::MessageEvent;
 use crate::conversations::Conversation;
 use crate::error::{Error, Result};
 use crate::event::{Change, Outcome};
-use crate::ids::{ConversationId, MessageId, UserId};
+use crate::ids::{ConversationId, MessageId, Rev, Seq, UserId};
 use crate::intention::{Again, Intention};
 use crate::media::{Media, MessageKind, check_addresses, check_media};
-use crate::messages::{Forwarded, Mentions, Message, Recipient, Streaming};
+use crate::messages::{Forwarded, Mentions, Message, Recipient, Status, Streaming};
 use crate::time::Timestamp;
 use crate::{Chat, Limits};
 
@@ -254,6 +254,38 @@ pub(crate) fn forwarded(
     let Forward { to, message, client_msg_id } = command;
     let intention = client_msg_id.is_some().then(|| Intention::of_forward(message));
     Ok(NewMessage { sender, to, kind, body, forwarded, streaming: None, client_msg_id, intention, at })
+}
+
+/// The message as it will be, but for its numbers.
+#[must_use]
+pub fn draft(new: &NewMessage, conversation: ConversationId, to: Recipient) -> Message {
+    let body = new.body.clone();
+    Message {
+        id: MessageId(0),
+        conversation,
+        seq: Seq(0),
+        rev: Rev(0),
+        sender: new.sender,
+        to,
+        kind: new.kind,
+        content: body.content,
+        media: body.media,
+        reply_to: None,
+        thread: body.thread,
+        replies: None,
+        forwarded: new.forwarded,
+        mentions: body.mentions,
+        custom: body.custom,
+        reactions: Vec::new(),
+        client_msg_id: new.client_msg_id.clone(),
+        sent_at: new.at,
+        edited_at: None,
+        deleted_at: None,
+        pin: None,
+        streaming: new.streaming,
+        // No pointer goes beyond the last message, so it has reached nobody yet.
+        status: if matches!(to, Recipient::User(_)) { Status::Pending } else { Status::Sent },
+    }
 }
 
 /// The refusal of whatever would change a deleted message.

@@ -18,7 +18,7 @@ use chat_core::{Error, Result};
 use crate::db::Db;
 use crate::load::{self, is_shown, select_messages};
 use crate::writer::Tx;
-use crate::{Postgres, accounts, fault, messages, standing};
+use crate::{Postgres, accounts, fault, membership, messages};
 
 #[async_trait]
 impl ConversationStore for Postgres {
@@ -78,7 +78,7 @@ impl ConversationStore for Postgres {
     }
 
     async fn recipient(&self, member: UserId, id: ConversationId) -> Result<Recipient> {
-        self.readers.read(move |db| db.snapshot(|db| Ok(standing::with_recipient(db, member, id)?.1))).await
+        self.readers.read(move |db| db.snapshot(|db| Ok(membership::with_recipient(db, member, id)?.1))).await
     }
 }
 
@@ -143,7 +143,7 @@ fn change_own_part(
     id: ConversationId,
     change: &OwnChange,
 ) -> fault::Result<OwnChanged> {
-    if !standing::is_member(tx, user, id)? {
+    if !membership::is_member(tx, user, id)? {
         return Err(Error::NotFound(Kind::Conversation).into());
     }
     let sql = "UPDATE members SET marked_unread = coalesce($3, marked_unread),
@@ -184,7 +184,7 @@ fn companions(
     id: ConversationId,
     limit: u16,
 ) -> fault::Result<Vec<(UserId, Option<Timestamp>)>> {
-    standing::of_member(db, viewer, id)?;
+    membership::of_member(db, viewer, id)?;
     let sql = "SELECT m.user_id, s.at FROM members m LEFT JOIN last_seen s ON s.user_id = m.user_id
                WHERE m.conversation_id = $1 AND m.user_id <> $2 ORDER BY m.user_id LIMIT $3";
     let rows = db.rows(sql, &[&id.0, &viewer.0, &i64::from(limit)])?;

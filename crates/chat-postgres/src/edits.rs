@@ -15,7 +15,7 @@ use tokio_postgres::Row;
 use crate::db::{Db, Params};
 use crate::load::{is_shown, select, select_messages};
 use crate::writer::Tx;
-use crate::{Postgres, fault, in_place, standing};
+use crate::{Postgres, fault, in_place, membership};
 
 #[async_trait]
 impl EditStore for Postgres {
@@ -38,7 +38,7 @@ impl EditStore for Postgres {
     async fn versions(&self, reader: UserId, message: MessageId) -> Result<Vec<Version>> {
         self.readers
             .read(move |db| {
-                standing::shown(db, reader, message)?;
+                membership::shown(db, reader, message)?;
                 versions(db, message)
             })
             .await
@@ -47,7 +47,7 @@ impl EditStore for Postgres {
     async fn pinned(&self, reader: UserId, conversation: ConversationId, limit: u16) -> Result<Vec<Message>> {
         self.readers
             .read(move |db| {
-                standing::of_member(db, reader, conversation)?;
+                membership::of_member(db, reader, conversation)?;
                 let sql = select_messages!(
                     "WHERE m.conversation_id = $2 AND m.pinned_at IS NOT NULL AND ",
                     is_shown!(),
@@ -60,8 +60,8 @@ impl EditStore for Postgres {
 }
 
 fn edit(tx: &Tx<'_>, deed: Deed, content: &str) -> fault::Result<Changed> {
-    let (stored, standing) = standing::to_message(tx, deed.actor, deed.message)?;
-    allowed(standing, Action::Edit)?;
+    let (stored, access) = membership::to_message(tx, deed.actor, deed.message)?;
+    allowed(access, Action::Edit)?;
     let message = &stored.message;
     if message.deleted_at.is_some() {
         return Err(deleted().into());
@@ -89,8 +89,8 @@ fn edit(tx: &Tx<'_>, deed: Deed, content: &str) -> fault::Result<Changed> {
 }
 
 fn delete(tx: &Tx<'_>, deed: Deed) -> fault::Result<Changed> {
-    let (stored, standing) = standing::to_message(tx, deed.actor, deed.message)?;
-    allowed(standing, Action::Delete)?;
+    let (stored, access) = membership::to_message(tx, deed.actor, deed.message)?;
+    allowed(access, Action::Delete)?;
     let message = &stored.message;
     if message.deleted_at.is_some() {
         return in_place::already(tx, stored, deed.actor);
@@ -123,9 +123,9 @@ fn forget(tx: &Tx<'_>, message: &Message) -> fault::Result<()> {
 }
 
 fn hide(tx: &Tx<'_>, deed: Deed) -> fault::Result<Hidden> {
-    let (stored, _) = standing::to_message(tx, deed.actor, deed.message)?;
+    let (stored, _) = membership::to_message(tx, deed.actor, deed.message)?;
     let conversation = stored.message.conversation;
-    if standing::is_hidden(tx, deed.actor, deed.message)? {
+    if membership::is_hidden(tx, deed.actor, deed.message)? {
         return Ok(Hidden::Already);
     }
     let sql = "INSERT INTO hidden_messages (user_id, message_id, conversation_id, position)
@@ -136,8 +136,8 @@ fn hide(tx: &Tx<'_>, deed: Deed) -> fault::Result<Hidden> {
 }
 
 fn pin(tx: &Tx<'_>, deed: Deed, pinned: bool) -> fault::Result<Changed> {
-    let (stored, standing) = standing::to_message(tx, deed.actor, deed.message)?;
-    allowed(standing, Action::Pin)?;
+    let (stored, access) = membership::to_message(tx, deed.actor, deed.message)?;
+    allowed(access, Action::Pin)?;
     let message = &stored.message;
     if message.deleted_at.is_some() {
         return Err(deleted().into());

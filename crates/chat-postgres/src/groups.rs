@@ -7,7 +7,7 @@ use chat_core::groups::{
     RemoveMember, Renamed, Role,
 };
 use chat_core::ids::{ConversationId, GroupId, Position, UserId};
-use chat_core::policy::{Action, Standing, allowed, may_remove};
+use chat_core::policy::{Access, Action, Between, Membership, allowed, may_remove};
 use chat_core::time::Timestamp;
 use chat_core::{Error, Result};
 use tokio_postgres::Row;
@@ -15,7 +15,7 @@ use tokio_postgres::Row;
 use crate::conversations::view;
 use crate::db::Db;
 use crate::writer::Tx;
-use crate::{Postgres, accounts, fault, standing};
+use crate::{Postgres, accounts, fault, membership};
 
 #[async_trait]
 impl GroupStore for Postgres {
@@ -87,17 +87,18 @@ pub(crate) fn conversation_for(
     user: UserId,
     action: Action,
 ) -> fault::Result<ConversationId> {
-    let (conversation, role) = find(db, group, user)?;
-    allowed(Standing::in_group(role), action)?;
+    let (conversation, access) = find(db, group, user)?;
+    allowed(access, action)?;
     Ok(conversation)
 }
 
 /// The group's conversation, and what the user is there.
-fn find(db: &Db, group: GroupId, user: UserId) -> fault::Result<(ConversationId, Option<Role>)> {
+fn find(db: &Db, group: GroupId, user: UserId) -> fault::Result<(ConversationId, Access)> {
     let sql = "SELECT g.conversation_id, m.role FROM groups g
                LEFT JOIN members m ON m.conversation_id = g.conversation_id AND m.user_id = $2 WHERE g.id = $1";
     let found = db.opt(sql, &[&group.0, &user.0])?.ok_or(Error::NotFound(Kind::Group))?;
-    Ok((ConversationId(found.try_get(0)?), role_or_none(&found, 1)?))
+    let membership = role_or_none(&found, 1)?.map(|role| Membership::new(role, Between::Group));
+    Ok((ConversationId(found.try_get(0)?), Access::of(membership)))
 }
 
 /// What somebody is in the conversation who has to be a member of it.
@@ -145,7 +146,7 @@ fn add(tx: &Tx<'_>, command: AddMember) -> fault::Result<MembersChanged> {
     if !accounts::exists(tx, user)? {
         return Err(Error::NotFound(Kind::User).into());
     }
-    if standing::is_member(tx, user, conversation)? {
+    if membership::is_member(tx, user, conversation)? {
         return Ok(MembersChanged::Already);
     }
     join(tx, conversation, user, Role::Member, at)?;
@@ -157,15 +158,15 @@ fn add(tx: &Tx<'_>, command: AddMember) -> fault::Result<MembersChanged> {
 
 fn remove(tx: &Tx<'_>, command: RemoveMember) -> fault::Result<MembersChanged> {
     let RemoveMember { actor, group, user } = command;
-    let (conversation, role) = find(tx, group, actor)?;
+    let (conversation, access) = find(tx, group, actor)?;
     if user == actor {
-        allowed(Standing::in_group(role), Action::Read)?;
-        if role == Some(Role::Owner) {
+        allowed(access, Action::Read)?;
+        if access.role() == Some(Role::Owner) {
             return Err(owner_needed().into());
         }
     } else {
-        allowed(Standing::in_group(role), Action::RemoveMember)?;
-        may_remove(role, role_of_member(tx, conversation, user)?)?;
+        allowed(access, Action::RemoveMember)?;
+        may_remove(access, role_of_member(tx, conversation, user)?)?;
     }
     for sql in [
         "DELETE FROM members WHERE conversation_id = $1 AND user_id = $2",

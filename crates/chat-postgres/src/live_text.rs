@@ -12,7 +12,7 @@ use chat_core::{Error, Result};
 use crate::db::{Db, Params};
 use crate::load::Stored;
 use crate::writer::Tx;
-use crate::{Postgres, fault, in_place, standing};
+use crate::{Postgres, fault, in_place, membership};
 
 #[async_trait]
 impl LiveTextStore for Postgres {
@@ -77,8 +77,8 @@ fn finish(tx: &Tx<'_>, deed: Deed, ending: &Ending) -> fault::Result<Changed> {
 
 /// The message, which has to be the actor's own and there still.
 fn own(db: &Db, deed: Deed) -> fault::Result<Stored> {
-    let (stored, standing) = standing::to_message(db, deed.actor, deed.message)?;
-    allowed(standing, Action::Edit)?;
+    let (stored, access) = membership::to_message(db, deed.actor, deed.message)?;
+    allowed(access, Action::Edit)?;
     if stored.message.deleted_at.is_some() {
         return Err(deleted().into());
     }

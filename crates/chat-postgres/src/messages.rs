@@ -9,14 +9,14 @@ use chat_core::{Error, Result};
 
 use crate::db::Db;
 use crate::load::{complete, is_shown, one, select, select_messages};
-use crate::{Postgres, accounts, fault, groups, standing};
+use crate::{Postgres, accounts, fault, groups, membership};
 
 #[async_trait]
 impl MessageStore for Postgres {
     async fn message(&self, reader: UserId, id: MessageId) -> Result<Message> {
         self.readers
             .read(move |db| {
-                let stored = standing::shown(db, reader, id)?;
+                let stored = membership::shown(db, reader, id)?;
                 complete(db, stored, Some(reader))
             })
             .await
@@ -30,7 +30,7 @@ impl MessageStore for Postgres {
     ) -> Result<Vec<Message>> {
         self.readers
             .read(move |db| {
-                standing::of_member(db, reader, conversation)?;
+                membership::of_member(db, reader, conversation)?;
                 stretch(db, reader, conversation, part)
             })
             .await

@@ -7,16 +7,16 @@ use chat_core::conversations::{Conversation, ConversationKind};
 use chat_core::error::Kind;
 use chat_core::ids::{ConversationId, MessageId, Position, Rev, Seq, UserId};
 use chat_core::intention::{self, Again, First, Intention};
-use chat_core::messages::{Message, Quote, Recipient, Status};
+use chat_core::messages::{Message, Quote, Recipient};
 use chat_core::policy::{Action, allowed};
-use chat_core::posting::{Destination, Forward, NewMessage, Posted, PostingStore};
+use chat_core::posting::{Destination, Forward, NewMessage, Posted, PostingStore, draft};
 use chat_core::{Error, Result, failpoints};
 
 use crate::db::Db;
 use crate::load::{Stored, load, one};
 use crate::messages::direct;
 use crate::writer::Tx;
-use crate::{Postgres, accounts, fault, groups, in_place, standing};
+use crate::{Postgres, accounts, fault, groups, in_place, membership};
 
 mod insert;
 pub(crate) mod together;
@@ -96,8 +96,8 @@ pub(crate) fn posted_before(
 fn repeated(db: &Db, sender: UserId, first: MessageId, again: Again<'_>) -> fault::Result<Option<Posted>> {
     let Some(message) = load(db, &[first], Some(sender))?.pop() else { return Ok(None) };
     let intention = db.row("SELECT intention FROM messages WHERE id = $1", &[&first.0])?.try_get(0)?;
-    let standing = standing::standing(db, sender, message.conversation)?;
-    Ok(Some(intention::again(again, First { message, intention, standing })?))
+    let access = membership::access(db, sender, message.conversation)?;
+    Ok(Some(intention::again(again, First { message, intention, access })?))
 }
 
 fn place(db: &Db, new: &NewMessage) -> fault::Result<Place> {
@@ -114,8 +114,8 @@ fn place(db: &Db, new: &NewMessage) -> fault::Result<Place> {
             Ok(Place { conversation: Some(conversation), to })
         }
         Destination::Conversation(conversation) => {
-            let (standing, to) = standing::with_recipient(db, new.sender, conversation)?;
-            allowed(standing, Action::Post)?;
+            let (access, to) = membership::with_recipient(db, new.sender, conversation)?;
+            allowed(access, Action::Post)?;
             Ok(Place { conversation: Some(conversation), to })
         }
     }
@@ -135,7 +135,7 @@ fn check_pair(db: &Db, sender: UserId, other: UserId) -> fault::Result<()> {
 fn check_mentions(db: &Db, new: &NewMessage, place: &Place) -> fault::Result<()> {
     for &user in &new.body.mentions.users {
         let is_member = match place.conversation {
-            Some(conversation) => standing::is_member(db, user, conversation)?,
+            Some(conversation) => membership::is_member(db, user, conversation)?,
             None => user == new.sender || place.to == Recipient::User(user),
         };
         if !is_member {
@@ -210,37 +210,6 @@ fn make_direct(
     tx.execute(sql, &[&id.0, &low.0, &high.0, &new.at.0, &position.0])?;
     let kind = ConversationKind::Direct(low, high);
     Ok(Conversation { id, kind, rev: Rev(0), last_seq: Seq(0), n_members: 2, created_at: new.at })
-}
-
-/// The message as it will be, but for its numbers.
-fn draft(new: &NewMessage, conversation: ConversationId, to: Recipient) -> Message {
-    let body = new.body.clone();
-    Message {
-        id: MessageId(0),
-        conversation,
-        seq: Seq(0),
-        rev: Rev(0),
-        sender: new.sender,
-        to,
-        kind: new.kind,
-        content: body.content,
-        media: body.media,
-        reply_to: None,
-        thread: body.thread,
-        replies: None,
-        forwarded: new.forwarded,
-        mentions: body.mentions,
-        custom: body.custom,
-        reactions: Vec::new(),
-        client_msg_id: new.client_msg_id.clone(),
-        sent_at: new.at,
-        edited_at: None,
-        deleted_at: None,
-        pin: None,
-        streaming: new.streaming,
-        // No pointer goes beyond the last message, so it has reached nobody yet.
-        status: if matches!(to, Recipient::User(_)) { Status::Pending } else { Status::Sent },
-    }
 }
 
 /// Numbers the message and writes it down, with what follows from it. The second is its thread's root as that is then.

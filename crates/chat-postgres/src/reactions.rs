@@ -14,7 +14,7 @@ use tokio_postgres::Row;
 use crate::db::{Db, Params};
 use crate::load::{Stored, count};
 use crate::writer::Tx;
-use crate::{Postgres, fault, in_place, standing};
+use crate::{Postgres, fault, in_place, membership};
 
 #[async_trait]
 impl ReactionStore for Postgres {
@@ -25,7 +25,7 @@ impl ReactionStore for Postgres {
     async fn reactors(&self, reader: UserId, message: MessageId) -> Result<Vec<Reactor>> {
         self.readers
             .read(move |db| {
-                standing::shown(db, reader, message)?;
+                membership::shown(db, reader, message)?;
                 reactors(db, message)
             })
             .await
@@ -33,8 +33,8 @@ impl ReactionStore for Postgres {
 }
 
 fn react(tx: &Tx<'_>, deed: Deed, emoji: &str, present: bool) -> fault::Result<Changed> {
-    let (stored, standing) = standing::to_message(tx, deed.actor, deed.message)?;
-    allowed(standing, Action::React)?;
+    let (stored, access) = membership::to_message(tx, deed.actor, deed.message)?;
+    allowed(access, Action::React)?;
     if stored.message.deleted_at.is_some() {
         return Err(deleted().into());
     }

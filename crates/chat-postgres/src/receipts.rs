@@ -12,7 +12,7 @@ use tokio_postgres::Row;
 
 use crate::conversations::view::{self, join_kind};
 use crate::db::Db;
-use crate::{Postgres, fault, load, standing};
+use crate::{Postgres, fault, load, membership};
 
 pub(crate) mod moves;
 mod threads;
@@ -100,7 +100,7 @@ fn receipts(
     conversation: ConversationId,
     (after, limit): (UserId, u16),
 ) -> fault::Result<Vec<(UserId, Pointers)>> {
-    if !standing::is_member(db, reader, conversation)? {
+    if !membership::is_member(db, reader, conversation)? {
         return Err(Error::NotFound(Kind::Conversation).into());
     }
     let sql = "SELECT user_id, delivered_seq, read_seq FROM members

@@ -9,7 +9,7 @@ use chat_core::saved::{Saved, SavedStore};
 
 use crate::load::{is_shown, select, select_messages};
 use crate::writer::Tx;
-use crate::{Postgres, fault, standing};
+use crate::{Postgres, fault, membership};
 
 #[async_trait]
 impl SavedStore for Postgres {
@@ -38,7 +38,7 @@ impl SavedStore for Postgres {
 }
 
 fn save(tx: &Tx<'_>, deed: Deed, saved: bool) -> fault::Result<Saved> {
-    standing::to_message(tx, deed.actor, deed.message)?;
+    membership::to_message(tx, deed.actor, deed.message)?;
     let sql = "SELECT saved FROM saved_messages WHERE user_id = $1 AND message_id = $2";
     let found = tx.opt(sql, &[&deed.actor.0, &deed.message.0])?;
     if found.map(|row| row.try_get(0)).transpose()?.unwrap_or(false) == saved {

@@ -9,7 +9,7 @@ use chat_core::trace::{Trace, TraceStore};
 use tokio_postgres::Row;
 
 use crate::db::Db;
-use crate::{Postgres, fault, standing};
+use crate::{Postgres, fault, membership};
 
 #[async_trait]
 impl TraceStore for Postgres {
@@ -19,8 +19,8 @@ impl TraceStore for Postgres {
 }
 
 fn trace(db: &Db, reader: UserId, message: MessageId, limit: u16) -> fault::Result<Trace> {
-    let (stored, standing) = standing::to_message(db, reader, message)?;
-    allowed(standing, Action::Trace)?;
+    let (stored, access) = membership::to_message(db, reader, message)?;
+    allowed(access, Action::Trace)?;
     let message = stored.message;
     let position: i64 =
         db.row("SELECT position FROM messages WHERE id = $1", &[&message.id.0])?.try_get(0)?;

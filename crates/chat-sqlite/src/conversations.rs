@@ -15,7 +15,7 @@ use chat_core::{Error, Result};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::writer::Tx;
-use crate::{Sqlite, accounts, fault, load, messages, standing};
+use crate::{Sqlite, accounts, fault, load, membership, messages};
 
 #[async_trait]
 impl ConversationStore for Sqlite {
@@ -53,7 +53,7 @@ impl ConversationStore for Sqlite {
     ) -> Result<Vec<(UserId, Option<Timestamp>)>> {
         self.readers
             .read(move |db| {
-                standing::of_member(db, viewer, id)?;
+                membership::of_member(db, viewer, id)?;
                 let sql =
                     "SELECT m.user_id, s.at FROM members m LEFT JOIN last_seen s ON s.user_id = m.user_id
                            WHERE m.conversation_id = ?1 AND m.user_id <> ?2 ORDER BY m.user_id LIMIT ?3";
@@ -94,7 +94,7 @@ impl ConversationStore for Sqlite {
         self.readers
             .read(move |db| {
                 let snapshot = db.unchecked_transaction()?;
-                Ok(standing::with_recipient(&snapshot, member, id)?.1)
+                Ok(membership::with_recipient(&snapshot, member, id)?.1)
             })
             .await
     }

@@ -14,7 +14,7 @@ use rusqlite::{Connection, params};
 
 use crate::load::{is_shown, select, select_messages};
 use crate::writer::Tx;
-use crate::{Sqlite, fault, in_place, standing};
+use crate::{Sqlite, fault, in_place, membership};
 
 #[async_trait]
 impl EditStore for Sqlite {
@@ -38,7 +38,7 @@ impl EditStore for Sqlite {
         self.readers
             .read(move |db| {
                 let snapshot = db.unchecked_transaction()?;
-                standing::shown(&snapshot, reader, message)?;
+                membership::shown(&snapshot, reader, message)?;
                 versions(&snapshot, message)
             })
             .await
@@ -48,7 +48,7 @@ impl EditStore for Sqlite {
         self.readers
             .read(move |db| {
                 let snapshot = db.unchecked_transaction()?;
-                standing::of_member(&snapshot, reader, conversation)?;
+                membership::of_member(&snapshot, reader, conversation)?;
                 let sql = select_messages!(
                     "WHERE m.conversation_id = ?2 AND m.pinned_at IS NOT NULL AND ",
                     is_shown!(),
@@ -61,8 +61,8 @@ impl EditStore for Sqlite {
 }
 
 fn edit(tx: &Tx<'_>, deed: Deed, content: &str) -> fault::Result<Changed> {
-    let (stored, standing) = standing::to_message(tx, deed.actor, deed.message)?;
-    allowed(standing, Action::Edit)?;
+    let (stored, access) = membership::to_message(tx, deed.actor, deed.message)?;
+    allowed(access, Action::Edit)?;
     let message = &stored.message;
     if message.deleted_at.is_some() {
         return Err(deleted().into());
@@ -92,8 +92,8 @@ fn edit(tx: &Tx<'_>, deed: Deed, content: &str) -> fault::Result<Changed> {
 }
 
 fn delete(tx: &Tx<'_>, deed: Deed) -> fault::Result<Changed> {
-    let (stored, standing) = standing::to_message(tx, deed.actor, deed.message)?;
-    allowed(standing, Action::Delete)?;
+    let (stored, access) = membership::to_message(tx, deed.actor, deed.message)?;
+    allowed(access, Action::Delete)?;
     let message = &stored.message;
     if message.deleted_at.is_some() {
         return in_place::already(tx, stored, deed.actor);
@@ -126,9 +126,9 @@ fn forget(tx: &Tx<'_>, message: &Message) -> rusqlite::Result<()> {
 }
 
 fn hide(tx: &Tx<'_>, deed: Deed) -> fault::Result<Hidden> {
-    let (stored, _) = standing::to_message(tx, deed.actor, deed.message)?;
+    let (stored, _) = membership::to_message(tx, deed.actor, deed.message)?;
     let conversation = stored.message.conversation;
-    if standing::is_hidden(tx, deed.actor, deed.message)? {
+    if membership::is_hidden(tx, deed.actor, deed.message)? {
         return Ok(Hidden::Already);
     }
     let sql = "INSERT INTO hidden_messages (user_id, message_id, conversation_id, position)
@@ -139,8 +139,8 @@ fn hide(tx: &Tx<'_>, deed: Deed) -> fault::Result<Hidden> {
 }
 
 fn pin(tx: &Tx<'_>, deed: Deed, pinned: bool) -> fault::Result<Changed> {
-    let (stored, standing) = standing::to_message(tx, deed.actor, deed.message)?;
-    allowed(standing, Action::Pin)?;
+    let (stored, access) = membership::to_message(tx, deed.actor, deed.message)?;
+    allowed(access, Action::Pin)?;
     let message = &stored.message;
     if message.deleted_at.is_some() {
         return Err(deleted().into());

@@ -12,7 +12,7 @@ use rusqlite::{Connection, params};
 
 use crate::load::Stored;
 use crate::writer::Tx;
-use crate::{Sqlite, fault, in_place, standing};
+use crate::{Sqlite, fault, in_place, membership};
 
 #[async_trait]
 impl LiveTextStore for Sqlite {
@@ -80,8 +80,8 @@ fn finish(tx: &Tx<'_>, deed: Deed, ending: &Ending) -> fault::Result<Changed> {
 
 /// The message, which has to be the actor's own and there still.
 fn own(db: &Connection, deed: Deed) -> fault::Result<Stored> {
-    let (stored, standing) = standing::to_message(db, deed.actor, deed.message)?;
-    allowed(standing, Action::Edit)?;
+    let (stored, access) = membership::to_message(db, deed.actor, deed.message)?;
+    allowed(access, Action::Edit)?;
     if stored.message.deleted_at.is_some() {
         return Err(deleted().into());
     }

@@ -9,7 +9,7 @@ use chat_core::{Error, Result};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::load::{complete, is_shown, one, select, select_messages};
-use crate::{Sqlite, accounts, fault, groups, standing};
+use crate::{Sqlite, accounts, fault, groups, membership};
 
 #[async_trait]
 impl MessageStore for Sqlite {
@@ -17,7 +17,7 @@ impl MessageStore for Sqlite {
         self.readers
             .read(move |db| {
                 let snapshot = db.unchecked_transaction()?;
-                let stored = standing::shown(&snapshot, reader, id)?;
+                let stored = membership::shown(&snapshot, reader, id)?;
                 Ok(complete(&snapshot, stored, Some(reader))?)
             })
             .await
@@ -32,7 +32,7 @@ impl MessageStore for Sqlite {
         self.readers
             .read(move |db| {
                 let snapshot = db.unchecked_transaction()?;
-                standing::of_member(&snapshot, reader, conversation)?;
+                membership::of_member(&snapshot, reader, conversation)?;
                 stretch(&snapshot, reader, conversation, part)
             })
             .await

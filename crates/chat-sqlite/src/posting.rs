@@ -7,16 +7,16 @@ use chat_core::conversations::{Conversation, ConversationKind};
 use chat_core::error::Kind;
 use chat_core::ids::{ConversationId, MessageId, Position, Rev, Seq, UserId};
 use chat_core::intention::{self, Again, First, Intention};
-use chat_core::messages::{Message, Quote, Recipient, Status, Streaming};
+use chat_core::messages::{Message, Quote, Recipient, Streaming};
 use chat_core::policy::{Action, allowed};
-use chat_core::posting::{Destination, Forward, NewMessage, Posted, PostingStore};
+use chat_core::posting::{Destination, Forward, NewMessage, Posted, PostingStore, draft};
 use chat_core::{Error, Result, failpoints};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::load::{Stored, complete, load, one, select_messages, stored};
 use crate::messages::direct;
 use crate::writer::Tx;
-use crate::{Sqlite, accounts, fault, groups, in_place, standing};
+use crate::{Sqlite, accounts, fault, groups, in_place, membership};
 
 /// Where a message goes; the conversation is missing before a pair's first message.
 struct Place {
@@ -92,8 +92,8 @@ pub(crate) fn posted_before(
     let message = complete(db, found, Some(sender))?;
     let sql = "SELECT intention FROM messages WHERE id = ?1";
     let intention = db.prepare_cached(sql)?.query_row([message.id.0], |row| row.get(0))?;
-    let standing = standing::standing(db, sender, message.conversation)?;
-    Ok(Some(intention::again(again, First { message, intention, standing })?))
+    let access = membership::access(db, sender, message.conversation)?;
+    Ok(Some(intention::again(again, First { message, intention, access })?))
 }
 
 fn place(db: &Connection, new: &NewMessage) -> fault::Result<Place> {
@@ -110,8 +110,8 @@ fn place(db: &Connection, new: &NewMessage) -> fault::Result<Place> {
             Ok(Place { conversation: Some(conversation), to })
         }
         Destination::Conversation(conversation) => {
-            let (standing, to) = standing::with_recipient(db, new.sender, conversation)?;
-            allowed(standing, Action::Post)?;
+            let (access, to) = membership::with_recipient(db, new.sender, conversation)?;
+            allowed(access, Action::Post)?;
             Ok(Place { conversation: Some(conversation), to })
         }
     }
@@ -131,7 +131,7 @@ fn check_pair(db: &Connection, sender: UserId, other: UserId) -> fault::Result<(
 fn check_mentions(db: &Connection, new: &NewMessage, place: &Place) -> fault::Result<()> {
     for &user in &new.body.mentions.users {
         let is_member = match place.conversation {
-            Some(conversation) => standing::is_member(db, user, conversation)?,
+            Some(conversation) => membership::is_member(db, user, conversation)?,
             None => user == new.sender || place.to == Recipient::User(user),
         };
         if !is_member {
@@ -201,37 +201,6 @@ fn make_direct(tx: &Tx<'_>, new: &NewMessage, other: UserId) -> rusqlite::Result
     tx.prepare_cached(sql)?.execute([id.0, low.0, high.0, new.at.0, tx.position.0])?;
     let kind = ConversationKind::Direct(low, high);
     Ok(Conversation { id, kind, rev: Rev(0), last_seq: Seq(0), n_members: 2, created_at: new.at })
-}
-
-/// The message as it will be, but for its numbers.
-fn draft(new: &NewMessage, conversation: ConversationId, to: Recipient) -> Message {
-    let body = new.body.clone();
-    Message {
-        id: MessageId(0),
-        conversation,
-        seq: Seq(0),
-        rev: Rev(0),
-        sender: new.sender,
-        to,
-        kind: new.kind,
-        content: body.content,
-        media: body.media,
-        reply_to: None,
-        thread: body.thread,
-        replies: None,
-        forwarded: new.forwarded,
-        mentions: body.mentions,
-        custom: body.custom,
-        reactions: Vec::new(),
-        client_msg_id: new.client_msg_id.clone(),
-        sent_at: new.at,
-        edited_at: None,
-        deleted_at: None,
-        pin: None,
-        streaming: new.streaming,
-        // No pointer goes beyond the last message, so it has reached nobody yet.
-        status: if matches!(to, Recipient::User(_)) { Status::Pending } else { Status::Sent },
-    }
 }
 
 /// Numbers the message and writes it down, with what follows from it. The second is its thread's root as that is then.

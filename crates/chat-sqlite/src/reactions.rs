@@ -13,7 +13,7 @@ use rusqlite::{Connection, params};
 
 use crate::load::Stored;
 use crate::writer::Tx;
-use crate::{Sqlite, fault, in_place, standing};
+use crate::{Sqlite, fault, in_place, membership};
 
 #[async_trait]
 impl ReactionStore for Sqlite {
@@ -25,7 +25,7 @@ impl ReactionStore for Sqlite {
         self.readers
             .read(move |db| {
                 let snapshot = db.unchecked_transaction()?;
-                standing::shown(&snapshot, reader, message)?;
+                membership::shown(&snapshot, reader, message)?;
                 reactors(&snapshot, message)
             })
             .await
@@ -33,8 +33,8 @@ impl ReactionStore for Sqlite {
 }
 
 fn react(tx: &Tx<'_>, deed: Deed, emoji: &str, present: bool) -> fault::Result<Changed> {
-    let (stored, standing) = standing::to_message(tx, deed.actor, deed.message)?;
-    allowed(standing, Action::React)?;
+    let (stored, access) = membership::to_message(tx, deed.actor, deed.message)?;
+    allowed(access, Action::React)?;
     if stored.message.deleted_at.is_some() {
         return Err(deleted().into());
     }

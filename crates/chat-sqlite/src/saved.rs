@@ -10,7 +10,7 @@ use rusqlite::{OptionalExtension, params};
 
 use crate::load::{is_shown, select, select_messages};
 use crate::writer::Tx;
-use crate::{Sqlite, fault, standing};
+use crate::{Sqlite, fault, membership};
 
 #[async_trait]
 impl SavedStore for Sqlite {
@@ -41,7 +41,7 @@ impl SavedStore for Sqlite {
 }
 
 fn save(tx: &Tx<'_>, deed: Deed, saved: bool) -> fault::Result<Saved> {
-    standing::to_message(tx, deed.actor, deed.message)?;
+    membership::to_message(tx, deed.actor, deed.message)?;
     let sql = "SELECT saved FROM saved_messages WHERE user_id = ?1 AND message_id = ?2";
     let found = tx.prepare_cached(sql)?.query_row([deed.actor.0, deed.message.0], |row| row.get(0));
     if found.optional()?.unwrap_or(false) == saved {

@@ -8,7 +8,7 @@ use chat_core::receipts::Pointers;
 use chat_core::trace::{Trace, TraceStore};
 use rusqlite::{Connection, params};
 
-use crate::{Sqlite, fault, standing};
+use crate::{Sqlite, fault, membership};
 
 #[async_trait]
 impl TraceStore for Sqlite {
@@ -18,8 +18,8 @@ impl TraceStore for Sqlite {
 }
 
 fn trace(db: &Connection, reader: UserId, message: MessageId, limit: u16) -> fault::Result<Trace> {
-    let (stored, standing) = standing::to_message(db, reader, message)?;
-    allowed(standing, Action::Trace)?;
+    let (stored, access) = membership::to_message(db, reader, message)?;
+    allowed(access, Action::Trace)?;
     let message = stored.message;
     let sql = "SELECT position FROM messages WHERE id = ?1";
     let position: i64 = db.prepare_cached(sql)?.query_row([message.id.0], |row| row.get(0))?;

@@ -4,12 +4,15 @@ use super::*;
 use crate::groups::Role;
 use crate::ids::{ConversationId, GroupId, Seq, UserId};
 use crate::messages::{Forwarded, Mentions, Pin, Recipient, Status, ThreadSummary};
+use crate::policy::{Between, Membership};
 use crate::reactions::Reaction;
 use crate::time::Timestamp;
 
-const MEMBER: Standing = Standing { role: Some(Role::Member), is_direct: false, is_author: true };
-const NOBODY: Standing = Standing { role: None, ..MEMBER };
 const TO: Recipient = Recipient::Group(GroupId(7));
+
+fn member() -> Access {
+    Access::of(Some(Membership::new(Role::Member, Between::Group)))
+}
 
 fn body(content: &str) -> Body {
     Body { content: content.into(), ..Body::default() }
@@ -57,12 +60,12 @@ fn stored(new: &NewMessage) -> Message {
 
 fn first(new: &NewMessage) -> First {
     let intention = new.intention.as_ref().map(|intention| intention.as_bytes().to_vec());
-    First { message: stored(new), intention, standing: MEMBER }
+    First { message: stored(new), intention, access: member() }
 }
 
 /// As an earlier release wrote it.
 fn old(message: Message) -> First {
-    First { message, intention: None, standing: MEMBER }
+    First { message, intention: None, access: member() }
 }
 
 #[track_caller]
@@ -233,7 +236,7 @@ fn who_has_left_is_told_what_was_so_at_first_and_nothing_of_now() {
         pin: Some(Pin { by: UserId(5), at: Timestamp(45) }),
         ..stored(&sent)
     };
-    let kept = || First { message: now.clone(), standing: NOBODY, ..first(&sent) };
+    let kept = || First { message: now.clone(), access: Access::of(None), ..first(&sent) };
     let quote = Quote { message: MessageId(4), sender: UserId(2), content: String::new(), deleted: false };
     let wanted = Message { rev: Rev(0), reply_to: Some(quote), ..stored(&sent) };
     assert_eq!(same(again(sent.again(), kept())), wanted);

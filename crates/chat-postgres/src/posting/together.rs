@@ -10,11 +10,11 @@ use chat_core::groups::Role;
 use chat_core::ids::{ConversationId, GroupId, MessageId, Position, Rev, Seq, UserId};
 use chat_core::intention::{self, First, Intention};
 use chat_core::messages::{Message, Recipient};
-use chat_core::policy::{Action, Standing, allowed};
-use chat_core::posting::{Destination, NewMessage, Posted};
+use chat_core::policy::{Access, Action, Membership, allowed};
+use chat_core::posting::{Destination, NewMessage, Posted, draft};
 use tokio_postgres::Row;
 
-use super::{draft, insert, make_direct, repeated};
+use super::{insert, make_direct, repeated};
 use crate::fault::{self, Fault, Result};
 use crate::writer::Tx;
 
@@ -26,7 +26,8 @@ struct Facts {
     conversation: Option<ConversationId>,
     /// The group, or the other side of a direct conversation, where the destination is known to be one.
     to: Option<Recipient>,
-    role: Option<Role>,
+    /// Of the sender there.
+    membership: Option<Membership>,
     sender_exists: bool,
     other_exists: bool,
     /// Of the conversation, before this batch.
@@ -42,6 +43,8 @@ enum Fate {
     New {
         conversation: ConversationId,
         to: Recipient,
+        /// What the sender is to it.
+        access: Access,
         made: Option<Conversation>,
     },
 }
@@ -56,14 +59,25 @@ pub(crate) fn post_all(tx: &Tx<'_>, new: &[&NewMessage]) -> Result<Vec<Result<Po
     let mut fates = Vec::with_capacity(new.len());
     for (index, (new, facts)) in new.iter().zip(facts).enumerate() {
         let fate = batch.decide(index, new, facts)?;
-        if let Fate::New { conversation, to, made } = &fate {
-            let draft = (draft(new, *conversation, *to), new.intention.clone());
-            batch.number(index, draft, facts, made.is_some());
+        if let Fate::New { conversation, to, access, made } = &fate {
+            let (message, intention) = (draft(new, *conversation, *to), new.intention.clone());
+            let written = Written { message, intention, access: *access, position: Position(batch.position) };
+            batch.number(index, written, facts, made.is_some());
         }
         fates.push(fate);
     }
     batch.write()?;
     batch.answer(new, fates)
+}
+
+/// A message of the batch that is new.
+struct Written {
+    message: Message,
+    intention: Option<Intention>,
+    /// What its sender is to its conversation.
+    access: Access,
+    /// Its place in the log.
+    position: Position,
 }
 
 /// The messages of a batch that are new, and how far it has come with each conversation.
@@ -77,7 +91,7 @@ struct Batch<'a> {
     keys: HashMap<(UserId, String), usize>,
     /// Direct conversations that the batch has made.
     made: HashMap<(UserId, UserId), ConversationId>,
-    messages: Vec<(Message, Option<Intention>, Position)>,
+    messages: Vec<Written>,
     /// Where among them the batch's messages are.
     places: HashMap<usize, usize>,
 }
@@ -103,13 +117,13 @@ impl<'a> Batch<'a> {
         if let Some(first) = key.as_ref().and_then(|key| self.keys.get(key)) {
             return Ok(Fate::Duplicate(Err(*first)));
         }
-        let (conversation, to, made) = match self.destination(new, facts) {
-            Ok((Some(conversation), to)) => (conversation, to, None),
-            Ok((None, to @ Recipient::User(other))) => {
+        let (conversation, to, access, made) = match self.destination(new, facts) {
+            Ok((Some(conversation), to, access)) => (conversation, to, access, None),
+            Ok((None, to @ Recipient::User(other), access)) => {
                 let made = self.make(new, other)?;
-                (made.id, to, Some(made))
+                (made.id, to, access, Some(made))
             }
-            Ok((None, Recipient::Group(_))) => {
+            Ok((None, Recipient::Group(_), _)) => {
                 return Ok(Fate::Refused(Error::internal("a group without a conversation")));
             }
             Err(refusal) => return Ok(Fate::Refused(refusal)),
@@ -117,7 +131,7 @@ impl<'a> Batch<'a> {
         if let Some(key) = key {
             self.keys.insert(key, index);
         }
-        Ok(Fate::New { conversation, to, made })
+        Ok(Fate::New { conversation, to, access, made })
     }
 
     /// Where the message goes, as `posting.rs` finds it; the conversation is missing before a pair's first message.
@@ -125,28 +139,32 @@ impl<'a> Batch<'a> {
         &self,
         new: &NewMessage,
         facts: Facts,
-    ) -> std::result::Result<(Option<ConversationId>, Recipient), Error> {
+    ) -> std::result::Result<(Option<ConversationId>, Recipient, Access), Error> {
+        let access = Access::of(facts.membership);
         match new.to {
             Destination::To(to @ Recipient::User(other)) => {
                 let pair = (new.sender.min(other), new.sender.max(other));
-                let conversation = facts.conversation.or_else(|| self.made.get(&pair).copied());
-                match (conversation, facts.sender_exists, facts.other_exists) {
-                    (Some(_), _, _) | (None, true, true) => Ok((conversation, to)),
+                if facts.conversation.is_some() {
+                    return Ok((facts.conversation, to, access));
+                }
+                let made = self.made.get(&pair).copied();
+                let access = Access::of(Some(Membership::of_new_pair()));
+                match (made, facts.sender_exists, facts.other_exists) {
+                    (Some(_), _, _) | (None, true, true) => Ok((made, to, access)),
                     (None, false, _) => Err(Error::UnknownCaller),
                     (None, true, false) => Err(Error::NotFound(Kind::User)),
                 }
             }
             Destination::To(to @ Recipient::Group(_)) => {
                 let conversation = facts.conversation.ok_or(Error::NotFound(Kind::Group))?;
-                allowed(Standing::in_group(facts.role), Action::Post)?;
-                Ok((Some(conversation), to))
+                allowed(access, Action::Post)?;
+                Ok((Some(conversation), to, access))
             }
             Destination::Conversation(conversation) => {
                 let not_found = Error::NotFound(Kind::Conversation);
-                let (Some(to), Some(_)) = (facts.to, facts.role) else { return Err(not_found) };
-                let is_direct = matches!(to, Recipient::User(_));
-                allowed(Standing { role: facts.role, is_direct, is_author: false }, Action::Post)?;
-                Ok((Some(conversation), to))
+                let (Some(to), Some(_)) = (facts.to, facts.membership) else { return Err(not_found) };
+                allowed(access, Action::Post)?;
+                Ok((Some(conversation), to, access))
             }
         }
     }
@@ -159,20 +177,14 @@ impl<'a> Batch<'a> {
     }
 
     /// Gives the message its numbers.
-    fn number(
-        &mut self,
-        index: usize,
-        (message, intention): (Message, Option<Intention>),
-        facts: Facts,
-        is_made: bool,
-    ) {
+    fn number(&mut self, index: usize, mut written: Written, facts: Facts, is_made: bool) {
         let start = if is_made { (0, 0, 0) } else { (facts.last_seq, facts.rev, 0) };
-        let numbers = self.numbers.entry(message.conversation).or_insert(start);
+        let numbers = self.numbers.entry(written.message.conversation).or_insert(start);
         *numbers = (numbers.0 + 1, numbers.1 + 1, self.position);
-        let (seq, rev) = (Seq(numbers.0), Rev(numbers.1));
-        let message = Message { id: self.tx.next_message_id(), seq, rev, ..message };
+        written.message.id = self.tx.next_message_id();
+        (written.message.seq, written.message.rev) = (Seq(numbers.0), Rev(numbers.1));
         self.places.insert(index, self.messages.len());
-        self.messages.push((message, intention, Position(self.position)));
+        self.messages.push(written);
         self.position += 1;
     }
 
@@ -190,10 +202,10 @@ impl<'a> Batch<'a> {
                    FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) n (id, seq, rev, position)
                    WHERE c.id = n.id";
         self.tx.execute(sql, &[conversation, seq, rev, position])?;
-        let rows = self.messages.iter().map(|(message, intention, position)| insert::Row {
-            message,
-            intention: intention.as_ref(),
-            position: *position,
+        let rows = self.messages.iter().map(|written| insert::Row {
+            message: &written.message,
+            intention: written.intention.as_ref(),
+            position: written.position,
         });
         insert::insert(self.tx, &rows.collect::<Vec<_>>())
     }
@@ -210,7 +222,8 @@ impl<'a> Batch<'a> {
                     Err(fault) => return Err(fault),
                 },
                 Fate::Duplicate(Err(first)) => self.repeated(first, new),
-                Fate::New { made, .. } => self.message(index).cloned().ok_or_else(gone).map(|message| {
+                Fate::New { made, .. } => self.written(index).map(|written| {
+                    let message = written.message.clone();
                     let (rev, last_seq) = (message.rev, message.seq);
                     let conversation = made.map(|made| Conversation { rev, last_seq, ..made });
                     Posted::New { conversation, message, root: None }
@@ -220,23 +233,16 @@ impl<'a> Batch<'a> {
         Ok(answers)
     }
 
-    /// The message that became of one of the batch.
-    fn message(&self, index: usize) -> Option<&Message> {
-        self.written(index).map(|(message, _)| message)
+    /// What became of one of the batch that is new.
+    fn written(&self, index: usize) -> Result<&Written> {
+        self.places.get(&index).and_then(|place| self.messages.get(*place)).ok_or_else(gone)
     }
 
-    fn written(&self, index: usize) -> Option<(&Message, Option<&Intention>)> {
-        let (message, intention, _) = self.places.get(&index).and_then(|place| self.messages.get(*place))?;
-        Some((message, intention.as_ref()))
-    }
-
-    /// What a post is answered that repeats the key of one of the batch, to whose conversation its sender has just
-    /// been found to belong.
+    /// What a post is answered that repeats the key of one of the batch.
     fn repeated(&self, first: usize, new: &NewMessage) -> Result<Posted> {
-        let (message, intention) = self.written(first).ok_or_else(gone)?;
-        let intention = intention.map(|intention| intention.as_bytes().to_vec());
-        let first =
-            First { message: message.clone(), intention, standing: Standing::in_group(Some(Role::Member)) };
+        let Written { message, intention, access, .. } = self.written(first)?;
+        let intention = intention.as_ref().map(|intention| intention.as_bytes().to_vec());
+        let first = First { message: message.clone(), intention, access: *access };
         Ok(intention::again(new.again(), first)?)
     }
 }
@@ -282,11 +288,12 @@ fn gather(tx: &Tx<'_>, new: &[&NewMessage]) -> Result<Vec<Facts>> {
 fn facts(row: &Row) -> Result<Facts> {
     let group = row.try_get::<_, Option<i64>>(2)?.map(|id| Recipient::Group(GroupId(id)));
     let other = Some(row.try_get::<_, i64>(3)?).filter(|&id| id != 0).map(|id| Recipient::User(UserId(id)));
+    let (to, role) = (group.or(other), row.try_get::<_, Option<&str>>(4)?.and_then(Role::parse));
     Ok(Facts {
         first: row.try_get::<_, Option<i64>>(0)?.map(MessageId),
         conversation: row.try_get::<_, Option<i64>>(1)?.map(ConversationId),
-        to: group.or(other),
-        role: row.try_get::<_, Option<&str>>(4)?.and_then(Role::parse),
+        to,
+        membership: to.zip(role).map(|(to, role)| Membership::new(role, to.into())),
         sender_exists: row.try_get(5)?,
         other_exists: row.try_get(6)?,
         last_seq: row.try_get::<_, Option<i64>>(7)?.unwrap_or(0),

@@ -5,11 +5,11 @@ use chat_core::receipts::ThreadView;
 
 use crate::db::Db;
 use crate::writer::Tx;
-use crate::{fault, load, standing};
+use crate::{fault, load, membership};
 
 /// The thread below a root, as this member sees it.
 pub(super) fn view(db: &Db, reader: UserId, root: MessageId) -> fault::Result<ThreadView> {
-    let stored = standing::shown(db, reader, root)?;
+    let stored = membership::shown(db, reader, root)?;
     let sql = "SELECT p.read_seq, (
                    SELECT count(*) FROM messages
                    WHERE thread_id = $1 AND seq > p.read_seq AND sender_id <> $2 AND deleted_at IS NULL)
@@ -22,7 +22,7 @@ pub(super) fn view(db: &Db, reader: UserId, root: MessageId) -> fault::Result<Th
 
 /// Moves the member's pointer, never back and never past the conversation's end.
 pub(super) fn read(tx: &Tx<'_>, reader: UserId, root: MessageId, seq: Seq) -> fault::Result<()> {
-    let (stored, _) = standing::to_message(tx, reader, root)?;
+    let (stored, _) = membership::to_message(tx, reader, root)?;
     let sql = "INSERT INTO thread_pointers AS p (user_id, thread_id, read_seq)
                SELECT $1, $2, least($3, last_seq) FROM conversations WHERE id = $4
                ON CONFLICT (user_id, thread_id) DO UPDATE SET read_seq = greatest(p.read_seq, excluded.read_seq)";

@@ -5,12 +5,12 @@ use chat_core::receipts::ThreadView;
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::writer::Tx;
-use crate::{fault, load, standing};
+use crate::{fault, load, membership};
 
 /// The thread below a root, as this member sees it.
 pub(super) fn view(db: &Connection, reader: UserId, root: MessageId) -> fault::Result<ThreadView> {
     let snapshot = db.unchecked_transaction()?;
-    let stored = standing::shown(&snapshot, reader, root)?;
+    let stored = membership::shown(&snapshot, reader, root)?;
     let sql = "SELECT read_seq FROM thread_pointers WHERE user_id = ?1 AND thread_id = ?2";
     let read = snapshot.prepare_cached(sql)?.query_row([reader.0, root.0], |row| row.get(0)).optional()?;
     let read = Seq(read.unwrap_or(0));
@@ -22,7 +22,7 @@ pub(super) fn view(db: &Connection, reader: UserId, root: MessageId) -> fault::R
 
 /// Moves the member's pointer, never back and never past the conversation's end.
 pub(super) fn read(tx: &Tx<'_>, reader: UserId, root: MessageId, seq: Seq) -> fault::Result<()> {
-    let (stored, _) = standing::to_message(tx, reader, root)?;
+    let (stored, _) = membership::to_message(tx, reader, root)?;
     let sql = "INSERT INTO thread_pointers (user_id, thread_id, read_seq)
                SELECT ?1, ?2, min(?3, last_seq) FROM conversations WHERE id = ?4
                ON CONFLICT DO UPDATE SET read_seq = max(read_seq, excluded.read_seq)";

@@ -1,31 +1,29 @@
-//! What a user is to a conversation and to a message, for the core's policy. Decides nothing but what is not there for
+//! What a user is to a conversation and to a message: facts, for the core's policy, which decides what is not there for
 //! whom.
 
-use chat_core::Error;
-use chat_core::error::Kind;
 use chat_core::groups::Role;
 use chat_core::ids::{ConversationId, GroupId, MessageId, UserId};
-use chat_core::messages::Recipient;
-use chat_core::policy::Standing;
+use chat_core::messages::{self, Recipient};
+use chat_core::policy::{self, Access, Between, Membership};
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::fault;
 use crate::load::{Stored, one};
 
-/// What the user is to the conversation, with no message in question; without a role in one that is not there.
-pub(crate) fn standing(
+/// What the user is to the conversation, with no message in question; nothing to one that is not there.
+pub(crate) fn access(
     db: &Connection,
     user: UserId,
     conversation: ConversationId,
-) -> rusqlite::Result<Standing> {
+) -> rusqlite::Result<Access> {
     let sql = "SELECT m.role, g.id IS NULL FROM members m
                LEFT JOIN groups g ON g.conversation_id = m.conversation_id
                WHERE m.conversation_id = ?1 AND m.user_id = ?2";
     let found = db.prepare_cached(sql)?.query_row([conversation.0, user.0], |row| {
-        let role = Role::parse(row.get_ref(0)?.as_str()?);
-        Ok(Standing { role, is_direct: row.get(1)?, is_author: false })
+        let between = if row.get(1)? { Between::Pair } else { Between::Group };
+        Ok(Role::parse(row.get_ref(0)?.as_str()?).map(|role| Membership::new(role, between)))
     });
-    Ok(found.optional()?.unwrap_or(Standing { role: None, is_direct: false, is_author: false }))
+    Ok(Access::of(found.optional()?.flatten()))
 }
 
 /// The same for a member; to others the conversation is not there.
@@ -33,12 +31,8 @@ pub(crate) fn of_member(
     db: &Connection,
     user: UserId,
     conversation: ConversationId,
-) -> fault::Result<Standing> {
-    let standing = standing(db, user, conversation)?;
-    match standing.role {
-        Some(_) => Ok(standing),
-        None => Err(Error::NotFound(Kind::Conversation).into()),
-    }
+) -> fault::Result<Access> {
+    Ok(access(db, user, conversation)?.of_member()?)
 }
 
 /// The same, and to whom a message there goes.
@@ -46,9 +40,9 @@ pub(crate) fn with_recipient(
     db: &Connection,
     user: UserId,
     conversation: ConversationId,
-) -> fault::Result<(Standing, Recipient)> {
-    let standing = of_member(db, user, conversation)?;
-    let recipient = if standing.is_direct {
+) -> fault::Result<(Access, Recipient)> {
+    let access = of_member(db, user, conversation)?;
+    let recipient = if access.between() == Some(Between::Pair) {
         let sql = "SELECT user_id FROM members WHERE conversation_id = ?1 AND user_id <> ?2";
         let other = db.prepare_cached(sql)?.query_row([conversation.0, user.0], |row| row.get(0));
         Recipient::User(UserId(other?))
@@ -57,7 +51,7 @@ pub(crate) fn with_recipient(
         let group = db.prepare_cached(sql)?.query_row([conversation.0], |row| row.get(0));
         Recipient::Group(GroupId(group?))
     };
-    Ok((standing, recipient))
+    Ok((access, recipient))
 }
 
 /// Whether the user is a member of the conversation.
@@ -75,24 +69,16 @@ pub(crate) fn to_message(
     db: &Connection,
     user: UserId,
     message: MessageId,
-) -> fault::Result<(Stored, Standing)> {
-    let not_found = Error::NotFound(Kind::Message);
-    let Some(stored) = one(db, message)? else { return Err(not_found.into()) };
-    let standing = standing(db, user, stored.message.conversation)?;
-    if standing.role.is_none() {
-        return Err(not_found.into());
-    }
-    let is_author = stored.message.sender == user;
-    Ok((stored, Standing { is_author, ..standing }))
+) -> fault::Result<(Stored, Access)> {
+    let stored = messages::found(one(db, message)?)?;
+    let access = access(db, user, stored.message.conversation)?.to(&stored.message, user)?;
+    Ok((stored, access))
 }
 
-/// A message for somebody who wants to see it; it is not there for whoever has hidden it either.
+/// A message for somebody who wants to see it; for those who have hidden it, it is not there either.
 pub(crate) fn shown(db: &Connection, reader: UserId, message: MessageId) -> fault::Result<Stored> {
     let (stored, _) = to_message(db, reader, message)?;
-    if is_hidden(db, reader, message)? {
-        return Err(Error::NotFound(Kind::Message).into());
-    }
-    Ok(stored)
+    Ok(policy::shown(stored, is_hidden(db, reader, message)?)?)
 }
 
 /// Whether the user has deleted the message for themselves.

@@ -1,0 +1,122 @@
+//! The whole table, and what is asked beside it.
+
+use std::fmt::Write;
+
+use super::*;
+use crate::ids::{ConversationId, GroupId, MessageId};
+use crate::posting;
+
+/// Lists every value of an enum. One that is added to the enum and not to the list does not compile.
+macro_rules! every {
+    ($all:ident: $enum:ident = $($value:ident),+ $(,)?) => {
+        const $all: &[$enum] = &[$($enum::$value),+];
+        const _: fn($enum) = |value| match value {
+            $($enum::$value => (),)+
+        };
+    };
+}
+every!(ACTIONS: Action = Read, Post, React, Pin, Edit, Delete, Trace, AddMember, RemoveMember, Rename, ChangeRole);
+every!(ROLES: Role = Owner, Admin, Member);
+every!(BETWEEN: Between = Group, Pair);
+
+const TOM: UserId = UserId(1);
+const JERRY: UserId = UserId(2);
+
+fn access(membership: Option<(Between, Role)>) -> Access {
+    Access::of(membership.map(|(between, role)| Membership::new(role, between)))
+}
+
+/// A message in a conversation in which Tom is one side or a member.
+fn message(sender: UserId) -> Message {
+    let command = posting::PostMessage::plain(Recipient::Group(GroupId(1)), "hi".into(), String::new());
+    let limits = crate::Limits::default();
+    let new = posting::checked(sender, command, &limits, crate::time::Timestamp(0)).unwrap();
+    posting::draft(&new, ConversationId(1), Recipient::Group(GroupId(1)))
+}
+
+/// What may be done, as the table below says it.
+fn cell(membership: Option<(Between, Role)>, action: Action) -> &'static str {
+    let plain = allowed(access(membership), action);
+    let with =
+        |sender| access(membership).to(&message(sender), TOM).and_then(|access| allowed(access, action));
+    match (plain, with(JERRY), with(TOM)) {
+        (Ok(()), Ok(()), Ok(())) => "yes",
+        (Err(Error::Forbidden(_)), Err(Error::Forbidden(_)), Ok(())) => "own",
+        (Err(Error::Forbidden(_)), Err(Error::Forbidden(_)), Err(Error::Forbidden(_))) => "-",
+        (Err(Error::NotMember), Err(Error::NotFound(Kind::Message)), Err(Error::NotFound(Kind::Message))) => {
+            "none"
+        }
+        other => panic!("{membership:?} {action:?}: {other:?}"),
+    }
+}
+
+/// `own`: with messages of one's own. `none`: as a non-member, to whom messages are not there.
+const MATRIX: &str = "
+                Group Owner  Group Admin  Group Member  Pair Owner  Pair Admin  Pair Member  non-member
+Read            yes          yes          yes           yes         yes         yes          none
+Post            yes          yes          yes           yes         yes         yes          none
+React           yes          yes          yes           yes         yes         yes          none
+Pin             yes          yes          yes           yes         yes         yes          none
+Edit            own          own          own           own         own         own          none
+Delete          yes          yes          own           own         own         own          none
+Trace           yes          yes          own           own         own         own          none
+AddMember       yes          yes          -             -           -           -            none
+RemoveMember    yes          yes          -             -           -           -            none
+Rename          yes          yes          -             -           -           -            none
+ChangeRole      yes          -            -             -           -           -            none
+";
+
+#[test]
+fn everybody_may_do_what_the_matrix_says_and_nothing_else() {
+    let members = BETWEEN.iter().flat_map(|between| ROLES.iter().map(move |role| Some((*between, *role))));
+    let columns: Vec<_> = members.chain([None]).collect();
+    let name = |column: &Option<(Between, Role)>| {
+        column.map_or("non-member".to_owned(), |(between, role)| format!("{between:?} {role:?}"))
+    };
+    let mut matrix = format!("\n{:14}", "");
+    columns.iter().for_each(|column| write!(matrix, "  {}", name(column)).unwrap());
+    for action in ACTIONS {
+        write!(matrix, "\n{:14}", format!("{action:?}")).unwrap();
+        for column in &columns {
+            write!(matrix, "  {:width$}", cell(*column, *action), width = name(column).len()).unwrap();
+        }
+        matrix.truncate(matrix.trim_end().len());
+    }
+    matrix.push('\n');
+    assert_eq!(matrix, MATRIX, "{matrix}");
+}
+
+#[test]
+fn a_refusal_says_who_may() {
+    for (action, sentence) in [
+        (Action::Edit, "Only its author may edit a message"),
+        (Action::Delete, "Only its author, the owner or an admin may delete a message for everyone"),
+        (Action::ChangeRole, "Only the owner may change roles"),
+    ] {
+        let refusal = allowed(access(Some((Between::Group, Role::Member))), action).unwrap_err();
+        assert_eq!(refusal.to_string(), sentence);
+    }
+}
+
+#[test]
+fn an_admin_removes_members_and_only_the_owner_removes_admins() {
+    let in_group = |role| access(Some((Between::Group, role)));
+    assert!(may_remove(in_group(Role::Admin), Role::Member).is_ok());
+    assert!(may_remove(in_group(Role::Admin), Role::Admin).is_err());
+    assert!(may_remove(in_group(Role::Admin), Role::Owner).is_err());
+    assert!(may_remove(in_group(Role::Owner), Role::Admin).is_ok());
+    assert!(may_remove(in_group(Role::Member), Role::Member).is_err());
+    assert!(may_remove(access(Some((Between::Pair, Role::Owner))), Role::Member).is_err());
+    assert!(matches!(may_remove(access(None), Role::Member), Err(Error::NotMember)));
+}
+
+#[test]
+fn what_others_have_is_not_there_for_those_who_are_not_members() {
+    let id = |message: Message| message.id;
+    assert!(matches!(access(None).of_member(), Err(Error::NotFound(Kind::Conversation))));
+    assert!(matches!(access(None).to(&message(TOM), TOM), Err(Error::NotFound(Kind::Message))));
+    let member = access(Some((Between::Pair, Role::Member)));
+    assert!(member.of_member().is_ok() && member.to(&message(JERRY), TOM).is_ok());
+    assert_eq!(shown(id(message(JERRY)), false).unwrap(), MessageId(0));
+    assert!(matches!(shown(id(message(JERRY)), true), Err(Error::NotFound(Kind::Message))));
+}
