@@ -84,6 +84,36 @@ scene("what is changed, taken back and reacted to changes for both", async (at) 
   }
 });
 
+scene(
+  "what was just sent is changed by Arrow Up, however long the server takes to answer",
+  async ({ enter, newPerson }) => {
+    const [writer, friend] = [await newPerson("hasty"), await newPerson("patient")];
+    const screen = await enter(writer);
+    const answers: (() => void)[] = [];
+    let isHeld = true;
+    await screen.page.context().routeWebSocket(/\/ws\b/, (socket) => {
+      const server = socket.connectToServer();
+      server.onMessage((frame) => {
+        const isAboutIt = isHeld && /"type":"(?:ack|message)"/.test(String(frame));
+        if (isAboutIt) answers.push(() => socket.send(frame));
+        else socket.send(frame);
+      });
+    });
+    await screen.page.reload();
+    await screen.openUser(friend.id);
+    await screen.send("Chese");
+    await screen.isMarked("Chese", say.messages.waiting);
+    await screen.composer.press("ArrowUp");
+    await eventually(async () => assert.ok(answers.length > 0, "the server has answered"));
+    isHeld = false;
+    for (const answer of answers) answer();
+    await screen.conversation.getByText(say.aids.editing).waitFor();
+    assert.equal(await screen.composer.inputValue(), "Chese");
+    await screen.send("Cheese");
+    await screen.message("Cheese").getByRole("button", { name: words.edited, exact: true }).waitFor();
+  },
+);
+
 scene("a thread goes on beside the conversation", async (at) => {
   const [left, right] = await pair(at, ["toodles", "topsy"]);
   await left.send("Where shall we meet?");

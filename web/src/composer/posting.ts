@@ -53,7 +53,7 @@ export function post(session: Session, writing: Writing, to: Destination, named:
     ...(mention_all ? { mention_all } : {}),
   };
   const before = session.client.outbox.length;
-  const sent = session.client.send({ ...recipient(to), ...draft });
+  const sent = (writing.sent = session.client.send({ ...recipient(to), ...draft }));
   if (session.client.outbox.length > before) writing.clear();
   sent.catch((error: unknown) => {
     if (!isRefusal(error)) return;

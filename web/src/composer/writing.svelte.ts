@@ -9,6 +9,8 @@ export class Writing {
   editing = $state.raw<Message | undefined>();
   /** What goes along with the text. */
   attached = $state.raw<readonly Media[]>([]);
+  /** What was sent from here last: fulfilled when the server has it. */
+  sent: Promise<Message> | undefined;
   /** Moves when the composer is to have the focus. */
   wanted = $state(0);
 
@@ -77,6 +79,7 @@ export class Writing {
 
   /** Goes on with what was being written in another place. */
   takeOver(other: Writing): void {
+    this.sent = other.sent;
     if (other.isIdle && other.replyTo === undefined) return;
     this.text = other.draft;
     this.replyTo = other.replyTo;

@@ -5,6 +5,7 @@ export { default as Attached } from "../composer/Attached.svelte";
 export { default as AttachLink } from "../composer/AttachLink.svelte";
 export { Completing } from "../composer/completing.svelte.js";
 export { default as EmojiPopover } from "../composer/EmojiPopover.svelte";
+export { editLast } from "../composer/last.js";
 export { filesDeclined } from "../composer/files.js";
 export { linked, marked } from "../composer/marking.js";
 export { Members } from "../composer/members.js";
