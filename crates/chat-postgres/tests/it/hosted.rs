@@ -6,8 +6,8 @@ use chat_engines::{Database, Pooler, Postgres as Server};
 use chat_postgres::{Options, Postgres};
 use tokio::task::spawn_blocking;
 
-use crate::contract::house::message;
-use crate::support::House;
+use crate::support::PostgresStore;
+use chat_contract::message;
 
 const EARLIER: &str = include_str!("../../migrations/0001_initial.sql");
 
@@ -44,7 +44,7 @@ async fn nodes_do_not_mind_what_isolation_the_database_is_set_to() {
         let name = database.name();
         let set = format!("ALTER DATABASE {name} SET default_transaction_isolation = '{level}'");
         database.execute(&set).unwrap();
-        let one = House::on_database(database).await;
+        let one = PostgresStore::on_database(database).await;
         let other = one.second().await;
         let (tom, jerry) = (one.user("tom").await, one.user("jerry").await);
         let mut sending = tokio::task::JoinSet::new();

@@ -10,16 +10,16 @@ use chat_core::messages::Recipient;
 use chat_core::search::{Order, Search, parse_terms};
 use chat_core::time::Timestamp;
 
-use crate::contract::house::ids;
-use crate::contract::search::{settle, texts, wait_for};
-use crate::support::House;
+use crate::support::PostgresStore;
+use chat_contract::ids;
+use chat_contract::{settle, texts, wait_for};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn there_is_no_text_that_the_index_cannot_take_in() {
-    let house = House::fresh().await;
-    let [tom, jerry] = house.users(["tom", "jerry"]).await;
+    let node = PostgresStore::fresh().await;
+    let [tom, jerry] = node.users(["tom", "jerry"]).await;
     // Each character there is, between letters and alone.
     let every: Vec<char> = ('\u{1}'..=char::MAX).collect();
     let mut odd: Vec<String> = every
@@ -31,23 +31,23 @@ async fn there_is_no_text_that_the_index_cannot_take_in() {
     odd.push((0..3000).map(|number| format!("{number} ")).collect());
     odd.push("'\\' \\\\ '':1A,2 & | ! <-> :* ".repeat(500));
     for (number, text) in odd.iter().enumerate() {
-        house.say(tom, Recipient::User(jerry), &format!("marker{number} {text}")).await;
+        node.say(tom, Recipient::User(jerry), &format!("marker{number} {text}")).await;
     }
-    settle(&house).await;
+    settle(&node).await;
     for (number, text) in odd.iter().enumerate() {
         let expected = format!("marker{number} {text}");
-        assert!(texts(&house, jerry, &format!("marker{number}")).await == [expected], "{number}");
+        assert!(texts(&node, jerry, &format!("marker{number}")).await == [expected], "{number}");
     }
 }
 
 #[tokio::test]
 async fn the_index_is_kept_by_whichever_node_is_there() {
-    let house = House::fresh().await;
-    let [tom, jerry] = house.users(["tom", "jerry"]).await;
-    let second = house.second().await;
-    house.say(tom, Recipient::User(jerry), "blue cheese").await;
+    let node = PostgresStore::fresh().await;
+    let [tom, jerry] = node.users(["tom", "jerry"]).await;
+    let second = node.second().await;
+    node.say(tom, Recipient::User(jerry), "blue cheese").await;
     // Before it has indexed this, or after.
-    house.close().await;
+    node.close().await;
     wait_for(&second, jerry, "cheese", &["blue cheese"]).await;
     second.say(jerry, Recipient::User(tom), "red cheese").await;
     wait_for(&second, jerry, "cheese", &["red cheese", "blue cheese"]).await;
@@ -89,8 +89,8 @@ fn written() -> Vec<Row> {
     (1..=MESSAGES).map(row).collect()
 }
 
-async fn fill(house: &House, rows: &[Row]) {
-    let db = house.connect().await;
+async fn fill(node: &PostgresStore, rows: &[Row]) {
+    let db = node.connect().await;
     let numbers = |of: fn(&Row) -> i64| rows.iter().map(of).collect::<Vec<_>>();
     let contents: Vec<String> = rows.iter().map(|row| row.words.join(" ")).collect();
     let [media, deleted] = [|row: &Row| row.has_media, |row: &Row| row.is_deleted]
@@ -172,8 +172,8 @@ fn searches(query: &str) -> Vec<Search> {
 }
 
 /// Hides some messages from most readers, and most from the last one.
-async fn hide(house: &House, rows: &[Row]) -> Vec<HashSet<i64>> {
-    let db = house.connect().await;
+async fn hide(node: &PostgresStore, rows: &[Row]) -> Vec<HashSet<i64>> {
+    let db = node.connect().await;
     let mut hidden = vec![HashSet::new(); EVERY.len()];
     for row in rows {
         let reader = if row.id % 10 == 3 { row.id / 10 % 4 } else { 4 };
@@ -190,23 +190,23 @@ async fn hide(house: &House, rows: &[Row]) -> Vec<HashSet<i64>> {
 
 #[tokio::test]
 async fn whatever_way_a_search_goes_it_finds_the_same() {
-    let house = House::fresh().await;
+    let node = PostgresStore::fresh().await;
     let rows = written();
-    fill(&house, &rows).await;
-    let hidden = hide(&house, &rows).await;
+    fill(&node, &rows).await;
+    let hidden = hide(&node, &rows).await;
     let check = async |query: &str, search: Search, reader: i64| {
         let hidden = &hidden[usize::try_from(reader - 1).unwrap()];
         let expected = fitting(&rows, reader, hidden, &search, query);
-        let found = house.store.search(UserId(reader), search.clone()).await.unwrap();
+        let found = node.store.search(UserId(reader), search.clone()).await.unwrap();
         assert_eq!(ids(&found), expected, "{query:?} for {reader}: {search:?}");
         let best = Search { order: Order::Best, ..search.clone() };
-        let found = house.store.search(UserId(reader), best).await.unwrap();
+        let found = node.store.search(UserId(reader), best).await.unwrap();
         assert_eq!(found.len(), expected.len(), "the best of {query:?} for {reader}: {search:?}");
     };
     // At first PostgreSQL knows nothing of the words, and goes by what it supposes.
     for analysed in [false, true] {
         if analysed {
-            house.connect().await.batch_execute("ANALYZE").await.unwrap();
+            node.connect().await.batch_execute("ANALYZE").await.unwrap();
         }
         for query in
             ["", "word1", "word4", "word7", "word12", "word3 word9", "word1*", "wo* word2", "nothing"]
@@ -230,21 +230,21 @@ async fn whatever_way_a_search_goes_it_finds_the_same() {
 
 #[tokio::test]
 async fn a_search_that_takes_too_long_is_given_up_and_leaves_its_connection_usable() {
-    let house = House::fresh().await;
-    let [tom, jerry] = house.users(["tom", "jerry"]).await;
-    house.say(tom, Recipient::User(jerry), "blue cheese").await;
-    settle(&house).await;
-    let db = house.connect().await;
+    let node = PostgresStore::fresh().await;
+    let [tom, jerry] = node.users(["tom", "jerry"]).await;
+    node.say(tom, Recipient::User(jerry), "blue cheese").await;
+    settle(&node).await;
+    let db = node.connect().await;
     let slow = "ALTER TABLE message_words RENAME TO kept;
                 CREATE VIEW message_words AS SELECT kept.* FROM kept, pg_sleep(60)";
     db.batch_execute(slow).await.unwrap();
     let search = Search { terms: parse_terms("cheese").unwrap(), limit: 20, ..Search::default() };
     // More often than there are connections for it.
     for _ in 0..3 {
-        let (begun, answer) = (Instant::now(), house.store.search(jerry, search.clone()).await);
+        let (begun, answer) = (Instant::now(), node.store.search(jerry, search.clone()).await);
         assert!(matches!(answer, Err(Error::SearchTooSlow)), "{answer:?}");
         assert!(begun.elapsed() < DEADLINE / 2, "{:?}", begun.elapsed());
     }
     db.batch_execute("DROP VIEW message_words; ALTER TABLE kept RENAME TO message_words").await.unwrap();
-    assert_eq!(texts(&house, jerry, "cheese").await, ["blue cheese"]);
+    assert_eq!(texts(&node, jerry, "cheese").await, ["blue cheese"]);
 }

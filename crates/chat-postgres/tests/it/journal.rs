@@ -7,23 +7,23 @@ use chat_core::cluster::{Journal, JournalPage};
 use chat_core::ids::Position;
 use chat_core::messages::Recipient;
 
-use crate::support::House;
+use crate::support::PostgresStore;
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// A house with so many events in its journal, each in a batch of its own but for the first two: a conversation is made
+/// A store with so many events in its journal, each in a batch of its own but for the first two: a conversation is made
 /// with its first message.
-async fn with_events(count: usize) -> House {
-    let house = House::fresh().await;
-    let [tom, jerry] = house.users(["tom", "jerry"]).await;
-    while house.sink.n_events() < count {
-        house.say(tom, Recipient::User(jerry), "cheese").await;
+async fn with_events(count: usize) -> PostgresStore {
+    let node = PostgresStore::fresh().await;
+    let [tom, jerry] = node.users(["tom", "jerry"]).await;
+    while node.sink.n_events() < count {
+        node.say(tom, Recipient::User(jerry), "cheese").await;
     }
-    let db = house.connect().await;
+    let db = node.connect().await;
     let batches = db.query_one("SELECT count(*), min(last), max(last) FROM journal", &[]).await.unwrap();
     let count = i64::try_from(count).unwrap();
     assert_eq!((batches.get(0), batches.get(1), batches.get(2)), (count - 1, 2_i64, count));
-    house
+    node
 }
 
 /// The places that are read after one, and the one up to which nothing is left out; `None`: what comes next is gone.
@@ -38,8 +38,8 @@ async fn places(journal: &dyn Journal, after: i64, limit: u16) -> Option<(Vec<i6
 
 #[tokio::test]
 async fn what_was_let_go_of_is_gone_and_the_rest_is_there() {
-    let house = with_events(6).await;
-    let (db, journal) = (house.connect().await, house.journal().await);
+    let node = with_events(6).await;
+    let (db, journal) = (node.connect().await, node.journal().await);
     db.execute("DELETE FROM journal WHERE last <= 3", &[]).await.unwrap();
     for after in 0..3 {
         assert_eq!(places(&*journal, after, 10).await, None, "after {after}");
@@ -54,13 +54,13 @@ async fn what_was_let_go_of_is_gone_and_the_rest_is_there() {
 
 #[tokio::test]
 async fn what_is_old_is_let_go_of_while_something_is_written() {
-    let house = with_events(4).await;
-    let (db, journal) = (house.connect().await, house.journal().await);
+    let node = with_events(4).await;
+    let (db, journal) = (node.connect().await, node.journal().await);
     db.execute("UPDATE journal SET at = now() - interval '1 hour' WHERE last <= 2", &[]).await.unwrap();
     let begun = Instant::now();
     while db.query_one("SELECT min(last) FROM journal", &[]).await.unwrap().get::<_, i64>(0) <= 2 {
         assert!(begun.elapsed() < DEADLINE, "nothing is let go of");
-        house.store.probe_write().await.unwrap();
+        node.store.probe_write().await.unwrap();
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(places(&*journal, 1, 10).await, None);
@@ -71,8 +71,8 @@ async fn what_is_old_is_let_go_of_while_something_is_written() {
 async fn what_cannot_be_read_ends_a_page_and_is_then_as_good_as_gone() {
     let unreadable = ["", "{", r#"[{"position":4,"kind":"message_posted","body":{"text":"cheese"}}]"#];
     for body in unreadable {
-        let house = with_events(6).await;
-        let (db, journal) = (house.connect().await, house.journal().await);
+        let node = with_events(6).await;
+        let (db, journal) = (node.connect().await, node.journal().await);
         db.execute("UPDATE journal SET body = $1 WHERE last = 4", &[&body.as_bytes()]).await.unwrap();
         for limit in [1, 10] {
             assert_eq!(places(&*journal, 2, limit).await, Some((vec![3], 3)), "{body}");
@@ -86,8 +86,8 @@ async fn what_cannot_be_read_ends_a_page_and_is_then_as_good_as_gone() {
 
 #[tokio::test]
 async fn a_change_that_only_a_later_release_knows_is_left_out_and_its_place_is_passed() {
-    let house = with_events(4).await;
-    let (db, journal) = (house.connect().await, house.journal().await);
+    let node = with_events(4).await;
+    let (db, journal) = (node.connect().await, node.journal().await);
     let body = r#"[{"position":3,"kind":"message_painted","body":{"colour":"blue"}}]"#;
     db.execute("UPDATE journal SET body = $1 WHERE last = 3", &[&body.as_bytes()]).await.unwrap();
     assert_eq!(places(&*journal, 0, 10).await, Some((vec![1, 2, 4], 4)));

@@ -14,8 +14,8 @@ use chat_engines::Database;
 use chat_postgres::{Options, Postgres};
 use tokio::task::{block_in_place, spawn_blocking};
 
-use crate::contract::house::message;
-use crate::support::House;
+use crate::support::PostgresStore;
+use chat_contract::message;
 
 /// Keeps what it is told, in order.
 #[derive(Default)]
@@ -122,7 +122,7 @@ async fn two() -> (Database, [Arc<Postgres>; 2], [Arc<Ear>; 2]) {
     let ears = [Arc::new(Ear::default()), Arc::new(Ear::default())];
     let stores = [opened(&database, &ears[0]).await, opened(&database, &ears[1]).await];
     for name in ["tom", "jerry"] {
-        stores[0].create_account(crate::contract::house::account(name)).await.unwrap();
+        stores[0].create_account(chat_contract::account(name)).await.unwrap();
     }
     written(&*stores[0], "before").await;
     (database, stores, ears)
@@ -255,10 +255,10 @@ async fn sessions_that_are_cut_off_find_the_same_log_again() {
 /// The dump of a database that is loaded into another one has the epoch of the first.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_in_other_tables_than_it_was_has_a_new_epoch_from_the_start() {
-    let house = House::fresh().await;
-    let epoch = house.store.log_end().await.unwrap().epoch;
-    assert_eq!(house.second().await.store.log_end().await.unwrap().epoch, epoch);
-    let db = house.connect().await;
+    let node = PostgresStore::fresh().await;
+    let epoch = node.store.log_end().await.unwrap().epoch;
+    assert_eq!(node.second().await.store.log_end().await.unwrap().epoch, epoch);
+    let db = node.connect().await;
     let origin: String = db.query_one("SELECT origin FROM log", &[]).await.unwrap().get(0);
     let parts: Vec<_> = origin.split('/').collect();
     assert!(parts.len() == 3 && parts[1] == "00000001" && parts.iter().all(|part| *part != "-"), "{origin}");
@@ -269,10 +269,10 @@ async fn a_log_in_other_tables_than_it_was_has_a_new_epoch_from_the_start() {
     .await
     .unwrap();
     // A session that has the old table's plan, and one that begins.
-    let renewed = house.store.log_end().await.unwrap().epoch;
+    let renewed = node.store.log_end().await.unwrap().epoch;
     assert_ne!(renewed, epoch);
-    assert_eq!(house.second().await.store.log_end().await.unwrap().epoch, renewed, "once");
-    house.close().await;
+    assert_eq!(node.second().await.store.log_end().await.unwrap().epoch, renewed, "once");
+    node.close().await;
 }
 
 /// As some who are given a database by others are.

@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-#[path = "../../../chat-core/contract/cluster.rs"]
-mod cluster;
-#[path = "../../../chat-core/contract/contract.rs"]
-mod contract;
+mod cluster {
+    chat_contract::cluster_tests!(&crate::support::PostgresStores);
+}
+mod contract {
+    chat_contract::store_tests!(&crate::support::PostgresStores);
+}
 mod encryption;
 mod home;
 mod hosted;

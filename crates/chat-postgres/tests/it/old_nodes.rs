@@ -8,8 +8,8 @@ use chat_core::ids::UserId;
 use chat_core::messages::Recipient;
 use tokio_postgres::Client;
 
-use crate::contract::house::{account, code};
-use crate::support::House;
+use crate::support::PostgresStore;
+use chat_contract::{TestStore, account, code};
 
 const FIRST: &str = include_str!("../../migrations/0001_initial.sql");
 
@@ -21,7 +21,7 @@ async fn register(db: &Client, name: &str, email: &str, at: i64) {
 }
 
 /// A database of the release before with these users; `seconds` is when each was made.
-async fn old_house(users: &[(&str, &str, i64)]) -> House {
+async fn old_node(users: &[(&str, &str, i64)]) -> PostgresStore {
     let database = tokio::task::spawn_blocking(|| chat_engines::shared().database()).await.unwrap().unwrap();
     let (db, connection) = tokio_postgres::connect(&database.url(), tokio_postgres::NoTls).await.unwrap();
     let driver = tokio::spawn(connection);
@@ -36,43 +36,39 @@ async fn old_house(users: &[(&str, &str, i64)]) -> House {
     }
     drop(db);
     driver.await.unwrap().unwrap();
-    House::on_database(database).await
+    PostgresStore::on_database(database).await
 }
 
-async fn found(house: &House, typed: &str) -> Vec<String> {
+async fn found(node: &TestStore, typed: &str) -> Vec<String> {
     let query = AccountQuery { prefix: Some(typed.into()), after: UserId(0), limit: 10 };
-    house.store.accounts(query).await.unwrap().into_iter().map(|account| account.username).collect()
+    node.store.accounts(query).await.unwrap().into_iter().map(|account| account.username).collect()
 }
 
 #[tokio::test]
 async fn the_release_before_goes_on_working_and_what_it_writes_counts() {
-    let house = old_house(&[("Zoë", "zoe@temp.com", 1), ("bob\u{200b}", "bob@temp.com", 2)]).await;
-    let db = house.connect().await;
+    let node = old_node(&[("Zoë", "zoe@temp.com", 1), ("bob\u{200b}", "bob@temp.com", 2)]).await;
+    let db = node.connect().await;
     let versions = db.query_one("SELECT version, works_from FROM schema_version", &[]).await.unwrap();
     assert_eq!((versions.get::<_, i64>(0), versions.get::<_, i64>(1)), (2, 1));
-    assert_eq!(found(&house, "zoe").await, ["Zoë"]);
-    assert_eq!(
-        code(house.store.create_account(account("bob")).await),
-        "username_taken",
-        "an old name counts"
-    );
-    let old = house.store.credentials(LoginName::Username("BOB\u{200b}".into())).await.unwrap();
+    assert_eq!(found(&node, "zoe").await, ["Zoë"]);
+    assert_eq!(code(node.store.create_account(account("bob")).await), "username_taken", "an old name counts");
+    let old = node.store.credentials(LoginName::Username("BOB\u{200b}".into())).await.unwrap();
     assert_eq!(old.map(|old| old.account.id), Some(UserId(2)), "and still logs in");
 
     register(&db, "Zoé Dupont", "dupont@temp.com", 3).await;
-    assert_eq!(found(&house, "zoe").await, ["Zoë", "Zoé Dupont"], "before it has keys");
-    assert_eq!(found(&house, "dup").await, ["Zoé Dupont"]);
+    assert_eq!(found(&node, "zoe").await, ["Zoë", "Zoé Dupont"], "before it has keys");
+    assert_eq!(found(&node, "dup").await, ["Zoé Dupont"]);
     let alike = NewAccount { email: "x@temp.com".into(), ..account("Zоé Dupont") };
-    assert_eq!(code(house.store.create_account(alike.clone()).await), "username_taken");
-    house.user("spike").await;
-    assert_eq!(found(&house, "dup").await, ["Zoé Dupont"], "and when it has them");
-    assert_eq!(code(house.store.create_account(alike).await), "username_taken");
+    assert_eq!(code(node.store.create_account(alike.clone()).await), "username_taken");
+    node.user("spike").await;
+    assert_eq!(found(&node, "dup").await, ["Zoé Dupont"], "and when it has them");
+    assert_eq!(code(node.store.create_account(alike).await), "username_taken");
     register(&db, "late", "late@temp.com", 4).await;
     let keyed = async || {
         db.query_one("SELECT count(DISTINCT user_id) FROM name_keys", &[]).await.unwrap().get::<_, i64>(0)
     };
     assert_eq!(keyed().await, 4);
-    let second = house.second().await;
+    let second = node.second().await;
     assert_eq!(keyed().await, 5, "the next start fills in the rest");
     assert_eq!(found(&second, "la").await, ["late"]);
 }
@@ -93,25 +89,25 @@ async fn remove(db: &Client, conversation: i64, user: i64) {
 
 #[tokio::test]
 async fn who_left_by_way_of_an_old_node_is_told_of_no_change_after_the_next_start() {
-    let house = House::fresh().await;
-    let [tom, jerry] = house.users(["tom", "jerry"]).await;
-    let group = house.group(tom, &[jerry]).await;
-    let db = house.connect().await;
-    let start = house.store.log_end().await.unwrap().position;
-    let told = async |house: &House| {
-        let changes = house.store.changes(jerry, start, 100).await.unwrap().events;
+    let node = PostgresStore::fresh().await;
+    let [tom, jerry] = node.users(["tom", "jerry"]).await;
+    let group = node.group(tom, &[jerry]).await;
+    let db = node.connect().await;
+    let start = node.store.log_end().await.unwrap().position;
+    let told = async |node: &TestStore| {
+        let changes = node.store.changes(jerry, start, 100).await.unwrap().events;
         let [Event { change: Change::MemberRemoved { conversation, .. }, .. }] = &changes[..] else {
             panic!("{changes:?}")
         };
         conversation.rev
     };
     // Once by this release, and then, a member again, by the one before: the first time is no longer what counts.
-    house.store.remove_member(RemoveMember { actor: tom, group: group.id, user: jerry }).await.unwrap();
-    let first = told(&house).await;
-    house.add(tom, group.id, jerry).await.unwrap();
+    node.store.remove_member(RemoveMember { actor: tom, group: group.id, user: jerry }).await.unwrap();
+    let first = told(&node).await;
+    node.add(tom, group.id, jerry).await.unwrap();
     remove(&db, group.conversation.0, jerry.0).await;
-    assert!(told(&house).await > first);
-    let second = house.second().await;
+    assert!(told(&node).await > first);
+    let second = node.second().await;
     let kept = told(&second).await;
     second.say(tom, Recipient::Group(group.id), "since then").await;
     assert_eq!(told(&second).await, kept);
@@ -127,8 +123,8 @@ async fn the_demo_users_of_the_release_before_are_known_by_how_they_were_made() 
         (vec![(tom.0, tom.1, 100), ("jerry", "other@temp.com", 101)], 0),
         (vec![(tom.0, tom.1, 100)], 0),
     ] {
-        let house = old_house(&users).await;
-        assert_eq!(house.store.demo_accounts().await.unwrap().len(), n_demo, "{users:?}");
-        house.close().await;
+        let node = old_node(&users).await;
+        assert_eq!(node.store.demo_accounts().await.unwrap().len(), n_demo, "{users:?}");
+        node.close().await;
     }
 }

@@ -7,8 +7,8 @@ use chat_engines::Database;
 use chat_postgres::{Options, Postgres};
 use tokio::task::{block_in_place, spawn_blocking};
 
-use crate::contract::house::ALL;
-use crate::support::House;
+use crate::support::PostgresStore;
+use chat_contract::ALL;
 
 const DATABASE: &str = include_str!("other_release/database.sql");
 /// Of that release.
@@ -41,32 +41,32 @@ async fn what_is_in_it_is_served_where_it_is() {
         "t"
     );
 
-    let house = House::on_database(database).await;
-    let history = house.store.direct_history(TOM, JERRY, ALL).await.unwrap();
+    let node = PostgresStore::on_database(database).await;
+    let history = node.store.direct_history(TOM, JERRY, ALL).await.unwrap();
     let contents: Vec<_> = history.iter().map(|it| (it.id.0, it.seq.0, it.content.as_str())).collect();
     assert_eq!(contents, [(1, 1, "Is there any cheese?"), (2, 2, "There is.")]);
     assert_eq!(history[0].reactions.len(), 1);
     assert!(history[0].edited_at.is_some() && history[0].pin.is_some());
-    let sent = house.say(JERRY, Recipient::User(TOM), "from a new node").await;
+    let sent = node.say(JERRY, Recipient::User(TOM), "from a new node").await;
     assert_eq!((sent.id, sent.seq.0, sent.conversation), (MessageId(6), 3, ConversationId(1)));
-    assert_eq!(house.user("nibbles").await, UserId(4));
-    house.close().await;
+    assert_eq!(node.user("nibbles").await, UserId(4));
+    node.close().await;
 }
 
 /// While nodes are replaced one after the other, both releases write.
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_of_that_release_go_on_writing() {
-    let house = House::on_database(block_in_place(of_that_release)).await;
-    let db = house.connect().await;
+    let node = PostgresStore::on_database(block_in_place(of_that_release)).await;
+    let db = node.connect().await;
     db.batch_execute(WRITES).await.unwrap();
     let nibbles = UserId(4);
-    let history = house.store.direct_history(TOM, nibbles, ALL).await.unwrap();
+    let history = node.store.direct_history(TOM, nibbles, ALL).await.unwrap();
     let contents: Vec<_> = history.iter().map(|it| it.content.as_str()).collect();
     assert_eq!(contents, ["from an earlier node"]);
-    let answer = house.say(TOM, Recipient::User(nibbles), "from a new node").await;
+    let answer = node.say(TOM, Recipient::User(nibbles), "from a new node").await;
     assert_eq!((answer.id, answer.seq.0), (MessageId(7), 2));
     // What lets them start again on it.
     let sql = "SELECT works_from FROM public.schema_version";
     assert_eq!(db.query_one(sql, &[]).await.unwrap().get::<_, i64>(0), 1);
-    house.close().await;
+    node.close().await;
 }

@@ -8,8 +8,8 @@ use chat_core::messages::{Page, Recipient};
 use chat_core::reactions::ReactionStore;
 use tokio_postgres::Client;
 
-use crate::contract::house::deed;
-use crate::support::House;
+use crate::support::PostgresStore;
+use chat_contract::deed;
 
 const DEADLINE: Duration = Duration::from_secs(60);
 /// How often everything is done.
@@ -19,22 +19,22 @@ const GROWING: [&str; 5] = ["messages", "conversations", "members", "reactions",
 
 #[tokio::test]
 async fn no_statement_reads_a_growing_table_from_end_to_end() {
-    let house = House::fresh().await;
-    let [tom, jerry, butch] = house.users(["tom", "jerry", "butch"]).await;
-    let group = house.group(tom, &[jerry, butch]).await;
+    let node = PostgresStore::fresh().await;
+    let [tom, jerry, butch] = node.users(["tom", "jerry", "butch"]).await;
+    let group = node.group(tom, &[jerry, butch]).await;
     for round in 0..ROUNDS {
-        let said = house.say(tom, Recipient::User(jerry), "Is there cheese?").await;
-        house.say(jerry, Recipient::Group(group.id), "There is.").await;
-        house.confirm(jerry, said.conversation, said.seq.0).await;
-        house.postgres.react(deed(jerry, &said), "+1".into(), true).await.unwrap();
+        let said = node.say(tom, Recipient::User(jerry), "Is there cheese?").await;
+        node.say(jerry, Recipient::Group(group.id), "There is.").await;
+        node.confirm(jerry, said.conversation, said.seq.0).await;
+        node.postgres.react(deed(jerry, &said), "+1".into(), true).await.unwrap();
         if round % 10 == 0 {
             let page = Page { before: None, limit: 20 };
-            house.store.direct_history(jerry, tom, page).await.unwrap();
-            house.store.conversations(jerry, ConversationPage { after: None, limit: 20 }).await.unwrap();
+            node.store.direct_history(jerry, tom, page).await.unwrap();
+            node.store.conversations(jerry, ConversationPage { after: None, limit: 20 }).await.unwrap();
         }
     }
-    house.close().await;
-    let read = rows_read_in_sequence(&house.connect().await).await;
+    node.close().await;
+    let read = rows_read_in_sequence(&node.connect().await).await;
     // What is read before the first page of a table is full does not matter.
     assert!(read.iter().all(|(_, rows)| *rows <= ROUNDS), "rows read in sequence: {read:?}");
 }

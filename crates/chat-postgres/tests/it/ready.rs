@@ -12,16 +12,16 @@ use chat_engines::Postgres;
 use chat_postgres::{Options, Postgres as Store};
 use tokio::task::spawn_blocking;
 
-use crate::contract::house::{Recorder, account, message};
-use crate::support::House;
+use crate::support::PostgresStore;
+use chat_contract::{Recorder, account, message};
 
 #[tokio::test]
 async fn each_question_writes() {
-    let house = House::fresh().await;
-    let db = house.connect().await;
+    let node = PostgresStore::fresh().await;
+    let db = node.connect().await;
     let mut last = 0;
     for _ in 0..5 {
-        house.store.probe_write().await.unwrap();
+        node.store.probe_write().await.unwrap();
         let probed = db.query_one("SELECT probed_at FROM log", &[]).await.unwrap().get::<_, i64>(0);
         assert!(probed > last, "{probed}, and {last} before");
         last = probed;
@@ -31,12 +31,12 @@ async fn each_question_writes() {
 /// As `pg_restore --clean` leaves it for a while.
 #[tokio::test]
 async fn a_database_whose_tables_are_gone_for_a_while_is_to_be_asked_again_later() {
-    let house = House::fresh().await;
-    let (tom, jerry) = (house.user("tom").await, house.user("jerry").await);
-    let db = house.connect().await;
+    let node = PostgresStore::fresh().await;
+    let (tom, jerry) = (node.user("tom").await, node.user("jerry").await);
+    let db = node.connect().await;
     for table in ["messages", "users", "log"] {
         let send = async |content: String| {
-            house.store.post(message(tom, Recipient::User(jerry), &content)).await.map(drop)
+            node.store.post(message(tom, Recipient::User(jerry), &content)).await.map(drop)
         };
         send(format!("before {table} is gone")).await.unwrap();
         db.batch_execute(&format!("ALTER TABLE {table} RENAME TO kept_aside")).await.unwrap();
@@ -49,9 +49,9 @@ async fn a_database_whose_tables_are_gone_for_a_while_is_to_be_asked_again_later
 
 #[tokio::test]
 async fn a_database_that_is_read_only_is_not_ready_and_says_why() {
-    let house = House::fresh().await;
-    let db = house.connect().await;
-    house.store.probe_write().await.unwrap();
+    let node = PostgresStore::fresh().await;
+    let db = node.connect().await;
+    node.store.probe_write().await.unwrap();
     let read_only = |is: &str| {
         format!(
             "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = {is}',
@@ -63,7 +63,7 @@ async fn a_database_that_is_read_only_is_not_ready_and_says_why() {
     db.batch_execute(&read_only("on")).await.unwrap();
     let until = Instant::now() + Duration::from_secs(20);
     loop {
-        match house.store.probe_write().await {
+        match node.store.probe_write().await {
             Err(Error::Obstructed(Obstacle::ReadOnly)) => break,
             // The connections that it had are gone.
             Err(Error::Unavailable(_)) if Instant::now() < until => {}
@@ -73,7 +73,7 @@ async fn a_database_that_is_read_only_is_not_ready_and_says_why() {
     db.batch_execute(&format!("SET default_transaction_read_only = off; {}", read_only("off")))
         .await
         .unwrap();
-    while house.store.probe_write().await.is_err() {
+    while node.store.probe_write().await.is_err() {
         assert!(Instant::now() < until);
     }
 }

@@ -1,48 +1,55 @@
 //! A PostgreSQL store in a database of its own, as the shared contract asks for it, and what is behind it.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
+use async_trait::async_trait;
+use chat_contract::{
+    Backend, ChangeRow, ConversationRow, MessageRow, Recorder, Rows, SharedBackend, Stores, TestStore,
+};
 use chat_core::cluster::Journal;
 use chat_core::ids::MessageId;
-use chat_core::ports::{EventSink, Store};
+use chat_core::ports::EventSink;
 use chat_engines::Database;
 use chat_postgres::{Options, Postgres};
 use tokio::task::spawn_blocking;
 use tokio_postgres::{Client, NoTls, Row};
 
-use crate::contract::house::Recorder;
-use crate::contract::ledger::{ChangeRow, ConversationRow, MessageRow, Rows};
+/// Makes stores of this adapter.
+pub struct PostgresStores;
 
-/// A store of its own.
-pub struct House {
-    pub store: Arc<dyn Store>,
+#[async_trait]
+impl Stores for PostgresStores {
+    fn engine(&self) -> &'static str {
+        "postgres"
+    }
+
+    async fn fresh(&self) -> TestStore {
+        PostgresStore::fresh().await.test
+    }
+
+    async fn fresh_with(&self, sink: Arc<dyn EventSink>) -> TestStore {
+        PostgresStore::open(new_database().await, true, Arc::default(), sink).await.test
+    }
+}
+
+/// A store under test, and its database.
+pub struct PostgresStore {
     pub postgres: Arc<Postgres>,
-    pub sink: Arc<Recorder>,
-    /// Below the stores, since it has to be there until they are closed.
+    test: TestStore,
+    // Below the store, since it has to be there until that is closed.
     database: Arc<Database>,
 }
 
-impl House {
-    pub const ENGINE: &str = "postgres";
-
-    /// A new store in a new database, which is gone when the house is.
+impl PostgresStore {
+    /// A new store in a new database, which is removed with it.
     pub async fn fresh() -> Self {
-        Self::on(Self::new_database().await, true).await
-    }
-
-    /// A new store that tells another sink than its own; once it is reopened, its own.
-    pub async fn fresh_with(sink: Arc<dyn EventSink>) -> Self {
-        Self::open(Self::new_database().await, true, Arc::default(), sink).await
+        Self::on(new_database().await, true).await
     }
 
     /// A store in a database of the test's own.
     pub async fn on_database(database: Database) -> Self {
         Self::on(Arc::new(database), true).await
-    }
-
-    async fn new_database() -> Arc<Database> {
-        let made = spawn_blocking(|| chat_engines::shared().database());
-        Arc::new(made.await.unwrap().unwrap_or_else(|error| panic!("no PostgreSQL: {error:#}")))
     }
 
     async fn on(database: Arc<Database>, search: bool) -> Self {
@@ -54,29 +61,14 @@ impl House {
         database: Arc<Database>,
         search: bool,
         recorder: Arc<Recorder>,
-        told: Arc<dyn EventSink>,
+        sink: Arc<dyn EventSink>,
     ) -> Self {
         let options = Options { url: database.url(), readers: 2, search, ..Options::default() };
-        let opened = spawn_blocking(move || Postgres::prepare(&options)?.open(told)).await.unwrap();
+        let opened = spawn_blocking(move || Postgres::prepare(&options)?.open(sink)).await.unwrap();
         let postgres = Arc::new(opened.unwrap_or_else(|error| panic!("{error}")));
-        Self { store: postgres.clone(), postgres, sink: recorder, database }
-    }
-
-    /// Another server on the same database.
-    pub async fn second(&self) -> Self {
-        Self::on(self.database.clone(), true).await
-    }
-
-    /// What servers read of what others committed.
-    pub async fn journal(&self) -> Arc<dyn Journal> {
-        let options = Options { url: self.database.url(), readers: 1, search: true, ..Options::default() };
-        let journal = spawn_blocking(move || Postgres::prepare(&options)?.journal()).await.unwrap();
-        Arc::new(journal.unwrap_or_else(|error| panic!("{error}")))
-    }
-
-    pub async fn close(&self) {
-        let postgres = self.postgres.clone();
-        spawn_blocking(move || postgres.close()).await.unwrap();
+        let backend = Behind { postgres: postgres.clone(), database: database.clone() };
+        let test = TestStore { store: postgres.clone(), sink: recorder, backend: Box::new(backend) };
+        Self { postgres, test, database }
     }
 
     /// Closes the store and opens its database again.
@@ -85,32 +77,52 @@ impl House {
         Self::on(self.database.clone(), true).await
     }
 
-    pub async fn reopen_without_search(self) -> Self {
-        self.close().await;
-        Self::on(self.database.clone(), false).await
-    }
-
     /// A session of the test's own.
     pub async fn connect(&self) -> Client {
-        let (client, connection) = tokio_postgres::connect(&self.database.url(), NoTls).await.unwrap();
-        tokio::spawn(connection);
-        client.batch_execute("SET search_path = chatserver, public").await.unwrap();
-        client
+        connect(&self.database).await
+    }
+}
+
+impl Deref for PostgresStore {
+    type Target = TestStore;
+
+    fn deref(&self) -> &TestStore {
+        &self.test
+    }
+}
+
+async fn new_database() -> Arc<Database> {
+    let made = spawn_blocking(|| chat_engines::shared().database());
+    Arc::new(made.await.unwrap().unwrap_or_else(|error| panic!("no PostgreSQL: {error:#}")))
+}
+
+async fn connect(database: &Database) -> Client {
+    let (client, connection) = tokio_postgres::connect(&database.url(), NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client.batch_execute("SET search_path = chatserver, public").await.unwrap();
+    client
+}
+
+/// The server and the database that are behind a store.
+struct Behind {
+    postgres: Arc<Postgres>,
+    database: Arc<Database>,
+}
+
+#[async_trait]
+impl Backend for Behind {
+    async fn close(&self) {
+        let postgres = self.postgres.clone();
+        spawn_blocking(move || postgres.close()).await.unwrap();
     }
 
-    /// As if many strangers had reacted to a message.
-    pub async fn crowd(&self, message: MessageId, emoji: &str, count: u32) {
-        let (db, count) = (self.connect().await, i64::from(count));
-        let sql = "INSERT INTO reactions (message_id, emoji, user_id, at, position)
-                   SELECT $1, $2, n + 1000, 0, -n FROM generate_series(1, $3::bigint) n";
-        db.execute(sql, &[&message.0, &emoji, &count]).await.unwrap();
-        let sql = "UPDATE messages SET n_reactions = $2 WHERE id = $1";
-        db.execute(sql, &[&message.0, &count]).await.unwrap();
+    async fn reopen(self: Box<Self>, search: bool) -> TestStore {
+        self.close().await;
+        PostgresStore::on(self.database.clone(), search).await.test
     }
 
-    /// What is stored and no answer tells.
-    pub async fn rows(&self) -> Rows {
-        let db = &self.connect().await;
+    async fn rows(&self) -> Rows {
+        let db = &connect(&self.database).await;
         let conversation = |row: &Row| {
             (row.get(0), ConversationRow { rev: row.get(1), position: row.get(2), meta_position: row.get(3) })
         };
@@ -151,6 +163,32 @@ impl House {
             saved: all(db, "SELECT user_id, message_id, saved, position FROM saved_messages", saved).await,
             mentions: all(db, "SELECT conversation_id, user_id, seq FROM mentions", mention).await,
         }
+    }
+
+    async fn add_reactions(&self, message: MessageId, emoji: &str, count: u32) {
+        let (db, count) = (connect(&self.database).await, i64::from(count));
+        let sql = "INSERT INTO reactions (message_id, emoji, user_id, at, position)
+                   SELECT $1, $2, n + 1000, 0, -n FROM generate_series(1, $3::bigint) n";
+        db.execute(sql, &[&message.0, &emoji, &count]).await.unwrap();
+        let sql = "UPDATE messages SET n_reactions = $2 WHERE id = $1";
+        db.execute(sql, &[&message.0, &count]).await.unwrap();
+    }
+
+    fn shared(&self) -> Option<&dyn SharedBackend> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl SharedBackend for Behind {
+    async fn second(&self) -> TestStore {
+        PostgresStore::on(self.database.clone(), true).await.test
+    }
+
+    async fn journal(&self) -> Arc<dyn Journal> {
+        let options = Options { url: self.database.url(), readers: 1, search: true, ..Options::default() };
+        let journal = spawn_blocking(move || Postgres::prepare(&options)?.journal()).await.unwrap();
+        Arc::new(journal.unwrap_or_else(|error| panic!("{error}")))
     }
 }
 

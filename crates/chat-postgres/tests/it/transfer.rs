@@ -13,7 +13,7 @@ use chat_engines::Database;
 use chat_postgres::{Import, OpenError, Options, Postgres};
 use tokio::task::{block_in_place, spawn_blocking};
 
-use crate::support::House;
+use crate::support::PostgresStore;
 
 const EPOCH: Epoch = Epoch(4_000_000_001);
 const KEY: &str = "a key that signs tokens, of the file's server";
@@ -232,16 +232,16 @@ async fn once_it_is_whole_a_server_goes_on_where_the_other_ended() {
         assert_eq!(prepared.epoch(), EPOCH);
         assert_eq!(prepared.kept_secret("another").unwrap(), KEY);
     });
-    let house = House::on_database(database).await;
-    let spike = house.user("spike").await;
+    let node = PostgresStore::on_database(database).await;
+    let spike = node.user("spike").await;
     assert_eq!(spike.0, 71, "the highest id ever given out was 70");
-    let group = house.group(spike, &[]).await;
+    let group = node.group(spike, &[]).await;
     assert_eq!((group.id.0, group.conversation.0), (1, 61));
-    let end = house.rows().await.log_end;
-    let message = house.say(spike, Recipient::Group(group.id), "hello").await;
+    let end = node.rows().await.log_end;
+    let message = node.say(spike, Recipient::Group(group.id), "hello").await;
     assert_eq!(message.id, MessageId(501));
-    assert!(end >= 1000 && house.rows().await.log_end == end + 1);
-    house.close().await;
+    assert!(end >= 1000 && node.rows().await.log_end == end + 1);
+    node.close().await;
 }
 
 #[test]
@@ -286,15 +286,15 @@ async fn what_is_served_or_has_something_in_it_is_refused() {
         let begun = spawn_blocking(move || Import::begin(&target, EPOCH, None).err()).await.unwrap();
         begun.expect("it was begun")
     };
-    let house = House::on_database(database).await;
+    let node = PostgresStore::on_database(database).await;
     let error = try_it().await;
     assert!(matches!(error, OpenError::Busy { who: "a server is running", .. }), "{error}");
-    house.user("tom").await;
+    node.user("tom").await;
     let error = try_it().await;
     assert!(matches!(error, OpenError::NotEmpty(_)), "{error}");
-    house.user("the server is as it was").await;
-    let house = house.reopen().await;
-    house.close().await;
+    node.user("the server is as it was").await;
+    let node = node.reopen().await;
+    node.close().await;
 }
 
 #[test]

@@ -10,9 +10,9 @@ use chat_core::messages::{Message, Recipient, Streaming};
 use chat_core::posting::{Body, NewMessage};
 use rusqlite::{Connection, OpenFlags};
 
-use crate::contract::house::{deed, message};
-use crate::contract::search::settle;
-use crate::support::House;
+use crate::support::SqliteStore;
+use chat_contract::settle;
+use chat_contract::{deed, message};
 
 /// Longest wait for what takes a second or two.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -61,8 +61,8 @@ fn word(what: &str) -> String {
 
 #[tokio::test]
 async fn what_is_deleted_is_in_no_file_a_moment_later() {
-    let house = House::fresh().await;
-    let [tom, jerry] = house.users(["tom", "jerry"]).await;
+    let node = SqliteStore::fresh().await;
+    let [tom, jerry] = node.users(["tom", "jerry"]).await;
     let to = Recipient::User(jerry);
     let body = Body {
         content: word("text"),
@@ -71,89 +71,89 @@ async fn what_is_deleted_is_in_no_file_a_moment_later() {
         ..Body::default()
     };
     // One on a page with others, and one that takes pages of its own.
-    let sent = house.post(NewMessage { body, ..message(tom, to, "") }).await;
-    let long = house.say(tom, to, &word("long").repeat(2000)).await;
-    let kept = house.say(tom, to, &word("kept")).await;
+    let sent = node.post(NewMessage { body, ..message(tom, to, "") }).await;
+    let long = node.say(tom, to, &word("long").repeat(2000)).await;
+    let kept = node.say(tom, to, &word("kept")).await;
     let growing = NewMessage { streaming: Some(Streaming::Growing), ..message(tom, to, &word("begun")) };
-    let growing = house.post(growing).await;
-    house.store.edit(deed(tom, &sent), word("edited")).await.unwrap();
-    house.store.react(deed(jerry, &kept), word("reaction"), true).await.unwrap();
+    let growing = node.post(growing).await;
+    node.store.edit(deed(tom, &sent), word("edited")).await.unwrap();
+    node.store.react(deed(jerry, &kept), word("reaction"), true).await.unwrap();
     let draft = |draft: Option<String>| OwnChange { draft: Some(draft), ..OwnChange::default() };
-    house.store.change_own_part(tom, sent.conversation, draft(Some(word("draft")))).await.unwrap();
+    node.store.change_own_part(tom, sent.conversation, draft(Some(word("draft")))).await.unwrap();
     let words = ["text", "media", "custom", "long", "begun", "edited", "reaction", "draft"].map(word);
-    assert_eq!(found(&house.path, &words).len(), words.len(), "what is not there can't be forgotten");
+    assert_eq!(found(&node.path, &words).len(), words.len(), "what is not there can't be forgotten");
 
-    house.store.delete(deed(tom, &sent)).await.unwrap();
-    house.store.delete(deed(tom, &long)).await.unwrap();
+    node.store.delete(deed(tom, &sent)).await.unwrap();
+    node.store.delete(deed(tom, &long)).await.unwrap();
     let ending = Ending { state: Streaming::Finished, content: Some("all".into()) };
-    house.store.finish(deed(tom, &growing), ending).await.unwrap();
-    house.store.react(deed(jerry, &kept), word("reaction"), false).await.unwrap();
-    house.store.change_own_part(tom, sent.conversation, draft(None)).await.unwrap();
-    gone(&house.path, &words).await;
-    assert_eq!(found(&house.path, &[word("kept")]), [format!("{} in \"\"", word("kept"))]);
+    node.store.finish(deed(tom, &growing), ending).await.unwrap();
+    node.store.react(deed(jerry, &kept), word("reaction"), false).await.unwrap();
+    node.store.change_own_part(tom, sent.conversation, draft(None)).await.unwrap();
+    gone(&node.path, &words).await;
+    assert_eq!(found(&node.path, &[word("kept")]), [format!("{} in \"\"", word("kept"))]);
 }
 
 /// Texts that grow move others to other pages, where copies could stay behind.
 #[tokio::test]
 async fn no_copy_of_a_deleted_text_stays_behind_on_pages_that_were_divided() {
-    let house = House::fresh().await;
-    let [tom, jerry] = house.users(["tom", "jerry"]).await;
+    let node = SqliteStore::fresh().await;
+    let [tom, jerry] = node.users(["tom", "jerry"]).await;
     let to = Recipient::User(jerry);
     let text = |number: usize, round: usize| {
         format!("{} {}", word(&format!("{number}:{round}")), "y".repeat(150 * round))
     };
     let mut sent: Vec<Message> = Vec::new();
     for number in 0..120 {
-        sent.push(house.say(tom, to, &text(number, 0)).await);
+        sent.push(node.say(tom, to, &text(number, 0)).await);
     }
     for round in 1..4 {
         for (number, message) in sent.iter().enumerate().filter(|(number, _)| number % (round + 1) == 0) {
-            house.store.edit(deed(tom, message), text(number, round)).await.unwrap();
+            node.store.edit(deed(tom, message), text(number, round)).await.unwrap();
         }
     }
     for message in &sent {
-        house.store.delete(deed(tom, message)).await.unwrap();
+        node.store.delete(deed(tom, message)).await.unwrap();
     }
     let words: Vec<_> =
         (0..120).flat_map(|number| (0..4).map(move |round| word(&format!("{number}:{round}")))).collect();
-    gone(&house.path, &words).await;
+    gone(&node.path, &words).await;
 }
 
 #[tokio::test]
 async fn a_reader_that_holds_an_old_state_keeps_it_no_longer_than_it_reads() {
-    let house = House::fresh().await;
-    let [tom, jerry] = house.users(["tom", "jerry"]).await;
-    let sent = house.say(tom, Recipient::User(jerry), &word("held")).await;
-    let reader = Connection::open_with_flags(&house.path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+    let node = SqliteStore::fresh().await;
+    let [tom, jerry] = node.users(["tom", "jerry"]).await;
+    let sent = node.say(tom, Recipient::User(jerry), &word("held")).await;
+    let reader = Connection::open_with_flags(&node.path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
     reader.execute_batch("BEGIN").unwrap();
     let content = || reader.query_row("SELECT content FROM messages", (), |row| row.get::<_, String>(0));
     assert_eq!(content().unwrap(), word("held"));
-    house.store.delete(deed(tom, &sent)).await.unwrap();
+    node.store.delete(deed(tom, &sent)).await.unwrap();
     // Others write meanwhile, and wait for nobody.
     for number in 0..20 {
-        house.say(tom, Recipient::User(jerry), &format!("message {number}")).await;
+        node.say(tom, Recipient::User(jerry), &format!("message {number}")).await;
     }
     assert_eq!(content().unwrap(), word("held"));
     reader.execute_batch("COMMIT").unwrap();
-    gone(&house.path, &[word("held")]).await;
+    gone(&node.path, &[word("held")]).await;
 }
 
 #[tokio::test]
 async fn what_a_killed_server_left_in_its_log_goes_after_the_next_start() {
-    let house = House::fresh().await;
-    let [tom, jerry] = house.users(["tom", "jerry"]).await;
-    let sent = house.say(tom, Recipient::User(jerry), &word("left")).await;
-    let reader = Connection::open_with_flags(&house.path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+    let node = SqliteStore::fresh().await;
+    let [tom, jerry] = node.users(["tom", "jerry"]).await;
+    let sent = node.say(tom, Recipient::User(jerry), &word("left")).await;
+    let reader = Connection::open_with_flags(&node.path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
     reader.execute_batch("BEGIN; SELECT * FROM messages").unwrap();
-    house.store.delete(deed(tom, &sent)).await.unwrap();
+    node.store.delete(deed(tom, &sent)).await.unwrap();
     // Its files as they were at that moment.
     let folder = tempfile::tempdir().unwrap();
     let copy = folder.path().join("chat.db");
     for suffix in ["", "-wal"] {
-        std::fs::copy(beside(&house.path, suffix), beside(&copy, suffix)).unwrap();
+        std::fs::copy(beside(&node.path, suffix), beside(&copy, suffix)).unwrap();
     }
     assert!(!found(&copy, &[word("left")]).is_empty(), "what is not there can't be forgotten");
-    let _house = House::open(&copy).unwrap();
+    let _node = SqliteStore::open(&copy).unwrap();
     gone(&copy, &[word("left")]).await;
 }
 
@@ -176,25 +176,25 @@ fn vocabulary(index: &Path) -> Vec<String> {
 
 #[tokio::test]
 async fn the_words_of_a_deleted_message_leave_the_index_when_it_is_time() {
-    let house = House::fresh().await;
-    let [tom, jerry] = house.users(["tom", "jerry"]).await;
+    let node = SqliteStore::fresh().await;
+    let [tom, jerry] = node.users(["tom", "jerry"]).await;
     let to = Recipient::User(jerry);
-    let index = beside(&house.path, "-search");
-    settle(&house).await;
+    let index = beside(&node.path, "-search");
+    settle(&node).await;
     // So that what is deleted stays in its part of the index, as it does where parts are large.
     let options = "INSERT INTO texts (texts, rank) VALUES ('automerge', 0), ('deletemerge', 0)";
     Connection::open(&index).unwrap().execute_batch(options).unwrap();
     let mut sent = Vec::new();
     for text in ["alpha kept", "bravo secret", "charlie kept", "delta secret", "echo kept"] {
-        sent.push(house.say(tom, to, text).await);
-        settle(&house).await;
+        sent.push(node.say(tom, to, text).await);
+        settle(&node).await;
     }
     let has = |word: &str| is_in(&index, word);
     assert!(has("bravo") && has("delta") && has("secret"));
     for number in [1, 3] {
-        house.store.delete(deed(tom, &sent[number])).await.unwrap();
+        node.store.delete(deed(tom, &sent[number])).await.unwrap();
     }
-    settle(&house).await;
+    settle(&node).await;
     assert!(has("bravo"), "it is not time yet");
     let db = Connection::open(&index).unwrap();
     let since = || db.query_row("SELECT since FROM forgotten", (), |row| row.get::<_, i64>(0));
@@ -202,7 +202,7 @@ async fn the_words_of_a_deleted_message_leave_the_index_when_it_is_time() {
     // As if the deletion had been half a day ago.
     db.execute("UPDATE forgotten SET since = since - 12 * 3600", ()).unwrap();
     drop(db);
-    let house = house.reopen().await;
+    let node = node.reopen().await;
     let begun = Instant::now();
     while has("bravo") || has("delta") || has("secret") {
         assert!(begun.elapsed() < PATIENCE, "the words are still there");
@@ -212,6 +212,6 @@ async fn the_words_of_a_deleted_message_leave_the_index_when_it_is_time() {
     let knows = |word: &str| known.iter().any(|known| known == word);
     assert!(["alpha", "charlie", "echo", "kept"].into_iter().all(knows));
     assert!(!["bravo", "delta", "secret"].into_iter().any(knows));
-    let found = crate::contract::search::texts(&house, jerry, "kept").await;
+    let found = chat_contract::texts(&node, jerry, "kept").await;
     assert_eq!(found, ["echo kept", "charlie kept", "alpha kept"]);
 }

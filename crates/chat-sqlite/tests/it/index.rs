@@ -7,8 +7,8 @@ use chat_core::messages::Recipient;
 use rusqlite::Connection;
 use tokio::task::JoinSet;
 
-use crate::contract::search::{settle, texts, wait_for};
-use crate::support::House;
+use crate::support::SqliteStore;
+use chat_contract::{settle, texts, wait_for};
 
 fn index_of(path: &Path) -> PathBuf {
     path.with_file_name("chat.db-search")
@@ -17,12 +17,12 @@ fn index_of(path: &Path) -> PathBuf {
 /// A store with two messages in its index, closed.
 async fn closed() -> (PathBuf, UserId, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(&folder.path().join("chat.db")).unwrap();
-    let [tom, jerry] = house.users(["tom", "jerry"]).await;
-    house.say(tom, Recipient::User(jerry), "blue cheese").await;
-    house.say(jerry, Recipient::User(tom), "red cheese").await;
-    settle(&house).await;
-    (house.path.clone(), tom, folder)
+    let node = SqliteStore::open(&folder.path().join("chat.db")).unwrap();
+    let [tom, jerry] = node.users(["tom", "jerry"]).await;
+    node.say(tom, Recipient::User(jerry), "blue cheese").await;
+    node.say(jerry, Recipient::User(tom), "red cheese").await;
+    settle(&node).await;
+    (node.path.clone(), tom, folder)
 }
 
 const BOTH: [&str; 2] = ["red cheese", "blue cheese"];
@@ -52,8 +52,8 @@ async fn an_index_that_is_gone_or_no_good_is_made_anew() {
     for (what, harm) in harms {
         let (path, tom, _folder) = closed().await;
         harm(&index_of(&path));
-        let house = House::open(&path).unwrap_or_else(|error| panic!("{what}: {error}"));
-        wait_for(&house, tom, "cheese", &BOTH).await;
+        let node = SqliteStore::open(&path).unwrap_or_else(|error| panic!("{what}: {error}"));
+        wait_for(&node, tom, "cheese", &BOTH).await;
     }
 }
 
@@ -75,10 +75,10 @@ async fn whatever_page_of_the_index_is_overwritten_all_is_found_again() {
         std::fs::copy(&path, &copy).unwrap();
         std::fs::write(index_of(&copy), broken).unwrap();
         tasks.spawn(async move {
-            let house = House::open(&copy).unwrap_or_else(|error| panic!("page {page}: {error}"));
-            house.say(tom, Recipient::User(UserId(2)), "green cheese").await;
-            wait_for(&house, tom, "cheese", &["green cheese", "red cheese", "blue cheese"]).await;
-            drop((house, folder));
+            let node = SqliteStore::open(&copy).unwrap_or_else(|error| panic!("page {page}: {error}"));
+            node.say(tom, Recipient::User(UserId(2)), "green cheese").await;
+            wait_for(&node, tom, "cheese", &["green cheese", "red cheese", "blue cheese"]).await;
+            drop((node, folder));
         });
     }
     tasks.join_all().await;
@@ -88,7 +88,7 @@ async fn whatever_page_of_the_index_is_overwritten_all_is_found_again() {
 async fn an_index_that_breaks_while_it_is_used_is_made_anew() {
     for is_emptied in [false, true] {
         let (path, tom, _folder) = closed().await;
-        let house = House::open(&path).unwrap();
+        let node = SqliteStore::open(&path).unwrap();
         // As a failing disk would, where neither the length nor the open files change; or as somebody does.
         for suffix in ["", "-wal"] {
             let file = path.with_file_name(format!("chat.db-search{suffix}"));
@@ -96,9 +96,9 @@ async fn an_index_that_breaks_while_it_is_used_is_made_anew() {
             let kept = if is_emptied { 0 } else { usize::try_from(length).unwrap() };
             std::fs::write(&file, vec![0xa5; kept]).unwrap();
         }
-        wait_for(&house, tom, "cheese", &BOTH).await;
-        house.say(tom, Recipient::User(UserId(2)), "green cheese").await;
-        wait_for(&house, tom, "cheese", &["green cheese", "red cheese", "blue cheese"]).await;
+        wait_for(&node, tom, "cheese", &BOTH).await;
+        node.say(tom, Recipient::User(UserId(2)), "green cheese").await;
+        wait_for(&node, tom, "cheese", &["green cheese", "red cheese", "blue cheese"]).await;
     }
 }
 
@@ -108,27 +108,27 @@ async fn an_index_of_another_log_is_made_anew() {
     // A database restored from a backup that was made before the messages were there: the log is the same, but shorter.
     let sql = "DELETE FROM messages WHERE id > 1; UPDATE messages SET content = 'other words'";
     Connection::open(&path).unwrap().execute_batch(sql).unwrap();
-    let house = House::open(&path).unwrap();
-    wait_for(&house, tom, "words", &["other words"]).await;
-    assert_eq!(texts(&house, tom, "cheese").await, [""; 0]);
-    drop(house);
+    let node = SqliteStore::open(&path).unwrap();
+    wait_for(&node, tom, "words", &["other words"]).await;
+    assert_eq!(texts(&node, tom, "cheese").await, [""; 0]);
+    drop(node);
     // Another database with as many messages.
     let sql = "UPDATE log SET epoch = epoch + 1; UPDATE messages SET content = 'blue cheese'";
     Connection::open(&path).unwrap().execute_batch(sql).unwrap();
-    let house = House::open(&path).unwrap();
-    wait_for(&house, tom, "cheese", &["blue cheese"]).await;
-    assert_eq!(texts(&house, tom, "words").await, [""; 0]);
+    let node = SqliteStore::open(&path).unwrap();
+    wait_for(&node, tom, "cheese", &["blue cheese"]).await;
+    assert_eq!(texts(&node, tom, "words").await, [""; 0]);
 }
 
 #[cfg(unix)]
 #[tokio::test]
 async fn the_index_is_for_the_owner_alone() {
     use std::os::unix::fs::PermissionsExt;
-    let house = House::fresh().await;
-    settle(&house).await;
+    let node = SqliteStore::fresh().await;
+    settle(&node).await;
     for name in ["chat.db-search", "chat.db-search-wal", "chat.db-search-shm"] {
-        let mode = std::fs::metadata(house.path.with_file_name(name)).unwrap().permissions().mode();
+        let mode = std::fs::metadata(node.path.with_file_name(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{name}");
     }
-    drop(house);
+    drop(node);
 }

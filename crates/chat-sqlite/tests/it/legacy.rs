@@ -10,8 +10,8 @@ use chat_core::ids::{GroupId, UserId};
 use chat_core::messages::{Recipient, Status};
 use chat_core::time::Timestamp;
 
-use crate::contract::house::{ALL, contents, ids, seqs};
-use crate::support::House;
+use crate::support::SqliteStore;
+use chat_contract::{ALL, contents, ids, seqs};
 use file::GoFile;
 
 /// The demo users, a group and a few messages as the Go server wrote them.
@@ -32,21 +32,21 @@ const ORDINARY: &str = "
 #[tokio::test]
 async fn users_groups_and_messages_keep_their_ids_and_can_be_read() {
     let go = GoFile::new(ORDINARY);
-    let house = House::open(&go.path).unwrap();
+    let node = SqliteStore::open(&go.path).unwrap();
     let (tom, jerry, spike, cheese) = (UserId(1), UserId(2), UserId(3), GroupId(1));
 
-    let found = house.store.credentials(LoginName::Email("TOM@temp.com".into())).await.unwrap().unwrap();
+    let found = node.store.credentials(LoginName::Email("TOM@temp.com".into())).await.unwrap().unwrap();
     assert_eq!((found.account.id, found.password_hash.as_str()), (tom, "$2a$10$hash-of-tom"));
     assert_eq!(found.account.created_at, Timestamp(1_761_399_699_962_541));
-    let groups = house.store.groups_of(spike).await.unwrap();
+    let groups = node.store.groups_of(spike).await.unwrap();
     assert_eq!((groups[0].id, groups[0].name.as_str(), groups[0].owner), (cheese, "Cheese", tom));
-    let members = house.store.members(spike, cheese).await.unwrap();
+    let members = node.store.members(spike, cheese).await.unwrap();
     assert_eq!(
         members.iter().map(|m| (m.id.0, m.role.as_str())).collect::<Vec<_>>(),
         [(1, "owner"), (3, "member")]
     );
 
-    let direct = house.store.direct_history(tom, jerry, ALL).await.unwrap();
+    let direct = node.store.direct_history(tom, jerry, ALL).await.unwrap();
     assert_eq!((ids(&direct), seqs(&direct)), (vec![5, 6, 7], vec![1, 2, 3]));
     assert_eq!(
         direct.iter().map(|m| m.status).collect::<Vec<_>>(),
@@ -57,18 +57,18 @@ async fn users_groups_and_messages_keep_their_ids_and_can_be_read() {
         ("image", "https://cdn.example.com/cheese.png")
     );
     assert_eq!(direct[0].to, Recipient::User(jerry));
-    let grouped = house.store.group_history(tom, cheese, ALL).await.unwrap();
+    let grouped = node.store.group_history(tom, cheese, ALL).await.unwrap();
     assert_eq!((ids(&grouped), seqs(&grouped)), (vec![9], vec![1]));
     assert_eq!(
         (grouped[0].to, grouped[0].sent_at),
         (Recipient::Group(cheese), Timestamp(1_761_399_900_000_000))
     );
 
-    assert_eq!(ids(&house.store.last_of_each(tom, 10).await.unwrap()), [9, 7]);
-    assert_eq!(ids(&house.undelivered(jerry).await), [7]);
-    assert_eq!(ids(&house.undelivered(tom).await), [0; 0]);
-    house.confirm(jerry, direct[2].conversation, 3).await;
-    assert_eq!(ids(&house.undelivered(jerry).await), [0; 0]);
+    assert_eq!(ids(&node.store.last_of_each(tom, 10).await.unwrap()), [9, 7]);
+    assert_eq!(ids(&node.undelivered(jerry).await), [7]);
+    assert_eq!(ids(&node.undelivered(tom).await), [0; 0]);
+    node.confirm(jerry, direct[2].conversation, 3).await;
+    assert_eq!(ids(&node.undelivered(jerry).await), [0; 0]);
 }
 
 #[tokio::test]
@@ -78,18 +78,18 @@ async fn new_ids_continue_after_the_largest_that_was_ever_given() {
         "INSERT INTO users VALUES (40, 'gone', 'gone@temp.com', 'x', 0); DELETE FROM users WHERE id = 40;
          INSERT INTO messages VALUES (50, 1, 2, 'text', 'gone', '', 0, 'READ'); DELETE FROM messages WHERE id = 50;",
     );
-    let house = House::open(&go.path).unwrap();
-    let tyke = house.user("tyke").await;
+    let node = SqliteStore::open(&go.path).unwrap();
+    let tyke = node.user("tyke").await;
     assert_eq!(tyke, UserId(41));
-    let group = house.group(tyke, &[UserId(1)]).await;
+    let group = node.group(tyke, &[UserId(1)]).await;
     assert_eq!(group.id, GroupId(2));
-    let message = house.say(UserId(1), Recipient::User(UserId(2)), "new").await;
+    let message = node.say(UserId(1), Recipient::User(UserId(2)), "new").await;
     assert_eq!((message.id.0, message.seq.0), (51, 4));
-    let message = house.say(UserId(1), Recipient::Group(GroupId(1)), "new").await;
+    let message = node.say(UserId(1), Recipient::Group(GroupId(1)), "new").await;
     assert_eq!(message.seq.0, 2);
-    let positions: Vec<_> = house.sink.events().iter().map(|event| event.position.0).collect();
+    let positions: Vec<_> = node.sink.events().iter().map(|event| event.position.0).collect();
     assert!(positions.is_sorted() && positions[0] > 4, "{positions:?}");
-    file::check_invariants(&house);
+    file::check_invariants(&node);
 }
 
 #[tokio::test]
@@ -97,29 +97,29 @@ async fn the_backup_is_the_file_as_it_was() {
     let go = GoFile::new(ORDINARY);
     go.restrict_to_owner();
     let before = go.rows();
-    let house = House::open(&go.path).unwrap();
-    let backup = house.backup.clone().expect("a migrated file has a backup");
+    let node = SqliteStore::open(&go.path).unwrap();
+    let backup = node.backup.clone().expect("a migrated file has a backup");
     assert_eq!(file::rows(&backup), before);
     assert_eq!(before["messages"].len(), 4);
     file::assert_owner_only(&backup);
-    drop(house);
+    drop(node);
     // The backup is itself a file that opens.
-    let house = House::open(&backup).unwrap();
-    assert_eq!(house.store.last_of_each(UserId(1), 10).await.unwrap().len(), 2);
+    let node = SqliteStore::open(&backup).unwrap();
+    assert_eq!(node.store.last_of_each(UserId(1), 10).await.unwrap().len(), 2);
 }
 
 #[tokio::test]
 async fn the_second_opening_changes_nothing() {
     let go = GoFile::new(ORDINARY);
-    assert!(House::open(&go.path).unwrap().backup.is_some());
+    assert!(SqliteStore::open(&go.path).unwrap().backup.is_some());
     let before = go.rows();
-    let house = House::open(&go.path).unwrap();
-    assert!(house.backup.is_none());
+    let node = SqliteStore::open(&go.path).unwrap();
+    assert!(node.backup.is_none());
     assert_eq!(go.backups().len(), 1);
-    let history = house.store.direct_history(UserId(1), UserId(2), ALL).await.unwrap();
+    let history = node.store.direct_history(UserId(1), UserId(2), ALL).await.unwrap();
     assert_eq!(contents(&history), ["hello", "hi", "A special photo for you, Jerry!"]);
     // But for the mark of a file that is being served.
-    drop(house);
+    drop(node);
     assert_eq!(go.rows(), before);
 }
 
@@ -134,7 +134,7 @@ async fn files_in_wal_mode_and_with_more_in_them_are_taken_over_too() {
          CREATE TABLE schema_migrations (version INTEGER);
          INSERT INTO schema_migrations VALUES (3);",
     );
-    let house = House::open(&go.path).unwrap();
-    assert_eq!(house.store.last_of_each(UserId(1), 10).await.unwrap().len(), 2);
-    file::check_invariants(&house);
+    let node = SqliteStore::open(&go.path).unwrap();
+    assert_eq!(node.store.last_of_each(UserId(1), 10).await.unwrap().len(), 2);
+    file::check_invariants(&node);
 }

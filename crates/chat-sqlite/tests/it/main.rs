@@ -2,8 +2,9 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-#[path = "../../../chat-core/contract/contract.rs"]
-mod contract;
+mod contract {
+    chat_contract::store_tests!(&crate::support::SqliteStores);
+}
 mod forgotten;
 mod index;
 mod legacy;

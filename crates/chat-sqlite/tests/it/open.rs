@@ -6,11 +6,11 @@ use std::sync::Arc;
 use chat_sqlite::OpenError;
 use rusqlite::Connection;
 
-use crate::contract::house::Recorder;
-use crate::support::{House, open_with};
+use crate::support::{SqliteStore, open_with};
+use chat_contract::Recorder;
 
 fn refused(path: &Path) -> OpenError {
-    match House::open(path) {
+    match SqliteStore::open(path) {
         Ok(_) => panic!("{} was opened", path.display()),
         Err(error) => {
             let sentence = error.to_string();
@@ -30,9 +30,9 @@ fn refused_untouched(path: &Path) -> OpenError {
 }
 
 async fn filled(path: &Path) {
-    let house = House::open(path).unwrap();
+    let node = SqliteStore::open(path).unwrap();
     for number in 0..20 {
-        house.user(&format!("user {number}")).await;
+        node.user(&format!("user {number}")).await;
     }
 }
 
@@ -109,7 +109,7 @@ async fn a_truncated_database_is_refused() {
         assert!(matches!(refused_untouched(&path), OpenError::Damaged(..)), "{length} bytes");
     }
     std::fs::write(&path, &whole).unwrap();
-    assert!(House::open(&path).is_ok());
+    assert!(SqliteStore::open(&path).is_ok());
 }
 
 #[tokio::test]
@@ -166,11 +166,11 @@ async fn a_refused_files_write_ahead_log_is_not_moved_into_it() {
 #[tokio::test]
 async fn a_closed_store_leaves_no_log_and_is_opened_without_a_backup() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(&folder.path().join("chat.db")).unwrap();
-    house.user("tom").await;
-    let house = house.reopen().await;
-    assert!(house.backup.is_none());
-    drop(house);
+    let node = SqliteStore::open(&folder.path().join("chat.db")).unwrap();
+    node.user("tom").await;
+    let node = node.reopen().await;
+    assert!(node.backup.is_none());
+    drop(node);
     let entries = std::fs::read_dir(folder.path()).unwrap();
     let mut left: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
@@ -189,18 +189,18 @@ async fn a_newer_database_is_refused() {
 #[tokio::test]
 async fn a_second_server_on_the_file_is_refused_and_the_first_goes_on() {
     let folder = tempfile::tempdir().unwrap();
-    let house = House::open(&folder.path().join("chat.db")).unwrap();
-    assert!(matches!(refused(&house.path), OpenError::InUse(_)));
+    let node = SqliteStore::open(&folder.path().join("chat.db")).unwrap();
+    assert!(matches!(refused(&node.path), OpenError::InUse(_)));
     #[cfg(unix)]
     {
         let link = folder.path().join("link.db");
-        std::os::unix::fs::symlink(&house.path, &link).unwrap();
-        assert!(matches!(House::open(&link).map(|_| ()), Err(OpenError::InUse(_))), "by another name");
+        std::os::unix::fs::symlink(&node.path, &link).unwrap();
+        assert!(matches!(SqliteStore::open(&link).map(|_| ()), Err(OpenError::InUse(_))), "by another name");
     }
-    house.user("tom").await;
-    let path = house.path.clone();
-    drop(house);
-    assert!(House::open(&path).is_ok());
+    node.user("tom").await;
+    let path = node.path.clone();
+    drop(node);
+    assert!(SqliteStore::open(&path).is_ok());
     drop(folder);
 }
 

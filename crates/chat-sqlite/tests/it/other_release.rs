@@ -4,21 +4,21 @@ use chat_core::media::MessageKind;
 use chat_core::messages::{Mentions, Recipient};
 use rusqlite::Connection;
 
-use crate::contract::house::ALL;
-use crate::contract::posting::rich;
-use crate::support::House;
+use crate::support::SqliteStore;
+use chat_contract::ALL;
+use chat_contract::rich;
 
 /// Whatever this release cannot read in it, the message is still there.
 #[tokio::test]
 async fn what_cannot_be_understood_never_hides_a_message() {
-    let house = House::fresh().await;
-    let [tom, jerry] = house.users(["tom", "jerry"]).await;
-    let sent = house.post(rich(tom, Recipient::User(jerry), &[jerry])).await;
-    let rows = Connection::open(&house.path).unwrap();
+    let node = SqliteStore::fresh().await;
+    let [tom, jerry] = node.users(["tom", "jerry"]).await;
+    let sent = node.post(rich(tom, Recipient::User(jerry), &[jerry])).await;
+    let rows = Connection::open(&node.path).unwrap();
     for broken in ["not JSON", "[1]", "{\"media\":7}"] {
         let sql = "UPDATE messages SET extra = ?1, streaming = 'hovering', kind = 'hologram'";
         rows.execute(sql, [broken]).unwrap();
-        let read = house.store.direct_history(jerry, tom, ALL).await.unwrap().pop().unwrap();
+        let read = node.store.direct_history(jerry, tom, ALL).await.unwrap().pop().unwrap();
         assert_eq!((read.id, read.content.as_str(), read.kind), (sent.id, "look", MessageKind::Text));
         assert_eq!(read.media_url(), sent.media_url(), "the column has the first one's address");
         assert_eq!((read.mentions, read.custom, read.streaming), (Mentions::default(), None, None));

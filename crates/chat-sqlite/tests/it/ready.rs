@@ -8,8 +8,8 @@ use chat_core::messages::Recipient;
 use chat_core::posting::{Body, NewMessage};
 use rusqlite::Connection;
 
-use crate::contract::house::{message, under};
-use crate::support::House;
+use crate::support::SqliteStore;
+use chat_contract::{message, under};
 
 fn number(path: &Path, pragma: &str) -> i64 {
     Connection::open(path).unwrap().pragma_query_value(None, pragma, |row| row.get(0)).unwrap()
@@ -38,46 +38,46 @@ fn longest(sender: UserId, to: UserId) -> NewMessage {
 
 #[tokio::test]
 async fn where_it_is_ready_the_longest_message_fits() {
-    let house = House::fresh().await;
-    let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
-    let log = house.path.with_file_name("chat.db-wal");
+    let node = SqliteStore::fresh().await;
+    let [tom, jerry, spike] = node.users(["tom", "jerry", "spike"]).await;
+    let log = node.path.with_file_name("chat.db-wal");
     let length = || std::fs::metadata(&log).unwrap().len();
     for to in [jerry, spike] {
-        empty_log(&house.path);
-        house.store.probe_write().await.unwrap();
+        empty_log(&node.path);
+        node.store.probe_write().await.unwrap();
         let room = length();
-        house.store.post(longest(tom, to)).await.unwrap();
+        node.store.post(longest(tom, to)).await.unwrap();
         assert_eq!(length(), room, "it took more than there was known to be");
         // Also where something is in the log already.
-        house.store.probe_write().await.unwrap();
+        node.store.probe_write().await.unwrap();
         let room = length();
         let again = NewMessage { client_msg_id: None, intention: None, ..longest(tom, to) };
-        house.store.post(again).await.unwrap();
+        node.store.post(again).await.unwrap();
         assert_eq!(length(), room);
     }
 }
 
 #[tokio::test]
 async fn each_question_writes_and_nothing_grows() {
-    let house = House::fresh().await;
+    let node = SqliteStore::fresh().await;
     let probed = || {
         let sql = "SELECT probed_at FROM log";
-        Connection::open(&house.path).unwrap().query_row(sql, (), |row| row.get::<_, i64>(0)).unwrap()
+        Connection::open(&node.path).unwrap().query_row(sql, (), |row| row.get::<_, i64>(0)).unwrap()
     };
-    let (pages, free) = (number(&house.path, "page_count"), number(&house.path, "freelist_count"));
-    let log = house.path.with_file_name("chat.db-wal");
-    empty_log(&house.path);
+    let (pages, free) = (number(&node.path, "page_count"), number(&node.path, "freelist_count"));
+    let log = node.path.with_file_name("chat.db-wal");
+    empty_log(&node.path);
     let mut last = probed();
     for _ in 0..20 {
-        house.store.probe_write().await.unwrap();
+        node.store.probe_write().await.unwrap();
         assert!(probed() > last, "a value that stays as it is writes nothing");
         last = probed();
     }
     // Of each one page stays in the log until it begins anew, and of all what the last one took back.
     let length = std::fs::metadata(&log).unwrap().len();
     assert!(length <= 50 * 4200, "{length} bytes");
-    assert_eq!((number(&house.path, "page_count"), number(&house.path, "freelist_count")), (pages, free));
-    let kept: i64 = Connection::open(&house.path)
+    assert_eq!((number(&node.path, "page_count"), number(&node.path, "freelist_count")), (pages, free));
+    let kept: i64 = Connection::open(&node.path)
         .unwrap()
         .query_row("SELECT max(count) FROM probe", (), |row| row.get(0))
         .unwrap();

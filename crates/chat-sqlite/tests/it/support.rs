@@ -1,44 +1,56 @@
 //! A SQLite store in a folder of its own, as the shared contract asks for it, and what is behind it.
 
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use async_trait::async_trait;
+use chat_contract::{Backend, ChangeRow, ConversationRow, MessageRow, Recorder, Rows, Stores, TestStore};
 use chat_core::ids::MessageId;
-use chat_core::ports::{EventSink, Store};
+use chat_core::ports::EventSink;
 use chat_sqlite::{OpenError, Opened, Options, Sqlite};
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 
-use crate::contract::house::Recorder;
-use crate::contract::ledger::{ChangeRow, ConversationRow, MessageRow, Rows};
+/// Makes stores of this adapter.
+pub struct SqliteStores;
 
-/// A store of its own.
-pub struct House {
-    pub store: Arc<dyn Store>,
-    pub sqlite: Arc<Sqlite>,
-    pub sink: Arc<Recorder>,
-    pub backup: Option<PathBuf>,
-    pub path: PathBuf,
-    /// Below the stores, since it has to be there until they are closed. `None` where a test has a folder of its own.
-    folder: Option<TempDir>,
-}
-
-impl House {
-    pub const ENGINE: &str = "sqlite3";
-
-    /// A new store in a new folder, which is gone when the house is.
-    pub async fn fresh() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let house = Self::open(&folder.path().join("chat.db")).unwrap();
-        Self { folder: Some(folder), ..house }
+#[async_trait]
+impl Stores for SqliteStores {
+    fn engine(&self) -> &'static str {
+        "sqlite3"
     }
 
-    /// A new store that tells another sink than its own; once it is reopened, its own.
-    pub async fn fresh_with(sink: Arc<dyn EventSink>) -> Self {
+    async fn fresh(&self) -> TestStore {
+        SqliteStore::fresh().await.test
+    }
+
+    async fn fresh_with(&self, sink: Arc<dyn EventSink>) -> TestStore {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("chat.db");
         let opened = open_with(&path, sink).unwrap();
-        Self::of(opened, &path, Arc::default(), Some(folder))
+        SqliteStore::of(opened, &path, Arc::default(), Some(Arc::new(folder))).test
+    }
+}
+
+/// A store under test, and where it is.
+pub struct SqliteStore {
+    pub sqlite: Arc<Sqlite>,
+    pub backup: Option<PathBuf>,
+    pub path: PathBuf,
+    test: TestStore,
+    /// Below the stores, since it has to be there until they are closed. `None` where a test has a folder of its own.
+    folder: Option<Arc<TempDir>>,
+}
+
+impl SqliteStore {
+    /// A new store in a new folder, which is removed with it.
+    pub async fn fresh() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let sink = Arc::new(Recorder::default());
+        let path = folder.path().join("chat.db");
+        let opened = open_with(&path, sink.clone()).unwrap();
+        Self::of(opened, &path, sink, Some(Arc::new(folder)))
     }
 
     /// The store in this file.
@@ -48,37 +60,62 @@ impl House {
         Ok(Self::of(opened, path, sink, None))
     }
 
-    fn of(opened: Opened, path: &Path, sink: Arc<Recorder>, folder: Option<TempDir>) -> Self {
+    fn of(opened: Opened, path: &Path, sink: Arc<Recorder>, folder: Option<Arc<TempDir>>) -> Self {
         let Opened { store, backup, .. } = opened;
-        let sqlite = Arc::new(store);
-        Self { store: sqlite.clone(), sqlite, sink, backup, path: path.to_owned(), folder }
-    }
-
-    pub async fn close(&self) {
-        self.sqlite.close();
+        let (sqlite, path) = (Arc::new(store), path.to_owned());
+        let backend = File { sqlite: sqlite.clone(), path: path.clone(), folder: folder.clone() };
+        let test = TestStore { store: sqlite.clone(), sink, backend: Box::new(backend) };
+        Self { sqlite, backup, path, test, folder }
     }
 
     /// Closes the store and opens its file again.
     pub async fn reopen(self) -> Self {
-        self.reopen_with(true)
+        let Self { sqlite, path, folder, test, .. } = self;
+        drop(test);
+        Self::again(sqlite, &path, folder, true)
     }
 
-    pub async fn reopen_without_search(self) -> Self {
-        self.reopen_with(false)
-    }
-
-    fn reopen_with(mut self, search: bool) -> Self {
-        self.sqlite.close();
-        let (path, folder) = (self.path.clone(), self.folder.take());
+    fn again(sqlite: Arc<Sqlite>, path: &Path, folder: Option<Arc<TempDir>>, search: bool) -> Self {
+        sqlite.close();
         // With it the lock on the file goes.
-        drop(self);
+        drop(sqlite);
         let sink = Arc::new(Recorder::default());
-        let options = Options { path: path.clone(), readers: 2, search };
-        Self::of(Sqlite::open(&options, sink.clone()).unwrap(), &path, sink, folder)
+        let options = Options { path: path.to_owned(), readers: 2, search };
+        Self::of(Sqlite::open(&options, sink.clone()).unwrap(), path, sink, folder)
+    }
+}
+
+impl Deref for SqliteStore {
+    type Target = TestStore;
+
+    fn deref(&self) -> &TestStore {
+        &self.test
+    }
+}
+
+/// The file that a store is in.
+struct File {
+    sqlite: Arc<Sqlite>,
+    path: PathBuf,
+    folder: Option<Arc<TempDir>>,
+}
+
+#[async_trait]
+impl Backend for File {
+    async fn close(&self) {
+        self.sqlite.close();
     }
 
-    /// As if many strangers had reacted to a message.
-    pub async fn crowd(&self, message: MessageId, emoji: &str, count: u32) {
+    async fn reopen(self: Box<Self>, search: bool) -> TestStore {
+        let Self { sqlite, path, folder } = *self;
+        SqliteStore::again(sqlite, &path, folder, search).test
+    }
+
+    async fn rows(&self) -> Rows {
+        rows_of(&self.path).unwrap()
+    }
+
+    async fn add_reactions(&self, message: MessageId, emoji: &str, count: u32) {
         let mut rows = Connection::open(&self.path).unwrap();
         let tx = rows.transaction().unwrap();
         let sql = "WITH RECURSIVE crowd (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM crowd WHERE n < ?3)
@@ -87,11 +124,6 @@ impl House {
         tx.execute(sql, (message.0, emoji, count)).unwrap();
         tx.execute("UPDATE messages SET n_reactions = ?2 WHERE id = ?1", (message.0, count)).unwrap();
         tx.commit().unwrap();
-    }
-
-    /// What is stored and no answer tells.
-    pub async fn rows(&self) -> Rows {
-        rows_of(&self.path).unwrap()
     }
 }
 

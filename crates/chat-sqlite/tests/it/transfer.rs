@@ -9,7 +9,7 @@ use chat_core::transfer::{Batch, Kind, Source, TABLES, Table, Value};
 use chat_sqlite::{Export, OpenError};
 use rusqlite::Connection;
 
-use crate::support::House;
+use crate::support::SqliteStore;
 
 /// What is not moved, and why.
 const LEFT_OUT: [(&str, &str); 4] = [
@@ -50,8 +50,8 @@ fn columns(db: &Connection, table: &str) -> Vec<ColumnRow> {
 
 #[tokio::test]
 async fn every_column_is_moved_or_left_out_for_a_reason() {
-    let house = House::fresh().await;
-    let db = Connection::open(&house.path).unwrap();
+    let node = SqliteStore::fresh().await;
+    let db = Connection::open(&node.path).unwrap();
     let mut names = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").unwrap();
     let names = names.query_map((), |row| row.get::<_, String>(0)).unwrap().map(Result::unwrap);
     let mut found: BTreeMap<_, _> = names.map(|name| (name.clone(), columns(&db, &name))).collect();
@@ -82,13 +82,13 @@ async fn every_column_is_moved_or_left_out_for_a_reason() {
 
 #[tokio::test]
 async fn a_file_that_is_served_is_seen_as_it_was_at_the_beginning() {
-    let house = House::fresh().await;
-    let [tom, jerry] = house.users(["tom", "jerry"]).await;
-    house.say(tom, Recipient::User(jerry), "before").await;
-    let mut export = Export::open(&house.path).unwrap();
+    let node = SqliteStore::fresh().await;
+    let [tom, jerry] = node.users(["tom", "jerry"]).await;
+    node.say(tom, Recipient::User(jerry), "before").await;
+    let mut export = Export::open(&node.path).unwrap();
     let end = export.end().unwrap();
-    house.say(tom, Recipient::User(jerry), "after").await;
-    house.user("spike").await;
+    node.say(tom, Recipient::User(jerry), "after").await;
+    node.user("spike").await;
     assert!(!export.is_at_rest());
     assert_eq!(all(&mut export, "users").rows.len(), 2);
     let messages = all(&mut export, "messages").rows;
@@ -103,23 +103,23 @@ async fn a_file_that_is_served_is_seen_as_it_was_at_the_beginning() {
 async fn a_file_that_nobody_serves_is_kept_from_servers() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("chat.db");
-    House::open(&path).unwrap().users(["tom", "jerry"]).await;
+    SqliteStore::open(&path).unwrap().users(["tom", "jerry"]).await;
     let export = Export::open(&path).unwrap();
     assert!(export.is_at_rest() && export.backup.is_none());
-    assert!(matches!(House::open(&path), Err(OpenError::InUse(_))));
+    assert!(matches!(SqliteStore::open(&path), Err(OpenError::InUse(_))));
     drop(export);
-    House::open(&path).unwrap();
+    SqliteStore::open(&path).unwrap();
 }
 
 #[tokio::test]
 async fn rows_come_in_the_order_of_keys_from_any_key_on() {
-    let house = House::fresh().await;
-    let [tom, jerry, spike] = house.users(["tom", "jerry", "spike"]).await;
-    let message = house.say(tom, Recipient::User(jerry), "hello").await;
-    house.crowd(message.id, "🧀", 10).await;
-    house.crowd(message.id, "👍", 10).await;
-    house.group(spike, &[tom, jerry]).await;
-    let mut export = Export::open(&house.path).unwrap();
+    let node = SqliteStore::fresh().await;
+    let [tom, jerry, spike] = node.users(["tom", "jerry", "spike"]).await;
+    let message = node.say(tom, Recipient::User(jerry), "hello").await;
+    node.add_reactions(message.id, "🧀", 10).await;
+    node.add_reactions(message.id, "👍", 10).await;
+    node.group(spike, &[tom, jerry]).await;
+    let mut export = Export::open(&node.path).unwrap();
     for table in &TABLES {
         let whole = export.next(table, None, 1000).unwrap().rows;
         let keys: Vec<_> = whole.iter().map(|row| table.key_of(row).to_vec()).collect();
@@ -141,16 +141,16 @@ async fn rows_come_in_the_order_of_keys_from_any_key_on() {
 
 #[tokio::test]
 async fn what_is_no_text_elsewhere_is_mended_and_counted() {
-    let house = House::fresh().await;
-    let [tom, jerry] = house.users(["tom", "jerry"]).await;
+    let node = SqliteStore::fresh().await;
+    let [tom, jerry] = node.users(["tom", "jerry"]).await;
     for text in ["good", "bad", "worse"] {
-        house.say(tom, Recipient::User(jerry), text).await;
+        node.say(tom, Recipient::User(jerry), text).await;
     }
-    let db = Connection::open(&house.path).unwrap();
+    let db = Connection::open(&node.path).unwrap();
     db.execute("UPDATE messages SET content = ?1 WHERE content = 'bad'", ["b\0d"]).unwrap();
     let sql = "UPDATE messages SET content = CAST(x'77ff' AS TEXT), media_url = ?1 WHERE content = 'worse'";
     db.execute(sql, ["\0"]).unwrap();
-    let mut export = Export::open(&house.path).unwrap();
+    let mut export = Export::open(&node.path).unwrap();
     let batch = all(&mut export, "messages");
     assert_eq!((batch.n_mended, batch.has_mended_key), (3, false));
     for (row, text) in batch.rows.iter().zip(["good", "b\u{fffd}d", "w\u{fffd}"]) {
@@ -158,32 +158,32 @@ async fn what_is_no_text_elsewhere_is_mended_and_counted() {
     }
     db.execute("INSERT INTO reactions VALUES (1, ?1, 1, 0, 1)", ["a\0"]).unwrap();
     assert!(all(&mut export, "reactions").rows.is_empty(), "it came after the beginning");
-    assert!(all(&mut Export::open(&house.path).unwrap(), "reactions").has_mended_key);
+    assert!(all(&mut Export::open(&node.path).unwrap(), "reactions").has_mended_key);
 }
 
 #[tokio::test]
 async fn ids_count_as_given_out_when_their_rows_are_gone() {
-    let house = House::fresh().await;
-    let [tom, jerry] = house.users(["tom", "jerry"]).await;
-    house.group(tom, &[]).await;
-    house.say(tom, Recipient::User(jerry), "hello").await;
-    let db = Connection::open(&house.path).unwrap();
+    let node = SqliteStore::fresh().await;
+    let [tom, jerry] = node.users(["tom", "jerry"]).await;
+    node.group(tom, &[]).await;
+    node.say(tom, Recipient::User(jerry), "hello").await;
+    let db = Connection::open(&node.path).unwrap();
     db.execute_batch("DELETE FROM groups; DELETE FROM messages; DELETE FROM users WHERE id = 2").unwrap();
-    let end = Export::open(&house.path).unwrap().end().unwrap();
+    let end = Export::open(&node.path).unwrap().end().unwrap();
     assert_eq!((end.users, end.groups, end.conversations, end.messages), (2, 1, 2, 1));
-    assert_eq!(end.position.0, house.rows().await.log_end);
+    assert_eq!(end.position.0, node.rows().await.log_end);
 }
 
 #[tokio::test]
 async fn a_long_message_ends_a_range_before_its_time() {
-    let house = House::fresh().await;
-    let [tom, jerry] = house.users(["tom", "jerry"]).await;
+    let node = SqliteStore::fresh().await;
+    let [tom, jerry] = node.users(["tom", "jerry"]).await;
     for text in ["one", "two", "three"] {
-        house.say(tom, Recipient::User(jerry), text).await;
+        node.say(tom, Recipient::User(jerry), text).await;
     }
-    let db = Connection::open(&house.path).unwrap();
+    let db = Connection::open(&node.path).unwrap();
     db.execute("UPDATE messages SET content = ?1", ["x".repeat(6 * 1024 * 1024)]).unwrap();
-    let mut export = Export::open(&house.path).unwrap();
+    let mut export = Export::open(&node.path).unwrap();
     assert_eq!(export.next(table("messages"), None, 1000).unwrap().rows.len(), 2);
 }
 

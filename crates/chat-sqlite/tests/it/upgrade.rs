@@ -6,8 +6,8 @@ use chat_core::accounts::{AccountQuery, LoginName};
 use chat_core::ids::UserId;
 use rusqlite::Connection;
 
-use crate::contract::house::{account, code};
-use crate::support::House;
+use crate::support::SqliteStore;
+use chat_contract::{account, code};
 
 const BEFORE: [&str; 2] =
     [include_str!("../../migrations/0001_initial.sql"), include_str!("../../migrations/0002_stream.sql")];
@@ -30,12 +30,12 @@ async fn names_of_the_release_before_stay_are_found_and_count() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("chat.db");
     old_file(&path, &[("Zoë Dupont", "zoe@temp.com", 1), ("bob\u{200b}", "bob@temp.com", 2)]);
-    let house = House::open(&path).unwrap();
+    let node = SqliteStore::open(&path).unwrap();
     let query = AccountQuery { prefix: Some("dup".into()), after: UserId(0), limit: 10 };
-    let found = house.store.accounts(query).await.unwrap();
+    let found = node.store.accounts(query).await.unwrap();
     assert_eq!(found.iter().map(|account| account.id.0).collect::<Vec<_>>(), [1]);
-    assert_eq!(code(house.store.create_account(account("bob")).await), "username_taken");
-    let old = house.store.credentials(LoginName::Username("BOB\u{200b}".into())).await.unwrap().unwrap();
+    assert_eq!(code(node.store.create_account(account("bob")).await), "username_taken");
+    let old = node.store.credentials(LoginName::Username("BOB\u{200b}".into())).await.unwrap().unwrap();
     assert_eq!((old.account.id.0, old.account.username.as_str()), (2, "bob\u{200b}"));
 }
 
@@ -55,7 +55,7 @@ async fn the_demo_users_of_the_release_before_are_known_by_how_they_were_made() 
     {
         let path = folder.path().join(format!("{number}.db"));
         old_file(&path, &users);
-        let house = House::open(&path).unwrap();
-        assert_eq!(house.store.demo_accounts().await.unwrap().len(), n_demo, "{users:?}");
+        let node = SqliteStore::open(&path).unwrap();
+        assert_eq!(node.store.demo_accounts().await.unwrap().len(), n_demo, "{users:?}");
     }
 }

@@ -108,7 +108,7 @@ fn the_tests_that_the_readme_names_exist() {
     let is_setting = |word: &&str| word.bytes().any(|byte| byte.is_ascii_uppercase());
     let named: Vec<_> = readme.split('`').filter(is_test_name).filter(|word| !is_setting(word)).collect();
     assert!(named.len() >= 10, "the names were not found");
-    let sources = ["crates/chatserver/tests", "crates/chat-sqlite/tests", "crates/chat-core/contract"]
+    let sources = ["crates/chatserver/tests", "crates/chat-sqlite/tests", "crates/chat-contract/src"]
         .map(|folder| text_below(&root().join(folder)));
     for name in named {
         assert!(

@@ -8,14 +8,14 @@ use chat_core::messages::Recipient;
 use chat_core::time::Timestamp;
 
 use super::file::{GoFile, check_invariants};
-use crate::contract::house::{ALL, contents, ids};
-use crate::support::House;
+use crate::support::SqliteStore;
+use chat_contract::{ALL, contents, ids};
 
 const SECOND: i64 = 1_000_000;
 
-async fn accounts(house: &House) -> BTreeMap<i64, (String, String)> {
+async fn accounts(node: &SqliteStore) -> BTreeMap<i64, (String, String)> {
     let query = AccountQuery { prefix: None, after: UserId(0), limit: 1000 };
-    let accounts = house.store.accounts(query).await.unwrap();
+    let accounts = node.store.accounts(query).await.unwrap();
     accounts.into_iter().map(|account| (account.id.0, (account.username, account.email))).collect()
 }
 
@@ -34,8 +34,8 @@ async fn the_lowest_id_keeps_a_name_and_the_others_get_theirs_appended() {
             (79, 'JÉRÔME', 'JÉRÔME@temp.com', 'h', 0);",
         long = "猫".repeat(32),
     ));
-    let house = House::open(&go.path).unwrap();
-    let accounts = accounts(&house).await;
+    let node = SqliteStore::open(&go.path).unwrap();
+    let accounts = accounts(&node).await;
     let account = |id: i64| (accounts[&id].0.as_str(), accounts[&id].1.as_str());
     assert_eq!(account(1), ("Tom", "tom@temp.com"));
     assert_eq!(account(2), ("TOM-2-2", "TOM+2@temp.com"), "user 4 has the first choice");
@@ -45,9 +45,9 @@ async fn the_lowest_id_keeps_a_name_and_the_others_get_theirs_appended() {
     assert_eq!(account(6).0, "猫".repeat(32));
     assert_eq!(account(77).0, format!("{}-77", "猫".repeat(29)));
     assert_eq!(account(79), ("JÉRÔME-79", "JÉRÔME+79@temp.com"));
-    let found = house.store.credentials(LoginName::Username("TOM".into())).await.unwrap().unwrap();
+    let found = node.store.credentials(LoginName::Username("TOM".into())).await.unwrap().unwrap();
     assert_eq!(found.account.id, UserId(1));
-    check_invariants(&house);
+    check_invariants(&node);
 }
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn names_that_could_not_be_registered_today_are_kept() {
             (-1, 'minus', 'm@temp.com', 'h', 0),
             (9223372036854775807, 'last', 'l@temp.com', 'h', 0);",
     );
-    let house = House::open(&go.path).unwrap();
+    let node = SqliteStore::open(&go.path).unwrap();
     let wanted = [
         (1, "al", "x"),
         (2, "", ""),
@@ -73,13 +73,13 @@ async fn names_that_could_not_be_registered_today_are_kept() {
         (5, "12345", "6.5"),
     ];
     let wanted = wanted.map(|(id, name, email)| (id, (name.to_owned(), email.to_owned())));
-    assert_eq!(accounts(&house).await, BTreeMap::from(wanted));
+    assert_eq!(accounts(&node).await, BTreeMap::from(wanted));
     let hash = async |name: &str| {
-        let found = house.store.credentials(LoginName::Username(name.into())).await.unwrap();
+        let found = node.store.credentials(LoginName::Username(name.into())).await.unwrap();
         found.unwrap().password_hash
     };
     assert_eq!([hash("user-3").await, hash("tom\u{fffd}").await], ["!", "$2a$"]);
-    assert_eq!(house.user("spike").await, UserId(6));
+    assert_eq!(node.user("spike").await, UserId(6));
 }
 
 #[tokio::test]
@@ -91,18 +91,18 @@ async fn messages_of_users_who_are_gone_survive_under_a_placeholder() {
             (2, 7, 1, 'text', 'from nobody', NULL, 1761399700, 'PENDING'),
             (3, 8, 9, 'text', 'between nobodies', NULL, 1761399701, 'READ');",
     );
-    let house = House::open(&go.path).unwrap();
-    let accounts = accounts(&house).await;
+    let node = SqliteStore::open(&go.path).unwrap();
+    let accounts = accounts(&node).await;
     assert_eq!(accounts[&7], ("deleted-user-7-7".to_owned(), "deleted-user-7@migrated.invalid".to_owned()));
     assert_eq!(accounts[&8].0, "deleted-user-8");
-    let history = house.store.direct_history(UserId(1), UserId(7), ALL).await.unwrap();
+    let history = node.store.direct_history(UserId(1), UserId(7), ALL).await.unwrap();
     assert_eq!(contents(&history), ["to nobody", "from nobody"]);
-    let history = house.store.direct_history(UserId(9), UserId(8), ALL).await.unwrap();
+    let history = node.store.direct_history(UserId(9), UserId(8), ALL).await.unwrap();
     assert_eq!(contents(&history), ["between nobodies"]);
-    let found = house.store.credentials(LoginName::Username("deleted-user-8".into())).await.unwrap().unwrap();
+    let found = node.store.credentials(LoginName::Username("deleted-user-8".into())).await.unwrap().unwrap();
     assert_eq!(found.password_hash, "!", "no password leads in");
-    assert_eq!(house.user("spike").await, UserId(10));
-    check_invariants(&house);
+    assert_eq!(node.user("spike").await, UserId(10));
+    check_invariants(&node);
 }
 
 #[tokio::test]
@@ -121,14 +121,14 @@ async fn messages_that_belong_nowhere_stay_in_the_backup() {
             (8, 1, 2, 'text', 'an id twice', NULL, 1, 'PENDING'),
             (NULL, 1, 2, 'text', 'no id', NULL, 1, 'PENDING');",
     );
-    let house = House::open(&go.path).unwrap();
-    let last = house.store.last_of_each(UserId(1), 100).await.unwrap();
+    let node = SqliteStore::open(&go.path).unwrap();
+    let last = node.store.last_of_each(UserId(1), 100).await.unwrap();
     assert_eq!((contents(&last), ids(&last)), (vec!["kept"], vec![8]));
     assert_eq!(last[0].seq.0, 1);
-    assert_eq!(super::file::rows(house.backup.as_ref().unwrap())["messages"].len(), 10);
-    assert_eq!(accounts(&house).await.len(), 2);
-    assert_eq!(house.user("spike").await, UserId(3));
-    check_invariants(&house);
+    assert_eq!(super::file::rows(node.backup.as_ref().unwrap())["messages"].len(), 10);
+    assert_eq!(accounts(&node).await.len(), 2);
+    assert_eq!(node.user("spike").await, UserId(3));
+    check_invariants(&node);
 }
 
 #[tokio::test]
@@ -146,8 +146,8 @@ async fn kind_text_and_media_are_read_from_whatever_is_there() {
             (8, 1, 2, 7, 42, X'ff', 0, 'DELIVERED'),
             (9, 1, 2, 'video', CAST(X'61ff62' AS TEXT), 'https://x/y', 0, 'DELIVERED');",
     );
-    let house = House::open(&go.path).unwrap();
-    let history = house.store.direct_history(UserId(1), UserId(2), ALL).await.unwrap();
+    let node = SqliteStore::open(&go.path).unwrap();
+    let history = node.store.direct_history(UserId(1), UserId(2), ALL).await.unwrap();
     let kinds: Vec<_> = history.iter().map(|message| message.kind.as_str()).collect();
     assert_eq!(kinds, ["text", "image", "text", "image", "text", "image", "text", "image", "video"]);
     assert_eq!(contents(&history), ["a", "b", "c", "d", "", "", "caf\u{fffd}", "42", "a\u{fffd}b"]);
@@ -163,12 +163,12 @@ async fn columns_that_early_versions_did_not_have_are_not_missed() {
          INSERT INTO users VALUES (1, 'tom', 'tom@temp.com', 'h'), (2, 'jerry', 'j@temp.com', 'h');
          INSERT INTO messages VALUES (1, 1, 2, 'plain');",
     );
-    let house = House::open(&go.path).unwrap();
-    let history = house.store.direct_history(UserId(1), UserId(2), ALL).await.unwrap();
+    let node = SqliteStore::open(&go.path).unwrap();
+    let history = node.store.direct_history(UserId(1), UserId(2), ALL).await.unwrap();
     assert_eq!((contents(&history), history[0].sent_at), (vec!["plain"], Timestamp(0)));
-    assert_eq!(house.undelivered(UserId(2)).await, []);
-    assert_eq!(house.store.groups_of(UserId(1)).await.unwrap(), []);
-    check_invariants(&house);
+    assert_eq!(node.undelivered(UserId(2)).await, []);
+    assert_eq!(node.store.groups_of(UserId(1)).await.unwrap(), []);
+    check_invariants(&node);
 }
 
 #[tokio::test]
@@ -186,11 +186,11 @@ async fn an_unreadable_time_is_that_of_the_message_before() {
             (6, 1, 2, 'text', 'f', NULL, 1761399701000, 'READ'),
             (7, 1, 2, 'text', 'g', NULL, X'ff', 'READ');",
     );
-    let house = House::open(&go.path).unwrap();
-    let history = house.store.direct_history(UserId(1), UserId(2), ALL).await.unwrap();
+    let node = SqliteStore::open(&go.path).unwrap();
+    let history = node.store.direct_history(UserId(1), UserId(2), ALL).await.unwrap();
     let seconds: Vec<_> = history.iter().map(|message| message.sent_at.0 / SECOND - 1_761_399_699).collect();
     assert_eq!(seconds, [0, 0, 0, 0, 1, 2, 2]);
-    let tom = house.store.account(UserId(1)).await.unwrap().unwrap();
+    let tom = node.store.account(UserId(1)).await.unwrap().unwrap();
     assert_eq!(tom.created_at, Timestamp(1_761_399_699 * SECOND), "the first that can be read stands in");
 }
 
@@ -213,12 +213,12 @@ async fn a_number_is_a_group_for_its_members_and_a_user_for_others() {
             (8, 1, 5, 'text', 'Tom, who owns group 5 without being its member, to user 5', NULL, 0, ''),
             (9, 1, 9, 'text', 'Tom to user 9: there is no group 9', NULL, 0, '');",
     );
-    let house = House::open(&go.path).unwrap();
+    let node = SqliteStore::open(&go.path).unwrap();
     let group = async |reader: i64, group: i64| {
-        ids(&house.store.group_history(UserId(reader), GroupId(group), ALL).await.unwrap())
+        ids(&node.store.group_history(UserId(reader), GroupId(group), ALL).await.unwrap())
     };
     let direct = async |reader: i64, other: i64| {
-        ids(&house.store.direct_history(UserId(reader), UserId(other), ALL).await.unwrap())
+        ids(&node.store.direct_history(UserId(reader), UserId(other), ALL).await.unwrap())
     };
     assert_eq!(group(1, 1).await, [1, 3]);
     assert_eq!(group(3, 2).await, [5]);
@@ -227,8 +227,8 @@ async fn a_number_is_a_group_for_its_members_and_a_user_for_others() {
     assert_eq!(direct(1, 2).await, [4]);
     assert_eq!(direct(1, 5).await, [8]);
     assert_eq!(direct(1, 9).await, [9]);
-    assert_eq!(house.undelivered(UserId(1)).await, [], "group messages count as delivered");
-    check_invariants(&house);
+    assert_eq!(node.undelivered(UserId(1)).await, [], "group messages count as delivered");
+    check_invariants(&node);
 }
 
 #[tokio::test]
@@ -245,9 +245,9 @@ async fn every_group_has_an_owner_and_every_member_a_role() {
             (2, 77, 0, 0), (2, 1, 0, '1'), (3, 1, 0, '0'), (3, 2, 0, 1), (3, 3, 0, 'TRUE'), (5, 3, 0, 0),
             (5, 2, 0, 'no'), (42, 1, 0, 1);",
     );
-    let house = House::open(&go.path).unwrap();
+    let node = SqliteStore::open(&go.path).unwrap();
     let members = async |reader: i64, group: i64| {
-        let members = house.store.members(UserId(reader), GroupId(group)).await.unwrap();
+        let members = node.store.members(UserId(reader), GroupId(group)).await.unwrap();
         members.iter().map(|member| format!("{} {}", member.id, member.role.as_str())).collect::<Vec<_>>()
     };
     assert_eq!(members(1, 1).await, ["1 owner", "2 admin", "3 member"]);
@@ -255,14 +255,14 @@ async fn every_group_has_an_owner_and_every_member_a_role() {
     assert_eq!(members(1, 3).await, ["1 member", "2 owner", "3 admin"]);
     assert_eq!(members(2, 5).await, ["2 owner", "3 member"]);
     let names: Vec<_> =
-        house.store.groups_of(UserId(2)).await.unwrap().into_iter().map(|group| group.name).collect();
+        node.store.groups_of(UserId(2)).await.unwrap().into_iter().map(|group| group.name).collect();
     assert_eq!(names, ["owner is no member", "group-3", ""]);
     assert_eq!(
-        house.group(UserId(1), &[]).await.id,
+        node.group(UserId(1), &[]).await.id,
         GroupId(6),
         "group 4 keeps its number, though nobody sees it"
     );
-    check_invariants(&house);
+    check_invariants(&node);
 }
 
 #[tokio::test]
@@ -282,17 +282,17 @@ async fn pointers_stop_before_the_first_message_that_has_not_come_so_far() {
             (8, 2, 1, '', 'pending for Tom', '', 0, 'pending'),
             (9, 1, 3, '', 'read', '', 0, 'READ');",
     );
-    let house = House::open(&go.path).unwrap();
-    let history = house.store.direct_history(UserId(1), UserId(2), ALL).await.unwrap();
+    let node = SqliteStore::open(&go.path).unwrap();
+    let history = node.store.direct_history(UserId(1), UserId(2), ALL).await.unwrap();
     let statuses: Vec<_> = history.iter().map(|message| message.status.as_str()).collect();
     assert_eq!(
         statuses,
         ["READ", "PENDING", "READ", "DELIVERED", "DELIVERED", "PENDING", "PENDING", "PENDING"]
     );
-    assert_eq!(ids(&house.undelivered(UserId(1)).await), [2, 8]);
-    assert_eq!(ids(&house.undelivered(UserId(2)).await), [6, 7]);
-    assert_eq!(house.undelivered(UserId(3)).await, []);
-    let spikes = house.store.last_of_each(UserId(3), 1).await.unwrap();
+    assert_eq!(ids(&node.undelivered(UserId(1)).await), [2, 8]);
+    assert_eq!(ids(&node.undelivered(UserId(2)).await), [6, 7]);
+    assert_eq!(node.undelivered(UserId(3)).await, []);
+    let spikes = node.store.last_of_each(UserId(3), 1).await.unwrap();
     assert_eq!((spikes[0].status.as_str(), spikes[0].to), ("READ", Recipient::User(UserId(3))));
-    check_invariants(&house);
+    check_invariants(&node);
 }

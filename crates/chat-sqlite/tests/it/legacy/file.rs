@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 use tempfile::TempDir;
 
-use crate::support::House;
+use crate::support::SqliteStore;
 
 /// The schema of the Go server.
 const STRICT: &str = "
@@ -115,8 +115,8 @@ pub fn rows(path: &Path) -> BTreeMap<String, Vec<Vec<Value>>> {
 }
 
 /// What must hold of every database of ours; each query looks for rows that break it.
-pub fn check_invariants(house: &House) {
-    let connection = Connection::open(&house.path).unwrap();
+pub fn check_invariants(node: &SqliteStore) {
+    let connection = Connection::open(&node.path).unwrap();
     for (rule, sql) in [
         (
             "seqs are 1, 2, 3 … up to last_seq",

@@ -7,7 +7,7 @@ use chat_sqlite::OpenError;
 use rusqlite::Connection;
 
 use super::file::{GoFile, check_invariants};
-use crate::support::House;
+use crate::support::SqliteStore;
 
 /// Together more than the migration keeps in memory, so that it has begun to write into the file before its commit.
 const MESSAGES: i64 = 9_500;
@@ -19,12 +19,12 @@ async fn a_failed_migration_leaves_the_file_as_it_was_and_no_backup() {
     // A table of the name of one of ours is in the way.
     go.execute("CREATE TABLE directs (x)");
     let before = (go.rows(), std::fs::read(&go.path).unwrap());
-    assert!(matches!(House::open(&go.path).map(|_| ()), Err(OpenError::Migration { .. })));
+    assert!(matches!(SqliteStore::open(&go.path).map(|_| ()), Err(OpenError::Migration { .. })));
     assert!((go.rows(), std::fs::read(&go.path).unwrap()) == before);
     assert_eq!(go.backups(), [""; 0].map(std::path::PathBuf::from));
     go.execute("DROP TABLE directs");
-    let house = House::open(&go.path).unwrap();
-    assert_eq!(house.store.last_of_each(UserId(1), 10).await.unwrap().len(), 2);
+    let node = SqliteStore::open(&go.path).unwrap();
+    assert_eq!(node.store.last_of_each(UserId(1), 10).await.unwrap().len(), 2);
 }
 
 #[tokio::test]
@@ -35,8 +35,8 @@ async fn a_backup_of_the_same_second_is_not_overwritten() {
         std::fs::write(format!("{}.backup-{second}", go.path.display()), "an earlier backup").unwrap();
     }
     std::fs::write(format!("{}.backup-unfinished", go.path.display()), "half a backup").unwrap();
-    let house = House::open(&go.path).unwrap();
-    let backup = house.backup.clone().unwrap();
+    let node = SqliteStore::open(&go.path).unwrap();
+    let backup = node.backup.clone().unwrap();
     assert!(backup.to_str().unwrap().ends_with("-2"), "{backup:?}");
     assert_eq!(super::file::rows(&backup)["messages"].len(), 4);
     let untouched = go.backups().into_iter().filter(|path| *path != backup);
@@ -70,9 +70,9 @@ async fn a_migration_that_is_killed_is_begun_anew() {
                 "half a migration"
             );
         }
-        let house = House::open(&go.path).unwrap();
+        let node = SqliteStore::open(&go.path).unwrap();
         assert_eq!(count(&go, "SELECT count(*) FROM messages"), MESSAGES);
-        check_invariants(&house);
+        check_invariants(&node);
     }
 }
 
@@ -80,7 +80,7 @@ async fn a_migration_that_is_killed_is_begun_anew() {
 #[ignore = "is the process that another test starts and kills"]
 async fn opens_the_file_it_is_told() {
     if let Ok(path) = std::env::var(FILE) {
-        House::open(path.as_ref()).unwrap();
+        SqliteStore::open(path.as_ref()).unwrap();
     }
 }
 

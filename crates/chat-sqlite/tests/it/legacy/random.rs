@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use rusqlite::types::Value;
 
 use super::file::{GoFile, check_invariants, rows};
-use crate::support::House;
+use crate::support::SqliteStore;
 
 fn id() -> impl Strategy<Value = Value> {
     prop_oneof![
@@ -78,14 +78,14 @@ proptest! {
     fn any_file_opens_and_is_sound_afterwards(file in file()) {
         let go = written(&file);
         let before = go.rows();
-        let house = House::open(&go.path).unwrap();
-        check_invariants(&house);
-        prop_assert_eq!(rows(house.backup.as_ref().unwrap()), before);
-        let after = rows(&house.path);
+        let node = SqliteStore::open(&go.path).unwrap();
+        check_invariants(&node);
+        prop_assert_eq!(rows(node.backup.as_ref().unwrap()), before);
+        let after = rows(&node.path);
         prop_assert!(after["messages"].len() <= file[3].len());
-        drop(house);
-        let house = House::open(&go.path).unwrap();
-        prop_assert!(house.backup.is_none());
-        prop_assert_eq!(rows(&house.path), after);
+        drop(node);
+        let node = SqliteStore::open(&go.path).unwrap();
+        prop_assert!(node.backup.is_none());
+        prop_assert_eq!(rows(&node.path), after);
     }
 }

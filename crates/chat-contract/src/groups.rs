@@ -1,0 +1,110 @@
+//! The MUSTs of `GroupStore`.
+
+use std::collections::BTreeSet;
+
+use chat_core::event::Change;
+use chat_core::groups::{MembersChanged, NewGroup, Role};
+use chat_core::ids::{GroupId, UserId};
+use chat_core::messages::Recipient;
+use tokio::task::JoinSet;
+
+use super::samples::{ALL, NOW, code};
+use super::test_store::Stores;
+
+pub async fn a_group_begins_with_its_owner_alone(stores: &dyn Stores) {
+    let node = stores.fresh().await;
+    let [tom, jerry] = node.users(["tom", "jerry"]).await;
+    let group = node.group(tom, &[]).await;
+    assert_eq!((group.name.as_str(), group.owner, group.created_at), ("Cheese", tom, NOW));
+    let members = node.store.members(tom, group.id).await.unwrap();
+    assert_eq!(members.len(), 1);
+    assert_eq!((members[0].id, members[0].username.as_str(), members[0].role), (tom, "tom", Role::Owner));
+    assert_eq!(node.store.groups_of(tom).await.unwrap(), [group]);
+    assert_eq!(node.store.groups_of(jerry).await.unwrap(), []);
+    let nobodys = NewGroup { name: "Ghosts".into(), owner: UserId(99), at: NOW };
+    assert_eq!(code(node.store.create_group(nobodys).await), "unauthenticated");
+}
+
+pub async fn adding_is_checked_in_the_promised_order(stores: &dyn Stores) {
+    let node = stores.fresh().await;
+    let [tom, jerry, spike] = node.users(["tom", "jerry", "spike"]).await;
+    let group = node.group(tom, &[jerry]).await;
+    let nobody = UserId(99);
+    assert_eq!(code(node.add(spike, GroupId(99), nobody).await), "group_not_found");
+    assert_eq!(code(node.add(spike, group.id, nobody).await), "not_a_member");
+    assert_eq!(code(node.add(jerry, group.id, nobody).await), "forbidden");
+    assert_eq!(code(node.add(tom, group.id, nobody).await), "user_not_found");
+    let events = node.sink.events().len();
+    assert_eq!(node.add(tom, group.id, jerry).await.unwrap(), MembersChanged::Already);
+    assert_eq!(node.add(tom, group.id, tom).await.unwrap(), MembersChanged::Already);
+    assert_eq!(node.sink.events().len(), events, "nothing changed, so there is nothing to tell");
+    assert_eq!(node.store.members(tom, group.id).await.unwrap().len(), 2);
+}
+
+pub async fn only_members_look_inside(stores: &dyn Stores) {
+    let node = stores.fresh().await;
+    let [tom, spike] = node.users(["tom", "spike"]).await;
+    let group = node.group(tom, &[]).await;
+    assert_eq!(code(node.store.members(spike, group.id).await), "not_a_member");
+    assert_eq!(code(node.store.group_history(spike, group.id, ALL).await), "not_a_member");
+    assert_eq!(code(node.store.group_conversation(spike, group.id).await), "not_a_member");
+    assert_eq!(code(node.store.members(tom, GroupId(99)).await), "group_not_found");
+    assert_eq!(code(node.store.group_history(tom, GroupId(99), ALL).await), "group_not_found");
+    assert_eq!(code(node.store.group_conversation(tom, GroupId(99)).await), "group_not_found");
+    assert_eq!(node.store.group_conversation(tom, group.id).await.unwrap(), group.conversation);
+}
+
+pub async fn a_new_member_has_everything_before_as_delivered(stores: &dyn Stores) {
+    let node = stores.fresh().await;
+    let [tom, jerry] = node.users(["tom", "jerry"]).await;
+    let group = node.group(tom, &[]).await;
+    node.say(tom, Recipient::Group(group.id), "before").await;
+    node.add(tom, group.id, jerry).await.unwrap();
+    assert_eq!(node.undelivered(jerry).await, []);
+    let after = node.say(tom, Recipient::Group(group.id), "after").await;
+    assert_eq!(node.undelivered(jerry).await, [after]);
+    assert_eq!(node.store.group_history(jerry, group.id, ALL).await.unwrap().len(), 2);
+}
+
+/// What a snapshot says at its position is what the events up to that position add up to: who attaches to the events
+/// first and reads the snapshot then can tell which events are already in it.
+pub async fn a_snapshot_of_memberships_agrees_with_the_events_up_to_its_position(stores: &dyn Stores) {
+    let node = stores.fresh().await;
+    let [tom, jerry] = node.users(["tom", "jerry"]).await;
+    let mut writers = JoinSet::new();
+    for number in 0..40 {
+        let store = node.store.clone();
+        writers.spawn(async move {
+            let new = NewGroup { name: format!("group {number}"), owner: tom, at: NOW };
+            let group = store.create_group(new).await.unwrap().group.id;
+            let command = chat_core::groups::AddMember { actor: tom, group, user: jerry, at: NOW };
+            store.add_member(command).await.unwrap();
+        });
+    }
+    let mut snapshots = Vec::new();
+    while !writers.is_empty() {
+        snapshots.push(node.store.memberships(jerry).await.unwrap());
+        while writers.try_join_next().is_some_and(|result| result.map(|()| true).unwrap()) {}
+    }
+    snapshots.push(node.store.memberships(jerry).await.unwrap());
+    let events = node.sink.events();
+    for snapshot in &snapshots {
+        let told: BTreeSet<_> = events
+            .iter()
+            .filter(|event| event.position <= snapshot.position)
+            .filter_map(|event| match &event.change {
+                Change::MemberChanged { conversation, user, .. } if *user == jerry => Some(conversation.id),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(BTreeSet::from_iter(snapshot.conversations.iter().copied()), told);
+    }
+    assert_eq!(snapshots.last().unwrap().conversations.len(), 40);
+}
+
+pub async fn memberships_are_groups_only(stores: &dyn Stores) {
+    let node = stores.fresh().await;
+    let [tom, jerry] = node.users(["tom", "jerry"]).await;
+    node.say(tom, Recipient::User(jerry), "hi").await;
+    assert_eq!(node.store.memberships(tom).await.unwrap().conversations, []);
+}

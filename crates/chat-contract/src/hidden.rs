@@ -1,0 +1,126 @@
+//! Deleting for oneself: the message is in no answer to that reader, and in all answers to the others.
+
+use chat_core::accounts::AccountQuery;
+use chat_core::edits::Hidden;
+use chat_core::event::Change;
+use chat_core::ids::{MessageId, Rev, UserId};
+use chat_core::messages::{Message, Page, Recipient, Start, Stretch};
+
+use super::rows;
+use super::samples::{ALL, code, deed, ids, keyed, message};
+use super::test_store::{Stores, TestStore};
+
+pub async fn hiding_is_for_members_and_happens_once(stores: &dyn Stores) {
+    let node = stores.fresh().await;
+    let [tom, jerry, spike] = node.users(["tom", "jerry", "spike"]).await;
+    let sent = node.say(tom, Recipient::User(jerry), "hi").await;
+    let rev_before = rev(&node, &sent).await;
+    let hidden = Hidden::Now { user: jerry, conversation: sent.conversation, message: sent.id };
+    assert_eq!(node.store.hide(deed(jerry, &sent)).await.unwrap(), hidden);
+    let events = node.sink.events();
+    let told = &events.last().unwrap().change;
+    assert!(matches!(told, Change::MessageHidden { user, .. } if *user == jerry), "{told:?}");
+    assert_eq!(node.store.hide(deed(jerry, &sent)).await.unwrap(), Hidden::Already);
+    assert_eq!(node.sink.events().len(), events.len());
+    assert_eq!(rev(&node, &sent).await, rev_before, "it is nothing to the other side");
+    let nowhere = Message { id: MessageId(99), ..sent.clone() };
+    assert_eq!(code(node.store.hide(deed(spike, &sent)).await), "message_not_found");
+    assert_eq!(code(node.store.hide(deed(tom, &nowhere)).await), "message_not_found");
+    rows::check(&node).await;
+}
+
+async fn rev(node: &TestStore, sent: &Message) -> Rev {
+    node.store.conversation(sent.sender, sent.conversation).await.unwrap().conversation.rev
+}
+
+/// All that a reader can be answered of messages in a pair's and a group's conversation.
+async fn seen(node: &TestStore, reader: UserId, sent: &Message, group: &Message) -> Vec<Vec<i64>> {
+    let store = &node.store;
+    let Recipient::Group(group_id) = group.to else { panic!("{group:?}") };
+    let Recipient::User(receiver) = sent.to else { panic!("{sent:?}") };
+    let other = if reader == sent.sender { receiver } else { sent.sender };
+    let stretch = |thread, from| Stretch { thread, from, limit: 99 };
+    let root = store.message(reader, sent.thread.unwrap()).await.unwrap();
+    assert_eq!(root.conversation, sent.conversation);
+    let page = Page { before: None, limit: 99 };
+    let mut answers = vec![
+        store.direct_history(reader, other, ALL).await.unwrap(),
+        store.group_history(reader, group_id, ALL).await.unwrap(),
+        store.stretch(reader, sent.conversation, stretch(None, Start::End)).await.unwrap(),
+        store.stretch(reader, sent.conversation, stretch(None, Start::After(root.seq))).await.unwrap(),
+        store.stretch(reader, sent.conversation, stretch(Some(root.id), Start::End)).await.unwrap(),
+        store
+            .stretch(reader, sent.conversation, stretch(Some(root.id), Start::After(root.seq)))
+            .await
+            .unwrap(),
+        store.last_of_each(reader, 99).await.unwrap(),
+        store.pinned(reader, sent.conversation, 99).await.unwrap(),
+        store.saved(reader, page).await.unwrap(),
+    ];
+    answers.push(store.backlog(reader, MessageId(0), MessageId(0), 99).await.unwrap());
+    answers.iter().map(|messages| ids(messages)).collect()
+}
+
+pub async fn what_is_hidden_is_in_no_answer_to_that_reader(stores: &dyn Stores) {
+    let node = stores.fresh().await;
+    let [tom, jerry] = node.users(["tom", "jerry"]).await;
+    let group = node.group(tom, &[jerry]).await;
+    let root = node.say(tom, Recipient::User(jerry), "root").await;
+    let mut in_thread = keyed(tom, Recipient::User(jerry), "in the thread", "k");
+    in_thread.body.thread = Some(root.id);
+    let sent = node.post(in_thread.clone()).await;
+    let first_in_group = node.say(tom, Recipient::Group(group.id), "first").await;
+    let grouped = node.say(tom, Recipient::Group(group.id), "last").await;
+    node.store.pin(deed(tom, &sent), true).await.unwrap();
+    for reader in [tom, jerry] {
+        node.store.save(deed(reader, &sent), true).await.unwrap();
+    }
+    let before = [seen(&node, tom, &sent, &grouped).await, seen(&node, jerry, &sent, &grouped).await];
+    for answer in before.iter().flatten() {
+        assert!(answer.contains(&sent.id.0) || answer.contains(&grouped.id.0), "{before:?}");
+    }
+
+    for hidden in [&sent, &grouped] {
+        node.store.hide(deed(jerry, hidden)).await.unwrap();
+    }
+    let after = seen(&node, jerry, &sent, &grouped).await;
+    for answer in &after {
+        assert!(!answer.contains(&sent.id.0) && !answer.contains(&grouped.id.0), "{after:?}");
+    }
+    let last = ids(&node.store.last_of_each(jerry, 9).await.unwrap());
+    assert_eq!(last, [first_in_group.id.0, root.id.0], "the last one that Jerry sees");
+    assert_eq!(code(node.store.message(jerry, sent.id).await), "message_not_found");
+    assert_eq!(code(node.store.versions(jerry, sent.id).await), "message_not_found");
+    assert_eq!(code(node.store.reactors(jerry, sent.id).await), "message_not_found");
+    assert_eq!(seen(&node, tom, &sent, &grouped).await, before[0], "Tom sees what he saw");
+    let again = node.store.post(in_thread).await.unwrap();
+    assert_eq!(again.message().id, sent.id, "and a key of his is used up");
+    rows::check(&node).await;
+}
+
+pub async fn whoever_has_hidden_everything_has_no_last_message(stores: &dyn Stores) {
+    let node = stores.fresh().await;
+    let [tom, jerry] = node.users(["tom", "jerry"]).await;
+    let sent = node.say(tom, Recipient::User(jerry), "hi").await;
+    node.store.hide(deed(tom, &sent)).await.unwrap();
+    assert_eq!(node.store.last_of_each(tom, 9).await.unwrap(), []);
+    assert_eq!(node.store.direct_history(tom, jerry, ALL).await.unwrap(), []);
+    node.store.post(message(jerry, Recipient::User(tom), "you there?")).await.unwrap();
+    assert_eq!(node.store.last_of_each(tom, 9).await.unwrap().len(), 1);
+}
+
+pub async fn the_list_of_users_does_not_show_it_either(stores: &dyn Stores) {
+    let node = stores.fresh().await;
+    let [tom, jerry] = node.users(["tom", "jerry"]).await;
+    node.say(jerry, Recipient::User(tom), "first").await;
+    let last = node.say(jerry, Recipient::User(tom), "last").await;
+    let shown = async |reader, other: UserId| {
+        let query = AccountQuery { prefix: None, after: UserId(0), limit: 9 };
+        let list = node.store.accounts_with_last_message(reader, query).await.unwrap();
+        let (_, last) = list.into_iter().find(|(account, _)| account.id == other).unwrap();
+        last.unwrap().content
+    };
+    assert_eq!(shown(tom, jerry).await, "last");
+    node.store.hide(deed(tom, &last)).await.unwrap();
+    assert_eq!((shown(tom, jerry).await, shown(jerry, tom).await), ("first".into(), "last".into()));
+}

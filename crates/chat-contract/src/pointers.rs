@@ -1,0 +1,171 @@
+//! The MUSTs of `ReceiptStore` about moving pointers one by one, listing them, and threads.
+
+use chat_core::conversations::{Audience, Counts, OwnChange};
+use chat_core::event::Change;
+use chat_core::ids::{ConversationId, MessageId, Seq, UserId};
+use chat_core::messages::Recipient;
+use chat_core::posting::{Body, NewMessage};
+use chat_core::receipts::{Delivered, Moved, Pointers, Receipt};
+
+use super::samples::{code, deed, message};
+use super::test_store::{Stores, TestStore};
+
+fn at(delivered: i64, read: i64) -> Pointers {
+    Pointers { delivered: Seq(delivered), read: Seq(read) }
+}
+
+async fn pointers(node: &TestStore, user: UserId, id: ConversationId) -> Pointers {
+    node.store.conversation(user, id).await.unwrap().own.pointers
+}
+
+pub async fn moving_answers_what_moved_and_tells_it_once(stores: &dyn Stores) {
+    let node = stores.fresh().await;
+    let [tom, jerry, spike] = node.users(["tom", "jerry", "spike"]).await;
+    let mut id = ConversationId(0);
+    for text in ["1", "2", "3"] {
+        id = node.say(tom, Recipient::User(jerry), text).await.conversation;
+    }
+    let events = node.sink.events().len();
+    let step = async |to| node.store.move_pointers(jerry, id, to).await.unwrap();
+    let receipt = |pointers, unread: Option<u32>| {
+        let counts = unread.map(|unread| Counts { unread, mentions: 0 });
+        let audience = Audience::Pair(tom, jerry);
+        Moved(vec![Receipt { user: jerry, conversation: id, pointers, audience, counts }])
+    };
+    assert_eq!(step(at(2, 0)).await, receipt(at(2, 0), None), "what waits is as it was");
+    assert_eq!(step(at(1, 1)).await, receipt(at(2, 1), Some(2)));
+    assert_eq!(step(at(2, 1)).await, Moved::default());
+    assert_eq!(step(at(9, 9)).await, receipt(at(3, 3), Some(0)));
+    assert_eq!(step(at(0, -4)).await, Moved::default());
+    assert_eq!(pointers(&node, jerry, id).await, at(3, 3));
+    assert_eq!(node.sink.events().len(), events + 3);
+    for (user, id) in [(spike, id), (jerry, ConversationId(99))] {
+        let refused = node.store.move_pointers(user, id, at(1, 1)).await;
+        assert_eq!(code(refused), "conversation_not_found");
+    }
+    assert_eq!(pointers(&node.reopen().await, jerry, id).await, at(3, 3));
+}
+
+pub async fn reading_takes_the_mark_away_and_whoever_resumes_hears_of_it(stores: &dyn Stores) {
+    let node = stores.fresh().await;
+    let [tom, jerry] = node.users(["tom", "jerry"]).await;
+    node.say(tom, Recipient::User(jerry), "1").await;
+    let id = node.say(tom, Recipient::User(jerry), "2").await.conversation;
+    let mark = async || {
+        let marked = OwnChange { marked_unread: Some(true), ..OwnChange::default() };
+        node.store.change_own_part(jerry, id, marked).await.unwrap();
+        node.store.log_end().await.unwrap().position
+    };
+    let is_marked = async || node.store.conversation(jerry, id).await.unwrap().own.marked_unread;
+    // Moving, or asking to where it is already, is reading; confirming is not, nor what comes late.
+    for (to, is_kept) in [(at(2, 0), true), (at(2, 2), false), (at(2, 2), false), (at(2, 1), true)] {
+        let marked = mark().await;
+        let moved = node.store.move_pointers(jerry, id, to).await.unwrap();
+        assert_eq!(is_marked().await, is_kept, "{to:?}");
+        let changes = node.store.changes(jerry, marked, 10).await.unwrap();
+        let told_mark = changes.events.iter().find_map(|event| match &event.change {
+            Change::OwnPartChanged { view, .. } => Some((event.position, view.own.marked_unread)),
+            _ => None,
+        });
+        let last = node.sink.events().last().unwrap().position;
+        assert_eq!(told_mark, (!is_kept).then_some((last, false)), "{to:?}");
+        assert_eq!(moved.0.iter().any(|receipt| receipt.counts.is_some()), !is_kept);
+    }
+}
+
+pub async fn a_batch_is_one_change_for_each_conversation_at_the_place_that_is_noted(stores: &dyn Stores) {
+    let node = stores.fresh().await;
+    let [tom, jerry, spike] = node.users(["tom", "jerry", "spike"]).await;
+    let group = node.group(tom, &[jerry, spike]).await;
+    let start = node.store.log_end().await.unwrap().position;
+    let direct = node.say(tom, Recipient::User(jerry), "1").await.conversation;
+    node.say(tom, Recipient::Group(group.id), "2").await;
+    node.say(tom, Recipient::Group(group.id), "3").await;
+    let events = node.sink.events().len();
+    let receipt = |user, conversation, seq| Delivered { user, conversation, seq: Seq(seq) };
+    let batch = vec![
+        receipt(spike, group.conversation, 1),
+        receipt(jerry, direct, 1),
+        receipt(jerry, group.conversation, 1),
+        receipt(jerry, group.conversation, 2),
+        receipt(tom, direct, 0),
+    ];
+    let moved = node.store.mark_delivered(batch.clone()).await.unwrap();
+    let told: Vec<_> = moved.0.iter().map(|r| (r.conversation, r.user, r.pointers.delivered.0)).collect();
+    let of_group = [(group.conversation, jerry, 2), (group.conversation, spike, 1)];
+    assert_eq!(told, [of_group[0], of_group[1], (direct, jerry, 1)]);
+    let live = node.sink.events()[events..].to_vec();
+    let audiences: Vec<_> = live.iter().map(|event| event.change.audience()).collect();
+    assert_eq!(audiences, [Audience::Group(group.conversation), Audience::Pair(tom, jerry)]);
+    let resumed = node.store.changes(tom, start, 100).await.unwrap().events;
+    let places = |events: &mut dyn Iterator<Item = (i64, &Change)>| -> Vec<(i64, usize)> {
+        events
+            .filter_map(|(position, change)| match change {
+                Change::PointersMoved(receipts) => Some((position, receipts.len())),
+                _ => None,
+            })
+            .collect()
+    };
+    assert_eq!(
+        places(&mut resumed.iter().map(|event| (event.position.0, &event.change))),
+        places(&mut live.iter().map(|event| (event.position.0, &event.change)))
+    );
+    assert_eq!(node.store.mark_delivered(batch).await.unwrap(), Moved::default());
+    assert_eq!(node.sink.events().len(), events + 2);
+}
+
+pub async fn receipts_are_listed_for_members_page_by_page(stores: &dyn Stores) {
+    let node = stores.fresh().await;
+    let [tom, jerry, spike, tyke] = node.users(["tom", "jerry", "spike", "tyke"]).await;
+    let group = node.group(tom, &[jerry, spike]).await;
+    let id = group.conversation;
+    node.say(tom, Recipient::Group(group.id), "1").await;
+    node.store.move_pointers(jerry, id, at(1, 1)).await.unwrap();
+    node.confirm(spike, id, 1).await;
+    let list = async |after, limit| node.store.receipts(spike, id, after, limit).await.unwrap();
+    assert_eq!(list(UserId(0), 10).await, [(tom, at(0, 0)), (jerry, at(1, 1)), (spike, at(1, 0))]);
+    assert_eq!(list(tom, 1).await, [(jerry, at(1, 1))]);
+    assert_eq!(list(spike, 10).await, []);
+    for (reader, id) in [(tyke, id), (tom, ConversationId(99))] {
+        assert_eq!(code(node.store.receipts(reader, id, UserId(0), 10).await), "conversation_not_found");
+    }
+}
+
+pub async fn a_thread_has_a_pointer_of_its_own(stores: &dyn Stores) {
+    let node = stores.fresh().await;
+    let [tom, jerry, spike, tyke] = node.users(["tom", "jerry", "spike", "tyke"]).await;
+    let group = node.group(tom, &[jerry, spike]).await;
+    let to = Recipient::Group(group.id);
+    let root = node.say(tom, to, "root").await;
+    let reply = async |sender| {
+        let body = Body { content: "reply".into(), thread: Some(root.id), ..Body::default() };
+        node.post(NewMessage { body, ..message(sender, to, "") }).await
+    };
+    let thread = async || {
+        let view = node.store.thread(jerry, root.id).await.unwrap();
+        (view.root.replies.map_or(0, |replies| replies.n_replies), view.read.0, view.unread)
+    };
+    assert_eq!(thread().await, (0, 0, 0));
+    let first = reply(tom).await;
+    reply(jerry).await;
+    node.say(tom, to, "elsewhere").await;
+    let last = reply(spike).await;
+    assert_eq!(thread().await, (3, 0, 2));
+    let read = async |seq| node.store.read_thread(jerry, root.id, Seq(seq)).await.unwrap();
+    for (seq, expected) in [(first.seq.0, 2), (1, 2), (-7, 2), (i64::MAX, last.seq.0)] {
+        read(seq).await;
+        assert_eq!(thread().await.1, expected, "after {seq}");
+    }
+    assert_eq!(thread().await.2, 0);
+    let later = reply(tom).await;
+    assert_eq!(thread().await, (4, last.seq.0, 1));
+    node.store.delete(deed(tom, &later)).await.unwrap();
+    assert_eq!(thread().await, (4, last.seq.0, 0), "a deleted reply keeps its place and waits no more");
+    assert_eq!(node.store.thread(tom, root.id).await.unwrap().read, Seq(0), "each member has their own");
+    for (user, root) in [(tyke, root.id), (jerry, MessageId(99))] {
+        assert_eq!(code(node.store.thread(user, root).await), "message_not_found");
+        assert_eq!(code(node.store.read_thread(user, root, Seq(1)).await), "message_not_found");
+    }
+    // The conversation's own pointer is another.
+    assert_eq!(pointers(&node, jerry, group.conversation).await, at(0, 0));
+}

@@ -1,0 +1,180 @@
+//! What holds after any writes: the events count every change once, and the rows say the same as the events.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chat_core::changes::MessageEvent;
+use chat_core::conversations::{Conversation, ConversationKind};
+use chat_core::event::{Change, Event};
+use chat_core::messages::Message;
+
+use super::test_store::TestStore;
+
+/// What a store has noted and no answer tells in this form. All numbers are ids, places in the log or counts, so that
+/// each adapter can read them with a few plain queries.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Rows {
+    /// The place of the last change of all.
+    pub log_end: i64,
+    /// By conversation.
+    pub conversations: BTreeMap<i64, ConversationRow>,
+    /// By message.
+    pub messages: BTreeMap<i64, MessageRow>,
+    /// Messages that were changed in place, by message.
+    pub changes: BTreeMap<i64, ChangeRow>,
+    /// Where each member joined, by conversation and user.
+    pub joined: BTreeMap<(i64, i64), i64>,
+    /// How many former texts there are.
+    pub n_versions: i64,
+    /// Where users last left, by conversation and user, also if they are members again.
+    pub left: BTreeMap<(i64, i64), i64>,
+    /// By user and message: the conversation, and where it was hidden.
+    pub hidden: BTreeMap<(i64, i64), (i64, i64)>,
+    /// By user and message: whether it is saved now, and where that changed.
+    pub saved: BTreeMap<(i64, i64), (bool, i64)>,
+    /// Conversation, user (0 for all) and `seq` of each message that calls upon somebody.
+    pub mentions: BTreeSet<(i64, i64, i64)>,
+}
+
+/// The last change of any kind but receipts, and the last that all members see of the conversation itself.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct ConversationRow {
+    pub rev: i64,
+    pub position: i64,
+    pub meta_position: i64,
+}
+
+/// The place where a message was added, and its present `rev`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct MessageRow {
+    pub position: i64,
+    pub rev: i64,
+}
+
+/// The last change of a message, and what it was ([`MessageEvent::as_str`]).
+#[derive(Debug, PartialEq, Eq)]
+pub struct ChangeRow {
+    pub conversation: i64,
+    pub position: i64,
+    pub event: String,
+}
+
+/// Checks that the rows of a store agree with all events since it was made.
+pub async fn check(node: &TestStore) {
+    check_events(node, &node.sink.events()).await;
+}
+
+/// The same, where other servers have published some of the events.
+pub async fn check_events(node: &TestStore, events: &[Arc<Event>]) {
+    let told = Rows::told_by(events);
+    let found = node.rows().await;
+    // One by one, so that a failure shows what is wrong and not everything.
+    assert_eq!(found.log_end, told.log_end, "the end of the log");
+    assert_eq!(found.conversations, told.conversations, "conversations");
+    assert_eq!(found.messages, told.messages, "messages");
+    assert_eq!(found.changes, told.changes, "changes in place");
+    assert_eq!(found.joined, told.joined, "members");
+    assert_eq!(found.left, told.left, "departures");
+    assert_eq!(found.hidden, told.hidden, "hidden messages");
+    assert_eq!(found.saved, told.saved, "saved messages");
+    assert_eq!(found.mentions, told.mentions, "mentions");
+}
+
+impl Rows {
+    /// What there must be after these events, which are all that there were.
+    fn told_by(events: &[Arc<Event>]) -> Self {
+        let mut rows = Self::default();
+        for (event, position) in events.iter().zip(1..) {
+            assert_eq!(
+                event.position.0, position,
+                "one place for each change, and none for nothing: {events:?}"
+            );
+            rows.log_end = position;
+            rows.add(&event.change, position);
+        }
+        rows
+    }
+
+    fn add(&mut self, change: &Change, at: i64) {
+        match change {
+            Change::MessagePosted(message) => self.post(message, at),
+            Change::MessageChanged { message, what } => {
+                self.change(message, *what, at);
+                if *what == MessageEvent::Deleted {
+                    let place = (message.conversation.0, message.seq.0);
+                    self.mentions.retain(|(conversation, _, seq)| (*conversation, *seq) != place);
+                }
+            }
+            Change::TextAppended(piece) => {
+                assert_eq!(self.count(piece.conversation.0, at), piece.rev.0, "{piece:?}");
+                self.messages.get_mut(&piece.message.0).unwrap().rev = piece.rev.0;
+                let event = MessageEvent::Appended.as_str().to_owned();
+                let row = ChangeRow { conversation: piece.conversation.0, position: at, event };
+                self.changes.insert(piece.message.0, row);
+            }
+            Change::ConversationChanged(conversation) => self.change_conversation(conversation, at),
+            Change::MemberChanged { conversation, user, .. } => {
+                self.count_meta(conversation, at);
+                // Another role is not another beginning.
+                self.joined.entry((conversation.id.0, user.0)).or_insert(at);
+            }
+            Change::MemberRemoved { conversation, user } => {
+                self.count_meta(conversation, at);
+                self.joined.remove(&(conversation.id.0, user.0));
+                self.left.insert((conversation.id.0, user.0), at);
+            }
+            Change::MessageHidden { user, conversation, message } => {
+                let before = self.hidden.insert((user.0, message.0), (conversation.0, at));
+                assert_eq!(before, None, "a message is hidden once: {change:?}");
+            }
+            Change::MessageSaved { user, message, saved } => {
+                self.saved.insert((user.0, message.0), (*saved, at));
+            }
+            Change::OwnPartChanged { .. } | Change::PointersMoved(_) | Change::AccessRevoked { .. } => {}
+        }
+    }
+
+    /// One more change of a conversation; the answer is its `rev` now.
+    fn count(&mut self, conversation: i64, at: i64) -> i64 {
+        let row = self.conversations.entry(conversation).or_default();
+        row.rev += 1;
+        row.position = at;
+        row.rev
+    }
+
+    fn count_meta(&mut self, conversation: &Conversation, at: i64) {
+        self.count(conversation.id.0, at);
+        self.conversations.entry(conversation.id.0).or_default().meta_position = at;
+    }
+
+    fn change_conversation(&mut self, conversation: &Conversation, at: i64) {
+        let ConversationKind::Direct(low, high) = conversation.kind else {
+            return self.count_meta(conversation, at);
+        };
+        // That a pair's conversation came into being is told, and is none of the changes that its `rev` counts.
+        let made = ConversationRow { rev: 0, position: at, meta_position: at };
+        let before = self.conversations.insert(conversation.id.0, made);
+        assert_eq!(before, None, "a pair's conversation is made once: {conversation:?}");
+        for user in [low, high] {
+            self.joined.insert((conversation.id.0, user.0), at);
+        }
+    }
+
+    fn post(&mut self, message: &Message, at: i64) {
+        let conversation = message.conversation.0;
+        assert_eq!(self.count(conversation, at), message.rev.0, "{message:?}");
+        let row = MessageRow { position: at, rev: message.rev.0 };
+        assert!(self.messages.insert(message.id.0, row).is_none(), "posted twice: {message:?}");
+        let all = message.mentions.all.then_some(0);
+        let users = message.mentions.users.iter().map(|user| user.0).chain(all);
+        self.mentions.extend(users.map(|user| (conversation, user, message.seq.0)));
+    }
+
+    fn change(&mut self, message: &Message, what: MessageEvent, at: i64) {
+        let conversation = message.conversation.0;
+        assert_eq!(self.count(conversation, at), message.rev.0, "{message:?}");
+        self.messages.get_mut(&message.id.0).unwrap().rev = message.rev.0;
+        let row = ChangeRow { conversation, position: at, event: what.as_str().to_owned() };
+        self.changes.insert(message.id.0, row);
+    }
+}
