@@ -39,7 +39,7 @@ use chat_core::presence::Choice;
 use chat_core::sync::Epoch;
 use prometheus_client::registry::Registry;
 use residency::Residency;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, RwLock, mpsc, oneshot};
 
 pub(crate) use connection::{Bearer, Connection, Protocol, Surroundings, Woken};
 pub(crate) use outbox::Delivery;
@@ -115,6 +115,9 @@ struct State {
     residency: OnceLock<Residency>,
     /// Some events were missed.
     missed: Notify,
+    /// Connections attach under a read lock; all shards get their order to dismiss under the write lock. So a client
+    /// that one shard has closed cannot attach to another shard before that one's order, and be closed again.
+    attaching: RwLock<()>,
 }
 
 impl Hub {
@@ -167,11 +170,14 @@ impl Hub {
     /// and which tokens were revoked is read from the store anew. Waits like [`EventSink::publish`], and like that must
     /// not be called from an async thread.
     pub fn everybody_resumes(&self) {
-        for shard in self.shards.iter() {
-            let _ = shard.blocking_send(Order::Dismiss(Farewell::Missed));
-        }
-        if let Some(residency) = self.state.residency.get() {
-            residency.missed();
+        {
+            let _nobody_attaches = self.state.attaching.blocking_write();
+            if let Some(residency) = self.state.residency.get() {
+                residency.missed();
+            }
+            for shard in self.shards.iter() {
+                let _ = shard.blocking_send(Order::Dismiss(Farewell::Missed));
+            }
         }
         self.state.missed.notify_one();
         for shard in self.shards.iter() {
@@ -254,8 +260,10 @@ impl Hub {
         self.next_connection.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// From now on the connection gets what concerns its user; group messages only after [`Hub::joined`].
+    /// From now on the connection gets what concerns its user; group messages only after [`Hub::joined`]. Waits while
+    /// the shards are being given an order to close all connections.
     pub(crate) async fn attach(&self, connection: Arc<Connection>) {
+        let _before_or_after_all_are_dismissed = self.state.attaching.read().await;
         if let Some(residency) = self.state.residency.get() {
             residency.attach(connection.id(), connection.user());
         }

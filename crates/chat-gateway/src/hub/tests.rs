@@ -12,7 +12,10 @@ use super::*;
 
 const TOM: UserId = UserId(1);
 const JERRY: UserId = UserId(2);
+/// Of three shards, the last has this user's connections.
+const TOM_OF_THE_THIRD: UserId = UserId(5);
 const CHEESE: ConversationId = ConversationId(1);
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 
 fn hub(shards: usize) -> Hub {
     Hub::spawn(shards, Arc::new(Stopped(Timestamp(0))))
@@ -209,6 +212,45 @@ async fn once_everybody_was_told_to_resume_nothing_more_reaches_them_and_cursors
     hub.begins_with(Epoch(9));
     publish(&hub, vec![to_tom(2)]).await;
     assert_eq!(client.frame().await["cursor"], json!("00000008-2"));
+}
+
+/// The shards follow their orders one by one, and a client may be back before the last has its order.
+#[tokio::test]
+async fn a_client_that_comes_back_while_the_log_turns_is_not_closed_by_the_turn() {
+    let (mut hub, mut inboxes) = (hub(1), Vec::new());
+    let with_inbox = |_| {
+        let (orders, inbox) = mpsc::channel(2);
+        inboxes.push(inbox);
+        orders
+    };
+    hub.shards = (0..3).map(with_inbox).collect();
+    // Nothing takes orders yet, and the second shard has room for none: the turn stops between the first and the third.
+    for _ in 0..2 {
+        hub.shards[1].try_send(Order::Answer(oneshot::channel().0)).unwrap();
+    }
+    let turning = tokio::spawn({
+        let hub = hub.clone();
+        async move { everybody_resumes(&hub).await }
+    });
+    let first_dismissed = inboxes[0].recv().await;
+    assert!(matches!(first_dismissed, Some(Order::Dismiss(Farewell::Missed))));
+    let (connection, mut client) = testing::connect(&hub, TOM_OF_THE_THIRD, Protocol::V2).await;
+    let mut attaching = std::pin::pin!(hub.attach(connection.clone()));
+    let is_attached = futures_util::future::poll_immediate(attaching.as_mut()).await.is_some();
+
+    for inbox in inboxes {
+        tokio::spawn(shard::Shard::new(hub.state.metrics.clone(), hub.clock.clone()).run(inbox));
+    }
+    if !is_attached {
+        tokio::time::timeout(PATIENCE, attaching).await.expect("it attaches once all shards are dismissed");
+    }
+    tokio::time::timeout(PATIENCE, turning).await.expect("the turn ends").unwrap();
+    assert!(!connection.is_closing(), "it came after the first client was closed");
+    hub.is_of(Epoch(8));
+    hub.joined(connection.clone(), reading(0, &[])).await;
+    go_live(&connection, 0);
+    publish(&hub, vec![message(1, JERRY, Recipient::User(TOM_OF_THE_THIRD))]).await;
+    assert_eq!(client.frame().await["cursor"], json!("00000008-1"));
 }
 
 /// Whoever comes again is served before the connection that was closed has ended.
