@@ -62,6 +62,24 @@ impl std::fmt::Display for Obstacle {
     }
 }
 
+/// What no two accounts may have in common, compared without regard to case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unique {
+    /// The name that others see and find the account by.
+    Username,
+    /// The address that the account's owner logs in with.
+    Email,
+}
+
+impl std::fmt::Display for Unique {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Username => "username",
+            Self::Email => "email",
+        })
+    }
+}
+
 /// Why a use case refused or failed. Each variant has one stable code.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -95,7 +113,7 @@ pub enum Error {
     Forbidden(&'static str),
     /// The value is taken, compared without regard to case.
     #[error("That {0} is already registered")]
-    Taken(&'static str),
+    Taken(Unique),
     /// Unknown user or wrong password; deliberately one and the same.
     #[error("Invalid email or password")]
     WrongCredentials,
@@ -153,8 +171,8 @@ impl Error {
             Self::Conflict { code, .. } => code,
             Self::NotMember => "not_a_member",
             Self::Forbidden(_) => "forbidden",
-            Self::Taken("email") => "email_taken",
-            Self::Taken(_) => "username_taken",
+            Self::Taken(Unique::Email) => "email_taken",
+            Self::Taken(Unique::Username) => "username_taken",
             Self::WrongCredentials => "wrong_credentials",
             Self::DemoUser => "demo_user",
             Self::UnknownCaller => "unauthenticated",

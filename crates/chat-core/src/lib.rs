@@ -43,7 +43,7 @@ pub mod typing;
 use std::sync::Arc;
 
 use access::TicketStore;
-pub use error::{Error, Result};
+pub use error::{Error, Result, Unique};
 use ports::{Clock, EventSink, Passwords, Store};
 
 /// Bounds on what a client may send; a value over a bound is refused with [`Error::Invalid`].

@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use chat_core::ids::UserId;
 use chat_core::time::Timestamp;
 use chat_protocol::rest::DEVICE_COOKIE;
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 
@@ -62,7 +63,7 @@ impl Devices {
             }
         };
         let claim = format!("{user}.{number:016x}.{}", now.seconds());
-        let signature = hex(hmac::sign(&self.key, claim.as_bytes()).as_ref());
+        let signature = HEXLOWER.encode(hmac::sign(&self.key, claim.as_bytes()).as_ref());
         let secure = if is_encrypted { "; Secure" } else { "" };
         let cookie = format!(
             "{DEVICE_COOKIE}={claim}.{signature}; Path=/v1/users; Max-Age={LIFETIME_S}; HttpOnly; SameSite=Lax{secure}"
@@ -72,23 +73,14 @@ impl Devices {
 
     fn check(&self, value: &str, now: Timestamp) -> Option<Device> {
         let (claim, signature) = value.rsplit_once('.')?;
-        hmac::verify(&self.key, claim.as_bytes(), &unhex(signature)?).ok()?;
+        let signature = HEXLOWER_PERMISSIVE.decode(signature.as_bytes()).ok()?;
+        hmac::verify(&self.key, claim.as_bytes(), &signature).ok()?;
         let mut parts = claim.split('.');
         let user = UserId(parts.next()?.parse().ok()?);
         let number = u64::from_str_radix(parts.next()?, 16).ok()?;
         let made_at: i64 = parts.next()?.parse().ok()?;
         (now.seconds().saturating_sub(made_at) < LIFETIME_S).then_some(Device { user, number })
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u8>> =
-        text.chars().map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
-    Some(digits?.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect())
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use chat_core::access::{Fingerprint, Ticket, TicketStore};
 use chat_core::time::Timestamp;
 use chat_core::{Error, Result};
+use data_encoding::HEXLOWER;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::App;
@@ -32,7 +33,7 @@ pub(crate) async fn issue(
 ) -> std::result::Result<String, Problem> {
     let mut random = [0; 24];
     SystemRandom::new().fill(&mut random).map_err(|_| Error::internal("no randomness"))?;
-    let ticket: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let ticket = HEXLOWER.encode(&random);
     let lifetime_us = i64::try_from(LIFETIME.as_micros()).unwrap_or(i64::MAX);
     let now = app.chat.now();
     let until = Timestamp(now.0.saturating_add(lifetime_us));

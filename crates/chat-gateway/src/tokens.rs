@@ -9,6 +9,7 @@ use chat_core::access::Fingerprint;
 use chat_core::failpoints;
 use chat_core::ids::UserId;
 use chat_core::time::Timestamp;
+use data_encoding::HEXLOWER;
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{Error as JwtError, ErrorKind, new_error};
 use jsonwebtoken::signature::{Error as SignatureError, Signer, Verifier};
@@ -109,7 +110,7 @@ impl Tokens {
         SystemRandom::new()
             .fill(&mut number)
             .map_err(|_| new_error(ErrorKind::Signing("no randomness".into())))?;
-        let jti = Some(number.iter().map(|byte| format!("{byte:02x}")).collect());
+        let jti = Some(HEXLOWER.encode(&number));
         let claims = Claims {
             user_id: user.0,
             iss: ISSUER.into(),

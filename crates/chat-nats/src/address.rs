@@ -1,6 +1,7 @@
 //! The addresses of NATS servers as they are given in one setting, and what they say of who connects.
 
 use async_nats::ServerAddr;
+use percent_encoding::percent_decode_str;
 
 use crate::NatsError;
 
@@ -59,22 +60,7 @@ impl Servers {
 
 /// Characters that addresses have a use for are written there as `%` and two hexadecimal digits.
 fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((byte, after)) = rest.split_first() {
-        let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
-        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(decoded) if *byte == b'%' => {
-                bytes.push(decoded);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            _ => {
-                bytes.push(*byte);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use chat_core::accounts::{
 use chat_core::ids::UserId;
 use chat_core::names::{login_keys, looks_taken, wanted};
 use chat_core::time::Timestamp;
-use chat_core::{Error, Result};
+use chat_core::{Error, Result, Unique};
 use tokio_postgres::Row;
 
 use crate::db::Db;
@@ -87,13 +87,13 @@ fn create(tx: &Tx<'_>, new: &NewAccount) -> fault::Result<Account> {
                       EXISTS (SELECT 1 FROM users WHERE email_key = ANY ($2))";
     let taken = tx.row(sql, &[&username_key, &login_keys(&new.email)])?;
     if taken.try_get(0)? {
-        return Err(Error::Taken("username").into());
+        return Err(Error::Taken(Unique::Username).into());
     }
     if names::is_mistakable(tx, &new.username)? {
         return Err(looks_taken().into());
     }
     if taken.try_get(1)? {
-        return Err(Error::Taken("email").into());
+        return Err(Error::Taken(Unique::Email).into());
     }
     let sql = "INSERT INTO users (username, username_key, email, email_key, password_hash, created_at, demo)
                VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id, username, email, created_at";

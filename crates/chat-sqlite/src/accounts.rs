@@ -7,7 +7,7 @@ use chat_core::accounts::{
 use chat_core::ids::UserId;
 use chat_core::names::{login_keys, looks_taken, wanted};
 use chat_core::time::Timestamp;
-use chat_core::{Error, Result};
+use chat_core::{Error, Result, Unique};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::writer::Tx;
@@ -83,7 +83,7 @@ pub(crate) fn exists(db: &Connection, id: UserId) -> rusqlite::Result<bool> {
 fn create(tx: &Tx<'_>, new: &NewAccount) -> fault::Result<Account> {
     let (username_key, email_key) = (folded(&new.username), folded(&new.email));
     if tx.prepare_cached("SELECT 1 FROM users WHERE username_key = ?1")?.exists([&username_key])? {
-        return Err(Error::Taken("username").into());
+        return Err(Error::Taken(Unique::Username).into());
     }
     if names::is_mistakable(tx, &new.username)? {
         return Err(looks_taken().into());
@@ -91,7 +91,7 @@ fn create(tx: &Tx<'_>, new: &NewAccount) -> fault::Result<Account> {
     let mut has_email = tx.prepare_cached("SELECT 1 FROM users WHERE email_key = ?1")?;
     for key in login_keys(&new.email) {
         if has_email.exists([key])? {
-            return Err(Error::Taken("email").into());
+            return Err(Error::Taken(Unique::Email).into());
         }
     }
     let sql = "INSERT INTO users (username, username_key, email, email_key, password_hash, created_at, demo)

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use chat_client::{Client, Error};
 use chat_protocol::message::{SendRequest, Sent};
+use data_encoding::HEXLOWER;
 use tokio::time::sleep;
 
 use crate::target::Target;
@@ -118,5 +119,5 @@ fn text(given: &str) -> Result<String> {
 pub(crate) fn random_key() -> Result<String> {
     let mut random = [0; 16];
     getrandom::fill(&mut random).context("the system gave no randomness")?;
-    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(HEXLOWER.encode(&random))
 }

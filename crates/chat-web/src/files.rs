@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use data_encoding::HEXLOWER;
 use rust_embed::{Embed, EmbeddedFile};
 
 #[cfg(all(feature = "embed", not(debug_assertions)))]
@@ -28,7 +29,7 @@ pub(crate) fn find(path: &str) -> Option<File> {
         return None;
     }
     let found = if has_client() { client(path) } else { BuiltIn::get(path) }?;
-    let hash: String = found.metadata.sha256_hash().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = HEXLOWER.encode(&found.metadata.sha256_hash());
     Some(File { bytes: found.data, etag: format!("\"{hash}\"") })
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use chat_sqlite::followed;
+use data_encoding::HEXLOWER;
 
 /// Shortest key that is taken, in bytes: as long as what HS256 gives (RFC 7518, 3.2).
 const MIN_BYTES: usize = 32;
@@ -211,7 +212,7 @@ fn read(path: &Path) -> Result<String> {
 pub(crate) fn draw() -> Result<String> {
     let mut random = [0; 32];
     getrandom::fill(&mut random).context("the system gave no randomness")?;
-    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(HEXLOWER.encode(&random))
 }
 
 fn make(path: &Path) -> Result<String> {

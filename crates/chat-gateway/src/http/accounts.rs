@@ -14,6 +14,7 @@ use chat_core::ids::UserId;
 use chat_protocol::problem::Problem as ProblemBody;
 use chat_protocol::rest;
 use chat_protocol::time::Time;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -281,7 +282,7 @@ pub(super) async fn user(
 fn next_page(path: &str, query: &AccountQuery, n_rows: usize, last: Option<UserId>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let Some(last) = last.filter(|_| n_rows == usize::from(query.limit)) else { return headers };
-    let prefix = query.prefix.as_ref().map(|prefix| format!("&q={}", percent_encoded(prefix)));
+    let prefix = query.prefix.as_ref().map(|prefix| format!("&q={}", utf8_percent_encode(prefix, RESERVED)));
     let link =
         format!("<{path}?limit={}&after_id={last}{}>; rel=\"next\"", query.limit, prefix.unwrap_or_default());
     if let Ok(link) = HeaderValue::from_str(&link) {
@@ -290,11 +291,5 @@ fn next_page(path: &str, query: &AccountQuery, n_rows: usize, last: Option<UserI
     headers
 }
 
-/// RFC 3986: everything but unreserved characters, byte by byte.
-fn percent_encoded(text: &str) -> String {
-    let encode = |byte: u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
-        _ => format!("%{byte:02X}"),
-    };
-    text.bytes().map(encode).collect()
-}
+/// Everything but the unreserved characters of RFC 3986, section 2.3.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');

@@ -11,6 +11,7 @@ use axum::http::header::{CONTENT_TYPE, HOST};
 use axum::http::{HeaderName, HeaderValue, StatusCode, Version};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use data_encoding::HEXLOWER;
 use futures_util::FutureExt;
 use ring::rand::{SecureRandom, SystemRandom};
 use tracing::{Instrument, Span};
@@ -134,7 +135,7 @@ fn request_id(request: &Request) -> String {
         let mut random = [0; 4];
         // Without randomness ids are only less unique across restarts.
         let _ = SystemRandom::new().fill(&mut random);
-        random.iter().map(|byte| format!("{byte:02x}")).collect()
+        HEXLOWER.encode(&random)
     });
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let given = request.headers().get(&X_REQUEST_ID).and_then(|id| id.to_str().ok());

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::mpsc::{Receiver, Sender as Release, channel};
 use std::task::{Context, Poll, Waker};
 
+use chat_core::Unique;
 use chat_core::event::{Change, Signal};
 use chat_core::ids::{MessageId, UserId};
 use chat_core::saved::Saved;
@@ -176,7 +177,7 @@ async fn a_failed_commit_refuses_the_whole_batch_and_the_next_one_works() {
     // What this one is refused for is a change of its neighbour's that comes to nothing.
     let refused = bench.queue(|tx| {
         let taken = tx.prepare("SELECT 1 FROM numbers WHERE n = 1")?.exists(())?;
-        if taken { Err(Error::Taken("username").into()) } else { insert(tx, 1) }
+        if taken { Err(Error::Taken(Unique::Username).into()) } else { insert(tx, 1) }
     });
     drop(release);
     held.await.unwrap();

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use chat_protocol::v1::{ClientFrame, MessageFrame};
+use data_encoding::HEXLOWER;
 
 use super::names::Recipient;
 
@@ -27,7 +28,7 @@ impl Message {
     pub(super) fn new(to: Recipient, content: &str, media_url: &str) -> Result<Self, getrandom::Error> {
         let mut random = [0; 16];
         getrandom::fill(&mut random)?;
-        let key = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let key = HEXLOWER.encode(&random);
         let (recipient_id, group_id) = match to {
             Recipient::User(id) => (Some(id), None),
             Recipient::Group(id) => (None, Some(id)),
