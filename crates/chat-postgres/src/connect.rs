@@ -9,11 +9,11 @@ use tokio::time::timeout;
 use tokio_postgres::{Client, Config};
 
 use crate::encryption;
+use crate::error::OpenError;
 use crate::fault::{Fault, Result, explained};
 use crate::home::Home;
 use crate::hosts;
 use crate::lineage::Lineage;
-use crate::open::OpenError;
 use crate::race::{self, Refusals};
 use crate::successor::Search;
 use crate::way::Way;

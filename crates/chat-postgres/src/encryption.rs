@@ -16,8 +16,8 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use crate::error::OpenError;
 use crate::hosts;
-use crate::open::OpenError;
 
 /// What stands for the public authorities in place of a file.
 const PUBLIC: &str = "system";

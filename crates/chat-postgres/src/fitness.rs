@@ -4,8 +4,8 @@
 use chat_core::transfer::TABLES;
 
 use crate::db::Db;
+use crate::error::OpenError;
 use crate::fault::{Fault, Result};
-use crate::open::OpenError;
 
 /// The oldest server that has what the statements here need.
 const OLDEST_SERVER: i64 = 140_000;

@@ -5,8 +5,9 @@
 
 use crate::connect::Address;
 use crate::db::Db;
+use crate::error::OpenError;
 use crate::fault::{Fault, Result};
-use crate::open::{OpenError, Options, connect};
+use crate::open::{Options, connect};
 
 /// Where the tables are if nobody says otherwise.
 pub const USUAL_SCHEMA: &str = "chatserver";

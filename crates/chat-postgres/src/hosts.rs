@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, TargetSessionAttrs};
 
-use crate::open::OpenError;
+use crate::error::OpenError;
 
 /// What the driver calls a value of `target_session_attrs`.
 pub(crate) fn known_to_driver(value: &str) -> Result<&str, OpenError> {

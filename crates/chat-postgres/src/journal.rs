@@ -12,9 +12,9 @@ use chat_metrics::ReaderMetrics;
 
 use crate::connect::Address;
 use crate::db::Db;
+use crate::error::OpenError;
 use crate::fault;
 use crate::lineage::{self, Mark};
-use crate::open::OpenError;
 use crate::reader::Readers;
 
 /// How long events are kept. A node that is further behind has its clients resume instead.

@@ -13,6 +13,7 @@ mod conversations;
 mod db;
 mod edits;
 mod encryption;
+mod error;
 mod fault;
 mod fitness;
 mod groups;
@@ -43,6 +44,7 @@ mod sync;
 mod tickets;
 mod trace;
 mod transfer;
+mod tx;
 mod way;
 mod writer;
 
@@ -53,10 +55,11 @@ use chat_core::ports::Store;
 use chat_metrics::Metrics;
 use prometheus_client::registry::Registry;
 
+pub use error::OpenError;
 pub use home::{USUAL_SCHEMA, schema_of};
 pub use journal::PostgresJournal;
 pub use names::usernames;
-pub use open::{OpenError, Options, Prepared, describe};
+pub use open::{Options, Prepared, describe};
 use reader::Readers;
 pub use transfer::Import;
 use writer::Writer;
@@ -90,7 +93,7 @@ impl Postgres {
 #[async_trait]
 impl Store for Postgres {
     async fn probe_write(&self) -> Result<()> {
-        let (written, room) = tokio::join!(self.writer.probe(), probe::room(&self.readers));
+        let (written, room) = tokio::join!(self.writer.probe(probe::write), probe::room(&self.readers));
         written.and(room)
     }
 

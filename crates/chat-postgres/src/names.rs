@@ -11,9 +11,10 @@ use chat_core::names;
 use crate::accounts::account;
 use crate::connect::Address;
 use crate::db::Db;
+use crate::error::OpenError;
 use crate::fault::Result;
 use crate::home;
-use crate::open::{OpenError, Options, connect};
+use crate::open::{Options, connect};
 
 /// How many users get their keys in one transaction at the start, while nobody else can write.
 const BATCH: i64 = 2000;

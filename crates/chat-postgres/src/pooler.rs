@@ -6,8 +6,8 @@ use tokio_postgres::SimpleQueryMessage;
 
 use crate::connect::Address;
 use crate::db::Db;
+use crate::error::OpenError;
 use crate::fault::{Fault, Result, is_of_a_pooler};
-use crate::open::OpenError;
 
 /// A session of the server's. Without parameters, so that nothing is prepared for it: that is lent, too.
 const SESSION: &str = "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()";

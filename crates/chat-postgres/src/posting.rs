@@ -15,11 +15,32 @@ use chat_core::{Error, Result, failpoints};
 use crate::db::Db;
 use crate::load::{Stored, load, one};
 use crate::messages::direct;
-use crate::writer::Tx;
+use crate::writer::{Batched, Tx};
 use crate::{Postgres, accounts, fault, groups, in_place, membership};
 
 mod insert;
-pub(crate) mod together;
+mod together;
+
+impl Batched for NewMessage {
+    type Outcome = Posted;
+
+    /// Whether nothing else has to be looked up for it than where it goes.
+    fn goes_together(&self) -> bool {
+        let body = &self.body;
+        body.reply_to.is_none()
+            && body.thread.is_none()
+            && body.mentions.users.is_empty()
+            && !body.mentions.all
+    }
+
+    fn store(&self, tx: &Tx<'_>) -> fault::Result<Posted> {
+        post(tx, self)
+    }
+
+    fn store_all(tx: &Tx<'_>, new: &[&Self]) -> fault::Result<Vec<fault::Result<Posted>>> {
+        together::post_all(tx, new)
+    }
+}
 
 /// Where a message goes; the conversation is missing before a pair's first message.
 struct Place {
@@ -33,7 +54,7 @@ impl PostingStore for Postgres {
         if failpoints::is_broken("no_dedupe") {
             new.client_msg_id = None;
         }
-        self.writer.post(new).await
+        self.writer.store(new).await
     }
 
     async fn posted_before(&self, new: NewMessage) -> Result<Option<Posted>> {
@@ -60,7 +81,7 @@ impl PostingStore for Postgres {
 }
 
 /// Stores a message, once for each key of its sender.
-pub(crate) fn post(tx: &Tx<'_>, new: &NewMessage) -> fault::Result<Posted> {
+fn post(tx: &Tx<'_>, new: &NewMessage) -> fault::Result<Posted> {
     if let Some(posted) = posted_before(tx, new.sender, new.client_msg_id.as_deref(), new.again())? {
         return Ok(posted);
     }

@@ -10,7 +10,7 @@ use tokio_postgres::error::SqlState;
 use crate::db::Db;
 use crate::fault::{self, Fault};
 use crate::reader::Readers;
-use crate::writer::Tx;
+use crate::tx::Tx;
 
 /// How long a reader is waited for: that all of them are busy says nothing of writes.
 const PATIENCE: Duration = Duration::from_millis(700);

@@ -13,8 +13,8 @@ use tokio::sync::oneshot;
 
 use crate::connect::Address;
 use crate::db::Db;
+use crate::error::OpenError;
 use crate::fault::{CLOSED, Fault, Result};
-use crate::open::OpenError;
 
 /// Reads that may wait before further ones are refused.
 const QUEUE: usize = 4096;

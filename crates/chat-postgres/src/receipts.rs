@@ -29,7 +29,7 @@ impl ReceiptStore for Postgres {
     }
 
     async fn move_pointers(&self, user: UserId, conversation: ConversationId, to: Pointers) -> Result<Moved> {
-        self.writer.move_pointers(Move { user, conversation, to }).await
+        self.writer.store(Move { user, conversation, to }).await
     }
 
     async fn receipts(

@@ -8,10 +8,11 @@ use std::time::Duration;
 use chat_core::failpoints;
 
 use crate::db::Db;
+use crate::error::OpenError;
 use crate::fault::{Fault, Result};
 use crate::fitness;
 use crate::home::{self, Home};
-use crate::open::{OpenError, Options};
+use crate::open::Options;
 
 /// The migrations in order, each with the oldest version whose release works with the schema that it leaves.
 const MIGRATIONS: [(&str, i64); 2] = [

@@ -25,7 +25,7 @@ use chat_metrics::{Outage, ReaderMetrics, SearchLag};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::connect::Address;
-use crate::open::OpenError;
+use crate::error::OpenError;
 use crate::reader::Readers;
 use crate::{Postgres, load};
 

@@ -11,8 +11,9 @@ use tokio_postgres::error::SqlState;
 
 use crate::connect::Address;
 use crate::db::Db;
+use crate::error::OpenError;
 use crate::fault::{Fault, Result, explained};
-use crate::open::{OpenError, Options, reach};
+use crate::open::{Options, reach};
 use crate::way::SERVER;
 
 /// A statement on a range, or on all there is at the end, may take its time.

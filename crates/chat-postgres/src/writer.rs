@@ -12,8 +12,6 @@ use std::time::{Duration, Instant};
 
 use chat_core::event::Outcome;
 use chat_core::ports::EventSink;
-use chat_core::posting::{NewMessage, Posted};
-use chat_core::receipts::Moved;
 use chat_core::room::Room;
 use chat_core::{Error, failpoints};
 use chat_metrics::WriterMetrics;
@@ -21,18 +19,16 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::connect::Address;
 use crate::db::Db;
+use crate::error::OpenError;
 use crate::fault::{CLOSED, Fault, Result};
-use crate::open::OpenError;
-use crate::probe;
-use crate::receipts::moves::{self, Move};
-use crate::{journal, posting};
+use crate::journal;
+use crate::tx::Committed;
+pub(crate) use crate::tx::Tx;
 
 mod job;
-mod tx;
 
-use job::{Job, Pending, Reply, Sort, Turn, Write};
-use tx::Committed;
-pub(crate) use tx::Tx;
+pub(crate) use job::Batched;
+use job::{Job, Pending, Reply, Turn, Write};
 
 /// Writes that may wait before further ones are refused.
 const QUEUE: usize = 8192;
@@ -86,23 +82,18 @@ impl Writer {
         T: Outcome + Send + 'static,
         F: FnMut(&Tx<'_>) -> Result<T> + Send + 'static,
     {
-        self.noted(|reply| Job::Other(Box::new(Write::new(work, reply)))).await
+        self.noted(|reply| Box::new(Write::new(work, reply))).await
     }
 
-    /// Succeeds only if something small is stored now, and nobody was refused for want of room a moment ago.
-    pub(crate) async fn probe(&self) -> chat_core::Result<()> {
-        self.queue(|reply| Job::Other(Box::new(Write::new(probe::write, reply)))).await?;
+    /// Succeeds only if this small write is stored now, and none was refused for lack of room a moment ago.
+    pub(crate) async fn probe(&self, work: fn(&Tx<'_>) -> Result<()>) -> chat_core::Result<()> {
+        self.queue(|reply| Box::new(Write::new(work, reply))).await?;
         self.room.check(Instant::now())
     }
 
-    /// Queues a message, which is stored together with others that wait.
-    pub(crate) async fn post(&self, new: NewMessage) -> chat_core::Result<Posted> {
-        self.noted(|reply| Job::Post(Pending::new(new, reply))).await
-    }
-
-    /// Queues a move of a member's pointers, which is stored together with others that wait.
-    pub(crate) async fn move_pointers(&self, one: Move) -> chat_core::Result<Moved> {
-        self.noted(|reply| Job::Move(Pending::new(one, reply))).await
+    /// Queues a write that is stored together with others of its kind, and waits until it is on disk.
+    pub(crate) async fn store<C: Batched>(&self, command: C) -> chat_core::Result<C::Outcome> {
+        self.noted(|reply| Box::new(Pending::new(command, reply))).await
     }
 
     async fn noted<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> chat_core::Result<T> {
@@ -248,56 +239,22 @@ impl Log {
     fn transact_on(db: &Db, jobs: &mut Vec<Job>) -> std::result::Result<Committed, Aborted> {
         let tx = Tx::begin(db, LOCK_WAIT_MS)?;
         // Not before the database has answered: what comes now does not take long any more.
-        jobs.retain(Job::begin);
+        jobs.retain(|job| job.turn().begin());
         run_all(&tx, jobs)?;
         failpoints::pass("before_commit");
         Ok(tx.commit()?)
     }
 }
 
-/// Runs the jobs in their order; of those of a sort, the ones that stand together are stored together.
+/// Runs the jobs in their order; those of a kind that follow each other are stored together.
 fn run_all(tx: &Tx<'_>, jobs: &mut [Job]) -> std::result::Result<(), Aborted> {
     let is_alone = jobs.len() == 1;
-    for run in jobs.chunk_by_mut(|one, next| one.sort().is_some() && one.sort() == next.sort()) {
-        match run.first().and_then(Job::sort) {
-            Some(Sort::OrdinaryPost) => {
-                let posts = run.iter_mut().filter_map(Job::as_post).collect();
-                together(tx, posts, is_alone, posting::together::post_all)?;
-            }
-            Some(Sort::Move) => {
-                let one_by_one = run.iter_mut().filter_map(Job::as_move).collect();
-                together(tx, one_by_one, is_alone, moves::move_all)?;
-            }
-            None => run.iter_mut().try_for_each(|job| job.run(tx))?,
+    for run in jobs.chunk_by_mut(|one, next| one.kind().is_some() && one.kind() == next.kind()) {
+        if let [first, rest @ ..] = run {
+            first.run_with(rest, tx, is_alone)?;
         }
     }
     Ok(())
-}
-
-/// Stores writes of a sort, and announces what came of each in their order.
-fn together<C, T: Outcome>(
-    tx: &Tx<'_>,
-    mut writes: Vec<&mut Pending<C, T>>,
-    is_alone: bool,
-    store: impl FnOnce(&Tx<'_>, &[&C]) -> Result<Vec<Result<T>>>,
-) -> std::result::Result<(), Aborted> {
-    let commands: Vec<&C> = writes.iter().map(|write| &write.command).collect();
-    match store(tx, &commands) {
-        Ok(results) => {
-            for (write, result) in writes.iter_mut().zip(results) {
-                write.done(tx, result);
-            }
-            Ok(())
-        }
-        Err(fault) if fault.is_passing() => Err(Aborted::ByStorage(fault)),
-        Err(fault) => {
-            // Among several nobody knows whose it is.
-            if let (true, Some(write)) = (is_alone, writes.first_mut()) {
-                write.done(tx, Err(fault));
-            }
-            Err(Aborted::ByOne)
-        }
-    }
 }
 
 /// Why a transaction came to nothing.

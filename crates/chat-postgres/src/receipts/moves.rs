@@ -12,7 +12,7 @@ use super::{Place, of_place};
 use crate::conversations::view::{self, join_kind};
 use crate::db::Db;
 use crate::fault;
-use crate::writer::Tx;
+use crate::writer::{Batched, Tx};
 
 /// How far a member wants to move their pointers.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +20,19 @@ pub(crate) struct Move {
     pub(crate) user: UserId,
     pub(crate) conversation: ConversationId,
     pub(crate) to: Pointers,
+}
+
+impl Batched for Move {
+    type Outcome = Moved;
+
+    fn store(&self, tx: &Tx<'_>) -> fault::Result<Moved> {
+        let not_found = Err(Error::NotFound(Kind::Conversation).into());
+        move_all(tx, &[self])?.pop().unwrap_or(not_found)
+    }
+
+    fn store_all(tx: &Tx<'_>, moves: &[&Self]) -> fault::Result<Vec<fault::Result<Moved>>> {
+        move_all(tx, moves)
+    }
 }
 
 /// A member as far as the moves so far have brought them.
@@ -34,14 +47,8 @@ struct Member {
 
 type Members = HashMap<(UserId, ConversationId), Member>;
 
-/// Moves the pointers of one member.
-pub(crate) fn move_pointers(tx: &Tx<'_>, one: Move) -> fault::Result<Moved> {
-    let not_found = Err(Error::NotFound(Kind::Conversation).into());
-    move_all(tx, &[&one])?.pop().unwrap_or(not_found)
-}
-
 /// Moves pointers in this order; what comes of each is one change or none, and a refusal changes nothing.
-pub(crate) fn move_all(tx: &Tx<'_>, moves: &[&Move]) -> fault::Result<Vec<fault::Result<Moved>>> {
+fn move_all(tx: &Tx<'_>, moves: &[&Move]) -> fault::Result<Vec<fault::Result<Moved>>> {
     let mut members = load(tx, moves.iter().map(|one| (one.user, one.conversation)))?;
     let mut results = Vec::with_capacity(moves.len());
     let mut readings = Vec::new();

@@ -1,20 +1,17 @@
-//! What waits for the writer: a message, a member's pointers, or any other write with its type forgotten. Each may be run
+//! What waits for the writer, its type forgotten: writes that are stored together, and any other write. Each may be run
 //! again after a rollback.
 
+use std::any::{Any, TypeId};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use chat_core::event::Outcome;
-use chat_core::posting::{NewMessage, Posted};
-use chat_core::receipts::Moved;
 use chat_core::{Error, Result as Answer};
 use tokio::sync::oneshot;
 
 use super::{Aborted, Tx};
 use crate::fault::{Fault, Result};
-use crate::posting;
-use crate::receipts::moves::{self, Move};
 
 /// Whether a write that waits has begun, or its caller has given it up before it did. Cheap to clone.
 #[derive(Clone, Default)]
@@ -26,7 +23,7 @@ const GIVEN_UP: u8 = 2;
 
 impl Turn {
     /// The writer begins, perhaps not for the first time; `false`: nobody wants it any more.
-    fn begin(&self) -> bool {
+    pub(super) fn begin(&self) -> bool {
         self.0.compare_exchange(WAITING, BEGUN, Ordering::AcqRel, Ordering::Acquire) != Err(GIVEN_UP)
     }
 
@@ -42,70 +39,48 @@ pub(super) struct Reply<T> {
     pub(super) sender: oneshot::Sender<Answer<T>>,
 }
 
+/// A write of which many are stored in a few statements where they follow each other in a batch.
+pub(crate) trait Batched: Send + Sized + 'static {
+    /// What came of one of them.
+    type Outcome: Outcome + Send + 'static;
+
+    /// Whether this one may be stored together with others.
+    fn goes_together(&self) -> bool {
+        true
+    }
+
+    /// Stores it alone. MUST make its refusals before its first change.
+    fn store(&self, tx: &Tx<'_>) -> Result<Self::Outcome>;
+
+    /// Stores several, and answers in their order exactly as one after the other would. A refusal of one of them changes
+    /// nothing; an error means that nothing was stored.
+    fn store_all(tx: &Tx<'_>, writes: &[&Self]) -> Result<Vec<Result<Self::Outcome>>>;
+}
+
 /// A queued write.
-pub(super) enum Job {
-    Post(Box<Pending<NewMessage, Posted>>),
-    Move(Box<Pending<Move, Moved>>),
-    Other(Box<dyn Task>),
-}
+pub(super) type Job = Box<dyn Task>;
 
-/// Writes that are stored together where they stand together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sort {
-    OrdinaryPost,
-    Move,
-}
+/// A queued write, its type forgotten.
+pub(super) trait Task: Any + Send {
+    /// Whether it has begun.
+    fn turn(&self) -> &Turn;
 
-impl Job {
-    /// With what it can be stored together, if with anything.
-    pub(super) fn sort(&self) -> Option<Sort> {
-        match self {
-            Self::Post(post) => is_ordinary(&post.command).then_some(Sort::OrdinaryPost),
-            Self::Move(_) => Some(Sort::Move),
-            Self::Other(_) => None,
-        }
-    }
-
-    pub(super) fn as_post(&mut self) -> Option<&mut Pending<NewMessage, Posted>> {
-        if let Self::Post(post) = self { Some(post) } else { None }
-    }
-
-    pub(super) fn as_move(&mut self) -> Option<&mut Pending<Move, Moved>> {
-        if let Self::Move(one) = self { Some(one) } else { None }
-    }
+    /// The type of the writes that it may be stored together with; `None` if it is run alone.
+    fn kind(&self) -> Option<TypeId>;
 
     /// Runs it alone.
-    pub(super) fn run(&mut self, tx: &Tx<'_>) -> std::result::Result<(), Aborted> {
-        match self {
-            Self::Post(post) => run(tx, &mut post.result, |tx| posting::post(tx, &post.command)),
-            Self::Move(one) => run(tx, &mut one.result, |tx| moves::move_pointers(tx, one.command)),
-            Self::Other(task) => task.run(tx),
-        }
-    }
+    fn run(&mut self, tx: &Tx<'_>) -> std::result::Result<(), Aborted>;
 
-    /// Whether it is still wanted; from then on it can't be given up.
-    pub(super) fn begin(&self) -> bool {
-        match self {
-            Self::Post(post) => post.reply.turn.begin(),
-            Self::Move(one) => one.reply.turn.begin(),
-            Self::Other(task) => task.turn().begin(),
-        }
-    }
+    /// Runs it and those after it, which are of its kind. `is_alone`: there is no other write in the transaction.
+    fn run_with(
+        &mut self,
+        others: &mut [Job],
+        tx: &Tx<'_>,
+        is_alone: bool,
+    ) -> std::result::Result<(), Aborted>;
 
     /// Tells the caller what came of it, or why there was no commit.
-    pub(super) fn answer(self, commit: std::result::Result<(), &Fault>) {
-        match self {
-            Self::Post(post) => answer(post.reply, post.result, commit),
-            Self::Move(one) => answer(one.reply, one.result, commit),
-            Self::Other(task) => task.answer(commit),
-        }
-    }
-}
-
-/// Whether nothing else has to be looked up for a message than where it goes.
-fn is_ordinary(new: &NewMessage) -> bool {
-    let body = &new.body;
-    body.reply_to.is_none() && body.thread.is_none() && body.mentions.users.is_empty() && !body.mentions.all
+    fn answer(self: Box<Self>, commit: std::result::Result<(), &Fault>);
 }
 
 fn answer<T>(reply: Reply<T>, result: Option<Result<T>>, commit: std::result::Result<(), &Fault>) {
@@ -119,20 +94,20 @@ fn answer<T>(reply: Reply<T>, result: Option<Result<T>>, commit: std::result::Re
     let _ = reply.sender.send(answer);
 }
 
-/// A write of which many may be stored together.
-pub(super) struct Pending<C, T> {
-    pub(super) command: C,
-    result: Option<Result<T>>,
-    reply: Reply<T>,
+/// A write that may be stored together with others.
+pub(super) struct Pending<C: Batched> {
+    command: C,
+    result: Option<Result<C::Outcome>>,
+    reply: Reply<C::Outcome>,
 }
 
-impl<C, T: Outcome> Pending<C, T> {
-    pub(super) fn new(command: C, reply: Reply<T>) -> Box<Self> {
-        Box::new(Self { command, result: None, reply })
+impl<C: Batched> Pending<C> {
+    pub(super) fn new(command: C, reply: Reply<C::Outcome>) -> Self {
+        Self { command, result: None, reply }
     }
 
     /// Keeps what came of it and announces that.
-    pub(super) fn done(&mut self, tx: &Tx<'_>, result: Result<T>) {
+    fn done(&mut self, tx: &Tx<'_>, result: Result<C::Outcome>) {
         if let Ok(outcome) = &result {
             tx.announce(outcome.changes());
         }
@@ -140,14 +115,58 @@ impl<C, T: Outcome> Pending<C, T> {
     }
 }
 
-/// Any other write.
-pub(super) trait Task: Send {
-    fn turn(&self) -> &Turn;
-    fn run(&mut self, tx: &Tx<'_>) -> std::result::Result<(), Aborted>;
-    fn answer(self: Box<Self>, commit: std::result::Result<(), &Fault>);
+impl<C: Batched> Task for Pending<C> {
+    fn turn(&self) -> &Turn {
+        &self.reply.turn
+    }
+
+    fn kind(&self) -> Option<TypeId> {
+        self.command.goes_together().then(TypeId::of::<Self>)
+    }
+
+    fn run(&mut self, tx: &Tx<'_>) -> std::result::Result<(), Aborted> {
+        run(tx, &mut self.result, |tx| self.command.store(tx))
+    }
+
+    fn run_with(
+        &mut self,
+        others: &mut [Job],
+        tx: &Tx<'_>,
+        is_alone: bool,
+    ) -> std::result::Result<(), Aborted> {
+        if self.kind().is_none() {
+            return self.run(tx);
+        }
+        let others = others.iter_mut().filter_map(|job| {
+            let job: &mut dyn Any = &mut **job;
+            job.downcast_mut::<Self>()
+        });
+        let mut writes: Vec<&mut Self> = std::iter::once(self).chain(others).collect();
+        let commands: Vec<&C> = writes.iter().map(|write| &write.command).collect();
+        match C::store_all(tx, &commands) {
+            Ok(results) => {
+                for (write, result) in writes.iter_mut().zip(results) {
+                    write.done(tx, result);
+                }
+                Ok(())
+            }
+            Err(fault) if fault.is_passing() => Err(Aborted::ByStorage(fault)),
+            Err(fault) => {
+                // Among several nobody knows whose it is.
+                if let (true, Some(write)) = (is_alone, writes.first_mut()) {
+                    write.done(tx, Err(fault));
+                }
+                Err(Aborted::ByOne)
+            }
+        }
+    }
+
+    fn answer(self: Box<Self>, commit: std::result::Result<(), &Fault>) {
+        answer(self.reply, self.result, commit);
+    }
 }
 
-/// A write of a feature's.
+/// A write that is run alone.
 pub(super) struct Write<T, F> {
     work: F,
     result: Option<Result<T>>,
@@ -162,15 +181,23 @@ impl<T, F> Write<T, F> {
 
 impl<T, F> Task for Write<T, F>
 where
-    T: Outcome + Send,
-    F: FnMut(&Tx<'_>) -> Result<T> + Send,
+    T: Outcome + Send + 'static,
+    F: FnMut(&Tx<'_>) -> Result<T> + Send + 'static,
 {
     fn turn(&self) -> &Turn {
         &self.reply.turn
     }
 
+    fn kind(&self) -> Option<TypeId> {
+        None
+    }
+
     fn run(&mut self, tx: &Tx<'_>) -> std::result::Result<(), Aborted> {
         run(tx, &mut self.result, &mut self.work)
+    }
+
+    fn run_with(&mut self, _: &mut [Job], tx: &Tx<'_>, _: bool) -> std::result::Result<(), Aborted> {
+        self.run(tx)
     }
 
     fn answer(self: Box<Self>, commit: std::result::Result<(), &Fault>) {

@@ -24,10 +24,10 @@ pub(crate) struct Tx<'a> {
 }
 
 /// What was committed, and in which log.
-pub(super) struct Committed {
-    pub(super) events: Vec<Arc<Event>>,
-    pub(super) epoch: Epoch,
-    pub(super) mark: Mark,
+pub(crate) struct Committed {
+    pub(crate) events: Vec<Arc<Event>>,
+    pub(crate) epoch: Epoch,
+    pub(crate) mark: Mark,
 }
 
 impl std::ops::Deref for Tx<'_> {
@@ -40,7 +40,7 @@ impl std::ops::Deref for Tx<'_> {
 
 impl<'a> Tx<'a> {
     /// Waits for its turn, but no longer than that. Begins in no other log than the one that clients are told of.
-    pub(super) fn begin(db: &'a Db, wait_ms: u32) -> Result<Self> {
+    pub(crate) fn begin(db: &'a Db, wait_ms: u32) -> Result<Self> {
         let begin = format!("BEGIN; SET LOCAL lock_timeout = {wait_ms}");
         let sql = "SELECT epoch, position, tableoid::bigint, message_id,
                           (extract(epoch FROM now()) * 1000000)::bigint
@@ -77,7 +77,7 @@ impl<'a> Tx<'a> {
     }
 
     /// What a write changed, each change at the next place.
-    pub(super) fn announce(&self, changes: Vec<Change>) {
+    pub(crate) fn announce(&self, changes: Vec<Change>) {
         for change in changes {
             let position = self.position();
             self.position.set(position.0);
@@ -87,7 +87,7 @@ impl<'a> Tx<'a> {
     }
 
     /// Writes down what happened, for the other nodes, and ends the transaction.
-    pub(super) fn commit(self) -> Result<Committed> {
+    pub(crate) fn commit(self) -> Result<Committed> {
         let (epoch, mark) = (self.epoch, Mark { position: self.position.get(), at: self.at });
         let events = self.events.into_inner();
         let (Some(first), Some(last)) = (events.first(), events.last()) else {
