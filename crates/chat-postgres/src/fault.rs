@@ -6,8 +6,6 @@ use tokio_postgres::error::{DbError, SqlState};
 
 pub(crate) type Result<T> = std::result::Result<T, Fault>;
 
-/// Why a closed store is unavailable.
-pub(crate) const CLOSED: &str = "the store is closed";
 /// What to do about a pooler.
 const POOLED: &str =
     "the pooler between this node and PostgreSQL has to lend sessions for good (pool_mode = session)";

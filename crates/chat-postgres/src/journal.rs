@@ -8,7 +8,7 @@ use chat_core::cluster::{Journal, JournalPage};
 use chat_core::event::Event;
 use chat_core::ids::Position;
 use chat_core::sync::Cursor;
-use chat_metrics::ReaderMetrics;
+use chat_store::ReaderMetrics;
 
 use crate::connect::Address;
 use crate::db::Db;

@@ -52,7 +52,7 @@ use async_trait::async_trait;
 use chat_core::Result;
 use chat_core::clocks::Reading;
 use chat_core::ports::Store;
-use chat_metrics::Metrics;
+use chat_store::Metrics;
 use prometheus_client::registry::Registry;
 
 pub use error::OpenError;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chat_core::ports::EventSink;
 use chat_core::sync::Epoch;
-use chat_metrics::{Metrics, ReaderMetrics};
+use chat_store::{Metrics, ReaderMetrics};
 
 use crate::connect::Address;
 use crate::db::Db;

@@ -1,20 +1,16 @@
 //! Reads: a few threads, each with a connection of its own, so that no read waits for the writer. Nothing may be written
 //! here but what belongs to no log: tickets, the trimming of what is derived.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, PoisonError, RwLock};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use chat_core::Error;
-use chat_metrics::ReaderMetrics;
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use chat_store::{ReadQueue, ReaderMetrics, Reads, caught};
 use tokio::sync::oneshot;
 
 use crate::connect::Address;
 use crate::db::Db;
 use crate::error::OpenError;
-use crate::fault::{CLOSED, Fault, Result};
+use crate::fault::{Fault, Result};
 
 /// Reads that may wait before further ones are refused.
 const QUEUE: usize = 4096;
@@ -27,8 +23,7 @@ type Read = Box<dyn FnOnce(Result<&Db>) -> bool + Send>;
 
 /// The pool of reading threads, which end when the queue is gone and empty.
 pub(crate) struct Readers {
-    queue: RwLock<Option<Sender<Read>>>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    queue: ReadQueue<Read>,
     n_threads: usize,
     metrics: ReaderMetrics,
 }
@@ -40,15 +35,14 @@ impl Readers {
         count: usize,
         metrics: ReaderMetrics,
     ) -> std::result::Result<Self, OpenError> {
-        let (queue, reads) = bounded(QUEUE);
+        let (queue, reads) = ReadQueue::new(QUEUE, &metrics);
         let count = count.max(1);
-        let mut threads = Vec::with_capacity(count);
         for number in 0..count {
             let (address, reads, metrics) = (address.clone(), reads.clone(), metrics.clone());
-            let thread = std::thread::Builder::new().name(format!("postgres-read-{number}"));
-            threads.push(thread.spawn(move || serve(&address, &reads, &metrics)).map_err(OpenError::Thread)?);
+            let serve = move || serve(&address, &reads, &metrics);
+            queue.start(format!("postgres-read-{number}"), serve).map_err(OpenError::Thread)?;
         }
-        Ok(Self { queue: RwLock::new(Some(queue)), threads: Mutex::new(threads), n_threads: count, metrics })
+        Ok(Self { queue, n_threads: count, metrics })
     }
 
     /// Runs `read` on one of the threads.
@@ -81,24 +75,18 @@ impl Readers {
             if begin.send(()).is_err() {
                 return false;
             }
-            let answer = db.and_then(|db| {
-                catch_unwind(AssertUnwindSafe(|| read(db)))
-                    .unwrap_or_else(|_| Err(Error::internal("a read panicked").into()))
-            });
+            let answer = db.and_then(|db| caught("a read panicked", || read(db)));
             let is_broken = matches!(&answer, Err(fault) if fault.is_passing());
             let _ = reply.send(answer);
             is_broken
         });
-        self.send(read)?;
+        self.queue.send(read)?;
         match tokio::time::timeout(WAIT, begun).await {
             Ok(Ok(())) => {
                 let answer = result.await.map_err(|_| Error::internal("a read was dropped"))?;
                 let answer = answer.map_err(Error::from);
-                match &answer {
-                    _ if !is_noted => {}
-                    Err(Error::Unavailable(reason)) => self.metrics.outage.refused(reason),
-                    Err(Error::Obstructed(obstacle)) => self.metrics.outage.refused(obstacle),
-                    _ => self.metrics.outage.served(),
+                if is_noted {
+                    self.metrics.outage.note(&answer);
                 }
                 answer
             }
@@ -115,42 +103,16 @@ impl Readers {
         self.n_threads
     }
 
-    fn send(&self, read: Read) -> chat_core::Result<()> {
-        let queue = self.queue.read().unwrap_or_else(PoisonError::into_inner);
-        match queue.as_ref().map(|queue| queue.try_send(read)) {
-            Some(Ok(())) => {
-                self.metrics.waiting.inc();
-                Ok(())
-            }
-            Some(Err(TrySendError::Full(_))) => {
-                self.metrics.refused.inc();
-                Err(Error::Overloaded)
-            }
-            Some(Err(TrySendError::Disconnected(_))) | None => Err(Error::Unavailable(CLOSED.into())),
-        }
-    }
-
     /// Ends the threads after the reads that wait. Blocks.
     pub(crate) fn close(&self) {
-        *self.queue.write().unwrap_or_else(PoisonError::into_inner) = None;
-        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        for thread in threads {
-            let _ = thread.join();
-        }
+        self.queue.close();
     }
 }
 
-impl Drop for Readers {
-    fn drop(&mut self) {
-        self.close();
-    }
-}
-
-fn serve(address: &Address, reads: &Receiver<Read>, metrics: &ReaderMetrics) {
+fn serve(address: &Address, reads: &Reads<Read>, metrics: &ReaderMetrics) {
     let mut kept: Option<Db> = None;
     let mut not_before = Instant::now();
-    while let Ok(read) = reads.recv() {
-        metrics.waiting.dec();
+    while let Some(read) = reads.next() {
         if kept.as_ref().is_none_or(Db::is_broken) {
             kept = None;
             if Instant::now() < not_before {

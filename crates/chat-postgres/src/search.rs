@@ -21,7 +21,7 @@ use chat_core::ports::EventSink;
 use chat_core::search::{Search, SearchStore};
 use chat_core::sync::Cursor;
 use chat_core::{Error, Result};
-use chat_metrics::{Outage, ReaderMetrics, SearchLag};
+use chat_store::{Outage, ReaderMetrics, SearchLag};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::connect::Address;

@@ -6,21 +6,20 @@
 //! A write is answered, and its events are published, only after the commit that holds it is on disk (promise 1).
 //! No statement of a feature may stand here.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::thread::JoinHandle;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chat_core::event::Outcome;
 use chat_core::ports::EventSink;
 use chat_core::room::Room;
 use chat_core::{Error, failpoints};
-use chat_metrics::WriterMetrics;
-use tokio::sync::{mpsc, oneshot};
+use chat_store::{WriteQueue, WriterMetrics};
+use tokio::sync::oneshot;
 
 use crate::connect::Address;
 use crate::db::Db;
 use crate::error::OpenError;
-use crate::fault::{CLOSED, Fault, Result};
+use crate::fault::{Fault, Result};
 use crate::journal;
 use crate::tx::Committed;
 pub(crate) use crate::tx::Tx;
@@ -47,8 +46,7 @@ const TRIM_EVERY: Duration = Duration::from_secs(5);
 
 /// The handle to the writing thread, which ends when the queue is gone and empty.
 pub(crate) struct Writer {
-    queue: RwLock<Option<mpsc::Sender<Job>>>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    queue: WriteQueue<Job>,
     metrics: WriterMetrics,
     room: Room,
 }
@@ -60,19 +58,17 @@ impl Writer {
         sink: Arc<dyn EventSink>,
         metrics: WriterMetrics,
     ) -> std::result::Result<Self, OpenError> {
-        let (queue, mut jobs) = mpsc::channel::<Job>(QUEUE);
+        let (queue, mut jobs) = WriteQueue::new(QUEUE, &metrics);
         let mut log = Log { address, db: None, sink, metrics: metrics.clone(), trimmed_at: Instant::now() };
         let serve = move || {
             let mut batch = Vec::new();
-            while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
-                log.metrics.waiting.set(i64::try_from(jobs.len()).unwrap_or(0));
+            while jobs.next(&mut batch, BATCH) {
                 log.commit(std::mem::take(&mut batch));
                 log.trim_journal();
             }
         };
-        let thread = std::thread::Builder::new().name("postgres-write".into()).spawn(serve);
-        let thread = Mutex::new(Some(thread.map_err(OpenError::Thread)?));
-        Ok(Self { queue: RwLock::new(Some(queue)), thread, metrics, room: Room::default() })
+        queue.start("postgres-write".into(), serve).map_err(OpenError::Thread)?;
+        Ok(Self { queue, metrics, room: Room::default() })
     }
 
     /// Queues a write and waits until it is on disk. `work` must make its refusals before its first change, and may
@@ -106,7 +102,7 @@ impl Writer {
     async fn queue<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> chat_core::Result<T> {
         let (sender, mut outcome) = oneshot::channel();
         let turn = Turn::default();
-        self.send(job(Reply { turn: turn.clone(), sender }))?;
+        self.queue.send(job(Reply { turn: turn.clone(), sender }))?;
         let dropped = |_| Error::internal("a write was dropped");
         match tokio::time::timeout(WAIT, &mut outcome).await {
             Ok(told) => told.map_err(dropped)?,
@@ -119,31 +115,9 @@ impl Writer {
         }
     }
 
-    fn send(&self, job: Job) -> chat_core::Result<()> {
-        let queue = self.queue.read().unwrap_or_else(PoisonError::into_inner);
-        match queue.as_ref().map(|queue| queue.try_send(job)) {
-            Some(Ok(())) => Ok(()),
-            Some(Err(mpsc::error::TrySendError::Full(_))) => {
-                self.metrics.refused.inc();
-                Err(Error::Overloaded)
-            }
-            Some(Err(mpsc::error::TrySendError::Closed(_))) | None => Err(Error::Unavailable(CLOSED.into())),
-        }
-    }
-
     /// Writes out what is queued. Blocks.
     pub(crate) fn close(&self) {
-        *self.queue.write().unwrap_or_else(PoisonError::into_inner) = None;
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread {
-            let _ = thread.join();
-        }
-    }
-}
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        self.close();
+        self.queue.close();
     }
 }
 

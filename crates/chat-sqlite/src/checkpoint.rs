@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use chat_core::error::Obstacle;
 use chat_core::failpoints;
-use chat_metrics::Outage;
+use chat_store::Outage;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::place::{Place, names};

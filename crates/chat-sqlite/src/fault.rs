@@ -6,9 +6,6 @@ use rusqlite::ErrorCode;
 
 pub(crate) type Result<T> = std::result::Result<T, Fault>;
 
-/// Why a closed store is unavailable.
-pub(crate) const CLOSED: &str = "the store is closed";
-
 /// A refusal of the core's making, or an error of the driver's.
 #[derive(Debug)]
 pub(crate) enum Fault {

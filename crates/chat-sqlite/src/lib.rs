@@ -61,7 +61,7 @@ pub struct Sqlite {
     writer: Writer,
     readers: Readers,
     search: Option<search::Index>,
-    metrics: chat_metrics::Metrics,
+    metrics: chat_store::Metrics,
     /// Held as long as the file is served, so that a second server refuses it.
     _lock: lock::Lock,
 }

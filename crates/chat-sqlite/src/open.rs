@@ -19,7 +19,7 @@ use crate::served::Begun;
 use crate::shm::Shm;
 use crate::writer::{Writer, forget_what_is_deleted};
 use crate::{Sqlite, legacy, schema, search, served};
-use chat_metrics::Metrics;
+use chat_store::Metrics;
 
 const MAGIC: &[u8] = b"SQLite format 3\0";
 /// Length of the header of an SQLite file.

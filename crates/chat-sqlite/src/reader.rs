@@ -1,21 +1,18 @@
 //! Reads: a few threads, each with a read-only connection of its own, so that no read waits for the writer and no
 //! disk access happens on an async thread. Nothing may be written here.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::thread::JoinHandle;
+use std::sync::Arc;
 
 use chat_core::Error;
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use chat_store::{ReadQueue, ReaderMetrics, Reads, caught};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
 
-use crate::fault::{CLOSED, Result};
+use crate::fault::Result;
 use crate::open::OpenError;
 use crate::overwritten::Contents;
-use chat_metrics::ReaderMetrics;
 
 /// Reads that may wait before further ones are refused.
 const QUEUE: usize = 4096;
@@ -25,8 +22,7 @@ type Read = Box<dyn FnOnce(&Connection) + Send>;
 
 /// The pool of reading threads, which end when the queue is gone and empty.
 pub(crate) struct Readers {
-    queue: RwLock<Option<Sender<Read>>>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    queue: ReadQueue<Read>,
     n_threads: usize,
     contents: Arc<Contents>,
     metrics: ReaderMetrics,
@@ -38,18 +34,15 @@ impl Readers {
         count: usize,
         (metrics, contents): (ReaderMetrics, Arc<Contents>),
     ) -> std::result::Result<Self, OpenError> {
-        let (queue, reads) = bounded(QUEUE);
-        let mut threads = Vec::with_capacity(count);
+        let (queue, reads) = ReadQueue::new(QUEUE, &metrics);
         for number in 0..count {
             let connection = connect(path).map_err(|error| OpenError::of(path, error))?;
             let reads = reads.clone();
-            let thread = std::thread::Builder::new().name(format!("sqlite-read-{number}"));
             let metrics = metrics.clone();
             let serve = move || serve(&connection, &reads, &metrics);
-            threads.push(thread.spawn(serve).map_err(OpenError::Thread)?);
+            queue.start(format!("sqlite-read-{number}"), serve).map_err(OpenError::Thread)?;
         }
-        let (queue, threads) = (RwLock::new(Some(queue)), Mutex::new(threads));
-        Ok(Self { queue, threads, n_threads: count, contents, metrics })
+        Ok(Self { queue, n_threads: count, contents, metrics })
     }
 
     /// How many threads read.
@@ -70,59 +63,22 @@ impl Readers {
         }
         let (reply, result) = oneshot::channel();
         let read: Read = Box::new(move |connection| {
-            let answer = catch_unwind(AssertUnwindSafe(|| read(connection)))
-                .unwrap_or_else(|_| Err(Error::internal("a read panicked").into()));
+            let answer = caught("a read panicked", || read(connection));
             // Nobody listens any more if the caller has gone; that is no fault.
             let _ = reply.send(answer);
         });
-        self.send(read)?;
+        self.queue.send(read)?;
         let answer = result.await.map_err(|_| Error::internal("a read was dropped"))?.map_err(Error::from);
         if matches!(answer, Err(Error::Unavailable(_) | Error::Obstructed(_) | Error::Internal(_))) {
             self.metrics.failures.inc();
         }
-        match &answer {
-            Err(Error::Unavailable(reason)) => self.metrics.outage.refused(reason),
-            Err(Error::Obstructed(obstacle)) => self.metrics.outage.refused(obstacle),
-            _ => self.metrics.outage.served(),
-        }
+        self.metrics.outage.note(&answer);
         answer
-    }
-
-    fn send(&self, read: Read) -> chat_core::Result<()> {
-        // Counted before it can be taken, so that the count never falls below zero.
-        self.metrics.waiting.inc();
-        let sent = self.try_send(read);
-        if let Err(error) = &sent {
-            self.metrics.waiting.dec();
-            if matches!(error, Error::Overloaded) {
-                self.metrics.refused.inc();
-            }
-        }
-        sent
-    }
-
-    fn try_send(&self, read: Read) -> chat_core::Result<()> {
-        let queue = self.queue.read().unwrap_or_else(PoisonError::into_inner);
-        match queue.as_ref().map(|queue| queue.try_send(read)) {
-            Some(Ok(())) => Ok(()),
-            Some(Err(TrySendError::Full(_))) => Err(Error::Overloaded),
-            Some(Err(TrySendError::Disconnected(_))) | None => Err(Error::Unavailable(CLOSED.into())),
-        }
     }
 
     /// Ends the threads after the reads that wait. Blocks.
     pub(crate) fn close(&self) {
-        *self.queue.write().unwrap_or_else(PoisonError::into_inner) = None;
-        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        for thread in threads {
-            let _ = thread.join();
-        }
-    }
-}
-
-impl Drop for Readers {
-    fn drop(&mut self) {
-        self.close();
+        self.queue.close();
     }
 }
 
@@ -139,9 +95,8 @@ pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-fn serve(connection: &Connection, reads: &Receiver<Read>, metrics: &ReaderMetrics) {
-    while let Ok(read) = reads.recv() {
-        metrics.waiting.dec();
+fn serve(connection: &Connection, reads: &Reads<Read>, metrics: &ReaderMetrics) {
+    while let Some(read) = reads.next() {
         metrics.under_way.inc();
         read(connection);
         metrics.under_way.dec();
@@ -206,7 +161,7 @@ mod tests {
         let mut late = pin!(readers.read(|_| Ok(3)));
         let late = std::thread::scope(|scope| {
             scope.spawn(|| readers.close());
-            while readers.queue.read().unwrap().is_some() {
+            while !readers.queue.is_closed() {
                 std::thread::yield_now();
             }
             let answer = late.as_mut().poll(cx);

@@ -28,7 +28,7 @@ use crate::open::OpenError;
 use crate::overwritten::Contents;
 use crate::reader::Readers;
 use crate::{Sqlite, load};
-use chat_metrics::{Outage, ReaderMetrics, SearchLag};
+use chat_store::{Outage, ReaderMetrics, SearchLag};
 
 /// Threads that search. They are not those of the other reads, which must not wait for somebody's odd query.
 const READERS: usize = 2;

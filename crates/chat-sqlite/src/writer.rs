@@ -6,8 +6,7 @@
 
 use std::cell::Cell;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::thread::JoinHandle;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chat_core::error::Obstacle;
@@ -16,12 +15,13 @@ use chat_core::ids::Position;
 use chat_core::ports::EventSink;
 use chat_core::room::Room;
 use chat_core::{Error, failpoints};
+use chat_store::{WriteQueue, WriterMetrics};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use crate::checkpoint::{self, Checkpointer};
-use crate::fault::{CLOSED, Result};
+use crate::fault::Result;
 use crate::open::OpenError;
 use crate::overwritten::Contents;
 use crate::place::Place;
@@ -29,7 +29,6 @@ use crate::probe;
 use crate::served;
 use crate::shm::Shm;
 use crate::told::Told;
-use chat_metrics::WriterMetrics;
 
 mod connection;
 mod job;
@@ -74,10 +73,8 @@ impl std::ops::Deref for Tx<'_> {
 
 /// The handle to the writing thread, which ends when the queue is gone and empty.
 pub(crate) struct Writer {
-    queue: RwLock<Option<mpsc::Sender<Box<dyn Job>>>>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    queue: WriteQueue<Box<dyn Job>>,
     contents: Arc<Contents>,
-    metrics: WriterMetrics,
     room: Room,
 }
 
@@ -88,25 +85,23 @@ impl Writer {
         sink: Arc<dyn EventSink>,
         metrics: WriterMetrics,
     ) -> std::result::Result<Self, OpenError> {
-        let mut log = Log::open(path, (shm, told), sink, metrics.clone())?;
+        let (queue, mut jobs) = WriteQueue::new(QUEUE, &metrics);
+        let mut log = Log::open(path, (shm, told), sink, metrics)?;
         let contents = log.place.contents();
-        let (queue, mut jobs) = mpsc::channel::<Box<dyn Job>>(QUEUE);
         let checkpointer =
-            Checkpointer::start(log.place.clone(), metrics.outage.clone()).map_err(OpenError::Thread)?;
+            Checkpointer::start(log.place.clone(), log.metrics.outage.clone()).map_err(OpenError::Thread)?;
         let serve = move || {
             let mut batch = Vec::new();
-            while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
+            while jobs.next(&mut batch, BATCH) {
                 let writes = batch.len();
-                log.metrics.waiting.dec_by(i64::try_from(writes).unwrap_or(0));
                 log.commit(std::mem::take(&mut batch));
                 checkpointer.committed(&log.connection, writes, log.forgets.take());
             }
             drop(checkpointer);
             log.close();
         };
-        let thread = std::thread::Builder::new().name("sqlite-write".into()).spawn(serve);
-        let thread = Mutex::new(Some(thread.map_err(OpenError::Thread)?));
-        Ok(Self { queue: RwLock::new(Some(queue)), thread, contents, metrics, room: Room::default() })
+        queue.start("sqlite-write".into(), serve).map_err(OpenError::Thread)?;
+        Ok(Self { queue, contents, room: Room::default() })
     }
 
     /// What the file holds, for those who read from it.
@@ -123,7 +118,7 @@ impl Writer {
     {
         let (reply, result) = oneshot::channel();
         // At once, so that what is waited for has no copy of the work in it.
-        let queued = self.send(Box::new(Write::new(work, reply)));
+        let queued = self.queue.send(Box::new(Write::new(work, reply)));
         async move {
             let written = answered(queued, result).await;
             self.room.note(&written, Instant::now);
@@ -134,46 +129,14 @@ impl Writer {
     /// Succeeds only if a message could be stored now.
     pub(crate) async fn probe(&self) -> chat_core::Result<()> {
         let (reply, result) = oneshot::channel();
-        let queued = self.send(Box::new(Write::new(probe::write, reply).asking_for_room()));
+        let queued = self.queue.send(Box::new(Write::new(probe::write, reply).asking_for_room()));
         answered(queued, result).await?;
         self.room.check(Instant::now())
     }
 
-    fn send(&self, job: Box<dyn Job>) -> chat_core::Result<()> {
-        // Counted before it can be taken, so that the count never falls below zero.
-        self.metrics.waiting.inc();
-        let sent = self.try_send(job);
-        if let Err(error) = &sent {
-            self.metrics.waiting.dec();
-            if matches!(error, Error::Overloaded) {
-                self.metrics.refused.inc();
-            }
-        }
-        sent
-    }
-
-    fn try_send(&self, job: Box<dyn Job>) -> chat_core::Result<()> {
-        let queue = self.queue.read().unwrap_or_else(PoisonError::into_inner);
-        match queue.as_ref().map(|queue| queue.try_send(job)) {
-            Some(Ok(())) => Ok(()),
-            Some(Err(mpsc::error::TrySendError::Full(_))) => Err(Error::Overloaded),
-            Some(Err(mpsc::error::TrySendError::Closed(_))) | None => Err(Error::Unavailable(CLOSED.into())),
-        }
-    }
-
     /// Writes out what is queued, then closes the file. Blocks.
     pub(crate) fn close(&self) {
-        *self.queue.write().unwrap_or_else(PoisonError::into_inner) = None;
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread {
-            let _ = thread.join();
-        }
-    }
-}
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        self.close();
+        self.queue.close();
     }
 }
 

@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use chat_metrics::SearchLag;
+use chat_store::SearchLag;
 use crossbeam_channel::{Receiver, RecvTimeoutError, select};
 use tokio_postgres::Row;
 

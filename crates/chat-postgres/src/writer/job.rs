@@ -2,12 +2,12 @@
 //! again after a rollback.
 
 use std::any::{Any, TypeId};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use chat_core::event::Outcome;
 use chat_core::{Error, Result as Answer};
+use chat_store::caught;
 use tokio::sync::oneshot;
 
 use super::{Aborted, Tx};
@@ -211,8 +211,7 @@ fn run<T: Outcome>(
     work: impl FnOnce(&Tx<'_>) -> Result<T>,
 ) -> std::result::Result<(), Aborted> {
     let changes_before = tx.n_changes();
-    let result = catch_unwind(AssertUnwindSafe(|| work(tx)))
-        .unwrap_or_else(|_| Err(Fault::Refused(Error::internal("a write panicked"))));
+    let result = caught("a write panicked", || work(tx));
     let ran = match &result {
         Ok(outcome) => {
             tx.announce(outcome.changes());

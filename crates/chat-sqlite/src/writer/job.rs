@@ -3,6 +3,7 @@
 use chat_core::Error;
 use chat_core::error::Obstacle;
 use chat_core::event::{Change, Outcome};
+use chat_store::caught;
 use rusqlite::ErrorCode;
 use tokio::sync::oneshot;
 
@@ -69,9 +70,7 @@ where
     }
 
     fn run(&mut self, tx: &Tx<'_>) -> Ran {
-        let work = std::panic::AssertUnwindSafe(|| (self.work)(tx));
-        let result = std::panic::catch_unwind(work)
-            .unwrap_or_else(|_| Err(Fault::Refused(Error::internal("a write panicked"))));
+        let result = caught("a write panicked", || (self.work)(tx));
         let changes = result.as_ref().map(Outcome::changes).unwrap_or_default();
         let storage = match &result {
             Err(Fault::Sql(error)) if fault::is_passing(error) => Some(Failure::of(error)),

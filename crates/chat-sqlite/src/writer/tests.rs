@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender as Release, channel};
 use std::task::{Context, Poll, Waker};
 
@@ -197,7 +198,7 @@ async fn closing_writes_what_is_queued_and_refuses_what_comes_later() {
     let queued: Vec<_> = (1..=1500).map(|n| bench.insert(n)).collect();
     let late = std::thread::scope(|scope| {
         scope.spawn(|| bench.writer.close());
-        while bench.writer.queue.read().unwrap().is_some() {
+        while !bench.writer.queue.is_closed() {
             std::thread::yield_now();
         }
         let late = bench.insert(2000);

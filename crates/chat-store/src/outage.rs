@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use chat_core::{Error, Result};
+
 /// For how long nothing may have been refused before it is over: connections come back one by one.
 const QUIET: Duration = Duration::from_secs(1);
 
@@ -39,6 +41,15 @@ impl Outage {
     /// For requests of this kind, `reads` for instance.
     pub fn of(what: &'static str) -> Self {
         Self(Arc::new(Inner { what, is_on: AtomicBool::new(false), episode: Mutex::new(None) }))
+    }
+
+    /// A request was answered, or refused: whether storage was the reason decides.
+    pub fn note<T>(&self, answer: &Result<T>) {
+        match answer {
+            Err(Error::Unavailable(reason)) => self.refused(reason),
+            Err(Error::Obstructed(obstacle)) => self.refused(obstacle),
+            _ => self.served(),
+        }
     }
 
     /// A request was refused because of the storage.

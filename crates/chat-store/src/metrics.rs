@@ -1,8 +1,6 @@
 //! What a store counts for whoever watches the server: the same things under the same names, whatever the engine. Values
 //! are only added to, and nothing may be decided by them.
 
-mod outage;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,7 +11,7 @@ use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-pub use outage::Outage;
+use crate::Outage;
 
 /// Upper ends of the classes of commit times, in seconds: a disk with a cache takes less than a millisecond for an
 /// fsync, a spinning one tens of them.
