@@ -5,26 +5,29 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-/// Which crate of ours may depend on which (ARCHITECTURE.md).
-const ALLOWED: [(&str, &[&str]); 18] = [
-    ("chat-names", &[]),
-    ("chat-core", &["chat-names"]),
-    ("chat-protocol", &[]),
-    ("chat-websocket", &[]),
-    ("chat-codec", &["chat-core"]),
-    ("chat-contract", &["chat-core"]),
-    ("chat-engines", &[]),
-    ("chat-store", &["chat-core"]),
-    ("chat-sqlite", &["chat-codec", "chat-core", "chat-store"]),
-    ("chat-postgres", &["chat-codec", "chat-core", "chat-engines", "chat-store"]),
-    ("chat-relay", &["chat-codec", "chat-core"]),
-    ("chat-nats", &["chat-core", "chat-engines", "chat-relay"]),
-    ("chat-gateway", &["chat-core", "chat-protocol", "chat-websocket"]),
-    ("chat-client", &["chat-names", "chat-protocol", "chat-websocket"]),
-    ("chat-terminal", &["chat-client", "chat-names", "chat-protocol"]),
-    ("chat-trials", &["chat-client", "chat-core", "chat-engines", "chat-protocol", "chat-websocket"]),
-    ("chat-web", &[]),
+use serde_json::Value;
+
+/// Which crates of ours a crate may depend on (ARCHITECTURE.md), and on which others in its tests.
+const ALLOWED: [(&str, &[&str], &[&str]); 18] = [
+    ("chat-names", &[], &[]),
+    ("chat-core", &["chat-names"], &[]),
+    ("chat-protocol", &[], &[]),
+    ("chat-websocket", &[], &[]),
+    ("chat-codec", &["chat-core"], &[]),
+    ("chat-contract", &["chat-core"], &[]),
+    ("chat-engines", &[], &[]),
+    ("chat-store", &["chat-core"], &[]),
+    ("chat-sqlite", &["chat-codec", "chat-core", "chat-store"], &["chat-contract"]),
+    ("chat-postgres", &["chat-codec", "chat-core", "chat-store"], &["chat-contract", "chat-engines"]),
+    ("chat-relay", &["chat-codec", "chat-core"], &[]),
+    ("chat-nats", &["chat-core", "chat-relay"], &["chat-engines"]),
+    ("chat-gateway", &["chat-core", "chat-protocol", "chat-websocket"], &["chat-client", "chat-sqlite"]),
+    ("chat-client", &["chat-names", "chat-protocol", "chat-websocket"], &[]),
+    ("chat-terminal", &["chat-client", "chat-names", "chat-protocol"], &[]),
+    ("chat-trials", &["chat-client", "chat-core", "chat-engines", "chat-protocol", "chat-websocket"], &[]),
+    ("chat-web", &[], &[]),
     (
         "chatserver",
         &[
@@ -39,6 +42,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
             "chat-trials",
             "chat-web",
         ],
+        &["chat-engines"],
     ),
 ];
 /// Longest source file, tests aside.
@@ -76,39 +80,92 @@ fn is_test(path: &Path) -> bool {
     path.components().any(|part| part.as_os_str() == "tests")
 }
 
-/// The names under `[dependencies]` of a manifest that are crates of ours.
-fn our_dependencies(manifest: &str) -> BTreeSet<String> {
-    let section = manifest.split("\n[dependencies]\n").nth(1).unwrap_or_default();
-    let section = section.split("\n[").next().unwrap_or_default();
-    let names = section.lines().filter_map(|line| line.split(['.', ' ', '=']).next());
-    names.filter(|name| name.starts_with("chat-")).map(str::to_owned).collect()
+/// Crates of ours that a crate depends on, whatever the platform.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Dependencies {
+    always: BTreeSet<String>,
+    in_tests: BTreeSet<String>,
+}
+
+/// By crate of the workspace in this folder, as cargo reads the manifests.
+fn our_dependencies(workspace: &Path) -> BTreeMap<String, Dependencies> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["metadata", "--no-deps", "--offline", "--format-version", "1"]).current_dir(workspace);
+    let read = command.output().unwrap();
+    assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
+    let metadata: Value = serde_json::from_slice(&read.stdout).unwrap();
+    let of = |package: &Value| {
+        let mut ours = Dependencies::default();
+        for dependency in package["dependencies"].as_array().unwrap() {
+            // What has a path is in this repository.
+            if dependency["path"].is_string() {
+                let is_for_tests = dependency["kind"] == "dev";
+                let names = if is_for_tests { &mut ours.in_tests } else { &mut ours.always };
+                names.insert(dependency["name"].as_str().unwrap().to_owned());
+            }
+        }
+        (package["name"].as_str().unwrap().to_owned(), ours)
+    };
+    metadata["packages"].as_array().unwrap().iter().map(of).collect()
 }
 
 #[test]
 fn crates_depend_only_on_whom_they_may() {
-    let allowed: BTreeMap<_, _> = ALLOWED.into_iter().collect();
-    let mut seen = BTreeSet::new();
-    for entry in fs::read_dir(root().join("crates")).unwrap() {
-        let folder = entry.unwrap().path();
-        let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
-        let may = allowed
-            .get(name.as_str())
-            .unwrap_or_else(|| panic!("{name} is not in the table; see ARCHITECTURE.md"));
-        for dependency in our_dependencies(&read(&folder.join("Cargo.toml"))) {
+    let found = our_dependencies(&root());
+    let names: Vec<_> = found.keys().map(String::as_str).collect();
+    let mut known = ALLOWED.map(|(name, ..)| name);
+    known.sort_unstable();
+    assert_eq!(names, known, "the table has each crate; see ARCHITECTURE.md");
+    for (name, always, in_tests) in ALLOWED {
+        let Dependencies { always: found_always, in_tests: found_in_tests } = &found[name];
+        for dependency in found_always {
             assert!(
-                may.contains(&dependency.as_str()),
+                always.contains(&dependency.as_str()),
                 "{name} must not depend on {dependency}; see ARCHITECTURE.md"
             );
         }
-        seen.insert(name);
+        for dependency in found_in_tests {
+            assert!(
+                always.contains(&dependency.as_str()) || in_tests.contains(&dependency.as_str()),
+                "the tests of {name} must not depend on {dependency}; see ARCHITECTURE.md"
+            );
+        }
     }
-    assert_eq!(seen.len(), allowed.len(), "a crate of the table is gone");
 }
 
 #[test]
 fn the_reading_of_manifests_finds_dependencies() {
-    let manifest = "[package]\nname = \"x\"\n\n[dependencies]\nchat-core.workspace = true\nchat-gateway = { path = \"\" }\n\n[dev-dependencies]\nchat-sqlite.workspace = true\n";
-    assert_eq!(our_dependencies(manifest).into_iter().collect::<Vec<_>>(), ["chat-core", "chat-gateway"]);
+    let folder = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write("Cargo.toml", "[workspace]\nmembers = [\"*\"]\nexclude = [\"target\"]\nresolver = \"3\"\n");
+    for name in ["one", "two", "three", "four", "five"] {
+        write(&format!("{name}/src/lib.rs"), "");
+        write(&format!("{name}/Cargo.toml"), &format!("[package]\nname = \"{name}\"\nedition = \"2024\"\n"));
+    }
+    let manifest = r#"
+        [package]
+        name = "one"
+        edition = "2024"
+        [dependencies]
+        serde = "1"
+        renamed = { package = "two", path = "../two" }
+        [target.'cfg(windows)'.dependencies]
+        three = { path = "../three" }
+        [build-dependencies]
+        four = { path = "../four" }
+        [dev-dependencies]
+        five = { path = "../five" }
+    "#;
+    write("one/Cargo.toml", manifest);
+    let all = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let expected = Dependencies { always: all(&["four", "three", "two"]), in_tests: all(&["five"]) };
+    let found = our_dependencies(folder.path());
+    assert_eq!((found.len(), &found["one"], &found["two"]), (5, &expected, &Dependencies::default()));
 }
 
 #[test]
