@@ -1,6 +1,6 @@
-//! `chatserver torture`: loads a server of its own and kills it with `kill -9` at random moments, or a cluster of its own
-//! that a fault befalls, cuts and delays the clients' connections, and compares what the clients were told with what the
-//! log holds. Below `torture/`: who does what, what befalls them, what they were told, and the verdict.
+//! `chatserver torture`: loads a server of its own and kills it with `kill -9` at random moments, or injects faults into a
+//! cluster of its own. It cuts and delays the clients' connections, and compares what clients received with what the log
+//! holds. Below `torture/`: clients, faults, what was received, and the verdict.
 
 mod arena;
 mod clock;
@@ -8,6 +8,7 @@ mod dice;
 mod engines;
 mod failover;
 mod fault;
+mod inject;
 mod ledger;
 mod link;
 mod mob;
@@ -15,10 +16,9 @@ mod node;
 mod poster;
 mod proxy;
 mod report;
-mod show;
-mod stage;
-mod strike;
+mod run;
 mod talker;
+mod target;
 mod truth;
 mod verdict;
 mod watch;
@@ -31,8 +31,8 @@ use chat_engines::Clock;
 
 use self::fault::{Fault, Plan};
 use self::report::Report;
-use self::show::Show;
-use self::stage::Troupe;
+use self::run::Run;
+use self::target::Setup;
 use crate::Outcome;
 use crate::child::interrupted;
 
@@ -138,7 +138,7 @@ async fn torture(args: &Args) -> Result<Report> {
     };
     let faults = args.faults()?;
     let is_chosen = args.cluster.is_some() || !args.faults.is_empty();
-    let troupe = Troupe {
+    let setup = Setup {
         n_nodes: args.cluster,
         other_release: args.other_release.clone(),
         program: args.program.clone(),
@@ -147,7 +147,7 @@ async fn torture(args: &Args) -> Result<Report> {
     };
     let plan = Plan::new(seed, faults, args.long);
     let cycles = args.cycles.unwrap_or(if is_chosen { plan.round() } else { CYCLES });
-    let mut show = Show::open(seed, args.clients.into(), &troupe).await?.untimed(args.untimed);
+    let mut run = Run::open(seed, args.clients.into(), &setup).await?.untimed(args.untimed);
     let began = Instant::now();
     let goes_on = |cycle| match args.seconds {
         Some(seconds) => cycle == 0 || began.elapsed() < Duration::from_secs(seconds),
@@ -155,11 +155,11 @@ async fn torture(args: &Args) -> Result<Report> {
     };
     let mut cycle = 0;
     // The first violation ends it, so that the data is as it was found.
-    while goes_on(cycle) && show.is_good() {
+    while goes_on(cycle) && run.is_good() {
         cycle += 1;
-        show.cycle(cycle, args.kill_after_ms, plan.blow(cycle)).await?;
+        run.cycle(cycle, args.kill_after_ms, plan.injection(cycle)).await?;
     }
-    show.close(cycle).await
+    run.close(cycle).await
 }
 
 #[cfg(test)]

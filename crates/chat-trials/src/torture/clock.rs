@@ -9,14 +9,14 @@ use chat_protocol::rest::RegisterRequest;
 use jiff::Timestamp;
 use tokio::time::sleep;
 
-use super::fault::Blow;
-use super::stage::Stage;
+use super::fault::Injection;
+use super::target::Target;
 use super::verdict::{Findings, Violation};
 
 /// By how many seconds the clock is ahead, one after the other.
 const STEPS_S: [i64; 3] = [-3600, YEAR_S, 0];
 const YEAR_S: i64 = 365 * 24 * 3600;
-/// Tokens are good for so long meanwhile: that they end by a year's step is as it should be, and would end the show.
+/// Tokens are good for so long meanwhile: that they end by a year's step is as it should be, and would end the run.
 pub(super) const TOKEN_MINUTES: &str = "1051200";
 /// How far the clock of a node may be from where it was set, which takes its time.
 const NEAR_S: i64 = 600;
@@ -24,29 +24,29 @@ const NEAR_S: i64 = 600;
 const AWAY: Duration = Duration::from_millis(50);
 const PASSWORD: &str = "only-for-this-test";
 
-impl Stage {
+impl Target {
     /// Sets the clock of a node, and leaves it there for so long each time.
     pub(super) async fn step_clock(
         &self,
         victim: usize,
-        blow: &mut Blow,
+        injection: &mut Injection,
         findings: &mut Findings,
     ) -> Result<()> {
         let node = self.nodes.get(victim).context("there is no such node")?;
-        let mut guest = Guest::register(node.url(), format!("guest-{:016x}", blow.dice.throw())).await?;
+        let mut guest = Guest::register(node.url(), format!("guest-{:016x}", injection.dice.throw())).await?;
         for ahead_s in STEPS_S {
             node.set_clock(ahead_s)?;
             // Everybody has to come in by the new time.
             self.restart_proxy(AWAY).await;
             guest.comes_and_goes(ahead_s, findings).await?;
-            sleep(blow.lasts).await;
+            sleep(injection.lasts).await;
             guest.has_ended(findings).await?;
         }
         Ok(())
     }
 }
 
-/// Somebody who is no part of the show.
+/// A user who takes no part in the run.
 struct Guest {
     name: String,
     client: Client,

@@ -8,9 +8,9 @@ use chat_engines::Postgres;
 use tokio::time::sleep;
 
 use super::engines::{DATABASE, Engine};
-use super::stage::Stage;
+use super::target::Target;
 
-impl Stage {
+impl Target {
     /// From the copy that becomes the standby until nodes reach it in the place of the primary. Gives the last message
     /// that it has.
     pub(super) async fn fail_over(&mut self, behind: Duration) -> Result<i64> {

@@ -1,4 +1,4 @@
-//! What can befall what is tortured, and in which order it does. Pure; what is done then stands in `strike.rs`.
+//! The faults that can be injected, and in which order they are. Pure; what is done then is in `inject.rs`.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    /// What befalls a cluster unless something is chosen.
+    /// What is injected into a cluster unless something is chosen.
     pub(super) const OF_CLUSTER: [Self; 12] = [
         Self::KillNode,
         Self::CrashPostgres,
@@ -131,8 +131,8 @@ impl Fault {
     }
 }
 
-/// A fault at its time, with the chance that decides about the rest of it.
-pub(super) struct Blow {
+/// A fault at its time, with the dice that decide about the rest of it.
+pub(super) struct Injection {
     pub(super) fault: Fault,
     pub(super) lasts: Duration,
     pub(super) dice: Dice,
@@ -157,7 +157,7 @@ impl Plan {
     }
 
     /// What comes in a cycle; they are counted from 1.
-    pub(super) fn blow(&self, cycle: u32) -> Blow {
+    pub(super) fn injection(&self, cycle: u32) -> Injection {
         let (past, length) = (cycle.saturating_sub(1), self.round().max(1));
         let mut order = self.faults.clone();
         let mut shuffling = Dice::new(self.seed, "round", (past / length).into());
@@ -168,7 +168,7 @@ impl Plan {
         let place = usize::try_from(past % length).unwrap_or(0);
         let fault = order.get(place).copied().unwrap_or(Fault::KillNode);
         let mut dice = Dice::new(self.seed, fault.name(), cycle.into());
-        Blow { fault, lasts: fault.lasts(self.is_long, &mut dice), dice }
+        Injection { fault, lasts: fault.lasts(self.is_long, &mut dice), dice }
     }
 }
 
@@ -188,11 +188,11 @@ mod tests {
     #[test]
     fn what_takes_a_cluster_befalls_it_and_what_lies_before_it_is_asked_for() {
         for fault in Fault::value_variants() {
-            let befalls = Fault::OF_CLUSTER.contains(fault);
-            assert_eq!(befalls, fault.needs_cluster() || *fault == Fault::KillNode, "{fault:?}");
+            let is_usual = Fault::OF_CLUSTER.contains(fault);
+            assert_eq!(is_usual, fault.needs_cluster() || *fault == Fault::KillNode, "{fault:?}");
             let is_asked_for = fault.is_by_clients()
                 || matches!(fault, Fault::FillDisk | Fault::RestartProxy | Fault::StepClock);
-            assert_eq!(befalls, !is_asked_for, "{fault:?}");
+            assert_eq!(is_usual, !is_asked_for, "{fault:?}");
         }
     }
 
@@ -200,7 +200,7 @@ mod tests {
     fn each_comes_once_a_round_in_an_order_of_the_seeds() {
         let order = |seed, first: u32| {
             let plan = Plan::new(seed, Fault::OF_CLUSTER.to_vec(), false);
-            (first..first + 12).map(|cycle| plan.blow(cycle).fault).collect::<Vec<_>>()
+            (first..first + 12).map(|cycle| plan.injection(cycle).fault).collect::<Vec<_>>()
         };
         for (seed, first) in [(1, 1), (1, 13), (2, 1)] {
             let mut sorted = order(seed, first);
@@ -214,9 +214,9 @@ mod tests {
 
     #[test]
     fn a_seed_gives_the_same_blow_again() {
-        let blow = |seed| Plan::new(seed, vec![Fault::CutNats], false).blow(3);
-        assert_eq!(blow(5).lasts, blow(5).lasts);
-        assert_eq!(blow(5).dice.throw(), blow(5).dice.throw());
-        assert_ne!(blow(5).dice.throw(), blow(6).dice.throw());
+        let injection = |seed| Plan::new(seed, vec![Fault::CutNats], false).injection(3);
+        assert_eq!(injection(5).lasts, injection(5).lasts);
+        assert_eq!(injection(5).dice.throw(), injection(5).dice.throw());
+        assert_ne!(injection(5).dice.throw(), injection(6).dice.throw());
     }
 }

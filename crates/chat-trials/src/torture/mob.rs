@@ -16,8 +16,8 @@ use chat_protocol::rest::{RegisterRequest, Registered};
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::dice::Dice;
-use super::fault::{Blow, Fault};
-use super::stage::Stage;
+use super::fault::{Fault, Injection};
+use super::target::Target;
 use super::verdict::{Findings, Violation};
 use super::watch::{answers, stands_still};
 
@@ -31,18 +31,18 @@ pub(super) const ANSWER_TIMEOUT: &str = "1";
 /// With so few threads a few of them are enough.
 pub(super) const THREADS: &str = "2";
 
-impl Stage {
+impl Target {
     /// Lets them come to a node; one that answers nobody any more is killed and started again, as its supervisor would.
     pub(super) async fn beset(
         &mut self,
         victim: usize,
-        blow: &mut Blow,
+        injection: &mut Injection,
         findings: &mut Findings,
     ) -> Result<()> {
         let node = self.nodes.get(victim).context("there is no such node")?.url().clone();
-        let (fault, lasts) = (blow.fault, blow.lasts);
+        let (fault, lasts) = (injection.fault, injection.lasts);
         let done = tokio::select! {
-            done = come(fault, &node, lasts, &mut blow.dice) => Some(done?),
+            done = come(fault, &node, lasts, &mut injection.dice) => Some(done?),
             () = stands_still(&node) => None,
         };
         if let Some(found) = done {
@@ -65,7 +65,7 @@ async fn come(fault: Fault, node: &ServerUrl, lasts: Duration, dice: &mut Dice) 
     }
 }
 
-/// Somebody who is no part of the show, so that nothing of this stands in its ledger.
+/// A user who takes no part in the run, so that the ledger has nothing of this.
 struct Stranger {
     id: i64,
     client: Client,

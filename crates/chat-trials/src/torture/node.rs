@@ -7,7 +7,7 @@ use chat_client::ServerUrl;
 use chat_engines::Clock;
 
 use super::engines::{Engines, Links};
-use super::stage::Troupe;
+use super::target::Setup;
 use crate::child::{Process, launch_with, own_program};
 
 /// Connections that a user may have: those that were cut may live on the server's side for a while.
@@ -31,17 +31,17 @@ impl Node {
     pub(super) async fn start(
         folder: PathBuf,
         number: u8,
-        troupe: &Troupe,
+        setup: &Setup,
         engines: Option<&Engines>,
     ) -> Result<Self> {
-        let own = troupe.program.clone().map_or_else(own_program, Ok)?;
-        let other = troupe.other_release.clone().unwrap_or_else(|| own.clone());
+        let own = setup.program.clone().map_or_else(own_program, Ok)?;
+        let other = setup.other_release.clone().unwrap_or_else(|| own.clone());
         let programs = if number.is_multiple_of(2) { [other, own] } else { [own, other] };
         let links = engines.map(Engines::links).transpose()?;
         let mut settings = links.as_ref().map(Links::settings).unwrap_or_default();
-        settings.extend(troupe.settings());
+        settings.extend(setup.settings());
         std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-        let clock = troupe.has_clocks.then(|| Clock::kept_in(&folder)).transpose()?;
+        let clock = setup.has_clocks.then(|| Clock::kept_in(&folder)).transpose()?;
         settings.extend(clock.iter().flat_map(Clock::settings));
         let (process, url) = launch_with(&programs[0], &folder, CONNECTIONS_PER_USER, &settings).await?;
         Ok(Self { folder, programs, settings, process, url, links, clock })

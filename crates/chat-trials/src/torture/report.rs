@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::fault::Fault;
-use super::strike::Struck;
+use super::inject::Injected;
 use super::verdict::{Findings, Violation};
 
 /// What happened, and what was found.
@@ -53,14 +53,14 @@ struct TimesOfFault {
 }
 
 impl Times {
-    pub(super) fn add(&mut self, fault: Fault, recovery: Duration, struck: &Struck, equal: Duration) {
+    pub(super) fn add(&mut self, fault: Fault, recovery: Duration, injected: &Injected, equal: Duration) {
         self.longest_recovery = self.longest_recovery.max(recovery);
         let times = self.of_faults.entry(fault).or_default();
         times.count += 1;
-        times.unready = times.unready.max(struck.unready);
+        times.unready = times.unready.max(injected.unready);
         times.resumed = times.resumed.max(recovery);
-        times.ready = times.ready.max(struck.ready);
-        times.live = times.live.max(struck.live);
+        times.ready = times.ready.max(injected.ready);
+        times.live = times.live.max(injected.live);
         times.equal = times.equal.max(equal);
     }
 }
@@ -195,7 +195,7 @@ mod tests {
         let mut times = Times::default();
         for millis in [20, 10] {
             let took = Duration::from_millis(millis);
-            let struck = Struck {
+            let injected = Injected {
                 since: tokio::time::Instant::now(),
                 healed: tokio::time::Instant::now(),
                 unready: (millis == 10).then_some(took),
@@ -204,7 +204,7 @@ mod tests {
                 kept: None,
                 findings: Findings::default(),
             };
-            times.add(Fault::CutPostgres, took, &struck, took * 2);
+            times.add(Fault::CutPostgres, took, &injected, took * 2);
         }
         let report = Report { nodes: Some(3), times, ..Report::default() };
         let expected = json!([{

@@ -54,12 +54,12 @@ pub(super) async fn answers(node: &ServerUrl) -> bool {
 }
 
 /// A stream to one node, past the clients' proxy, which nothing but the node's own trouble can end.
-pub(super) struct Witness {
+pub(super) struct Checker {
     ask: oneshot::Sender<()>,
     task: JoinHandle<Result<()>>,
 }
 
-impl Witness {
+impl Checker {
     /// Opens the stream, and waits until it has begun: one that can't is no stream yet.
     pub(super) async fn place(node: &ServerUrl, token: &str) -> Result<Self> {
         let stream = timeout(PATIENCE, open(node, token)).await;
@@ -69,7 +69,7 @@ impl Witness {
     }
 
     /// Fails if the stream is no longer there, or does not answer.
-    pub(super) async fn testify(self) -> Result<()> {
+    pub(super) async fn verify(self) -> Result<()> {
         let _ = self.ask.send(());
         self.task.await.context("a stream's task broke down")?
     }

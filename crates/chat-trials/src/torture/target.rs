@@ -1,5 +1,5 @@
 //! What is tortured, and how its clients find it: a lone server, or nodes with engines of their own, behind one proxy
-//! that leads new connections to whichever node is there. What is done to it stands in `strike.rs`.
+//! that leads new connections to whichever node is there. What is done to it is in `inject.rs`.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,9 +16,9 @@ use super::node::Node;
 use super::proxy::Proxy;
 use crate::child::Folder;
 
-/// Who is tortured.
+/// What is tortured, as the command line says it.
 #[derive(Default)]
-pub(super) struct Troupe {
+pub(super) struct Setup {
     /// So many nodes with engines of their own, instead of a lone server.
     pub(super) n_nodes: Option<u8>,
     /// The program of another release, which has to get on with this one.
@@ -31,7 +31,7 @@ pub(super) struct Troupe {
     pub(super) has_clocks: bool,
 }
 
-impl Troupe {
+impl Setup {
     /// What a server has to be told for that.
     pub(super) fn settings(&self) -> Vec<(&'static str, String)> {
         let beset = [("ANSWER_TIMEOUT", mob::ANSWER_TIMEOUT), ("TOKIO_WORKER_THREADS", mob::THREADS)];
@@ -41,8 +41,8 @@ impl Troupe {
     }
 }
 
-/// All processes, and what they leave behind.
-pub(super) struct Stage {
+/// The servers under test: all processes, and what they leave behind.
+pub(super) struct Target {
     // Nodes end before the engines, and those before the folder goes.
     pub(super) nodes: Vec<Node>,
     engines: Option<Engines>,
@@ -53,10 +53,10 @@ pub(super) struct Stage {
     folder: Folder,
 }
 
-impl Stage {
+impl Target {
     /// Starts a lone server, or so many nodes.
-    pub(super) async fn open(seed: u64, troupe: &Troupe) -> Result<Self> {
-        let n_nodes = troupe.n_nodes;
+    pub(super) async fn open(seed: u64, setup: &Setup) -> Result<Self> {
+        let n_nodes = setup.n_nodes;
         let folder = Folder::create("torture")?;
         let engines = if n_nodes.is_some() { Some(Engines::start().await?) } else { None };
         let mut nodes = Vec::new();
@@ -65,12 +65,12 @@ impl Stage {
                 Some(_) => folder.path().join(format!("node-{number}")),
                 None => folder.path().to_owned(),
             };
-            nodes.push(Node::start(path, number, troupe, engines.as_ref()).await?);
+            nodes.push(Node::start(path, number, setup, engines.as_ref()).await?);
         }
         let proxy = Proxy::open(seed, n_nodes.is_some()).await?;
-        let stage = Self { nodes, engines, era: Era::default(), kept: None, proxy, folder };
-        stage.lead_to_all()?;
-        Ok(stage)
+        let target = Self { nodes, engines, era: Era::default(), kept: None, proxy, folder };
+        target.lead_to_all()?;
+        Ok(target)
     }
 
     /// Where clients find it.

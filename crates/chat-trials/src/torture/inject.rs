@@ -1,4 +1,4 @@
-//! What is done to the stage for each fault, from its beginning until everything is well again, and what is looked at
+//! What is done to the servers for each fault, from its beginning until everything is well again, and what is looked at
 //! meanwhile.
 
 use std::time::Duration;
@@ -11,12 +11,12 @@ use tokio::time::{Instant, sleep};
 use super::arena::Pulse;
 use super::dice::Dice;
 use super::engines::{ALLOWED, FORBIDDEN};
-use super::fault::{Blow, Fault};
+use super::fault::{Fault, Injection};
 use super::link::Cut;
 use super::node::Node;
-use super::stage::Stage;
+use super::target::Target;
 use super::verdict::{Findings, Violation};
-use super::watch::{Witness, say};
+use super::watch::{Checker, say};
 
 /// A node that has lost its database says so within this time.
 const UNREADY_WITHIN: Duration = Duration::from_secs(2);
@@ -33,7 +33,7 @@ const BETWEEN_RESTARTS_MS: (u64, u64) = (100, 600);
 const DELAY_MS: (u64, u64) = (5, 150);
 
 /// What came of a fault.
-pub(super) struct Struck {
+pub(super) struct Injected {
     /// From when on requests were to be answered again.
     pub(super) since: Instant,
     /// When everything was as it should be again, but for what is still to be made up for.
@@ -49,15 +49,20 @@ pub(super) struct Struck {
     pub(super) findings: Findings,
 }
 
-impl Stage {
+impl Target {
     /// Does it, and waits until all is well again. From the moment on from which requests are to be answered the pulse
     /// counts.
-    pub(super) async fn strike(&mut self, mut blow: Blow, pulse: &Pulse, token: &str) -> Result<Struck> {
+    pub(super) async fn inject(
+        &mut self,
+        mut injection: Injection,
+        pulse: &Pulse,
+        token: &str,
+    ) -> Result<Injected> {
         let mut findings = Findings::default();
-        let witnesses = self.witnesses(blow.fault, token).await?;
+        let checkers = self.checkers(injection.fault, token).await?;
         let began = Instant::now();
-        let unready = self.befall(&mut blow, &mut findings).await?;
-        let (fault, healed) = (blow.fault, Instant::now());
+        let unready = self.apply(&mut injection, &mut findings).await?;
+        let (fault, healed) = (injection.fault, Instant::now());
         // Whatever is acknowledged from now on, was acknowledged after it.
         pulse.listen();
         self.lead_to_all()?;
@@ -66,20 +71,24 @@ impl Stage {
             findings
                 .note(Violation::Late, || format!("a node was ready {ready:?} after its database was back"));
         }
-        for witness in witnesses {
-            if let Err(error) = witness.testify().await {
+        for checker in checkers {
+            if let Err(error) = checker.verify().await {
                 findings
                     .note(Violation::Dropped, || format!("a stream ended by {}: {error:#}", fault.name()));
             }
         }
         let since = if fault == Fault::KillNode { began } else { healed };
-        Ok(Struck { since, healed, unready, ready, live: None, kept: self.kept.take(), findings })
+        Ok(Injected { since, healed, unready, ready, live: None, kept: self.kept.take(), findings })
     }
 
     /// The fault from its beginning to its end; gives how long nodes without a database said that they are ready.
-    async fn befall(&mut self, blow: &mut Blow, findings: &mut Findings) -> Result<Option<Duration>> {
-        let (victim, lasts) = (self.draw(&mut blow.dice), blow.lasts);
-        match blow.fault {
+    async fn apply(
+        &mut self,
+        injection: &mut Injection,
+        findings: &mut Findings,
+    ) -> Result<Option<Duration>> {
+        let (victim, lasts) = (self.draw(&mut injection.dice), injection.lasts);
+        match injection.fault {
             Fault::KillNode => self.kill(victim).await?,
             Fault::CrashPostgres => {
                 self.engines()?.postgres().has(Postgres::crash).await?;
@@ -99,33 +108,33 @@ impl Stage {
             }
             Fault::CutNats => {
                 let link = &self.node(victim)?.links()?.nats;
-                link.cut(Cut::draw(&mut blow.dice));
+                link.cut(Cut::draw(&mut injection.dice));
                 sleep(lasts).await;
                 link.heal();
             }
             Fault::CutPostgres => {
                 let node = self.node(victim)?;
                 let link = &node.links()?.postgres;
-                link.cut(Cut::draw(&mut blow.dice));
+                link.cut(Cut::draw(&mut injection.dice));
                 let unready = self.without_database(vec![node.url().clone()], lasts, findings).await;
                 link.heal();
                 return Ok(Some(unready));
             }
-            Fault::ResetNats => self.reset_nats(lasts, &mut blow.dice).await?,
-            Fault::DelayNats => self.delay_nats(lasts, &mut blow.dice).await?,
+            Fault::ResetNats => self.reset_nats(lasts, &mut injection.dice).await?,
+            Fault::DelayNats => self.delay_nats(lasts, &mut injection.dice).await?,
             Fault::ForbidNats => {
                 self.engines()?.nats().has(|nats| nats.set(FORBIDDEN)).await?;
                 sleep(lasts).await;
                 self.engines()?.nats().has(|nats| nats.set(ALLOWED)).await?;
             }
             Fault::PauseNode => self.pause(victim, lasts).await?,
-            Fault::RestartNodes => self.restart_all(&mut blow.dice).await?,
+            Fault::RestartNodes => self.restart_all(&mut injection.dice).await?,
             Fault::FailOver => self.kept = Some(self.fail_over(lasts).await?),
             Fault::RestartProxy => self.restart_proxy(lasts).await,
             Fault::SlowResumers | Fault::UntakenAnswers | Fault::LateFrames => {
-                self.beset(victim, blow, findings).await?;
+                self.beset(victim, injection, findings).await?;
             }
-            Fault::StepClock => self.step_clock(victim, blow, findings).await?,
+            Fault::StepClock => self.step_clock(victim, injection, findings).await?,
             Fault::FillDisk => {
                 let node = self.node(victim)?;
                 node.fill_disk(true)?;
@@ -138,14 +147,14 @@ impl Stage {
     }
 
     /// A database's crash is no reason to lose a client.
-    async fn witnesses(&self, fault: Fault, token: &str) -> Result<Vec<Witness>> {
-        let mut witnesses = Vec::new();
+    async fn checkers(&self, fault: Fault, token: &str) -> Result<Vec<Checker>> {
+        let mut checkers = Vec::new();
         if fault.takes_the_database() {
             for node in &self.nodes {
-                witnesses.push(Witness::place(node.url(), token).await?);
+                checkers.push(Checker::place(node.url(), token).await?);
             }
         }
-        Ok(witnesses)
+        Ok(checkers)
     }
 
     fn draw(&self, dice: &mut Dice) -> usize {

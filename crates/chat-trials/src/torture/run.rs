@@ -10,12 +10,12 @@ use tokio::time::{Instant, sleep};
 
 use super::arena::{self, Pulse};
 use super::dice::Dice;
-use super::fault::{Blow, Fault};
+use super::fault::{Fault, Injection};
 use super::ledger::Ledger;
 use super::poster::Poster;
 use super::report::{Report, Times};
-use super::stage::{Stage, Troupe};
 use super::talker::Talker;
+use super::target::{Setup, Target};
 use super::truth;
 use super::verdict::{Findings, Log, Violation, judge};
 
@@ -37,10 +37,10 @@ const LIVE_WITHIN: Duration = Duration::from_secs(3);
 const RESUMED_WITHIN: Duration = Duration::from_secs(3);
 
 /// All that takes part.
-pub(super) struct Show {
+pub(super) struct Run {
     seed: u64,
     dice: Dice,
-    stage: Stage,
+    target: Target,
     pulse: Pulse,
     tokens: Vec<String>,
     talkers: Vec<Talker>,
@@ -53,20 +53,20 @@ pub(super) struct Show {
     untimed: bool,
 }
 
-impl Show {
-    pub(super) async fn open(seed: u64, n_clients: usize, troupe: &Troupe) -> Result<Self> {
-        let stage = Stage::open(seed, troupe).await?;
-        let people = arena::set(&stage.node_url(0)?, n_clients).await?;
+impl Run {
+    pub(super) async fn open(seed: u64, n_clients: usize, setup: &Setup) -> Result<Self> {
+        let target = Target::open(seed, setup).await?;
+        let people = arena::set(&target.node_url(0)?, n_clients).await?;
         let pulse = Pulse::default();
-        let room = if stage.is_cluster() { ROOM_OF_CLUSTER } else { ROOM };
+        let room = if target.is_cluster() { ROOM_OF_CLUSTER } else { ROOM };
         let (mut talkers, mut posters) = (JoinSet::new(), Vec::new());
         for person in &people {
-            let through = ServerUrl::parse(&stage.proxy_url())?;
-            let signs = (pulse.clone(), stage.era.clone());
+            let through = ServerUrl::parse(&target.proxy_url())?;
+            let signs = (pulse.clone(), target.era.clone());
             let talker = Talker::new(person.clone(), through, seed, signs.clone(), room);
             talkers.spawn(talker.arrive(PATIENCE));
             if person.number.is_multiple_of(2) {
-                let client = Client::new(&stage.proxy_url())?;
+                let client = Client::new(&target.proxy_url())?;
                 posters.push(Poster::new(person.clone(), client, seed, signs));
             }
         }
@@ -75,7 +75,7 @@ impl Show {
         Ok(Self {
             seed,
             dice: Dice::new(seed, "show", 0),
-            stage,
+            target,
             pulse,
             tokens,
             talkers,
@@ -98,7 +98,12 @@ impl Show {
     }
 
     /// Load, a fault in the middle of it, and a comparison.
-    pub(super) async fn cycle(&mut self, number: u32, (least, most): (u64, u64), blow: Blow) -> Result<()> {
+    pub(super) async fn cycle(
+        &mut self,
+        number: u32,
+        (least, most): (u64, u64),
+        injection: Injection,
+    ) -> Result<()> {
         let (stop, stopped) = watch::channel(false);
         let (mut talking, mut posting) = (JoinSet::new(), JoinSet::new());
         for talker in self.talkers.drain(..) {
@@ -108,15 +113,15 @@ impl Show {
             posting.spawn(poster.play(stopped.clone(), PATIENCE));
         }
         sleep(self.dice.millis(least, most)).await;
-        let fault = blow.fault;
+        let fault = injection.fault;
         let token = self.tokens.first().context("somebody takes part")?;
-        let mut struck = self.stage.strike(blow, &self.pulse, token).await?;
+        let mut injected = self.target.inject(injection, &self.pulse, token).await?;
         sleep(self.dice.millis(AFTERWARDS_MS.0, AFTERWARDS_MS.1)).await;
         stop.send_replace(true);
         (self.talkers, self.posters) = (all(talking).await?, all(posting).await?);
-        self.findings.add(std::mem::take(&mut struck.findings));
+        self.findings.add(std::mem::take(&mut injected.findings));
         let first = self.pulse.first();
-        let recovery = first.map(|first| first.saturating_duration_since(struck.since.into_std()));
+        let recovery = first.map(|first| first.saturating_duration_since(injected.since.into_std()));
         match recovery {
             None => self.findings.note(Violation::Unanswered, || "nothing, since the fault".into()),
             Some(took) if fault.takes_the_database() && took > RESUMED_WITHIN => {
@@ -124,14 +129,14 @@ impl Show {
             }
             Some(_) => {}
         }
-        let said = self.compare(number, struck.kept).await?;
-        let equal = self.equal_after(struck.healed);
-        struck.live = self.live_after(fault, struck.healed);
-        self.times.add(fault, recovery.unwrap_or_default(), &struck, equal);
+        let said = self.compare(number, injected.kept).await?;
+        let equal = self.equal_after(injected.healed);
+        injected.live = self.live_after(fault, injected.healed);
+        self.times.add(fault, recovery.unwrap_or_default(), &injected, equal);
         if self.untimed {
             self.findings.forgive(Violation::Late);
         }
-        let is_told = self.stage.is_cluster() || fault != Fault::KillNode;
+        let is_told = self.target.is_cluster() || fault != Fault::KillNode;
         let what = if is_told { format!(" ({})", fault.name()) } else { String::new() };
         let verdict = if self.is_good() { "good" } else { "NOT GOOD" };
         eprintln!("cycle {number}{what}: {said}: {verdict}");
@@ -142,7 +147,7 @@ impl Show {
     fn equal_after(&mut self, healed: Instant) -> Duration {
         let last = self.talkers.iter().map(Talker::agreed_at).max().unwrap_or(healed);
         let took = last.saturating_duration_since(healed);
-        if self.stage.is_cluster() && took > EQUAL_WITHIN {
+        if self.target.is_cluster() && took > EQUAL_WITHIN {
             self.findings.note(Violation::Late, || format!("the last client had everything after {took:?}"));
         }
         took
@@ -201,7 +206,7 @@ impl Show {
 
     /// Those who may read everything, past the proxy.
     fn members(&self, turn: u32) -> Result<Vec<Client>> {
-        let client = Client::new(&self.stage.node_url(turn)?)?;
+        let client = Client::new(&self.target.node_url(turn)?)?;
         Ok(self.tokens.iter().map(|token| client.with_token(token.clone())).collect())
     }
 
@@ -214,20 +219,20 @@ impl Show {
         }
         let is_good = self.findings.is_nothing();
         if !is_good {
-            self.stage.keep();
+            self.target.keep();
         }
         let (sent, acked) = self.ledger.counts();
         Ok(Report {
             seed: self.seed,
             cycles,
-            nodes: self.stage.is_cluster().then_some(self.stage.nodes.len()),
+            nodes: self.target.is_cluster().then_some(self.target.nodes.len()),
             clients: self.tokens.len(),
             sent,
             acked,
             resumes: self.talkers.iter().map(Talker::n_resumed).sum(),
             n_lost: self.ledger.n_lost,
             times: self.times,
-            folder: (!is_good).then(|| self.stage.folder().display().to_string()),
+            folder: (!is_good).then(|| self.target.folder().display().to_string()),
             findings: self.findings,
         })
     }
