@@ -10,8 +10,9 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use tempfile::NamedTempFile;
 
+use crate::error::OpenError;
 use crate::lock;
-use crate::open::{OpenError, check_file, followed, sync_folder};
+use crate::open::{check_file, followed, sync_folder};
 use crate::place::check_names;
 use crate::schema;
 

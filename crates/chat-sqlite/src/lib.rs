@@ -12,6 +12,7 @@ mod backup;
 mod checkpoint;
 mod conversations;
 mod edits;
+mod error;
 mod fault;
 mod groups;
 mod in_place;
@@ -48,8 +49,9 @@ use chat_core::ports::Store;
 use prometheus_client::registry::Registry;
 
 pub use backup::{Backup, BackupError, Contents};
+pub use error::OpenError;
 pub use names::usernames;
-pub use open::{OpenError, Opened, Options, followed};
+pub use open::{Opened, Options, followed};
 use reader::Readers;
 pub use restore::{From, Restore};
 pub use transfer::Export;

@@ -7,7 +7,8 @@ use std::io::{Seek, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::open::{OpenError, with_suffix};
+use crate::error::OpenError;
+use crate::open::with_suffix;
 use crate::told::Record;
 
 /// A lock that ends with this, however the process ends.

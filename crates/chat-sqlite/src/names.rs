@@ -12,7 +12,8 @@ use chat_core::names;
 use rusqlite::{Connection, OpenFlags, params};
 
 use crate::accounts::account;
-use crate::open::{OpenError, followed};
+use crate::error::OpenError;
+use crate::open::followed;
 use crate::place::check_names;
 use crate::{fault, schema};
 

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use chat_core::error::Obstacle;
 
-use crate::open::{OpenError, with_suffix};
+use crate::error::OpenError;
+use crate::open::with_suffix;
 use crate::overwritten::Contents;
 use crate::told::Told;
 

@@ -10,8 +10,8 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
 
+use crate::error::OpenError;
 use crate::fault::Result;
-use crate::open::OpenError;
 use crate::overwritten::Contents;
 
 /// Reads that may wait before further ones are refused.

@@ -12,8 +12,9 @@ use rusqlite::Connection;
 use tempfile::NamedTempFile;
 
 use crate::backup::{BackupError, Contents, contents, draft, keep, unsoundness, without_journal};
+use crate::error::OpenError;
 use crate::lock::{self, Lock};
-use crate::open::{LOGS, OpenError, check_file, followed, is_filled, sync_folder, with_suffix};
+use crate::open::{LOGS, check_file, followed, is_filled, sync_folder, with_suffix};
 use crate::{schema, search, served};
 
 /// What SQLite may leave beside a file.

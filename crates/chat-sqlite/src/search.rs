@@ -24,7 +24,7 @@ use chat_core::search::{Search, SearchStore};
 use chat_core::{Error, Result};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::open::OpenError;
+use crate::error::OpenError;
 use crate::overwritten::Contents;
 use crate::reader::Readers;
 use crate::{Sqlite, load};

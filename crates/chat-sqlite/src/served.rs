@@ -13,8 +13,8 @@ use chat_core::ids::Position;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+use crate::error::OpenError;
 use crate::lock::Lock;
-use crate::open::OpenError;
 use crate::overwritten::Raw;
 use crate::schema;
 use crate::shm::Shm;

@@ -9,8 +9,9 @@ use chat_core::transfer::{Batch, Column, End, Failure, Kind, Row, Source, Table,
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, params_from_iter};
 
+use crate::error::OpenError;
 use crate::lock::Lock;
-use crate::open::{OpenError, check_file, followed, prepare};
+use crate::open::{check_file, followed, prepare};
 use crate::place::check_names;
 use crate::{reader, schema};
 

@@ -21,8 +21,8 @@ use rusqlite::config::DbConfig;
 use tokio::sync::oneshot;
 
 use crate::checkpoint::{self, Checkpointer};
+use crate::error::OpenError;
 use crate::fault::Result;
-use crate::open::OpenError;
 use crate::overwritten::Contents;
 use crate::place::Place;
 use crate::probe;
