@@ -77,6 +77,14 @@ pub struct ChangePassword {
     pub turn: Turn,
 }
 
+/// Succeeds if the password is still the one that was checked: `stored` is its hash now, `checked` the one it had then.
+///
+/// # Errors
+/// `WrongCredentials` where it was changed meanwhile, or the account is gone.
+pub fn check_unchanged(stored: Option<&str>, checked: &str) -> Result<()> {
+    if stored == Some(checked) { Ok(()) } else { Err(Error::WrongCredentials) }
+}
+
 /// Where tickets wait for their use: where there are several nodes, in one place for all of them, since a client may
 /// fetch its ticket from one and use it at another.
 #[async_trait]

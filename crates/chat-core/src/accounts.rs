@@ -5,7 +5,7 @@ pub use chat_names::folded;
 
 use crate::Chat;
 use crate::demo::{self, DemoLogin};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, Unique};
 use crate::event::{Change, Outcome};
 use crate::ids::UserId;
 use crate::names;
@@ -118,6 +118,46 @@ impl Outcome for Account {
     fn changes(&self) -> Vec<Change> {
         Vec::new()
     }
+}
+
+/// Which of a new account's names somebody else has.
+#[derive(Debug, Clone, Copy)]
+pub struct Taken {
+    /// The username, without regard to case.
+    pub username: bool,
+    /// A username that could be mistaken for the new one.
+    pub look: bool,
+    /// One of the [forms](names::login_keys) of the address.
+    pub email: bool,
+}
+
+/// Succeeds for an account whose names nobody else has.
+///
+/// # Errors
+/// Which of them is taken, the first of them.
+pub fn check_free(taken: Taken) -> Result<()> {
+    match taken {
+        Taken { username: true, .. } => Err(Error::Taken(Unique::Username)),
+        Taken { look: true, .. } => Err(names::looks_taken()),
+        Taken { email: true, .. } => Err(Error::Taken(Unique::Email)),
+        Taken { username: false, look: false, email: false } => Ok(()),
+    }
+}
+
+/// Succeeds if the account that a request is made with is there.
+///
+/// # Errors
+/// `UnknownCaller` where it is not.
+pub fn check_caller(exists: bool) -> Result<()> {
+    if exists { Ok(()) } else { Err(Error::UnknownCaller) }
+}
+
+/// Succeeds if the user whom a request names is there.
+///
+/// # Errors
+/// `NotFound` where there is no such account.
+pub fn check_user(exists: bool) -> Result<()> {
+    if exists { Ok(()) } else { Err(Error::NotFound(Kind::User)) }
 }
 
 /// The durable side of accounts.

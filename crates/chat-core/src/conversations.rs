@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::Chat;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::event::{Change, Outcome};
 use crate::groups::Role;
 use crate::ids::{ConversationId, GroupId, MessageId, Rev, Seq, UserId};
@@ -32,6 +32,38 @@ pub enum ConversationKind {
     },
 }
 
+/// Two users in the order in which their direct conversation names them, the smaller id first.
+pub fn pair(one: UserId, other: UserId) -> (UserId, UserId) {
+    (one.min(other), one.max(other))
+}
+
+/// A conversation, with one user's access to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reached {
+    /// Which conversation.
+    pub id: ConversationId,
+    /// To whom a message goes that the user posts there.
+    pub to: Recipient,
+    /// What the user is to it.
+    pub access: Access,
+}
+
+impl Reached {
+    /// The conversation that a pair's first message has made, with the access of its sender.
+    #[must_use]
+    pub fn new_pair(id: ConversationId, other: UserId) -> Self {
+        Self { id, to: Recipient::User(other), access: Access::of(Some(Membership::of_new_pair())) }
+    }
+}
+
+/// What a store found of a conversation for one of its members.
+///
+/// # Errors
+/// `NotFound` where there is none, or the user is not a member.
+pub fn for_member<T>(found: Option<T>) -> Result<T> {
+    found.ok_or(Error::NotFound(Kind::Conversation))
+}
+
 /// What all members see of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conversation {
@@ -50,6 +82,13 @@ pub struct Conversation {
 }
 
 impl Conversation {
+    /// The conversation of a pair before its first message.
+    #[must_use]
+    pub fn of_new_pair(id: ConversationId, (low, high): (UserId, UserId), created_at: Timestamp) -> Self {
+        let kind = ConversationKind::Direct(low, high);
+        Self { id, kind, rev: Rev(0), last_seq: Seq(0), n_members: 2, created_at }
+    }
+
     /// Its members.
     pub fn audience(&self) -> Audience {
         match self.kind {

@@ -2,13 +2,14 @@
 
 use async_trait::async_trait;
 
-use crate::Chat;
-use crate::conversations::{Conversation, OwnPart};
-use crate::error::Result;
+use crate::conversations::{Conversation, OwnPart, Reached};
+use crate::error::{Error, Kind, Result};
 use crate::event::{Change, Outcome};
 use crate::ids::{ConversationId, GroupId, Position, UserId};
 use crate::names::group_name;
+use crate::policy::{Access, Action, allowed, may_remove};
 use crate::time::Timestamp;
+use crate::{Chat, accounts};
 
 /// A named conversation of any number of members.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,6 +146,90 @@ pub enum MembersChanged {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Renamed(pub Conversation);
 
+/// Whether a user is to be added to a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Joining {
+    /// As a member.
+    Joins,
+    /// The user is a member already.
+    Already,
+}
+
+/// What a change of a role comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RoleChange {
+    /// The member has the role already.
+    Already,
+    /// The member gets it.
+    Gets,
+    /// The member becomes the owner, and the actor an admin.
+    TakesOver,
+}
+
+/// The group that a request names, with the actor's access to it.
+///
+/// # Errors
+/// `NotFound` where there is no such group.
+pub fn found(group: Option<Reached>) -> Result<Reached> {
+    group.ok_or(Error::NotFound(Kind::Group))
+}
+
+/// The same, where the policy allows the actor this.
+///
+/// # Errors
+/// `NotFound` where there is no such group, else as [`allowed`].
+pub fn found_for(group: Option<Reached>, action: Action) -> Result<Reached> {
+    let group = found(group)?;
+    allowed(group.access, action)?;
+    Ok(group)
+}
+
+/// Whether somebody is to be added to the group, for an actor who may add members.
+///
+/// # Errors
+/// `NotFound` where there is no such user.
+pub fn decide_add(user_exists: bool, is_member: bool) -> Result<Joining> {
+    accounts::check_user(user_exists)?;
+    Ok(if is_member { Joining::Already } else { Joining::Joins })
+}
+
+/// Succeeds if the user is to be taken out of the group; `role` is the user's there, if the user is a member.
+///
+/// # Errors
+/// Where the policy does not allow it, the user is not a member, or the group would have no owner.
+pub fn decide_remove(command: RemoveMember, access: Access, role: Option<Role>) -> Result<()> {
+    let RemoveMember { actor, user, .. } = command;
+    if user == actor {
+        allowed(access, Action::Read)?;
+        return if access.role() == Some(Role::Owner) { Err(owner_needed()) } else { Ok(()) };
+    }
+    allowed(access, Action::RemoveMember)?;
+    may_remove(access, of_member(role)?)
+}
+
+/// What giving a member the role `wanted` comes to; `present` is the user's role so far, if the user is a member.
+///
+/// # Errors
+/// Where the policy does not allow it, the user is not a member, or the group would have no owner.
+pub fn decide_role(access: Access, present: Option<Role>, wanted: Role) -> Result<RoleChange> {
+    allowed(access, Action::ChangeRole)?;
+    match (of_member(present)?, wanted) {
+        (present, wanted) if present == wanted => Ok(RoleChange::Already),
+        (Role::Owner, _) => Err(owner_needed()),
+        (_, Role::Owner) => Ok(RoleChange::TakesOver),
+        (Role::Admin | Role::Member, Role::Admin | Role::Member) => Ok(RoleChange::Gets),
+    }
+}
+
+/// The role of a user who has to be a member of the group.
+fn of_member(role: Option<Role>) -> Result<Role> {
+    role.ok_or(Error::NotFound(Kind::User))
+}
+
+fn owner_needed() -> Error {
+    Error::conflict("owner_needed", "A group always has an owner; make another member the owner first")
+}
+
 impl Outcome for Created {
     fn changes(&self) -> Vec<Change> {
         let own = OwnPart { role: Some(Role::Owner), ..OwnPart::default() };
@@ -193,18 +278,14 @@ pub trait GroupStore: Send + Sync + 'static {
     async fn create_group(&self, new: NewGroup) -> Result<Created>;
     /// The groups of which the user is a member, oldest first.
     async fn groups_of(&self, user: UserId) -> Result<Vec<Group>>;
-    /// MUST check, in the same transaction and in this order, that the group exists, that the policy allows it to
-    /// the actor's role and that the user exists; MUST answer `Already` for a member. A new member starts with
-    /// everything before as delivered.
+    /// MUST ask [`found_for`] and then [`decide_add`], in the same transaction. A new member starts with everything before
+    /// as delivered.
     async fn add_member(&self, command: AddMember) -> Result<MembersChanged>;
-    /// MUST check, in the same transaction, that the group exists, that its actor is a member and, unless it is
-    /// themselves, may remove the user ([`may_remove`](crate::policy::may_remove)); MUST refuse to let the owner leave,
-    /// since a group always has one; MUST answer `NotFound(User)` for somebody who is not a member.
+    /// MUST ask [`found`] and then [`decide_remove`], in the same transaction.
     async fn remove_member(&self, command: RemoveMember) -> Result<MembersChanged>;
-    /// MUST ask the policy in the same transaction; MUST answer `NotFound(User)` for somebody who is not a member and
-    /// refuse to take the owner's role away but by giving it to another member.
+    /// MUST ask [`found`] and then [`decide_role`], in the same transaction.
     async fn change_role(&self, command: ChangeRole) -> Result<MembersChanged>;
-    /// Gives the group another name. MUST ask the policy in the same transaction.
+    /// Gives the group another name. MUST ask [`found_for`] in the same transaction.
     async fn rename_group(&self, actor: UserId, group: GroupId, name: String) -> Result<Renamed>;
     /// The members, in the order of their ids. MUST refuse readers who are not members.
     async fn members(&self, reader: UserId, group: GroupId) -> Result<Vec<Member>>;
@@ -271,6 +352,8 @@ impl Chat {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::messages::Recipient;
+    use crate::policy::{Between, Membership};
 
     #[test]
     fn roles_survive_spelling() {
@@ -278,5 +361,72 @@ mod tests {
             assert_eq!(Role::parse(role.as_str()), Some(role));
         }
         assert_eq!(Role::parse("Owner"), None);
+    }
+
+    fn access(role: Option<Role>) -> Access {
+        Access::of(role.map(|role| Membership::new(role, Between::Group)))
+    }
+
+    #[track_caller]
+    fn refused<T: std::fmt::Debug>(decision: Result<T>) -> &'static str {
+        decision.unwrap_err().code()
+    }
+
+    fn remove(actor: Option<Role>, user: UserId, role: Option<Role>) -> Result<()> {
+        decide_remove(RemoveMember { actor: UserId(1), group: GroupId(1), user }, access(actor), role)
+    }
+
+    #[test]
+    fn a_group_that_is_not_there_is_said_before_what_the_policy_says() {
+        let group = |role| {
+            let (id, to) = (ConversationId(1), Recipient::Group(GroupId(1)));
+            Some(Reached { id, to, access: access(role) })
+        };
+        assert_eq!(refused(found_for(None, Action::Rename)), "group_not_found");
+        assert_eq!(refused(found_for(group(None), Action::Rename)), "not_a_member");
+        assert_eq!(refused(found_for(group(Some(Role::Member)), Action::Rename)), "forbidden");
+        assert_eq!(found_for(group(Some(Role::Admin)), Action::Rename).unwrap().id, ConversationId(1));
+    }
+
+    #[test]
+    fn a_member_is_not_added_again() {
+        assert_eq!(decide_add(true, false).unwrap(), Joining::Joins);
+        assert_eq!(decide_add(true, true).unwrap(), Joining::Already);
+        assert_eq!(refused(decide_add(false, false)), "user_not_found");
+    }
+
+    #[test]
+    fn everybody_leaves_but_the_owner() {
+        for role in [Role::Admin, Role::Member] {
+            assert!(remove(Some(role), UserId(1), Some(role)).is_ok());
+        }
+        assert_eq!(refused(remove(Some(Role::Owner), UserId(1), Some(Role::Owner))), "owner_needed");
+        assert_eq!(refused(remove(None, UserId(1), None)), "not_a_member");
+    }
+
+    #[test]
+    fn leaders_remove_others_who_are_members() {
+        let other = UserId(2);
+        assert!(remove(Some(Role::Owner), other, Some(Role::Admin)).is_ok());
+        assert!(remove(Some(Role::Admin), other, Some(Role::Member)).is_ok());
+        assert_eq!(refused(remove(Some(Role::Admin), other, Some(Role::Admin))), "forbidden");
+        assert_eq!(refused(remove(Some(Role::Owner), other, None)), "user_not_found");
+        // Whether somebody is a member is not said to a caller who may not remove members.
+        assert_eq!(refused(remove(Some(Role::Member), other, None)), "forbidden");
+        assert_eq!(refused(remove(None, other, None)), "not_a_member");
+    }
+
+    #[test]
+    fn the_owners_role_is_handed_over_and_never_taken() {
+        let change = |actor, present, wanted| decide_role(access(actor), present, wanted);
+        let owner = Some(Role::Owner);
+        assert_eq!(change(owner, Some(Role::Member), Role::Admin).unwrap(), RoleChange::Gets);
+        assert_eq!(change(owner, Some(Role::Admin), Role::Member).unwrap(), RoleChange::Gets);
+        assert_eq!(change(owner, Some(Role::Admin), Role::Owner).unwrap(), RoleChange::TakesOver);
+        assert_eq!(change(owner, Some(Role::Admin), Role::Admin).unwrap(), RoleChange::Already);
+        assert_eq!(change(owner, owner, Role::Owner).unwrap(), RoleChange::Already);
+        assert_eq!(refused(change(owner, owner, Role::Admin)), "owner_needed");
+        assert_eq!(refused(change(owner, None, Role::Admin)), "user_not_found");
+        assert_eq!(refused(change(Some(Role::Admin), None, Role::Admin)), "forbidden");
     }
 }

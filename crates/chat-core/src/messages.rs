@@ -79,6 +79,17 @@ pub struct Quote {
 pub const QUOTE_CHARS: usize = 200;
 
 impl Quote {
+    /// Of this message, as it is now.
+    #[must_use]
+    pub fn of(message: &Message) -> Self {
+        Self {
+            message: message.id,
+            sender: message.sender,
+            content: Self::excerpt(&message.content),
+            deleted: message.deleted_at.is_some(),
+        }
+    }
+
     /// The beginning of a text, as a quote shows it.
     pub fn excerpt(content: &str) -> String {
         content.chars().take(QUOTE_CHARS).collect()
@@ -220,7 +231,7 @@ impl Message {
     }
 }
 
-/// What was looked for under a message's id.
+/// The message that a request names, where there is one.
 ///
 /// # Errors
 /// `NotFound` where there is no such message.

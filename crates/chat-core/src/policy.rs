@@ -78,8 +78,8 @@ impl From<&ConversationKind> for Between {
     }
 }
 
-/// The facts of one membership. It has no default and no public fields, so that a fact which is added here is asked of
-/// every place that reads a membership, and none of them compiles before it reads it.
+/// The facts of one membership. It has no default and no public fields: once a fact is added here, no place compiles that
+/// reads a membership without it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Membership {
     role: Role,
@@ -93,14 +93,14 @@ impl Membership {
         Self { role, between }
     }
 
-    /// What both users have of the conversation that their first message makes.
+    /// The membership of both users in the conversation that their first message makes.
     #[must_use]
     pub fn of_new_pair() -> Self {
         Self::new(Role::Member, Between::Pair)
     }
 }
 
-/// What a user is to a conversation, and to a message there if one is in question.
+/// A user's access to a conversation, and to a message there if one is in question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Access {
     membership: Option<Membership>,
@@ -136,11 +136,6 @@ impl Access {
     pub fn role(self) -> Option<Role> {
         self.membership.map(|membership| membership.role)
     }
-
-    /// What the user is a member of, for a member.
-    pub fn between(self) -> Option<Between> {
-        self.membership.map(|membership| membership.between)
-    }
 }
 
 /// Whether something may be done.
@@ -152,7 +147,8 @@ enum Grant {
     No,
 }
 
-/// The table: what the owner, an admin and a member of a group may do, and each of a pair; and what others are answered.
+/// The table: what the owner, an admin and a member of a group may do, and each user of a pair; and the sentence that refuses
+/// it.
 #[rustfmt::skip] // A column for each of them.
 const fn row(action: Action) -> ([Grant; 4], &'static str) {
     match action {

@@ -1,15 +1,18 @@
 //! Posting: the commands, the rules that turn one into a message ready to be stored, and storing it once.
 
+mod decide;
+
 use async_trait::async_trait;
+pub use decide::{Found, Place, References, check_references, destination, draft};
 
 use crate::changes::MessageEvent;
 use crate::conversations::Conversation;
 use crate::error::{Error, Result};
 use crate::event::{Change, Outcome};
-use crate::ids::{ConversationId, MessageId, Rev, Seq, UserId};
+use crate::ids::{ConversationId, MessageId, UserId};
 use crate::intention::{Again, Intention};
 use crate::media::{Media, MessageKind, check_addresses, check_media};
-use crate::messages::{Forwarded, Mentions, Message, Recipient, Status, Streaming};
+use crate::messages::{Forwarded, Mentions, Message, Recipient, Streaming};
 use crate::time::Timestamp;
 use crate::{Chat, Limits};
 
@@ -133,6 +136,13 @@ pub enum Posted {
 }
 
 impl Posted {
+    /// A message that was stored now, with the conversation that it made and the root of its thread.
+    #[must_use]
+    pub fn new(made: Option<Conversation>, message: Message, root: Option<Box<Message>>) -> Self {
+        let (rev, last_seq) = (message.rev, message.seq);
+        Self::New { conversation: made.map(|made| Conversation { rev, last_seq, ..made }), message, root }
+    }
+
     /// The stored message.
     pub fn message(&self) -> &Message {
         match self {
@@ -157,11 +167,9 @@ impl Outcome for Posted {
 #[async_trait]
 pub trait PostingStore: Send + Sync + 'static {
     /// MUST, in one transaction: answer as [`crate::intention::again`] decides if the sender used `client_msg_id` before,
-    /// before anything else is looked at, and keep the message's intention; refuse an unknown recipient, a group that is
-    /// not there and senders who are not members; refuse mentions of those who are not members, and a message replied to
-    /// or a thread's root that is not in the same conversation (`NotFound`) or is itself in a thread; make the direct
-    /// conversation of the pair on its first message; number the message with the conversation's next `seq` and `rev`;
-    /// bring a thread's root up to date.
+    /// before anything else is looked at, and keep the message's intention; store it where [`destination`] says, unless
+    /// that or [`check_references`] refuses it; make the direct conversation of the pair on its first message; number the
+    /// message with the conversation's next `seq` and `rev`; bring a thread's root up to date.
     async fn post(&self, new: NewMessage) -> Result<Posted>;
     /// What [`crate::intention::again`] answers to a post whose sender used its key before; `None` where it did not, or there
     /// is none. Stores nothing.
@@ -254,38 +262,6 @@ pub(crate) fn forwarded(
     let Forward { to, message, client_msg_id } = command;
     let intention = client_msg_id.is_some().then(|| Intention::of_forward(message));
     Ok(NewMessage { sender, to, kind, body, forwarded, streaming: None, client_msg_id, intention, at })
-}
-
-/// The message as it will be, but for its numbers.
-#[must_use]
-pub fn draft(new: &NewMessage, conversation: ConversationId, to: Recipient) -> Message {
-    let body = new.body.clone();
-    Message {
-        id: MessageId(0),
-        conversation,
-        seq: Seq(0),
-        rev: Rev(0),
-        sender: new.sender,
-        to,
-        kind: new.kind,
-        content: body.content,
-        media: body.media,
-        reply_to: None,
-        thread: body.thread,
-        replies: None,
-        forwarded: new.forwarded,
-        mentions: body.mentions,
-        custom: body.custom,
-        reactions: Vec::new(),
-        client_msg_id: new.client_msg_id.clone(),
-        sent_at: new.at,
-        edited_at: None,
-        deleted_at: None,
-        pin: None,
-        streaming: new.streaming,
-        // No pointer goes beyond the last message, so it has reached nobody yet.
-        status: if matches!(to, Recipient::User(_)) { Status::Pending } else { Status::Sent },
-    }
 }
 
 /// The refusal of whatever would change a deleted message.

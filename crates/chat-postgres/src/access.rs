@@ -1,7 +1,8 @@
 //! Statements about tokens that are worth nothing any more.
 
 use async_trait::async_trait;
-use chat_core::access::{AccessStore, Ended, Fingerprint, REMEMBERED_S, Revoked};
+use chat_core::access::{AccessStore, Ended, Fingerprint, REMEMBERED_S, Revoked, check_unchanged};
+use chat_core::accounts::check_caller;
 use chat_core::ids::UserId;
 use chat_core::{Error, Result};
 use tokio_postgres::Row;
@@ -26,9 +27,7 @@ impl AccessStore for Postgres {
 }
 
 fn revoke(tx: &Tx<'_>, mut ended: Ended) -> fault::Result<Ended> {
-    if !accounts::exists(tx, ended.user)? {
-        return Err(Error::UnknownCaller.into());
-    }
+    check_caller(accounts::exists(tx, ended.user)?)?;
     match ended.which {
         Revoked::One { token, expires_at } => {
             forget_expired(tx)?;
@@ -56,9 +55,7 @@ fn forget_expired(tx: &Tx<'_>) -> fault::Result<()> {
 fn change_password(tx: &Tx<'_>, ended: Ended, old: &str, new: &str) -> fault::Result<Ended> {
     let found = tx.opt("SELECT password_hash FROM users WHERE id = $1", &[&ended.user.0])?;
     let hash: Option<String> = found.map(|row| row.try_get(0)).transpose()?;
-    if hash.as_deref() != Some(old) {
-        return Err(Error::WrongCredentials.into());
-    }
+    check_unchanged(hash.as_deref(), old)?;
     tx.execute("UPDATE users SET password_hash = $2 WHERE id = $1", &[&ended.user.0, &new])?;
     revoke(tx, ended)
 }

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
+use chat_core::Result;
 use chat_core::accounts::{
-    Account, AccountQuery, AccountStore, Credentials, LastMessage, LoginName, NewAccount, folded,
+    Account, AccountQuery, AccountStore, Credentials, LastMessage, LoginName, NewAccount, Taken, check_free,
+    folded,
 };
 use chat_core::ids::UserId;
-use chat_core::names::{login_keys, looks_taken, wanted};
+use chat_core::names::{login_keys, wanted};
 use chat_core::time::Timestamp;
-use chat_core::{Error, Result, Unique};
 use tokio_postgres::Row;
 
 use crate::db::Db;
@@ -86,15 +87,8 @@ fn create(tx: &Tx<'_>, new: &NewAccount) -> fault::Result<Account> {
     let sql = "SELECT EXISTS (SELECT 1 FROM users WHERE username_key = $1),
                       EXISTS (SELECT 1 FROM users WHERE email_key = ANY ($2))";
     let taken = tx.row(sql, &[&username_key, &login_keys(&new.email)])?;
-    if taken.try_get(0)? {
-        return Err(Error::Taken(Unique::Username).into());
-    }
-    if names::is_mistakable(tx, &new.username)? {
-        return Err(looks_taken().into());
-    }
-    if taken.try_get(1)? {
-        return Err(Error::Taken(Unique::Email).into());
-    }
+    let look = names::is_mistakable(tx, &new.username)?;
+    check_free(Taken { username: taken.try_get(0)?, look, email: taken.try_get(1)? })?;
     let sql = "INSERT INTO users (username, username_key, email, email_key, password_hash, created_at, demo)
                VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id, username, email, created_at";
     let NewAccount { username, email, password_hash, is_demo, at } = new;

@@ -5,15 +5,15 @@ pub(crate) mod view;
 use std::collections::HashMap;
 
 use async_trait::async_trait;
+use chat_core::Result;
+use chat_core::accounts::check_user;
 use chat_core::conversations::{
-    ConversationPage, ConversationStore, ConversationView, OwnChange, OwnChanged, Totals,
+    ConversationPage, ConversationStore, ConversationView, OwnChange, OwnChanged, Totals, for_member,
 };
-use chat_core::error::Kind;
 use chat_core::ids::{ConversationId, MessageId, UserId};
 use chat_core::messages::{Message, Recipient};
 use chat_core::presence::IMPLAUSIBLY_LATER_US;
 use chat_core::time::Timestamp;
-use chat_core::{Error, Result};
 
 use crate::db::Db;
 use crate::load::{self, is_shown, select_messages};
@@ -71,14 +71,14 @@ impl ConversationStore for Postgres {
         self.readers
             .read(move |db| {
                 let found = messages::direct(db, user, other)?;
-                let is_known = found.is_some() || accounts::exists(db, other)?;
-                if is_known { Ok(found) } else { Err(Error::NotFound(Kind::User).into()) }
+                check_user(found.is_some() || accounts::exists(db, other)?)?;
+                Ok(found)
             })
             .await
     }
 
     async fn recipient(&self, member: UserId, id: ConversationId) -> Result<Recipient> {
-        self.readers.read(move |db| db.snapshot(|db| Ok(membership::with_recipient(db, member, id)?.1))).await
+        self.readers.read(move |db| Ok(for_member(membership::in_conversation(db, member, id)?)?.to)).await
     }
 }
 
@@ -112,7 +112,7 @@ fn conversations(db: &Db, user: UserId, page: ConversationPage) -> fault::Result
 }
 
 fn with_last_message(db: &Db, user: UserId, id: ConversationId) -> fault::Result<ConversationView> {
-    let view = view::view(db, user, id)?.ok_or(Error::NotFound(Kind::Conversation))?;
+    let view = for_member(view::view(db, user, id)?)?;
     let sql =
         select_messages!("WHERE m.conversation_id = $2 AND ", is_shown!(), " ORDER BY m.seq DESC LIMIT 1");
     let last_message = load::select(db, sql, &[&user.0, &id.0], user)?.pop();
@@ -143,9 +143,7 @@ fn change_own_part(
     id: ConversationId,
     change: &OwnChange,
 ) -> fault::Result<OwnChanged> {
-    if !membership::is_member(tx, user, id)? {
-        return Err(Error::NotFound(Kind::Conversation).into());
-    }
+    membership::of_member(tx, user, id)?;
     let sql = "UPDATE members SET marked_unread = coalesce($3, marked_unread),
                       muted_until = CASE WHEN $4 THEN $5 ELSE muted_until END,
                       archived = coalesce($6, archived), pinned = coalesce($7, pinned), state_position = $8

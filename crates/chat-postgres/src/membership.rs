@@ -1,23 +1,25 @@
-//! What a user is to a conversation and to a message: facts, for the core's policy, which decides what is not there for
-//! whom.
+//! What a user is to a conversation and to a message: the facts of memberships, for the core's policy. Nothing is decided
+//! here.
 
+use chat_core::conversations::{Reached, pair};
 use chat_core::groups::Role;
 use chat_core::ids::{ConversationId, GroupId, MessageId, UserId};
 use chat_core::messages::{self, Recipient};
 use chat_core::policy::{self, Access, Between, Membership};
 
+use tokio_postgres::Row;
+
 use crate::db::Db;
 use crate::fault::Result;
 use crate::load::{Stored, one};
 
-/// What the user is to the conversation, with no message in question; nothing to one that is not there.
+/// The user's access to the conversation, with no message in question; a conversation that is not there gives none.
 pub(crate) fn access(db: &Db, user: UserId, conversation: ConversationId) -> Result<Access> {
     let sql = "SELECT m.role, g.id IS NULL FROM members m
                LEFT JOIN groups g ON g.conversation_id = m.conversation_id
                WHERE m.conversation_id = $1 AND m.user_id = $2";
     let Some(row) = db.opt(sql, &[&conversation.0, &user.0])? else { return Ok(Access::of(None)) };
-    let between = if row.try_get(1)? { Between::Pair } else { Between::Group };
-    Ok(Access::of(Role::parse(row.try_get(0)?).map(|role| Membership::new(role, between))))
+    read(&row, 0, if row.try_get(1)? { Between::Pair } else { Between::Group })
 }
 
 /// The same for a member; to others the conversation is not there.
@@ -25,27 +27,61 @@ pub(crate) fn of_member(db: &Db, user: UserId, conversation: ConversationId) -> 
     Ok(access(db, user, conversation)?.of_member()?)
 }
 
-/// The same, and to whom a message there goes.
-pub(crate) fn with_recipient(
-    db: &Db,
-    user: UserId,
-    conversation: ConversationId,
-) -> Result<(Access, Recipient)> {
-    let access = of_member(db, user, conversation)?;
-    let recipient = if access.between() == Some(Between::Pair) {
-        let sql = "SELECT user_id FROM members WHERE conversation_id = $1 AND user_id <> $2";
-        Recipient::User(UserId(db.row(sql, &[&conversation.0, &user.0])?.try_get(0)?))
-    } else {
-        let sql = "SELECT id FROM groups WHERE conversation_id = $1";
-        Recipient::Group(GroupId(db.row(sql, &[&conversation.0])?.try_get(0)?))
+/// The conversation with the user's access to it; `None` for a user who is not a member.
+pub(crate) fn in_conversation(db: &Db, user: UserId, id: ConversationId) -> Result<Option<Reached>> {
+    let sql = "SELECT m.role, g.id, CASE WHEN g.id IS NULL THEN (
+                   SELECT o.user_id FROM members o WHERE o.conversation_id = m.conversation_id AND o.user_id <> m.user_id
+               ) END
+               FROM members m LEFT JOIN groups g ON g.conversation_id = m.conversation_id
+               WHERE m.conversation_id = $1 AND m.user_id = $2";
+    let Some(row) = db.opt(sql, &[&id.0, &user.0])? else { return Ok(None) };
+    let to = match row.try_get(1)? {
+        Some(group) => Recipient::Group(GroupId(group)),
+        None => Recipient::User(UserId(row.try_get(2)?)),
     };
-    Ok((access, recipient))
+    Ok(Some(Reached { id, to, access: read(&row, 0, to.into())? }))
+}
+
+/// The conversation of the user and another one, in the same way; `None` where they have none.
+pub(crate) fn in_pair(db: &Db, user: UserId, other: UserId) -> Result<Option<Reached>> {
+    let (low, high) = pair(user, other);
+    let sql = "SELECT m.role, d.conversation_id FROM directs d
+               LEFT JOIN members m ON m.conversation_id = d.conversation_id AND m.user_id = $3
+               WHERE d.low = $1 AND d.high = $2";
+    let Some(row) = db.opt(sql, &[&low.0, &high.0, &user.0])? else { return Ok(None) };
+    let (id, to) = (ConversationId(row.try_get(1)?), Recipient::User(other));
+    Ok(Some(Reached { id, to, access: read(&row, 0, Between::Pair)? }))
+}
+
+/// A group's conversation, in the same way, also for a user who is not a member; `None` where there is no such group.
+pub(crate) fn in_group(db: &Db, user: UserId, group: GroupId) -> Result<Option<Reached>> {
+    let sql = "SELECT m.role, g.conversation_id FROM groups g
+               LEFT JOIN members m ON m.conversation_id = g.conversation_id AND m.user_id = $2 WHERE g.id = $1";
+    let Some(row) = db.opt(sql, &[&group.0, &user.0])? else { return Ok(None) };
+    let (id, to) = (ConversationId(row.try_get(1)?), Recipient::Group(group));
+    Ok(Some(Reached { id, to, access: read(&row, 0, Between::Group)? }))
+}
+
+/// The access that a row of `members` gives; a role that is not known gives none.
+pub(crate) fn read(row: &Row, role: usize, between: Between) -> Result<Access> {
+    let role = row.try_get::<_, Option<&str>>(role)?.and_then(Role::parse);
+    Ok(Access::of(role.map(|role| Membership::new(role, between))))
 }
 
 /// Whether the user is a member of the conversation.
 pub(crate) fn is_member(db: &Db, user: UserId, conversation: ConversationId) -> Result<bool> {
     let sql = "SELECT 1 FROM members WHERE conversation_id = $1 AND user_id = $2";
     db.exists(sql, &[&conversation.0, &user.0])
+}
+
+/// Those of the users who are members of the conversation.
+pub(crate) fn members_among(db: &Db, conversation: ConversationId, users: &[UserId]) -> Result<Vec<UserId>> {
+    if users.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<i64> = users.iter().map(|user| user.0).collect();
+    let sql = "SELECT user_id FROM members WHERE conversation_id = $1 AND user_id = ANY ($2)";
+    db.rows(sql, &[&conversation.0, &ids])?.iter().map(|row| Ok(UserId(row.try_get(0)?))).collect()
 }
 
 /// A message and what the user is to it and its conversation; to those who are not members it is not there.

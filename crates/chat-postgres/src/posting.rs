@@ -3,20 +3,20 @@
 use async_trait::async_trait;
 use chat_codec::extra;
 use chat_core::changes::MessageEvent;
-use chat_core::conversations::{Conversation, ConversationKind};
-use chat_core::error::Kind;
+use chat_core::conversations::{Conversation, Reached, pair};
 use chat_core::ids::{ConversationId, MessageId, Position, Rev, Seq, UserId};
 use chat_core::intention::{self, Again, First, Intention};
-use chat_core::messages::{Message, Quote, Recipient};
-use chat_core::policy::{Action, allowed};
-use chat_core::posting::{Destination, Forward, NewMessage, Posted, PostingStore, draft};
-use chat_core::{Error, Result, failpoints};
+use chat_core::messages::{Message, Recipient};
+use chat_core::posting::{
+    Destination, Forward, Found, NewMessage, Place, Posted, PostingStore, References, check_references,
+    destination, draft,
+};
+use chat_core::{Result, failpoints};
 
 use crate::db::Db;
-use crate::load::{Stored, load, one};
-use crate::messages::direct;
+use crate::load::{load, one};
 use crate::writer::{Batched, Tx};
-use crate::{Postgres, accounts, fault, groups, in_place, membership};
+use crate::{Postgres, accounts, fault, in_place, membership};
 
 mod insert;
 mod together;
@@ -40,12 +40,6 @@ impl Batched for NewMessage {
     fn store_all(tx: &Tx<'_>, new: &[&Self]) -> fault::Result<Vec<fault::Result<Posted>>> {
         together::post_all(tx, new)
     }
-}
-
-/// Where a message goes; the conversation is missing before a pair's first message.
-struct Place {
-    conversation: Option<ConversationId>,
-    to: Recipient,
 }
 
 #[async_trait]
@@ -85,17 +79,13 @@ fn post(tx: &Tx<'_>, new: &NewMessage) -> fault::Result<Posted> {
     if let Some(posted) = posted_before(tx, new.sender, new.client_msg_id.as_deref(), new.again())? {
         return Ok(posted);
     }
-    let place = place(tx, new)?;
-    check_mentions(tx, new, &place)?;
-    check_root(tx, new, &place)?;
-    let reply_to = quoted(tx, new, &place)?;
+    let place = destination(new.to, found(tx, new)?)?;
+    let reply_to = check_references(new, &place, references(tx, new, &place)?)?;
     // From here on nothing is refused.
-    let (conversation, made) = settle(tx, new, &place)?;
+    let (at, made) = settle(tx, new, place, tx.position())?;
     let position = Position(tx.position().0 + i64::from(made.is_some()));
-    let draft = Message { reply_to, ..draft(new, conversation, place.to) };
-    let (message, root) = write(tx, draft, new.intention.as_ref(), position)?;
-    let made = made.map(|made| Conversation { rev: message.rev, last_seq: message.seq, ..made });
-    Ok(Posted::New { conversation: made, message, root })
+    let (message, root) = write(tx, draft(new, at, reply_to), new.intention.as_ref(), position)?;
+    Ok(Posted::new(made, message, root))
 }
 
 /// What a post is answered whose sender has used its key before.
@@ -121,106 +111,61 @@ fn repeated(db: &Db, sender: UserId, first: MessageId, again: Again<'_>) -> faul
     Ok(Some(intention::again(again, First { message, intention, access })?))
 }
 
-fn place(db: &Db, new: &NewMessage) -> fault::Result<Place> {
-    match new.to {
-        Destination::To(to @ Recipient::User(other)) => {
-            let conversation = direct(db, new.sender, other)?;
-            if conversation.is_none() {
-                check_pair(db, new.sender, other)?;
-            }
-            Ok(Place { conversation, to })
+/// What there is where the message is to go.
+fn found(db: &Db, new: &NewMessage) -> fault::Result<Found> {
+    let reached = match new.to {
+        Destination::To(Recipient::User(other)) => membership::in_pair(db, new.sender, other)?,
+        Destination::To(Recipient::Group(group)) => membership::in_group(db, new.sender, group)?,
+        Destination::Conversation(id) => membership::in_conversation(db, new.sender, id)?,
+    };
+    match (reached, new.to) {
+        (Some(reached), _) => Ok(Found::Conversation(reached)),
+        (None, Destination::To(Recipient::User(other))) => {
+            let sender_exists = accounts::exists(db, new.sender)?;
+            Ok(Found::Pair { sender_exists, other_exists: accounts::exists(db, other)? })
         }
-        Destination::To(to @ Recipient::Group(group)) => {
-            let conversation = groups::conversation_for(db, group, new.sender, Action::Post)?;
-            Ok(Place { conversation: Some(conversation), to })
-        }
-        Destination::Conversation(conversation) => {
-            let (access, to) = membership::with_recipient(db, new.sender, conversation)?;
-            allowed(access, Action::Post)?;
-            Ok(Place { conversation: Some(conversation), to })
-        }
+        (None, _) => Ok(Found::Nothing),
     }
 }
 
-fn check_pair(db: &Db, sender: UserId, other: UserId) -> fault::Result<()> {
-    if !accounts::exists(db, sender)? {
-        return Err(Error::UnknownCaller.into());
-    }
-    if !accounts::exists(db, other)? {
-        return Err(Error::NotFound(Kind::User).into());
-    }
-    Ok(())
+/// What there is of that which the message refers to. Most refer to nothing, and nothing is looked up for them.
+fn references(db: &Db, new: &NewMessage, place: &Place) -> fault::Result<References> {
+    let message = |id: Option<MessageId>| -> fault::Result<Option<Message>> {
+        let Some(id) = id else { return Ok(None) };
+        Ok(one(db, id)?.map(|stored| stored.message))
+    };
+    let members = match place.conversation() {
+        Some(conversation) => membership::members_among(db, conversation, &new.body.mentions.users)?,
+        None => Vec::new(),
+    };
+    let (root, answered) = (message(new.body.thread)?, message(new.body.reply_to)?);
+    Ok(References { members, root, answered })
 }
 
-/// Whoever is called upon has to be there to hear it.
-fn check_mentions(db: &Db, new: &NewMessage, place: &Place) -> fault::Result<()> {
-    for &user in &new.body.mentions.users {
-        let is_member = match place.conversation {
-            Some(conversation) => membership::is_member(db, user, conversation)?,
-            None => user == new.sender || place.to == Recipient::User(user),
-        };
-        if !is_member {
-            return Err(Error::invalid("mentions", "must be members of the conversation").into());
-        }
-    }
-    Ok(())
-}
-
-fn check_root(db: &Db, new: &NewMessage, place: &Place) -> fault::Result<()> {
-    let Some(root) = new.body.thread else { return Ok(()) };
-    match here(db, root, place)?.message.thread {
-        None => Ok(()),
-        Some(_) => {
-            Err(Error::conflict("in_thread", "This message is in a thread and cannot begin one").into())
-        }
-    }
-}
-
-/// The message replied to, in brief. In a thread its messages may be answered, and those outside of threads anywhere.
-fn quoted(db: &Db, new: &NewMessage, place: &Place) -> fault::Result<Option<Quote>> {
-    let Some(id) = new.body.reply_to else { return Ok(None) };
-    let answered = here(db, id, place)?.message;
-    if answered.thread.is_some() && answered.thread != new.body.thread {
-        return Err(Error::conflict("in_thread", "This message is in a thread; answer it there").into());
-    }
-    Ok(Some(Quote {
-        message: id,
-        sender: answered.sender,
-        content: Quote::excerpt(&answered.content),
-        deleted: answered.deleted_at.is_some(),
-    }))
-}
-
-/// A message of the same conversation.
-fn here(db: &Db, id: MessageId, place: &Place) -> fault::Result<Stored> {
-    let found = one(db, id)?.filter(|found| Some(found.message.conversation) == place.conversation);
-    Ok(found.ok_or(Error::NotFound(Kind::Message))?)
-}
-
-/// The conversation, and the same once more if it is made now, as this write's first change.
+/// The conversation, and the same once more if it is made now, at that place in the log.
 fn settle(
     tx: &Tx<'_>,
     new: &NewMessage,
-    place: &Place,
-) -> fault::Result<(ConversationId, Option<Conversation>)> {
-    match (place.conversation, place.to) {
-        (Some(conversation), _) => Ok((conversation, None)),
-        (None, Recipient::User(other)) => {
-            let made = make_direct(tx, new, other, tx.position())?;
-            Ok((made.id, Some(made)))
+    place: Place,
+    position: Position,
+) -> fault::Result<(Reached, Option<Conversation>)> {
+    match place {
+        Place::Conversation(reached) => Ok((reached, None)),
+        Place::NewPair(other) => {
+            let made = make_pair(tx, new, other, position)?;
+            Ok((Reached::new_pair(made.id, other), Some(made)))
         }
-        (None, Recipient::Group(_)) => Err(Error::internal("a group without a conversation").into()),
     }
 }
 
 /// Makes the conversation of a pair, at that place in the log.
-fn make_direct(
+fn make_pair(
     tx: &Tx<'_>,
     new: &NewMessage,
     other: UserId,
     position: Position,
 ) -> fault::Result<Conversation> {
-    let (low, high) = (new.sender.min(other), new.sender.max(other));
+    let (low, high) = pair(new.sender, other);
     let sql = "INSERT INTO conversations (rev, n_members, created_at, position, meta_position)
                VALUES (0, 2, $1, $2, $2) RETURNING id";
     let id = ConversationId(tx.row(sql, &[&new.at.0, &position.0])?.try_get(0)?);
@@ -229,8 +174,7 @@ fn make_direct(
     let sql = "INSERT INTO members (conversation_id, user_id, role, joined_at, joined_position)
                VALUES ($1, $2, 'member', $4, $5), ($1, $3, 'member', $4, $5)";
     tx.execute(sql, &[&id.0, &low.0, &high.0, &new.at.0, &position.0])?;
-    let kind = ConversationKind::Direct(low, high);
-    Ok(Conversation { id, kind, rev: Rev(0), last_seq: Seq(0), n_members: 2, created_at: new.at })
+    Ok(Conversation::of_new_pair(id, (low, high), new.at))
 }
 
 /// Numbers the message and writes it down, with what follows from it. The second is its thread's root as that is then.

@@ -1,9 +1,10 @@
 //! Statements about tokens that are worth nothing any more.
 
 use async_trait::async_trait;
-use chat_core::access::{AccessStore, Ended, Fingerprint, REMEMBERED_S, Revoked};
+use chat_core::Result;
+use chat_core::access::{AccessStore, Ended, Fingerprint, REMEMBERED_S, Revoked, check_unchanged};
+use chat_core::accounts::check_caller;
 use chat_core::ids::UserId;
-use chat_core::{Error, Result};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::writer::Tx;
@@ -25,9 +26,7 @@ impl AccessStore for Sqlite {
 }
 
 fn revoke(tx: &Tx<'_>, mut ended: Ended) -> fault::Result<Ended> {
-    if !accounts::exists(tx, ended.user)? {
-        return Err(Error::UnknownCaller.into());
-    }
+    check_caller(accounts::exists(tx, ended.user)?)?;
     match ended.which {
         Revoked::One { token, expires_at } => {
             forget_expired(tx)?;
@@ -55,9 +54,7 @@ fn change_password(tx: &Tx<'_>, ended: Ended, old: &str, new: &str) -> fault::Re
     let sql = "SELECT password_hash FROM users WHERE id = ?1";
     let hash: Option<String> =
         tx.prepare_cached(sql)?.query_row([ended.user.0], |row| row.get(0)).optional()?;
-    if hash.as_deref() != Some(old) {
-        return Err(Error::WrongCredentials.into());
-    }
+    check_unchanged(hash.as_deref(), old)?;
     tx.forgets();
     let sql = "UPDATE users SET password_hash = ?2 WHERE id = ?1";
     tx.prepare_cached(sql)?.execute(params![ended.user.0, new])?;

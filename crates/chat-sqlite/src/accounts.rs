@@ -1,13 +1,14 @@
 //! Statements about accounts.
 
 use async_trait::async_trait;
+use chat_core::Result;
 use chat_core::accounts::{
-    Account, AccountQuery, AccountStore, Credentials, LastMessage, LoginName, NewAccount, folded,
+    Account, AccountQuery, AccountStore, Credentials, LastMessage, LoginName, NewAccount, Taken, check_free,
+    folded,
 };
 use chat_core::ids::UserId;
-use chat_core::names::{login_keys, looks_taken, wanted};
+use chat_core::names::{login_keys, wanted};
 use chat_core::time::Timestamp;
-use chat_core::{Error, Result, Unique};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::writer::Tx;
@@ -82,18 +83,14 @@ pub(crate) fn exists(db: &Connection, id: UserId) -> rusqlite::Result<bool> {
 
 fn create(tx: &Tx<'_>, new: &NewAccount) -> fault::Result<Account> {
     let (username_key, email_key) = (folded(&new.username), folded(&new.email));
-    if tx.prepare_cached("SELECT 1 FROM users WHERE username_key = ?1")?.exists([&username_key])? {
-        return Err(Error::Taken(Unique::Username).into());
-    }
-    if names::is_mistakable(tx, &new.username)? {
-        return Err(looks_taken().into());
-    }
+    let mut has_name = tx.prepare_cached("SELECT 1 FROM users WHERE username_key = ?1")?;
     let mut has_email = tx.prepare_cached("SELECT 1 FROM users WHERE email_key = ?1")?;
+    let mut email = false;
     for key in login_keys(&new.email) {
-        if has_email.exists([key])? {
-            return Err(Error::Taken(Unique::Email).into());
-        }
+        email |= has_email.exists([key])?;
     }
+    let (username, look) = (has_name.exists([&username_key])?, names::is_mistakable(tx, &new.username)?);
+    check_free(Taken { username, look, email })?;
     let sql = "INSERT INTO users (username, username_key, email, email_key, password_hash, created_at, demo)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     tx.prepare_cached(sql)?.execute(params![

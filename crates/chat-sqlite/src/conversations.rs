@@ -3,15 +3,15 @@
 pub(crate) mod view;
 
 use async_trait::async_trait;
+use chat_core::Result;
+use chat_core::accounts::check_user;
 use chat_core::conversations::{
-    ConversationPage, ConversationStore, ConversationView, OwnChange, OwnChanged, Totals,
+    ConversationPage, ConversationStore, ConversationView, OwnChange, OwnChanged, Totals, for_member,
 };
-use chat_core::error::Kind;
 use chat_core::ids::{ConversationId, MessageId, Seq, UserId};
 use chat_core::messages::Recipient;
 use chat_core::presence::IMPLAUSIBLY_LATER_US;
 use chat_core::time::Timestamp;
-use chat_core::{Error, Result};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::writer::Tx;
@@ -84,8 +84,8 @@ impl ConversationStore for Sqlite {
         self.readers
             .read(move |db| {
                 let found = messages::direct(db, user, other)?;
-                let is_known = found.is_some() || accounts::exists(db, other)?;
-                if is_known { Ok(found) } else { Err(Error::NotFound(Kind::User).into()) }
+                check_user(found.is_some() || accounts::exists(db, other)?)?;
+                Ok(found)
             })
             .await
     }
@@ -93,8 +93,8 @@ impl ConversationStore for Sqlite {
     async fn recipient(&self, member: UserId, id: ConversationId) -> Result<Recipient> {
         self.readers
             .read(move |db| {
-                let snapshot = db.unchecked_transaction()?;
-                Ok(membership::with_recipient(&snapshot, member, id)?.1)
+                let reached = membership::in_conversation(db, member, id)?;
+                Ok(for_member(reached)?.to)
             })
             .await
     }
@@ -122,7 +122,7 @@ fn conversations(
 }
 
 fn with_last_message(db: &Connection, user: UserId, id: ConversationId) -> fault::Result<ConversationView> {
-    let mut view = view::view(db, user, id)?.ok_or(Error::NotFound(Kind::Conversation))?;
+    let mut view = for_member(view::view(db, user, id)?)?;
     let sql = "SELECT m.id FROM messages m INDEXED BY messages_in_order
                WHERE m.conversation_id = ?1 AND NOT EXISTS (
                    SELECT 1 FROM hidden_messages h WHERE h.user_id = ?2 AND h.message_id = m.id)
@@ -176,9 +176,7 @@ fn change_own_part(
         change.pinned,
         tx.position.0
     ])?;
-    if n_changed == 0 {
-        return Err(Error::NotFound(Kind::Conversation).into());
-    }
+    for_member((n_changed > 0).then_some(()))?;
     if change.draft.is_some() {
         // Most take the place of an earlier one.
         tx.forgets();

@@ -1,20 +1,21 @@
 //! Statements about groups and their members.
 
 use async_trait::async_trait;
-use chat_core::error::Kind;
+use chat_core::Result;
+use chat_core::accounts::check_caller;
+use chat_core::conversations::Reached;
 use chat_core::groups::{
-    AddMember, ChangeRole, Created, Group, GroupStore, Member, MembersChanged, Memberships, NewGroup,
-    RemoveMember, Renamed, Role,
+    self, AddMember, ChangeRole, Created, Group, GroupStore, Joining, Member, MembersChanged, Memberships,
+    NewGroup, RemoveMember, Renamed, Role, RoleChange,
 };
 use chat_core::ids::{ConversationId, GroupId, Position, UserId};
-use chat_core::policy::{Access, Action, Between, Membership, allowed, may_remove};
+use chat_core::policy::Action;
 use chat_core::time::Timestamp;
-use chat_core::{Error, Result};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::conversations::view;
 use crate::writer::Tx;
-use crate::{Sqlite, accounts, fault};
+use crate::{Sqlite, accounts, fault, membership};
 
 #[async_trait]
 impl GroupStore for Sqlite {
@@ -93,28 +94,15 @@ pub(crate) fn conversation_for(
     user: UserId,
     action: Action,
 ) -> fault::Result<ConversationId> {
-    let (conversation, access) = find(db, group, user)?;
-    allowed(access, action)?;
-    Ok(conversation)
+    Ok(groups::found_for(membership::in_group(db, user, group)?, action)?.id)
 }
 
-/// The group's conversation, and what the user is there.
-fn find(db: &Connection, group: GroupId, user: UserId) -> fault::Result<(ConversationId, Access)> {
-    let sql = "SELECT g.conversation_id, m.role FROM groups g
-               LEFT JOIN members m ON m.conversation_id = g.conversation_id AND m.user_id = ?2 WHERE g.id = ?1";
-    let found = db
-        .prepare_cached(sql)?
-        .query_row([group.0, user.0], |row| Ok((ConversationId(row.get(0)?), role_or_none(row, 1)?)));
-    let (conversation, role) = found.optional()?.ok_or(Error::NotFound(Kind::Group))?;
-    Ok((conversation, Access::of(role.map(|role| Membership::new(role, Between::Group)))))
-}
-
-/// What somebody is in the conversation who has to be a member of it.
-fn role_of_member(db: &Connection, conversation: ConversationId, user: UserId) -> fault::Result<Role> {
+/// The role of a member of the conversation.
+fn role_of(db: &Connection, conversation: ConversationId, user: UserId) -> rusqlite::Result<Option<Role>> {
     let sql = "SELECT role FROM members WHERE conversation_id = ?1 AND user_id = ?2";
     let found =
         db.prepare_cached(sql)?.query_row([conversation.0, user.0], |row| role_or_none(row, 0)).optional()?;
-    Ok(found.flatten().ok_or(Error::NotFound(Kind::User))?)
+    Ok(found.flatten())
 }
 
 /// Adds a row to `members`, with everything so far as delivered and read. How many members there are is for the caller
@@ -137,9 +125,7 @@ fn join(
 }
 
 fn create(tx: &Tx<'_>, new: &NewGroup) -> fault::Result<Created> {
-    if !accounts::exists(tx, new.owner)? {
-        return Err(Error::UnknownCaller.into());
-    }
+    check_caller(accounts::exists(tx, new.owner)?)?;
     let sql = "INSERT INTO conversations (last_seq, rev, n_members, created_at, position, meta_position)
                VALUES (0, 1, 1, ?1, ?2, ?2)";
     tx.prepare_cached(sql)?.execute([new.at.0, tx.position.0])?;
@@ -155,11 +141,8 @@ fn create(tx: &Tx<'_>, new: &NewGroup) -> fault::Result<Created> {
 fn add(tx: &Tx<'_>, command: AddMember) -> fault::Result<MembersChanged> {
     let AddMember { actor, group, user, at } = command;
     let conversation = conversation_for(tx, group, actor, Action::AddMember)?;
-    if !accounts::exists(tx, user)? {
-        return Err(Error::NotFound(Kind::User).into());
-    }
-    let sql = "SELECT 1 FROM members WHERE conversation_id = ?1 AND user_id = ?2";
-    if tx.prepare_cached(sql)?.exists([conversation.0, user.0])? {
+    let is_member = membership::is_member(tx, user, conversation)?;
+    if groups::decide_add(accounts::exists(tx, user)?, is_member)? == Joining::Already {
         return Ok(MembersChanged::Already);
     }
     join(tx, conversation, user, Role::Member, at)?;
@@ -171,16 +154,8 @@ fn add(tx: &Tx<'_>, command: AddMember) -> fault::Result<MembersChanged> {
 
 fn remove(tx: &Tx<'_>, command: RemoveMember) -> fault::Result<MembersChanged> {
     let RemoveMember { actor, group, user } = command;
-    let (conversation, access) = find(tx, group, actor)?;
-    if user == actor {
-        allowed(access, Action::Read)?;
-        if access.role() == Some(Role::Owner) {
-            return Err(owner_needed().into());
-        }
-    } else {
-        allowed(access, Action::RemoveMember)?;
-        may_remove(access, role_of_member(tx, conversation, user)?)?;
-    }
+    let Reached { id: conversation, access, .. } = groups::found(membership::in_group(tx, actor, group)?)?;
+    groups::decide_remove(command, access, role_of(tx, conversation, user)?)?;
     for sql in [
         "DELETE FROM members WHERE conversation_id = ?1 AND user_id = ?2",
         "DELETE FROM drafts WHERE conversation_id = ?1 AND user_id = ?2",
@@ -208,16 +183,14 @@ fn note_departure(tx: &Tx<'_>, conversation: ConversationId, user: UserId) -> ru
 
 fn change_role(tx: &Tx<'_>, command: ChangeRole) -> fault::Result<MembersChanged> {
     let ChangeRole { actor, group, user, role } = command;
-    let conversation = conversation_for(tx, group, actor, Action::ChangeRole)?;
-    let present = role_of_member(tx, conversation, user)?;
-    if present == role {
-        return Ok(MembersChanged::Already);
-    }
-    if present == Role::Owner {
-        return Err(owner_needed().into());
-    }
+    let Reached { id: conversation, access, .. } = groups::found(membership::in_group(tx, actor, group)?)?;
+    let takes_over = match groups::decide_role(access, role_of(tx, conversation, user)?, role)? {
+        RoleChange::Already => return Ok(MembersChanged::Already),
+        RoleChange::Gets => false,
+        RoleChange::TakesOver => true,
+    };
     set_role(tx, conversation, user, role)?;
-    let members: &[UserId] = if role == Role::Owner {
+    let members: &[UserId] = if takes_over {
         set_role(tx, conversation, actor, Role::Admin)?;
         let sql = "UPDATE groups SET owner_id = ?2 WHERE id = ?1";
         tx.prepare_cached(sql)?.execute([group.0, user.0])?;
@@ -226,7 +199,7 @@ fn change_role(tx: &Tx<'_>, command: ChangeRole) -> fault::Result<MembersChanged
         &[user]
     };
     // Each member whose role is another one is a change of its own; only the last one's place is noted.
-    let further = i64::from(role == Role::Owner);
+    let further = i64::from(takes_over);
     let sql = "UPDATE conversations SET rev = rev + 1 + ?2, position = ?3, meta_position = ?3 WHERE id = ?1";
     tx.prepare_cached(sql)?.execute([conversation.0, further, tx.position.0 + further])?;
     members_now(tx, conversation, members)
@@ -255,10 +228,6 @@ fn members_now(
     let part = |&user| Ok((user, view::own_part(tx, user, conversation)?.unwrap_or_default()));
     let members = users.iter().map(part).collect::<rusqlite::Result<_>>()?;
     Ok(MembersChanged::Now { conversation: view::load(tx, conversation)?, members })
-}
-
-fn owner_needed() -> Error {
-    Error::conflict("owner_needed", "A group always has an owner; make another member the owner first")
 }
 
 fn group(row: &Row<'_>) -> rusqlite::Result<Group> {

@@ -1,16 +1,17 @@
-//! What a user is to a conversation and to a message: facts, for the core's policy, which decides what is not there for
-//! whom.
+//! What a user is to a conversation and to a message: the facts of memberships, for the core's policy. Nothing is decided
+//! here.
 
+use chat_core::conversations::{Reached, pair};
 use chat_core::groups::Role;
 use chat_core::ids::{ConversationId, GroupId, MessageId, UserId};
 use chat_core::messages::{self, Recipient};
 use chat_core::policy::{self, Access, Between, Membership};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::fault;
 use crate::load::{Stored, one};
 
-/// What the user is to the conversation, with no message in question; nothing to one that is not there.
+/// The user's access to the conversation, with no message in question; a conversation that is not there gives none.
 pub(crate) fn access(
     db: &Connection,
     user: UserId,
@@ -20,10 +21,9 @@ pub(crate) fn access(
                LEFT JOIN groups g ON g.conversation_id = m.conversation_id
                WHERE m.conversation_id = ?1 AND m.user_id = ?2";
     let found = db.prepare_cached(sql)?.query_row([conversation.0, user.0], |row| {
-        let between = if row.get(1)? { Between::Pair } else { Between::Group };
-        Ok(Role::parse(row.get_ref(0)?.as_str()?).map(|role| Membership::new(role, between)))
+        read(row, 0, if row.get(1)? { Between::Pair } else { Between::Group })
     });
-    Ok(Access::of(found.optional()?.flatten()))
+    Ok(found.optional()?.unwrap_or(Access::of(None)))
 }
 
 /// The same for a member; to others the conversation is not there.
@@ -35,23 +35,55 @@ pub(crate) fn of_member(
     Ok(access(db, user, conversation)?.of_member()?)
 }
 
-/// The same, and to whom a message there goes.
-pub(crate) fn with_recipient(
+/// The conversation with the user's access to it; `None` for a user who is not a member.
+pub(crate) fn in_conversation(
     db: &Connection,
     user: UserId,
-    conversation: ConversationId,
-) -> fault::Result<(Access, Recipient)> {
-    let access = of_member(db, user, conversation)?;
-    let recipient = if access.between() == Some(Between::Pair) {
-        let sql = "SELECT user_id FROM members WHERE conversation_id = ?1 AND user_id <> ?2";
-        let other = db.prepare_cached(sql)?.query_row([conversation.0, user.0], |row| row.get(0));
-        Recipient::User(UserId(other?))
-    } else {
-        let sql = "SELECT id FROM groups WHERE conversation_id = ?1";
-        let group = db.prepare_cached(sql)?.query_row([conversation.0], |row| row.get(0));
-        Recipient::Group(GroupId(group?))
-    };
-    Ok((access, recipient))
+    id: ConversationId,
+) -> rusqlite::Result<Option<Reached>> {
+    let sql = "SELECT m.role, g.id, CASE WHEN g.id IS NULL THEN (
+                   SELECT o.user_id FROM members o WHERE o.conversation_id = m.conversation_id AND o.user_id <> m.user_id
+               ) END
+               FROM members m LEFT JOIN groups g ON g.conversation_id = m.conversation_id
+               WHERE m.conversation_id = ?1 AND m.user_id = ?2";
+    let found = db.prepare_cached(sql)?.query_row([id.0, user.0], |row| {
+        let to = match row.get(1)? {
+            Some(group) => Recipient::Group(GroupId(group)),
+            None => Recipient::User(UserId(row.get(2)?)),
+        };
+        Ok(Reached { id, to, access: read(row, 0, to.into())? })
+    });
+    found.optional()
+}
+
+/// The conversation of the user and another one, in the same way; `None` where they have none.
+pub(crate) fn in_pair(db: &Connection, user: UserId, other: UserId) -> rusqlite::Result<Option<Reached>> {
+    let (low, high) = pair(user, other);
+    let sql = "SELECT m.role, d.conversation_id FROM directs d
+               LEFT JOIN members m ON m.conversation_id = d.conversation_id AND m.user_id = ?3
+               WHERE d.low = ?1 AND d.high = ?2";
+    let found = db.prepare_cached(sql)?.query_row([low.0, high.0, user.0], |row| {
+        let access = read(row, 0, Between::Pair)?;
+        Ok(Reached { id: ConversationId(row.get(1)?), to: Recipient::User(other), access })
+    });
+    found.optional()
+}
+
+/// A group's conversation, in the same way, also for a user who is not a member; `None` where there is no such group.
+pub(crate) fn in_group(db: &Connection, user: UserId, group: GroupId) -> rusqlite::Result<Option<Reached>> {
+    let sql = "SELECT m.role, g.conversation_id FROM groups g
+               LEFT JOIN members m ON m.conversation_id = g.conversation_id AND m.user_id = ?2 WHERE g.id = ?1";
+    let found = db.prepare_cached(sql)?.query_row([group.0, user.0], |row| {
+        let access = read(row, 0, Between::Group)?;
+        Ok(Reached { id: ConversationId(row.get(1)?), to: Recipient::Group(group), access })
+    });
+    found.optional()
+}
+
+/// The access that a row of `members` gives; a role that is not known gives none.
+fn read(row: &Row<'_>, role: usize, between: Between) -> rusqlite::Result<Access> {
+    let role = row.get_ref(role)?.as_str_or_null()?.and_then(Role::parse);
+    Ok(Access::of(role.map(|role| Membership::new(role, between))))
 }
 
 /// Whether the user is a member of the conversation.
@@ -62,6 +94,21 @@ pub(crate) fn is_member(
 ) -> rusqlite::Result<bool> {
     let sql = "SELECT 1 FROM members WHERE conversation_id = ?1 AND user_id = ?2";
     db.prepare_cached(sql)?.exists([conversation.0, user.0])
+}
+
+/// Those of the users who are members of the conversation.
+pub(crate) fn members_among(
+    db: &Connection,
+    conversation: ConversationId,
+    users: &[UserId],
+) -> rusqlite::Result<Vec<UserId>> {
+    let mut members = Vec::new();
+    for &user in users {
+        if is_member(db, user, conversation)? {
+            members.push(user);
+        }
+    }
+    Ok(members)
 }
 
 /// A message and what the user is to it and its conversation; to those who are not members it is not there.

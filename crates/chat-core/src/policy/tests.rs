@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::*;
+use crate::conversations::Reached;
 use crate::ids::{ConversationId, GroupId, MessageId};
 use crate::posting;
 
@@ -31,7 +32,11 @@ fn message(sender: UserId) -> Message {
     let command = posting::PostMessage::plain(Recipient::Group(GroupId(1)), "hi".into(), String::new());
     let limits = crate::Limits::default();
     let new = posting::checked(sender, command, &limits, crate::time::Timestamp(0)).unwrap();
-    posting::draft(&new, ConversationId(1), Recipient::Group(GroupId(1)))
+    posting::draft(
+        &new,
+        Reached { id: ConversationId(1), to: Recipient::Group(GroupId(1)), access: Access::of(None) },
+        None,
+    )
 }
 
 /// What may be done, as the table below says it.

@@ -4,18 +4,17 @@
 use std::collections::HashMap;
 
 use chat_core::Error;
-use chat_core::conversations::Conversation;
-use chat_core::error::Kind;
-use chat_core::groups::Role;
+use chat_core::conversations::{Conversation, Reached, pair};
 use chat_core::ids::{ConversationId, GroupId, MessageId, Position, Rev, Seq, UserId};
 use chat_core::intention::{self, First, Intention};
 use chat_core::messages::{Message, Recipient};
-use chat_core::policy::{Access, Action, Membership, allowed};
-use chat_core::posting::{Destination, NewMessage, Posted, draft};
+use chat_core::policy::Access;
+use chat_core::posting::{Destination, Found, NewMessage, Posted, destination, draft};
 use tokio_postgres::Row;
 
-use super::{insert, make_direct, repeated};
+use super::{insert, repeated, settle};
 use crate::fault::{self, Fault, Result};
+use crate::membership;
 use crate::writer::Tx;
 
 /// What has to be known of a message's sender and destination before it can be stored.
@@ -23,11 +22,8 @@ use crate::writer::Tx;
 struct Facts {
     /// The message that the sender posted under the same key.
     first: Option<MessageId>,
-    conversation: Option<ConversationId>,
-    /// The group, or the other side of a direct conversation, where the destination is known to be one.
-    to: Option<Recipient>,
-    /// Of the sender there.
-    membership: Option<Membership>,
+    /// Where it goes, where that is there.
+    reached: Option<Reached>,
     sender_exists: bool,
     other_exists: bool,
     /// Of the conversation, before this batch.
@@ -41,10 +37,7 @@ enum Fate {
     /// The sender posted it before, in an earlier transaction or (`Err`) as that one of this batch.
     Duplicate(std::result::Result<MessageId, usize>),
     New {
-        conversation: ConversationId,
-        to: Recipient,
-        /// What the sender is to it.
-        access: Access,
+        at: Reached,
         made: Option<Conversation>,
     },
 }
@@ -59,9 +52,10 @@ pub(crate) fn post_all(tx: &Tx<'_>, new: &[&NewMessage]) -> Result<Vec<Result<Po
     let mut fates = Vec::with_capacity(new.len());
     for (index, (new, facts)) in new.iter().zip(facts).enumerate() {
         let fate = batch.decide(index, new, facts)?;
-        if let Fate::New { conversation, to, access, made } = &fate {
-            let (message, intention) = (draft(new, *conversation, *to), new.intention.clone());
-            let written = Written { message, intention, access: *access, position: Position(batch.position) };
+        if let Fate::New { at, made } = &fate {
+            let (message, intention) = (draft(new, *at, None), new.intention.clone());
+            let written =
+                Written { message, intention, access: at.access, position: Position(batch.position) };
             batch.number(index, written, facts, made.is_some());
         }
         fates.push(fate);
@@ -117,63 +111,34 @@ impl<'a> Batch<'a> {
         if let Some(first) = key.as_ref().and_then(|key| self.keys.get(key)) {
             return Ok(Fate::Duplicate(Err(*first)));
         }
-        let (conversation, to, access, made) = match self.destination(new, facts) {
-            Ok((Some(conversation), to, access)) => (conversation, to, access, None),
-            Ok((None, to @ Recipient::User(other), access)) => {
-                let made = self.make(new, other)?;
-                (made.id, to, access, Some(made))
-            }
-            Ok((None, Recipient::Group(_), _)) => {
-                return Ok(Fate::Refused(Error::internal("a group without a conversation")));
-            }
+        let place = match destination(new.to, self.found(new, facts)) {
+            Ok(place) => place,
             Err(refusal) => return Ok(Fate::Refused(refusal)),
         };
+        let (at, made) = settle(self.tx, new, place, Position(self.position))?;
+        if let (Recipient::User(other), Some(made)) = (at.to, &made) {
+            self.position += 1;
+            self.made.insert(pair(new.sender, other), made.id);
+        }
         if let Some(key) = key {
             self.keys.insert(key, index);
         }
-        Ok(Fate::New { conversation, to, access, made })
+        Ok(Fate::New { at, made })
     }
 
-    /// Where the message goes, as `posting.rs` finds it; the conversation is missing before a pair's first message.
-    fn destination(
-        &self,
-        new: &NewMessage,
-        facts: Facts,
-    ) -> std::result::Result<(Option<ConversationId>, Recipient, Access), Error> {
-        let access = Access::of(facts.membership);
-        match new.to {
-            Destination::To(to @ Recipient::User(other)) => {
-                let pair = (new.sender.min(other), new.sender.max(other));
-                if facts.conversation.is_some() {
-                    return Ok((facts.conversation, to, access));
-                }
-                let made = self.made.get(&pair).copied();
-                let access = Access::of(Some(Membership::of_new_pair()));
-                match (made, facts.sender_exists, facts.other_exists) {
-                    (Some(_), _, _) | (None, true, true) => Ok((made, to, access)),
-                    (None, false, _) => Err(Error::UnknownCaller),
-                    (None, true, false) => Err(Error::NotFound(Kind::User)),
+    /// What there is where the message is to go, after those before it in the batch.
+    fn found(&self, new: &NewMessage, facts: Facts) -> Found {
+        let Facts { reached, sender_exists, other_exists, .. } = facts;
+        match (reached, new.to) {
+            (Some(reached), _) => Found::Conversation(reached),
+            (None, Destination::To(Recipient::User(other))) => {
+                match self.made.get(&pair(new.sender, other)) {
+                    Some(&id) => Found::Conversation(Reached::new_pair(id, other)),
+                    None => Found::Pair { sender_exists, other_exists },
                 }
             }
-            Destination::To(to @ Recipient::Group(_)) => {
-                let conversation = facts.conversation.ok_or(Error::NotFound(Kind::Group))?;
-                allowed(access, Action::Post)?;
-                Ok((Some(conversation), to, access))
-            }
-            Destination::Conversation(conversation) => {
-                let not_found = Error::NotFound(Kind::Conversation);
-                let (Some(to), Some(_)) = (facts.to, facts.membership) else { return Err(not_found) };
-                allowed(access, Action::Post)?;
-                Ok((Some(conversation), to, access))
-            }
+            (None, _) => Found::Nothing,
         }
-    }
-
-    fn make(&mut self, new: &NewMessage, other: UserId) -> Result<Conversation> {
-        let made = make_direct(self.tx, new, other, Position(self.position))?;
-        self.position += 1;
-        self.made.insert((new.sender.min(other), new.sender.max(other)), made.id);
-        Ok(made)
     }
 
     /// Gives the message its numbers.
@@ -222,12 +187,9 @@ impl<'a> Batch<'a> {
                     Err(fault) => return Err(fault),
                 },
                 Fate::Duplicate(Err(first)) => self.repeated(first, new),
-                Fate::New { made, .. } => self.written(index).map(|written| {
-                    let message = written.message.clone();
-                    let (rev, last_seq) = (message.rev, message.seq);
-                    let conversation = made.map(|made| Conversation { rev, last_seq, ..made });
-                    Posted::New { conversation, message, root: None }
-                }),
+                Fate::New { made, .. } => {
+                    self.written(index).map(|written| Posted::new(made, written.message.clone(), None))
+                }
             });
         }
         Ok(answers)
@@ -288,12 +250,13 @@ fn gather(tx: &Tx<'_>, new: &[&NewMessage]) -> Result<Vec<Facts>> {
 fn facts(row: &Row) -> Result<Facts> {
     let group = row.try_get::<_, Option<i64>>(2)?.map(|id| Recipient::Group(GroupId(id)));
     let other = Some(row.try_get::<_, i64>(3)?).filter(|&id| id != 0).map(|id| Recipient::User(UserId(id)));
-    let (to, role) = (group.or(other), row.try_get::<_, Option<&str>>(4)?.and_then(Role::parse));
+    let there = row.try_get::<_, Option<i64>>(1)?.map(ConversationId).zip(group.or(other));
+    let reached = |(id, to): (_, Recipient)| {
+        Ok::<_, Fault>(Reached { id, to, access: membership::read(row, 4, to.into())? })
+    };
     Ok(Facts {
         first: row.try_get::<_, Option<i64>>(0)?.map(MessageId),
-        conversation: row.try_get::<_, Option<i64>>(1)?.map(ConversationId),
-        to,
-        membership: to.zip(role).map(|(to, role)| Membership::new(role, to.into())),
+        reached: there.map(reached).transpose()?,
         sender_exists: row.try_get(5)?,
         other_exists: row.try_get(6)?,
         last_seq: row.try_get::<_, Option<i64>>(7)?.unwrap_or(0),
