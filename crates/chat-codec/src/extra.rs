@@ -44,6 +44,15 @@ pub fn encode(message: &Message) -> serde_json::Result<Option<String>> {
     serde_json::to_string(&fields).map(Some)
 }
 
+/// The media of a message whose column `media_url` is that: those that are beside it, or it alone where it says all.
+pub fn media(url: String, beside: Vec<Media>) -> Vec<Media> {
+    match (beside.is_empty(), url.is_empty()) {
+        (false, _) => beside,
+        (true, true) => Vec::new(),
+        (true, false) => vec![Media { url, ..Media::default() }],
+    }
+}
+
 /// Whom mentions name in the table of mentions: 0 stands for all members.
 pub fn mentioned(mentions: &Mentions) -> impl Iterator<Item = i64> {
     mentions.users.iter().map(|user| user.0).chain(mentions.all.then_some(0))
@@ -100,6 +109,16 @@ mod tests {
 
     fn at(url: &str) -> Media {
         Media { url: url.into(), ..Media::default() }
+    }
+
+    #[test]
+    fn media_comes_back_from_its_two_columns() {
+        let named = Media { name: Some("a.png".into()), ..at("https://example.com/a.png") };
+        for media in [vec![], vec![at("https://example.com/a.png")], vec![named], vec![at("/a"), at("/b")]] {
+            let message = Message { media: media.clone(), ..plain() };
+            let beside = encode(&message).unwrap().map(|json| Extra::decode(&json).media).unwrap_or_default();
+            assert_eq!(super::media(message.media_url().into(), beside), media);
+        }
     }
 
     fn plain() -> Message {

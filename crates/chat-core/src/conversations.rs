@@ -236,6 +236,15 @@ pub struct Totals {
     pub n_conversations: u32,
 }
 
+impl Totals {
+    /// Counts one more conversation, of whose messages so many wait, or which is marked as unread by hand.
+    pub fn add(&mut self, counts: Counts, is_marked: bool) {
+        self.counts.unread = self.counts.unread.saturating_add(counts.unread);
+        self.counts.mentions = self.counts.mentions.saturating_add(counts.mentions);
+        self.n_conversations += u32::from(is_marked || counts.unread > 0);
+    }
+}
+
 /// The durable side of conversations.
 #[async_trait]
 pub trait ConversationStore: Send + Sync + 'static {

@@ -40,9 +40,11 @@ pub enum Status {
 }
 
 impl Status {
-    /// The status of a direct message, from its recipient's pointers.
-    pub fn of_direct(seq: Seq, recipient: Pointers) -> Self {
-        if seq <= recipient.read {
+    /// The status of a message; of a direct one, from its recipient's pointers.
+    pub fn of(to: Recipient, seq: Seq, recipient: Pointers) -> Self {
+        if matches!(to, Recipient::Group(_)) {
+            Self::Sent
+        } else if seq <= recipient.read {
             Self::Read
         } else if seq <= recipient.delivered {
             Self::Delivered
@@ -361,11 +363,12 @@ mod tests {
     #[test]
     fn status_follows_the_recipients_pointers() {
         let pointers = Pointers { delivered: Seq(5), read: Seq(3) };
-        let status = |seq| Status::of_direct(Seq(seq), pointers);
+        let status = |seq| Status::of(Recipient::User(UserId(1)), Seq(seq), pointers);
         assert_eq!(
             [3, 4, 5, 6].map(status),
             [Status::Read, Status::Delivered, Status::Delivered, Status::Pending]
         );
+        assert_eq!(Status::of(Recipient::Group(GroupId(1)), Seq(3), pointers), Status::Sent);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::intention::{Again, Intention};
 use crate::media::{Media, MessageKind, check_addresses, check_media};
 use crate::messages::{Forwarded, Mentions, Message, Recipient, Streaming};
 use crate::time::Timestamp;
-use crate::{Chat, Limits};
+use crate::{Chat, Limits, failpoints};
 
 /// Where a client wants a message to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,7 +182,10 @@ pub trait PostingStore: Send + Sync + 'static {
 impl Chat {
     /// Posts a message. When this returns, the message is on disk and on its way to who is connected.
     pub async fn post(&self, sender: UserId, command: PostMessage) -> Result<Posted> {
-        let new = checked(sender, command, &self.limits, self.clock.now())?;
+        let mut new = checked(sender, command, &self.limits, self.clock.now())?;
+        if failpoints::is_broken("no_dedupe") {
+            new.client_msg_id = None;
+        }
         match check_addresses(&new.body.media) {
             Ok(()) => self.store.post(new).await,
             Err(refused) if new.client_msg_id.is_some() => {
@@ -193,8 +196,11 @@ impl Chat {
     }
 
     /// Posts what another message says, with its media, to somebody else.
-    pub async fn forward(&self, sender: UserId, command: Forward) -> Result<Posted> {
+    pub async fn forward(&self, sender: UserId, mut command: Forward) -> Result<Posted> {
         check_forward(sender, &command, &self.limits)?;
+        if failpoints::is_broken("no_dedupe") {
+            command.client_msg_id = None;
+        }
         if command.client_msg_id.is_some()
             && let Some(posted) = self.store.forwarded_before(sender, command.clone()).await?
         {

@@ -130,9 +130,7 @@ fn totals(db: &Db, user: UserId, now: Timestamp) -> fault::Result<Totals> {
     let mut totals = Totals::default();
     for row in db.rows(sql, &[&user.0, &now.0])? {
         let (marked, counts): (bool, _) = (row.try_get(0)?, view::read_counts(&row, 1)?);
-        totals.counts.unread = totals.counts.unread.saturating_add(counts.unread);
-        totals.counts.mentions = totals.counts.mentions.saturating_add(counts.mentions);
-        totals.n_conversations += u32::from(marked || counts.unread > 0);
+        totals.add(counts, marked);
     }
     Ok(totals)
 }

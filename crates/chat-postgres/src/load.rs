@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use chat_codec::extra::Extra;
+use chat_codec::extra::{self, Extra};
 use chat_core::ids::{ConversationId, GroupId, MessageId, Rev, Seq, UserId};
-use chat_core::media::{Media, MessageKind};
+use chat_core::media::MessageKind;
 use chat_core::messages::{Message, Pin, Quote, Recipient, Status, Streaming, ThreadSummary};
 use chat_core::reactions::Reaction;
 use chat_core::receipts::Pointers;
@@ -88,7 +88,7 @@ pub(crate) fn stored(row: &Row) -> Result<Stored> {
         to,
         kind: MessageKind::parse(row.try_get(7)?).unwrap_or(MessageKind::Text),
         content: row.try_get(8)?,
-        media: media(row.try_get(9)?, extra.media),
+        media: extra::media(row.try_get(9)?, extra.media),
         reply_to: quote(row)?,
         thread: row.try_get::<_, Option<i64>>(13)?.map(MessageId),
         replies: replies(row, sent_at)?,
@@ -110,14 +110,6 @@ pub(crate) fn stored(row: &Row) -> Result<Stored> {
 /// A column that holds a number of things.
 pub(crate) fn count(row: &Row, column: usize) -> Result<u32> {
     Ok(u32::try_from(row.try_get::<_, i64>(column)?).unwrap_or(0))
-}
-
-fn media(url: String, extra: Vec<Media>) -> Vec<Media> {
-    match (extra.is_empty(), url.is_empty()) {
-        (false, _) => extra,
-        (true, true) => Vec::new(),
-        (true, false) => vec![Media { url, ..Media::default() }],
-    }
 }
 
 /// What a reply shows of the message that it answers, as that is now.
@@ -148,12 +140,9 @@ fn pin(row: &Row) -> Result<Option<Pin>> {
 }
 
 fn status(row: &Row, to: Recipient, seq: Seq) -> Result<Status> {
-    if let Recipient::Group(_) = to {
-        return Ok(Status::Sent);
-    }
     let (delivered, read): (Option<i64>, Option<i64>) = (row.try_get(23)?, row.try_get(24)?);
     let pointers = Pointers { delivered: Seq(delivered.unwrap_or(0)), read: Seq(read.unwrap_or(0)) };
-    Ok(Status::of_direct(seq, pointers))
+    Ok(Status::of(to, seq, pointers))
 }
 
 /// Adds what is not in the message's own row, where there is any.

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use chat_codec::extra;
+use chat_core::Result;
 use chat_core::changes::MessageEvent;
 use chat_core::conversations::{Conversation, Reached, pair};
 use chat_core::ids::{ConversationId, MessageId, Position, Rev, Seq, UserId};
@@ -11,7 +12,6 @@ use chat_core::posting::{
     Destination, Forward, Found, NewMessage, Place, Posted, PostingStore, References, check_references,
     destination, draft,
 };
-use chat_core::{Result, failpoints};
 
 use crate::db::Db;
 use crate::load::{load, one};
@@ -44,26 +44,17 @@ impl Batched for NewMessage {
 
 #[async_trait]
 impl PostingStore for Postgres {
-    async fn post(&self, mut new: NewMessage) -> Result<Posted> {
-        if failpoints::is_broken("no_dedupe") {
-            new.client_msg_id = None;
-        }
+    async fn post(&self, new: NewMessage) -> Result<Posted> {
         self.writer.store(new).await
     }
 
     async fn posted_before(&self, new: NewMessage) -> Result<Option<Posted>> {
-        if failpoints::is_broken("no_dedupe") {
-            return Ok(None);
-        }
         self.readers
             .read(move |db| posted_before(db, new.sender, new.client_msg_id.as_deref(), new.again()))
             .await
     }
 
     async fn forwarded_before(&self, sender: UserId, command: Forward) -> Result<Option<Posted>> {
-        if failpoints::is_broken("no_dedupe") {
-            return Ok(None);
-        }
         self.readers
             .read(move |db| {
                 let intention = Intention::of_forward(command.message);

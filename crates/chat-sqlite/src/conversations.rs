@@ -149,9 +149,7 @@ fn totals(db: &Connection, user: UserId, now: Timestamp) -> fault::Result<Totals
     for row in rows {
         let (id, read, marked) = row?;
         let counts = view::counts(&snapshot, user, id, read)?;
-        totals.counts.unread = totals.counts.unread.saturating_add(counts.unread);
-        totals.counts.mentions = totals.counts.mentions.saturating_add(counts.mentions);
-        totals.n_conversations += u32::from(marked || counts.unread > 0);
+        totals.add(counts, marked);
     }
     Ok(totals)
 }

@@ -1,8 +1,8 @@
 //! The one way from rows to messages as they are now. Who may see them is asked elsewhere.
 
-use chat_codec::extra::Extra;
+use chat_codec::extra::{self, Extra};
 use chat_core::ids::{ConversationId, GroupId, MessageId, Rev, Seq, UserId};
-use chat_core::media::{Media, MessageKind};
+use chat_core::media::MessageKind;
 use chat_core::messages::{Message, Pin, Quote, Recipient, Status, Streaming, ThreadSummary};
 use chat_core::reactions::Reaction;
 use chat_core::receipts::Pointers;
@@ -93,7 +93,7 @@ pub(crate) fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
         to,
         kind: MessageKind::parse(row.get_ref(7)?.as_str()?).unwrap_or(MessageKind::Text),
         content: row.get(8)?,
-        media: media(row.get(9)?, extra.media),
+        media: extra::media(row.get(9)?, extra.media),
         reply_to: None,
         thread: row.get::<_, Option<i64>>(13)?.map(MessageId),
         replies: replies(row, sent_at)?,
@@ -113,14 +113,6 @@ pub(crate) fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
     Ok(Stored { message, reply_to, n_reactions: row.get(16)? })
 }
 
-fn media(url: String, extra: Vec<Media>) -> Vec<Media> {
-    match (extra.is_empty(), url.is_empty()) {
-        (false, _) => extra,
-        (true, true) => Vec::new(),
-        (true, false) => vec![Media { url, ..Media::default() }],
-    }
-}
-
 fn replies(row: &Row<'_>, sent_at: Timestamp) -> rusqlite::Result<Option<ThreadSummary>> {
     let n_replies = row.get(14)?;
     if n_replies == 0 {
@@ -136,12 +128,9 @@ fn pin(row: &Row<'_>) -> rusqlite::Result<Option<Pin>> {
 }
 
 fn status(row: &Row<'_>, to: Recipient, seq: Seq) -> rusqlite::Result<Status> {
-    if let Recipient::Group(_) = to {
-        return Ok(Status::Sent);
-    }
     let (delivered, read): (Option<i64>, Option<i64>) = (row.get(23)?, row.get(24)?);
     let pointers = Pointers { delivered: Seq(delivered.unwrap_or(0)), read: Seq(read.unwrap_or(0)) };
-    Ok(Status::of_direct(seq, pointers))
+    Ok(Status::of(to, seq, pointers))
 }
 
 /// Adds what is not in the message's own row, where there is any.

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use chat_codec::extra;
+use chat_core::Result;
 use chat_core::changes::MessageEvent;
 use chat_core::conversations::{Conversation, Reached, pair};
 use chat_core::ids::{ConversationId, MessageId, Position, Rev, Seq, UserId};
@@ -11,7 +12,6 @@ use chat_core::posting::{
     Destination, Forward, Found, NewMessage, Place, Posted, PostingStore, References, check_references,
     destination, draft,
 };
-use chat_core::{Result, failpoints};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::load::{complete, load, one, select_messages, stored};
@@ -20,17 +20,11 @@ use crate::{Sqlite, accounts, fault, in_place, membership};
 
 #[async_trait]
 impl PostingStore for Sqlite {
-    async fn post(&self, mut new: NewMessage) -> Result<Posted> {
-        if failpoints::is_broken("no_dedupe") {
-            new.client_msg_id = None;
-        }
+    async fn post(&self, new: NewMessage) -> Result<Posted> {
         self.writer.write(move |tx| post(tx, &new)).await
     }
 
     async fn posted_before(&self, new: NewMessage) -> Result<Option<Posted>> {
-        if failpoints::is_broken("no_dedupe") {
-            return Ok(None);
-        }
         self.readers
             .read(move |db| {
                 let snapshot = db.unchecked_transaction()?;
@@ -40,9 +34,6 @@ impl PostingStore for Sqlite {
     }
 
     async fn forwarded_before(&self, sender: UserId, command: Forward) -> Result<Option<Posted>> {
-        if failpoints::is_broken("no_dedupe") {
-            return Ok(None);
-        }
         self.readers
             .read(move |db| {
                 let snapshot = db.unchecked_transaction()?;
