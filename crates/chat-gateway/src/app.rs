@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chat_core::Chat;
-use chat_core::cluster::{Neighbours, Residents};
+use chat_core::cluster::Neighbours;
 use tokio::sync::Semaphore;
 
 use crate::answers::Answers;
@@ -53,15 +53,6 @@ pub struct Shared {
     arrivals: Semaphore,
 }
 
-/// What joins a server to the other nodes of its cluster.
-#[derive(Clone)]
-pub struct Cluster {
-    /// Who is told of this node's users.
-    pub residents: Arc<dyn Residents>,
-    /// How this node stands with the others.
-    pub neighbours: Arc<dyn Neighbours>,
-}
-
 /// Streams at a time whose first frame has yet to say who they are.
 const UNAUTHENTICATED: usize = 1000;
 /// Of these, those of one address.
@@ -72,18 +63,15 @@ const ARRIVALS: usize = 16;
 
 impl App {
     /// Puts the gateway's parts together on the current runtime, as the store says things stand. To be called before
-    /// anybody is served, and in a cluster once the hub is told of whatever is committed from now on.
+    /// anybody is served, and in a cluster once the hub is told of whatever is committed from now on. `neighbours` says
+    /// how this node stands with the others of its cluster, where there are others.
     pub async fn start(
         chat: Chat,
         hub: Hub,
         tokens: Tokens,
         options: GatewayOptions,
-        cluster: Option<Cluster>,
+        neighbours: Option<Arc<dyn Neighbours>>,
     ) -> chat_core::Result<Self> {
-        hub.begins_with(chat.log_end().await?.epoch);
-        if let Some(Cluster { residents, .. }) = &cluster {
-            hub.set_residents(residents.clone());
-        }
         housekeeping::read_revocations(&chat, &hub).await?;
         let audit = Arc::new(Audit::new());
         tokio::spawn(housekeeping::keep(chat.clone(), hub.clone(), audit.clone()));
@@ -105,7 +93,7 @@ impl App {
             }),
             receipts: Receipts::spawn(chat.clone()),
             probes: Probes::new(chat.clone()),
-            neighbours: cluster.map(|cluster| cluster.neighbours),
+            neighbours,
             hub,
             chat,
             options,
@@ -130,7 +118,7 @@ impl App {
 
     /// How many requests were answered so far.
     pub fn n_answered(&self) -> u64 {
-        self.hub.metrics().requests.get().map_or(0, |requests| requests.n_answered())
+        self.hub.metrics().requests.n_answered()
     }
 
     /// How it stands, in a few words.

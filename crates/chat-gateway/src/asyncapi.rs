@@ -5,7 +5,7 @@ mod frames;
 mod schemas;
 
 use chat_protocol::close_codes;
-use chat_protocol::v2::Auth;
+use chat_protocol::v2::{Auth, OpName};
 use serde_json::{Map, Value, json};
 
 use frames::{Frame, Frames};
@@ -113,8 +113,9 @@ fn in_channel(channel: &str, frames: &[&str]) -> Value {
 
 /// What becomes of one kind of frame from a v2 client.
 fn operation(op: &Frame) -> (String, Value) {
+    let is_ping = OpName::parse(&op.name) == Some(OpName::Ping);
     let answers: &[&str] =
-        if op.name == "ping" { &["tell_pong", "tell_error"] } else { &["tell_ack", "tell_error"] };
+        if is_ping { &["tell_pong", "tell_error"] } else { &["tell_ack", "tell_error"] };
     let channel = json!({ "$ref": "#/channels/v2" });
     let mut operation = json!({
         "action": "receive",

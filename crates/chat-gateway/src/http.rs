@@ -40,7 +40,6 @@ use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::answers;
-use crate::metrics::Requests;
 use crate::{App, Origins, asyncapi, ws};
 use problem::Problem;
 
@@ -147,8 +146,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 pub fn router(app: App, pages: Router, origins: Origins) -> Router {
     let (api, document) = routes().split_for_parts();
     let answers = app.pages.answers().clone();
-    let requests = app.hub.metrics().requests.get_or_init(|| Arc::new(Requests::of(&document))).clone();
-    let around = middleware::Around { requests, answers };
+    let around = middleware::Around { requests: app.hub.metrics().requests.clone(), answers };
     let router = api
         .route("/ws", get(ws::upgrade))
         .route("/v1/ws", get(ws::upgrade))

@@ -10,10 +10,13 @@
 
 mod announcement;
 mod connection;
+pub(crate) mod full;
 mod index;
 mod membership;
 mod outbox;
 mod pace;
+pub(crate) mod presence;
+pub(crate) mod protocol;
 mod residency;
 mod shard;
 mod slots;
@@ -25,7 +28,7 @@ mod tests;
 mod trail;
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Instant;
 
 use announcement::{Announcement, Notice};
@@ -38,18 +41,20 @@ use chat_core::ports::{Clock, EventSink};
 use chat_core::presence::Choice;
 use chat_core::sync::Epoch;
 use prometheus_client::registry::Registry;
+use presence::Presence;
 use residency::Residency;
 use tokio::sync::{Notify, RwLock, mpsc, oneshot};
 
-pub(crate) use connection::{Bearer, Connection, Protocol, Surroundings, Woken};
+pub(crate) use connection::{Bearer, Connection, Surroundings, Woken};
+pub(crate) use full::Full;
 pub(crate) use outbox::Delivery;
 pub use pace::Slowest;
-pub(crate) use slots::{Full, Slot, Slots};
+pub(crate) use protocol::Protocol;
+pub(crate) use slots::{Slot, Slots};
 pub(crate) use socket::Socket;
 pub(crate) use trail::{Remembered, Trail};
 
-use crate::metrics::{Metrics, Queues};
-use crate::presence::Presence;
+use crate::metrics::{Metrics, Queues, Requests};
 use crate::revocations::Revocations;
 
 /// Orders that may wait for a shard. A full queue holds up the writer, and through it those who send.
@@ -102,17 +107,30 @@ pub struct Hub {
     state: Arc<State>,
 }
 
+/// What a hub is built of.
+pub struct HubParts {
+    /// How many tasks own the connections; at least one.
+    pub shards: usize,
+    /// Tells when messages were given to clients, and when users of other nodes were last seen.
+    pub clock: Arc<dyn Clock>,
+    /// The log that the events are of.
+    pub epoch: Epoch,
+    /// Who is told of this node's users; only in a cluster.
+    pub residents: Option<Arc<dyn Residents>>,
+    /// The counts of HTTP requests, which are offered with what the hub counts.
+    pub requests: Arc<Requests>,
+}
+
 /// What follows from events beside frames, kept up to date before the frames go out.
-#[derive(Default)]
 struct State {
-    /// Of which log the events are; 0 until that is known, which is before anything is committed.
+    /// Of which log the events are.
     epoch: AtomicU32,
     revocations: Revocations,
     presence: Presence,
     metrics: Arc<Metrics>,
     trail: Trail,
     /// Only in a cluster.
-    residency: OnceLock<Residency>,
+    residency: Option<Residency>,
     /// Some events were missed.
     missed: Notify,
     /// Connections attach under a read lock; all shards get their order to dismiss under the write lock. So a client
@@ -121,11 +139,20 @@ struct State {
 }
 
 impl Hub {
-    /// Starts the shards on the current runtime. The clock tells when messages were given to clients, and when users of
-    /// other nodes were last seen.
-    pub fn spawn(shards: usize, clock: Arc<dyn Clock>) -> Self {
+    /// Starts the shards on the current runtime.
+    pub fn spawn(parts: HubParts) -> Self {
+        let HubParts { shards, clock, epoch, residents, requests } = parts;
         let started = Instant::now();
-        let state = Arc::<State>::default();
+        let state = Arc::new(State {
+            epoch: AtomicU32::new(epoch.0),
+            revocations: Revocations::default(),
+            presence: Presence::new(residents.clone()),
+            metrics: Arc::new(Metrics::new(requests)),
+            trail: Trail::default(),
+            residency: residents.map(Residency::new),
+            missed: Notify::new(),
+            attaching: RwLock::new(()),
+        });
         let spawn_one = |_| {
             let (orders, inbox) = mpsc::channel(QUEUE);
             tokio::spawn(shard::Shard::new(state.metrics.clone(), clock.clone()).run(inbox));
@@ -172,7 +199,7 @@ impl Hub {
     pub fn everybody_resumes(&self) {
         {
             let _nobody_attaches = self.state.attaching.blocking_write();
-            if let Some(residency) = self.state.residency.get() {
+            if let Some(residency) = &self.state.residency {
                 residency.missed();
             }
             for shard in self.shards.iter() {
@@ -191,18 +218,6 @@ impl Hub {
     /// Tells of which log the events are from now on, for cursors. Nobody who was told of another one may be connected.
     pub fn is_of(&self, epoch: Epoch) {
         self.state.epoch.store(epoch.0, Ordering::Release);
-    }
-
-    /// The same before the first connection; what [`Hub::is_of`] has said by then is newer.
-    pub(crate) fn begins_with(&self, epoch: Epoch) {
-        let _ = self.state.epoch.compare_exchange(0, epoch.0, Ordering::AcqRel, Ordering::Relaxed);
-    }
-
-    /// Tells from now on who is here. To be called once at most, before the first connection.
-    pub(crate) fn set_residents(&self, residents: Arc<dyn Residents>) {
-        self.state.presence.set_residents(residents.clone());
-        // A second call would change nothing; there is none.
-        let _ = self.state.residency.set(Residency::new(residents));
     }
 
     /// Resolves once events were missed since this was awaited last.
@@ -237,13 +252,13 @@ impl Hub {
                 self.state.revocations.add(Ended { user: *user, which: *which });
             }
             Change::MemberChanged { conversation, user, .. } => {
-                if let Some(residency) = self.state.residency.get() {
+                if let Some(residency) = &self.state.residency {
                     residency.member_changed(event.position, conversation.id, *user, true);
                 }
             }
             Change::MemberRemoved { conversation, user } => {
                 self.state.presence.member_removed(conversation.id, *user);
-                if let Some(residency) = self.state.residency.get() {
+                if let Some(residency) = &self.state.residency {
                     residency.member_changed(event.position, conversation.id, *user, false);
                 }
             }
@@ -264,7 +279,7 @@ impl Hub {
     /// the shards are being given an order to close all connections.
     pub(crate) async fn attach(&self, connection: Arc<Connection>) {
         let _before_or_after_all_are_dismissed = self.state.attaching.read().await;
-        if let Some(residency) = self.state.residency.get() {
+        if let Some(residency) = &self.state.residency {
             residency.attach(connection.id(), connection.user());
         }
         self.order(connection.user(), Order::Attach(connection.clone())).await;
@@ -272,7 +287,7 @@ impl Hub {
 
     /// Tells which groups the user of an attached connection is in. To be called once for each.
     pub(crate) async fn joined(&self, connection: Arc<Connection>, memberships: Memberships) {
-        if let Some(residency) = self.state.residency.get() {
+        if let Some(residency) = &self.state.residency {
             residency.joined(connection.id(), connection.user(), memberships.clone());
         }
         self.order(connection.user(), Order::Joined(connection, memberships)).await;
@@ -280,7 +295,7 @@ impl Hub {
 
     /// The connection has ended.
     pub(crate) async fn detach(&self, connection: Arc<Connection>) {
-        if let Some(residency) = self.state.residency.get() {
+        if let Some(residency) = &self.state.residency {
             residency.detach(connection.id(), connection.user());
         }
         self.order(connection.user(), Order::Detach(connection.clone())).await;

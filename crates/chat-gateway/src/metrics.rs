@@ -5,7 +5,7 @@ mod page;
 mod queues;
 pub(crate) mod requests;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use chat_core::posting::Posted;
 use chat_protocol::close_codes;
@@ -17,11 +17,12 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::answers::AnswerCounts;
 use crate::clock::Measured;
-use crate::hub::{Full, Protocol};
+use crate::hub::full::Full;
+use crate::hub::protocol::Protocol;
 use crate::limits::Policy;
 pub use page::metrics_router;
 pub(crate) use queues::Queues;
-pub(crate) use requests::Requests;
+pub use requests::Requests;
 
 type Labels<const N: usize> = [(&'static str, &'static str); N];
 
@@ -106,16 +107,17 @@ pub(crate) struct Metrics {
     closes: ByLabel<Counter, 15>,
     resumes: ByLabel<Counter, 3>,
     replayed: ByLabel<Counter, 2>,
-    /// Known once there are routes.
-    pub(crate) requests: Arc<OnceLock<Arc<Requests>>>,
+    /// HTTP requests by route.
+    pub(crate) requests: Arc<Requests>,
     /// Whether a durable write succeeded when it was last tried for a reading of all this.
     ready: Gauge,
     /// How far this machine's clock is from the database's.
     pub(crate) skew: Measured,
 }
 
-impl Default for Metrics {
-    fn default() -> Self {
+impl Metrics {
+    /// Everything at zero but what `requests` has counted.
+    pub(crate) fn new(requests: Arc<Requests>) -> Self {
         let sends = Family::<Labels<2>, Counter>::default();
         let outcomes = |door: Door| {
             ["accepted", "duplicate", "refused"]
@@ -140,14 +142,12 @@ impl Default for Metrics {
             closes: ByLabel::new("code", codes),
             resumes: ByLabel::new("outcome", ["resumed", "resync", "fresh"]),
             replayed: ByLabel::new("protocol", ["v1", "v2"]),
-            requests: Arc::default(),
+            requests,
             ready: Gauge::default(),
             skew: Measured::default(),
         }
     }
-}
 
-impl Metrics {
     /// Offers it all under the names of the documentation.
     pub(crate) fn register(&self, registry: &mut Registry) {
         let connections = self.connections.family.clone();
@@ -295,6 +295,10 @@ impl Drop for Counted {
 mod tests {
     use super::*;
 
+    fn metrics() -> Metrics {
+        Metrics::new(Arc::new(Requests::of(&crate::openapi())))
+    }
+
     fn page(metrics: &Metrics) -> String {
         let mut registry = Registry::with_prefix("chatserver");
         metrics.register(&mut registry);
@@ -305,7 +309,7 @@ mod tests {
 
     #[test]
     fn a_code_that_clients_made_up_makes_no_series() {
-        let metrics = Metrics::default();
+        let metrics = metrics();
         let series = page(&metrics).lines().count();
         for code in [1000, 4008, 3000, 4999] {
             metrics.closed(code);
@@ -324,7 +328,7 @@ mod tests {
 
     #[test]
     fn a_connection_counts_as_long_as_it_is_there() {
-        let metrics = Metrics::default();
+        let metrics = metrics();
         let counted = metrics.connected(Protocol::V2);
         assert!(page(&metrics).contains("chatserver_connections{protocol=\"v2\"} 1\n"));
         drop(counted);

@@ -223,7 +223,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use chat_core::cluster::Link;
-    use chat_relay::bus::channel;
+    use chat_relay::inbox::channel;
 
     use super::*;
 

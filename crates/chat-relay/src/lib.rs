@@ -5,6 +5,7 @@
 //! output and own no clock; [`relay`] runs them. No bus and no database may be named here.
 
 pub mod bus;
+pub mod inbox;
 pub mod interest;
 pub mod key;
 pub mod metrics;
@@ -13,6 +14,7 @@ pub mod relay;
 pub mod sequencer;
 pub mod wire;
 
-pub use bus::{Bus, Inbox, Incoming, Subject};
+pub use bus::{Bus, Subject};
+pub use inbox::{Inbox, Incoming};
 pub use metrics::Metrics;
-pub use relay::{Parts, Relay, draw_node_id};
+pub use relay::{Parts, Prepared, Relay, Way, draw_node_id};

@@ -19,30 +19,17 @@ use chat_core::sync::{Cursor, Epoch};
 use chat_core::{Error, Result};
 use tokio::sync::oneshot;
 
-use crate::bus::{Bus, Incoming, Subject, channel};
+use crate::bus::{Bus, Subject};
+use crate::inbox::{Incoming, Input, channel};
 use crate::interest::InterestSet;
 use crate::key::subject_of;
 use crate::metrics::Metrics;
-use crate::sequencer::{Answer, Sequencer};
+use crate::sequencer::Sequencer;
 use crate::wire;
 use worker::Worker;
 
-/// What the thread is told.
-pub(crate) enum Input {
-    /// Something came over the bus, of the log of this epoch.
-    News(Epoch, Bytes),
-    /// This node has committed these, in the log of this epoch.
-    Committed(Epoch, Vec<Arc<Event>>),
-    /// The journal has answered, or could not be read.
-    Answer(Result<Answer>),
-    /// Something has changed that is not in the queue.
-    Wake,
-}
-
 /// What a relay connects.
 pub struct Parts {
-    /// The bus and the queue by which its news comes; none where nodes know of each other by the journal alone.
-    pub bus: Option<(Arc<dyn Bus>, Incoming)>,
     /// What was committed.
     pub journal: Arc<dyn Journal>,
     /// Who tells this node's clients.
@@ -53,10 +40,16 @@ pub struct Parts {
     /// When it returns, nothing that the hub is given from then on may reach any of them: they would go on from there.
     /// Called on the relay's thread, which may be held up.
     pub everybody_resumes: Box<dyn Fn() + Send>,
-    /// The log that the journal is of, and that the bus follows.
-    pub epoch: Epoch,
     /// Tells the hub of which log the events are that it is given from now on. Everybody was told to resume by then.
     pub is_of: Box<dyn Fn(Epoch) + Send>,
+}
+
+/// How a node hears of the others.
+pub struct Way {
+    /// The bus and the queue by which its news comes; none where nodes know of each other by the journal alone.
+    pub bus: Option<(Arc<dyn Bus>, Incoming)>,
+    /// The log that the journal is of, and that the bus follows.
+    pub epoch: Epoch,
     /// What is counted.
     pub metrics: Metrics,
 }
@@ -71,7 +64,6 @@ pub fn draw_node_id() -> Result<NodeId> {
 struct Shared {
     node: NodeId,
     bus: Option<Arc<dyn Bus>>,
-    hub: Arc<dyn EventSink>,
     queue: SyncSender<Input>,
     interest: InterestSet,
     /// Users of this node whose presence has changed since the thread looked last.
@@ -115,42 +107,55 @@ impl Shared {
     }
 }
 
-/// A node's link to the others. Ends when it is dropped.
-pub struct Relay {
+/// A node's place among the others before anything is handed on there. The hub is built with what it gives, and then the
+/// relay is started with the hub.
+pub struct Prepared {
     shared: Arc<Shared>,
-    ended: Mutex<Option<oneshot::Receiver<()>>>,
+    incoming: Incoming,
 }
 
-impl Relay {
-    /// Starts at the journal's end, from where on this node's clients can be told; so it has to be there before any
-    /// client is, and before the store. Asks the journal on the current runtime.
-    pub async fn start(node: NodeId, parts: Parts) -> Result<Self> {
-        let runtime = tokio::runtime::Handle::current();
-        let (bus, incoming) = match parts.bus {
+impl Prepared {
+    /// Takes a place by this way, and has the bus listen to what concerns all nodes.
+    pub fn new(node: NodeId, way: Way) -> Self {
+        let (bus, incoming) = match way.bus {
             Some((bus, incoming)) => (Some(bus), incoming),
             None => (None, channel().1),
         };
         for subject in Subject::OF_ALL {
             bus.iter().for_each(|bus| bus.subscribe(subject));
         }
-        let sequencer = Sequencer::new(parts.journal.end().await?);
         let shared = Arc::new(Shared {
             node,
             bus,
-            hub: parts.hub,
             queue: incoming.sender.clone(),
             interest: InterestSet::default(),
             changed: Mutex::default(),
-            metrics: parts.metrics,
+            metrics: way.metrics,
             is_up: AtomicBool::new(false),
             has_met: AtomicBool::new(false),
             lag: AtomicU64::new(0),
             is_closing: AtomicBool::new(false),
-            epoch: AtomicU32::new(parts.epoch.0),
+            epoch: AtomicU32::new(way.epoch.0),
             turning: Mutex::default(),
         });
+        Self { shared, incoming }
+    }
+
+    /// Who is to be told what this node's clients have to do with. Must be told of a client before the client is given
+    /// what it missed: what is committed later than that reaches this node only if somebody is known to want it.
+    pub fn residents(&self) -> Arc<dyn Residents> {
+        Arc::new(Handle(self.shared.clone()))
+    }
+
+    /// Starts at the journal's end, from where on this node's clients can be told; so it has to be there before any
+    /// client is, and before the store. Asks the journal on the current runtime.
+    pub async fn start(self, parts: Parts) -> Result<Relay> {
+        let Self { shared, incoming } = self;
+        let runtime = tokio::runtime::Handle::current();
+        let sequencer = Sequencer::new(parts.journal.end().await?);
         let outside = worker::Outside {
             journal: parts.journal,
+            hub: parts.hub.clone(),
             roster: parts.roster,
             everybody_resumes: parts.everybody_resumes,
             is_of: parts.is_of,
@@ -164,18 +169,21 @@ impl Relay {
         };
         let spawned = std::thread::Builder::new().name("relay".into()).spawn(run);
         spawned.map_err(|error| Error::Unavailable(format!("no thread for the relay: {error}").into()))?;
-        Ok(Self { shared, ended: Mutex::new(Some(ended)) })
+        Ok(Relay { shared, hub: parts.hub, ended: Mutex::new(Some(ended)) })
     }
+}
 
+/// A node's link to the others. Ends when it is dropped.
+pub struct Relay {
+    shared: Arc<Shared>,
+    hub: Arc<dyn EventSink>,
+    ended: Mutex<Option<oneshot::Receiver<()>>>,
+}
+
+impl Relay {
     /// Who is to be told of this node's commits and signals. Never blocks.
     pub fn sink(&self) -> Arc<dyn EventSink> {
-        Arc::new(Handle(self.shared.clone()))
-    }
-
-    /// Who is to be told what this node's clients have to do with. Must be told of a client before the client is given
-    /// what it missed: what is committed later than that reaches this node only if somebody is known to want it.
-    pub fn residents(&self) -> Arc<dyn Residents> {
-        Arc::new(Handle(self.shared.clone()))
+        Arc::new(Sink { shared: self.shared.clone(), hub: self.hub.clone() })
     }
 
     /// How this node stands with the others.
@@ -210,35 +218,42 @@ impl Drop for Relay {
     }
 }
 
-struct Handle(Arc<Shared>);
+/// Takes in what this node commits, and the signals of its clients.
+struct Sink {
+    shared: Arc<Shared>,
+    hub: Arc<dyn EventSink>,
+}
 
-impl EventSink for Handle {
+impl EventSink for Sink {
     /// What there is no room for is in the journal, from which all nodes read what they are not told.
     fn publish(&self, events: &[Arc<Event>]) {
-        let epoch = Epoch(self.0.epoch.load(Ordering::Acquire));
+        let epoch = Epoch(self.shared.epoch.load(Ordering::Acquire));
         let batch = Input::Committed(epoch, events.to_vec());
-        if !events.is_empty() && self.0.queue.try_send(batch).is_err() {
-            self.0.metrics.dropped.inc();
+        if !events.is_empty() && self.shared.queue.try_send(batch).is_err() {
+            self.shared.metrics.dropped.inc();
         }
     }
 
     fn signal(&self, signal: Signal) {
-        self.0.tell(subject_of(&signal), wire::signal(&signal));
-        self.0.hub.signal(signal);
+        self.shared.tell(subject_of(&signal), wire::signal(&signal));
+        self.hub.signal(signal);
     }
 
     fn turned(&self, to: Cursor) {
-        if self.0.epoch.load(Ordering::Acquire) == to.epoch.0 {
+        if self.shared.epoch.load(Ordering::Acquire) == to.epoch.0 {
             return;
         }
         let (done, waiting) = std::sync::mpsc::channel();
-        *self.0.turning.lock().unwrap_or_else(PoisonError::into_inner) = Some(Turning { to, done });
-        self.0.epoch.store(to.epoch.0, Ordering::Release);
-        self.0.wake();
+        *self.shared.turning.lock().unwrap_or_else(PoisonError::into_inner) = Some(Turning { to, done });
+        self.shared.epoch.store(to.epoch.0, Ordering::Release);
+        self.shared.wake();
         // An error: the thread has ended, and with it everything that clients are told.
         let _ = waiting.recv_timeout(TURNED_WITHIN);
     }
 }
+
+/// Takes in what this node's hub says, and answers what is asked of the link.
+struct Handle(Arc<Shared>);
 
 impl Residents for Handle {
     fn user(&self, user: UserId, is_here: bool) {

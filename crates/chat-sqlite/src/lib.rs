@@ -51,7 +51,7 @@ use prometheus_client::registry::Registry;
 pub use backup::{Backup, BackupError, Contents};
 pub use error::OpenError;
 pub use names::usernames;
-pub use open::{Opened, Options, followed};
+pub use open::{Opened, Options, Prepared, followed};
 use reader::Readers;
 pub use restore::{From, Restore};
 pub use transfer::Export;

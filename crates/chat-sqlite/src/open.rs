@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chat_core::ports::EventSink;
+use chat_core::sync::Epoch;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
@@ -49,10 +50,27 @@ pub struct Opened {
     pub backup: Option<PathBuf>,
 }
 
+/// A database that is locked, migrated and marked as served; nothing reads or writes it yet.
+pub struct Prepared {
+    path: PathBuf,
+    readers: usize,
+    search: bool,
+    lock: Lock,
+    begun: Begun,
+    epoch: Epoch,
+    backup: Option<PathBuf>,
+    /// Whether the file was made just now.
+    pub is_new: bool,
+}
+
 impl Sqlite {
-    /// Opens the file, making or migrating it where needed, and starts the writing and reading threads. `sink` is
-    /// told of every commit.
+    /// Opens the file and starts the writing and reading threads: [`Sqlite::prepare`] and [`Prepared::open`] in one.
     pub fn open(options: &Options, sink: Arc<dyn EventSink>) -> Result<Opened, OpenError> {
+        Self::prepare(options)?.open(sink)
+    }
+
+    /// Locks the file, and makes or migrates it where needed.
+    pub fn prepare(options: &Options) -> Result<Prepared, OpenError> {
         let path = followed(&options.path);
         let mut lock = Lock::of(&path)?;
         let has_log = is_filled(&with_suffix(&path, "-wal"));
@@ -66,12 +84,33 @@ impl Sqlite {
             prepare(&path)?
         };
         lock.take_file(&path)?;
-        let Begun { first, shm, told } = served::begin(&path, &lock, has_log)?;
-        let (sink, ear) = if options.search { search::listen(sink) } else { (sink, None) };
+        let begun = served::begin(&path, &lock, has_log)?;
+        let epoch = epoch(&path, begun.first.as_ref()).map_err(|error| OpenError::of(&path, error))?;
+        let Options { readers, search, .. } = *options;
+        Ok(Prepared { path, readers, search, lock, begun, epoch, backup, is_new })
+    }
+}
+
+fn epoch(path: &Path, first: Option<&Connection>) -> rusqlite::Result<Epoch> {
+    let read = |db: &Connection| db.query_row("SELECT epoch FROM log", (), |row| row.get(0).map(Epoch));
+    first.map_or_else(|| read(&Connection::open(path)?), read)
+}
+
+impl Prepared {
+    /// The epoch of the log in the file, which stays so while the file is served.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// Starts the writing and reading threads. `sink` is told of every commit.
+    pub fn open(self, sink: Arc<dyn EventSink>) -> Result<Opened, OpenError> {
+        let Self { path, readers, search, lock, begun, backup, is_new, .. } = self;
+        let Begun { first, shm, told } = begun;
+        let (sink, ear) = if search { search::listen(sink) } else { (sink, None) };
         let metrics = Metrics { search: ear.as_ref().map(|ear| ear.lag.clone()), ..Metrics::default() };
         let writer = Writer::start(&path, (shm, told), sink, metrics.writer.clone())?;
         drop(first);
-        let readers = Readers::start(&path, options.readers, (metrics.readers.clone(), writer.contents()))?;
+        let readers = Readers::start(&path, readers, (metrics.readers.clone(), writer.contents()))?;
         let search = ear.map(|ear| search::Index::start(&path, ear, writer.contents())).transpose()?;
         let store = Sqlite { writer, readers, search, metrics, _lock: lock };
         Ok(Opened { store, is_new, backup })

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use chat_core::{Adapters, Chat, Limits};
-use chat_gateway::{App, GatewayOptions, Hub, Origins, ServeOptions, Tls, TlsFiles, TokenOptions, Tokens};
+use chat_gateway::{
+    App, GatewayOptions, Hub, HubParts, Origins, Requests, ServeOptions, Tls, TlsFiles, TokenOptions, Tokens,
+};
 use prometheus_client::registry::Registry;
 use storage::{Database, Storage};
 use tokio::net::{TcpListener, TcpSocket};
@@ -81,8 +83,15 @@ pub(crate) async fn compose(plan: Plan) -> Result<Server> {
     let listener = bind(&plan.host, plan.port).await?;
     let address = listener.local_addr().context("the listening address is unknown")?;
     let metrics_listener = bind_metrics(plan.metrics_address.as_deref()).await?;
-    let hub = Hub::spawn(cores, clock.clone());
-    let storage = storage::open(&plan.database, plan.search, &hub, given_secret).await?;
+    let prepared = storage::prepare(&plan.database, plan.search, given_secret).await?;
+    let hub = Hub::spawn(HubParts {
+        shards: cores,
+        clock: clock.clone(),
+        epoch: prepared.epoch,
+        residents: prepared.residents(),
+        requests: Arc::new(Requests::of(&chat_gateway::openapi())),
+    });
+    let storage = prepared.open(&hub).await?;
     let tokens = Tokens::new(&TokenOptions { secret: storage.secret.clone(), lifetime: plan.token_lifetime });
     let adapters = Adapters {
         store: storage.store.clone(),
@@ -104,7 +113,7 @@ pub(crate) async fn compose(plan: Plan) -> Result<Server> {
     let metrics_address = watched.as_ref().and_then(|(listener, _)| listener.local_addr().ok());
     let demo_for_all = plan.demo == demo::Wish::Wanted;
     let options = GatewayOptions { node: storage.node, demo_for_all, ..plan.gateway };
-    let app = App::start(chat, hub, tokens, options, storage.cluster())
+    let app = App::start(chat, hub, tokens, options, storage.neighbours())
         .await
         .context("the store cannot be read")?;
     let backup = storage.backup.clone();

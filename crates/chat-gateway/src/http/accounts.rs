@@ -27,7 +27,7 @@ use crate::auth::{Caller, bearer};
 use crate::devices::Device;
 use crate::limits::Guess;
 use crate::pages::Reader;
-use crate::{App, is_from_this_machine, tickets, turns, wire};
+use crate::{App, is_from_this_machine, tickets, turns};
 
 /// Registers an account and logs it in.
 ///
@@ -230,7 +230,7 @@ pub(super) async fn users(
     let last = accounts.last().map(|account| account.id);
     let next = next_page(uri.path(), &query, accounts.len(), last);
     let users = move |accounts: Vec<Account>| -> Vec<_> {
-        accounts.into_iter().map(|account| wire::user(account, caller)).collect()
+        accounts.into_iter().map(|account| chat_wire::user(account, caller)).collect()
     };
     Ok((next, turn.answer(accounts, users).await?).into_response())
 }
@@ -258,8 +258,8 @@ pub(super) async fn users_with_chat_info(
 
 fn with_chat_info((account, last): (Account, Option<LastMessage>), caller: UserId) -> rest::UserWithChatInfo {
     rest::UserWithChatInfo {
-        user: wire::user(account, caller),
-        last_message_timestamp: last.as_ref().map(|last| wire::time(last.sent_at)),
+        user: chat_wire::user(account, caller),
+        last_message_timestamp: last.as_ref().map(|last| chat_wire::time(last.sent_at)),
         last_message_sender_id: last.as_ref().map(|last| last.sender.0),
         last_message_content: last.map(|last| last.content),
     }
@@ -275,7 +275,7 @@ pub(super) async fn user(
     State(app): State<App>,
     PathId(id): PathId,
 ) -> Result<Json<rest::User>, Problem> {
-    Ok(Json(wire::user(app.chat.account(UserId(id)).await?, caller)))
+    Ok(Json(chat_wire::user(app.chat.account(UserId(id)).await?, caller)))
 }
 
 /// The `Link` header (RFC 8288) of a page that may not be the last.

@@ -15,7 +15,7 @@ use super::problem::Problem;
 use super::refusals::{Any, BodyRefused, NotTheCallers, Unauthenticated};
 use crate::auth::Caller;
 use crate::pages::Reader;
-use crate::{App, commands, wire};
+use crate::{App, commands};
 
 /// Conversations in a page when the client names no limit.
 const DEFAULT_CONVERSATIONS: u16 = 50;
@@ -46,7 +46,7 @@ pub(super) async fn list(
     let views = app.chat.conversations(caller, ConversationPage { after, limit }).await?;
     let next_cursor = views.last().filter(|_| views.len() == usize::from(limit)).map(cursor);
     let page = move |views: Vec<ConversationView>| {
-        let conversations = views.iter().map(|view| wire::conversation(view, caller)).collect();
+        let conversations = views.iter().map(|view| chat_wire::conversation(view, caller)).collect();
         Conversations { conversations, next_cursor }
     };
     turn.answer(views, page).await
@@ -79,7 +79,7 @@ pub(super) async fn conversation(
     PathId(id): PathId,
 ) -> Result<Json<Conversation>, Problem> {
     let view = app.chat.conversation(caller, ConversationId(id)).await?;
-    Ok(Json(wire::conversation(&view, caller)))
+    Ok(Json(chat_wire::conversation(&view, caller)))
 }
 
 /// Changes what a conversation is to the caller alone: muted, archived, pinned, marked as unread, a draft.
@@ -95,7 +95,7 @@ pub(super) async fn change_state(
 ) -> Result<Json<Conversation>, Problem> {
     let change = commands::own_change(request);
     let view = app.chat.change_own_part(caller, ConversationId(id), change).await?;
-    Ok(Json(wire::conversation(&view, caller)))
+    Ok(Json(chat_wire::conversation(&view, caller)))
 }
 
 /// Tells the other members who are connected that the caller is typing.

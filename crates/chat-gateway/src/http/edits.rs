@@ -16,7 +16,7 @@ use super::problem::Problem;
 use super::refusals::{Any, BodyRefused, DoesNotFit, MayNot, NotTheCallers, Unauthenticated};
 use crate::auth::Caller;
 use crate::pages::Reader;
-use crate::{App, wire};
+use crate::App;
 
 /// Replaces a message's text; for its author.
 #[utoipa::path(patch, path = "/v1/messages/{id}", tag = "messages", security(("bearer" = [])),
@@ -30,7 +30,7 @@ pub(super) async fn edit(
     Body(request): Body<EditRequest>,
 ) -> Result<Json<Message>, Problem> {
     let message = app.chat.edit(caller, MessageId(message), request.content).await?;
-    Ok(Json(wire::message(&message, caller)))
+    Ok(Json(chat_wire::message(&message, caller)))
 }
 
 /// For whom a message is deleted.
@@ -68,7 +68,7 @@ pub(super) async fn delete(
     match params.r#for.unwrap_or_default() {
         Scope::Everyone => {
             let message = app.chat.delete(caller, MessageId(message)).await?;
-            Ok(Json(wire::message(&message, caller)).into_response())
+            Ok(Json(chat_wire::message(&message, caller)).into_response())
         }
         Scope::Me => {
             app.chat.hide(caller, MessageId(message)).await?;
@@ -92,7 +92,7 @@ pub(super) async fn versions(
     let versions = app.chat.versions(caller, MessageId(message)).await?;
     let version = |version: chat_core::edits::Version| Version {
         content: version.content,
-        since: wire::time(version.since),
+        since: chat_wire::time(version.since),
     };
     turn.answer(versions, move |versions| versions.into_iter().map(version).collect::<Vec<_>>()).await
 }
@@ -125,7 +125,7 @@ pub(super) async fn unpin(
 
 async fn set_pin(app: &App, caller: UserId, message: i64, pinned: bool) -> Result<Json<Message>, Problem> {
     let message = app.chat.pin(caller, MessageId(message), pinned).await?;
-    Ok(Json(wire::message(&message, caller)))
+    Ok(Json(chat_wire::message(&message, caller)))
 }
 
 /// How many pinned messages.
@@ -152,5 +152,5 @@ pub(super) async fn pins(
     let caller = reader.user;
     let turn = app.pages.turn(reader, limit).await?;
     let pinned = app.chat.pinned(caller, ConversationId(id), limit).await?;
-    turn.answer(pinned, move |pinned| wire::messages(&pinned, caller)).await
+    turn.answer(pinned, move |pinned| chat_wire::messages(&pinned, caller)).await
 }

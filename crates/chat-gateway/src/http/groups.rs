@@ -19,7 +19,7 @@ use super::refusals::{Any, BodyRefused, DoesNotFit, OfGroup, Unauthenticated};
 use crate::audit::{By, Deed, To};
 use crate::auth::Caller;
 use crate::pages::{Reader, WHOLE_LIST};
-use crate::{App, wire};
+use crate::App;
 
 /// Creates a group that the caller owns.
 #[utoipa::path(post, path = "/v1/groups", tag = "groups", security(("bearer" = [])),
@@ -64,7 +64,7 @@ pub(super) async fn list(
     let turn = app.pages.turn(reader, WHOLE_LIST).await?;
     let mut groups = app.chat.groups_of(caller).await?;
     groups.retain(|group| is_found(&group.name, &wanted));
-    turn.answer(groups, |groups| groups.into_iter().map(wire::group).collect::<Vec<_>>()).await
+    turn.answer(groups, |groups| groups.into_iter().map(chat_wire::group).collect::<Vec<_>>()).await
 }
 
 /// Gives a group another name; for its owner and admins.
@@ -79,7 +79,7 @@ pub(super) async fn rename(
     Body(request): Body<rest::RenameGroupRequest>,
 ) -> Result<Json<rest::Group>, Problem> {
     let renamed = app.chat.rename_group(caller, GroupId(group), &request.name).await?;
-    let group = wire::group_of(renamed).ok_or_else(|| Error::internal("what was renamed is no group"))?;
+    let group = chat_wire::group_of(renamed).ok_or_else(|| Error::internal("what was renamed is no group"))?;
     Ok(Json(group))
 }
 
@@ -111,7 +111,7 @@ pub(super) async fn members(
     let caller = reader.user;
     let turn = app.pages.turn(reader, WHOLE_LIST).await?;
     let members = app.chat.members(caller, GroupId(group)).await?;
-    turn.answer(members, |members| members.into_iter().map(wire::member).collect::<Vec<_>>()).await
+    turn.answer(members, |members| members.into_iter().map(chat_wire::member).collect::<Vec<_>>()).await
 }
 
 /// Takes a member out of a group, for its owner and admins; or leaves it. Only the owner removes admins, and the owner

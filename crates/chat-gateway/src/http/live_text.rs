@@ -9,7 +9,7 @@ use super::extract::{Body, PathId};
 use super::problem::Problem;
 use super::refusals::{Any, BodyRefused, DoesNotFit, MayNot, NotTheCallers, Unauthenticated};
 use crate::auth::Caller;
-use crate::{App, commands, wire};
+use crate::{App, commands};
 
 /// Adds a piece to a message that was sent with `streaming`; for its author. A piece that is there already is
 /// answered once more, one with a wrong offset is refused with `offset_mismatch`.
@@ -40,5 +40,5 @@ pub(super) async fn finish(
     Body(request): Body<FinishRequest>,
 ) -> Result<Json<Message>, Problem> {
     let message = app.chat.finish(caller, MessageId(message), commands::ending(request)).await?;
-    Ok(Json(wire::message(&message, caller)))
+    Ok(Json(chat_wire::message(&message, caller)))
 }

@@ -14,7 +14,7 @@ use super::problem::Problem;
 use super::refusals::{Any, NoSuchUser, NotTheCallers, OfGroup, Unauthenticated};
 use crate::auth::Caller;
 use crate::pages::Reader;
-use crate::{App, commands, wire};
+use crate::{App, commands};
 
 /// Most conversations that `/v1/chats` lists.
 const MAX_CHATS: u16 = 1000;
@@ -30,7 +30,7 @@ pub(super) async fn message(
     PathId(message): PathId,
 ) -> Result<Json<wire_message::Message>, Problem> {
     let message = app.chat.message(caller, MessageId(message)).await?;
-    Ok(Json(wire::message(&message, caller)))
+    Ok(Json(chat_wire::message(&message, caller)))
 }
 
 /// Which part of a conversation.
@@ -78,7 +78,7 @@ pub(super) async fn stretch(
     let (caller, stretch) = (reader.user, params.stretch()?);
     let turn = app.pages.turn(reader, stretch.limit).await?;
     let messages = app.chat.stretch(caller, ConversationId(conversation), stretch).await?;
-    turn.answer(messages, move |messages| wire::history(&messages, caller)).await
+    turn.answer(messages, move |messages| chat_wire::history(&messages, caller)).await
 }
 
 /// Which part of a history.
@@ -113,7 +113,7 @@ pub(super) async fn history(
     let (caller, page) = (reader.user, params.page()?);
     let turn = app.pages.turn(reader, page.limit).await?;
     let messages = app.chat.direct_history(caller, UserId(user), page).await?;
-    turn.answer(messages, move |messages| wire::history(&messages, caller)).await
+    turn.answer(messages, move |messages| chat_wire::history(&messages, caller)).await
 }
 
 /// A page of a group's conversation, oldest first; for members.
@@ -130,7 +130,7 @@ pub(super) async fn group_history(
     let (caller, page) = (reader.user, params.page()?);
     let turn = app.pages.turn(reader, page.limit).await?;
     let messages = app.chat.group_history(caller, GroupId(group), page).await?;
-    turn.answer(messages, move |messages| wire::history(&messages, caller)).await
+    turn.answer(messages, move |messages| chat_wire::history(&messages, caller)).await
 }
 
 /// How many conversations.
@@ -154,5 +154,5 @@ pub(super) async fn chats(
     let (caller, limit) = (reader.user, limit(params.limit, MAX_CHATS, MAX_CHATS)?);
     let turn = app.pages.turn(reader, limit).await?;
     let messages = app.chat.recent_chats(caller, limit).await?;
-    turn.answer(messages, move |messages| wire::messages(&messages, caller)).await
+    turn.answer(messages, move |messages| chat_wire::messages(&messages, caller)).await
 }

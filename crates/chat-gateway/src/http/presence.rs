@@ -8,8 +8,9 @@ use chat_protocol::conversation::Presence;
 use super::extract::PathId;
 use super::problem::Problem;
 use super::refusals::{Any, NotTheCallers, Unauthenticated};
+use crate::App;
 use crate::auth::Caller;
-use crate::{App, presence};
+use crate::hub::presence::MAX_COMPANIONS;
 
 /// The presence of a conversation's members, at most 200; for members.
 #[utoipa::path(get, path = "/v1/conversations/{id}/presence", tag = "conversations", security(("bearer" = [])),
@@ -21,6 +22,6 @@ pub(super) async fn presence(
     State(app): State<App>,
     PathId(id): PathId,
 ) -> Result<Json<Vec<Presence>>, Problem> {
-    let companions = app.chat.companions(caller, ConversationId(id), presence::MAX_COMPANIONS).await?;
+    let companions = app.chat.companions(caller, ConversationId(id), MAX_COMPANIONS).await?;
     Ok(Json(app.hub.presence().of(&companions)))
 }

@@ -32,6 +32,16 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
+    /// The answer to a frame that was taken from the socket, but not begun before the connection began to close.
+    pub(crate) fn not_done() -> Self {
+        Self::new(
+            503,
+            "not_done",
+            "Not done, because this connection is being closed; the close code says whether to log in again \
+             before it is sent over another one",
+        )
+    }
+
     pub(crate) fn new(status: u16, code: &'static str, sentence: impl Into<Cow<'static, str>>) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Self { status, code, sentence: sentence.into(), retry_after_ms: None, limited: None, cause: None }

@@ -11,7 +11,7 @@ use super::problem::Problem;
 use super::refusals::{Any, DoesNotFit, MayNot, NotTheCallers, Unauthenticated};
 use crate::auth::Caller;
 use crate::pages::{Reader, WHOLE_LIST};
-use crate::{App, wire};
+use crate::App;
 
 /// Reacts to a message; doing so twice changes nothing.
 #[utoipa::path(put, path = "/v1/messages/{id}/reactions/{emoji}", tag = "messages", security(("bearer" = [])),
@@ -24,7 +24,7 @@ pub(super) async fn react(
     PathIdAndText(message, emoji): PathIdAndText,
 ) -> Result<Json<Message>, Problem> {
     let message = app.chat.react(caller, MessageId(message), emoji, true).await?;
-    Ok(Json(wire::message(&message, caller)))
+    Ok(Json(chat_wire::message(&message, caller)))
 }
 
 /// Takes the caller's reaction back.
@@ -38,7 +38,7 @@ pub(super) async fn unreact(
     PathIdAndText(message, emoji): PathIdAndText,
 ) -> Result<Json<Message>, Problem> {
     let message = app.chat.react(caller, MessageId(message), emoji, false).await?;
-    Ok(Json(wire::message(&message, caller)))
+    Ok(Json(chat_wire::message(&message, caller)))
 }
 
 /// Who reacted to a message, first come first; for members of its conversation.
@@ -57,7 +57,7 @@ pub(super) async fn reactors(
     let reactor = |reactor: chat_core::reactions::Reactor| Reactor {
         user_id: reactor.user.0,
         emoji: reactor.emoji,
-        at: wire::time(reactor.at),
+        at: chat_wire::time(reactor.at),
     };
     turn.answer(reactors, move |reactors| reactors.into_iter().map(reactor).collect::<Vec<_>>()).await
 }

@@ -15,7 +15,7 @@ use super::problem::Problem;
 use super::refusals::{Any, BodyRefused, NotTheCallers, Unauthenticated};
 use crate::auth::Caller;
 use crate::pages::Reader;
-use crate::{App, commands, wire};
+use crate::{App, commands};
 
 /// Most members in one page of receipts.
 const MAX_RECEIPTS: u16 = 1000;
@@ -100,6 +100,6 @@ pub(super) async fn thread(
     PathId(root): PathId,
 ) -> Result<Json<Thread>, Problem> {
     let view = app.chat.thread(caller, MessageId(root)).await?;
-    let root = wire::message(&view.root, caller);
+    let root = chat_wire::message(&view.root, caller);
     Ok(Json(Thread { root, read_seq: view.read.0, unread: view.unread }))
 }

@@ -12,7 +12,7 @@ use super::problem::Problem;
 use super::refusals::{Any, NotTheCallers, Unauthenticated};
 use crate::auth::Caller;
 use crate::pages::Reader;
-use crate::{App, wire};
+use crate::App;
 
 /// Saves a message for the caller.
 #[utoipa::path(put, path = "/v1/messages/{id}/saved", tag = "messages", security(("bearer" = [])),
@@ -54,5 +54,5 @@ pub(super) async fn saved(
     let (caller, page) = (reader.user, params.page()?);
     let turn = app.pages.turn(reader, page.limit).await?;
     let messages = app.chat.saved(caller, page).await?;
-    turn.answer(messages, move |messages| wire::history(&messages, caller)).await
+    turn.answer(messages, move |messages| chat_wire::history(&messages, caller)).await
 }

@@ -16,7 +16,7 @@ use super::extract::{Params, limit};
 use super::problem::Problem;
 use super::refusals::{Any, Unauthenticated};
 use crate::pages::Reader;
-use crate::{App, commands, wire};
+use crate::{App, commands};
 
 /// The order of results.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
@@ -99,5 +99,5 @@ pub(super) async fn search(
     let (caller, search) = (reader.user, params.search()?);
     let turn = app.pages.turn(reader, search.limit).await?;
     let messages = app.chat.search(caller, search).await?;
-    turn.answer(messages, move |messages| wire::history(&messages, caller)).await
+    turn.answer(messages, move |messages| chat_wire::history(&messages, caller)).await
 }

@@ -19,7 +19,7 @@ use crate::auth::Caller;
 use crate::client_address::ClientAddress;
 use crate::metrics::Door;
 use crate::sends::Sender;
-use crate::{App, commands, sends, wire};
+use crate::{App, commands, sends};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -157,7 +157,7 @@ fn sent(posted: Posted, what: &str) -> (StatusCode, Json<Sent>) {
         id: message.id.0,
         seq: message.seq.0,
         rev: message.rev.0,
-        timestamp: wire::time(message.sent_at),
+        timestamp: chat_wire::time(message.sent_at),
         conversation_id: message.conversation.0,
         kind: message.kind.as_str().into(),
         status: message.status.as_str().into(),

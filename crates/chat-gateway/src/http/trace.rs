@@ -11,7 +11,7 @@ use super::problem::Problem;
 use super::refusals::{Any, MayNot, NotTheCallers, Unauthenticated};
 use crate::auth::Caller;
 use crate::hub::Remembered;
-use crate::{App, wire};
+use crate::App;
 
 /// The way of one message: accepted, committed, given to clients, delivered and read; for its author, and for the owner
 /// and admins of the group. Times are those that the answering server remembers, which are of the last 10,000 messages.
@@ -33,7 +33,7 @@ fn told(app: &App, trace: &Trace, remembered: Option<&Remembered>) -> MessageTra
     let node = app.options.node;
     let fan_out = |remembered: &Remembered| {
         let (connections, at) = remembered.told.fan_out();
-        FanOut { node: node.map(|node| format!("{:016x}", node.0)), at: at.map(wire::time), connections }
+        FanOut { node: node.map(|node| format!("{:016x}", node.0)), at: at.map(chat_wire::time), connections }
     };
     let members = trace.members.iter().map(|(user, pointers)| {
         let (delivered, read) = trace.reached(*pointers);
@@ -43,8 +43,8 @@ fn told(app: &App, trace: &Trace, remembered: Option<&Remembered>) -> MessageTra
             user_id: user.0,
             delivered,
             read,
-            delivered_at: reached.delivered_at.filter(|_| delivered).map(wire::time),
-            read_at: reached.read_at.filter(|_| read).map(wire::time),
+            delivered_at: reached.delivered_at.filter(|_| delivered).map(chat_wire::time),
+            read_at: reached.read_at.filter(|_| read).map(chat_wire::time),
         }
     });
     MessageTrace {
@@ -52,8 +52,8 @@ fn told(app: &App, trace: &Trace, remembered: Option<&Remembered>) -> MessageTra
         conversation_id: trace.conversation.0,
         seq: trace.seq.0,
         position: trace.position.0,
-        accepted_at: wire::time(trace.accepted_at),
-        committed_at: remembered.map(|remembered| wire::time(remembered.told.committed_at)),
+        accepted_at: chat_wire::time(trace.accepted_at),
+        committed_at: remembered.map(|remembered| chat_wire::time(remembered.told.committed_at)),
         fanned_out: remembered.map(fan_out).into_iter().collect(),
         members: members.collect(),
         complete: node.is_none() && remembered.is_some_and(|remembered| remembered.is_all),

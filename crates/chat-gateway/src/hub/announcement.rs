@@ -62,7 +62,7 @@ impl Announcement {
     fn v2_frame(&self, user: UserId) -> Option<Bytes> {
         let cursor = Cursor { epoch: self.epoch, position: self.event.position };
         let encode = || wire::v2::change(&self.event.change, cursor, user);
-        match wire::v2::variant(&self.event.change, user) {
+        match chat_wire::v2::variant(&self.event.change, user) {
             0 => self.v2.get_or_init(encode).clone(),
             variant => {
                 let mut variants = self.v2_variants.lock().unwrap_or_else(PoisonError::into_inner);

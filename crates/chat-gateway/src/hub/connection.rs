@@ -1,6 +1,7 @@
 //! One client's connection as the hub sees it: the socket, what waits for it, and how alive it is.
 
 mod ping;
+mod sending;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +19,7 @@ use tokio::sync::Notify;
 
 use super::outbox::{Delivery, Outbox, Place, Pushed};
 use super::pace::{Pace, Slowest, Taken};
+use super::protocol::Protocol;
 use super::{OutboxLimits, Socket};
 use crate::client_address::ClientAddress;
 use crate::metrics::Metrics;
@@ -34,13 +36,6 @@ pub(crate) struct Bearer {
     pub(crate) protocol: Protocol,
     /// Where the client is.
     pub(crate) client: ClientAddress,
-}
-
-/// Which of the two streams a client speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Protocol {
-    V1,
-    V2,
 }
 
 /// What all connections of a server have in common.

@@ -7,16 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chat_core::ids::UserId;
 use tokio::sync::Notify;
 
+use super::full::Full;
 use crate::accept::Seat;
-
-/// Why a connection is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Full {
-    /// The user has as many as one may have.
-    User,
-    /// The server has as many as it may have.
-    Server,
-}
 
 /// The counts, shared by all who open connections.
 #[derive(Clone)]

@@ -13,13 +13,15 @@ use chat_core::media::MessageKind;
 use chat_core::messages::{Mentions, Message, Recipient, Status};
 use chat_core::ports::Clock;
 use chat_core::presence::Choice;
+use chat_core::sync::Epoch;
 use chat_core::time::Timestamp;
 use chat_websocket::{Decoder, Incoming, Role};
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Bearer, Connection, Hub, OutboxLimits, Protocol, Slowest, Surroundings};
+use super::{Bearer, Connection, Hub, HubParts, OutboxLimits, Protocol, Slowest, Surroundings};
 use crate::client_address::ClientAddress;
+use crate::metrics::Requests;
 use crate::tokens::Granted;
 
 /// How long a frame may take on a busy machine.
@@ -80,6 +82,17 @@ impl Client {
             fed.unwrap();
         }
     }
+}
+
+/// A hub of this many shards, of the log of epoch 1, with a clock that stands still; alone where `residents` is `None`.
+pub(crate) fn hub(shards: usize, residents: Option<Arc<dyn Residents>>) -> Hub {
+    Hub::spawn(HubParts {
+        shards,
+        clock: Arc::new(Stopped(Timestamp(0))),
+        epoch: Epoch(1),
+        residents,
+        requests: Arc::new(Requests::of(&crate::openapi())),
+    })
 }
 
 /// A connection that no session serves, and the client at its other end. It holds live frames back so far.

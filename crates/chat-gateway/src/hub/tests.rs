@@ -7,7 +7,7 @@ use chat_core::messages::Recipient;
 use chat_core::time::Timestamp;
 use serde_json::{Value, json};
 
-use super::testing::{self, Client, Got, Stopped, Told, Witness, message, publish};
+use super::testing::{self, Client, Got, Told, Witness, message, publish};
 use super::*;
 
 const TOM: UserId = UserId(1);
@@ -18,7 +18,7 @@ const CHEESE: ConversationId = ConversationId(1);
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 
 fn hub(shards: usize) -> Hub {
-    Hub::spawn(shards, Arc::new(Stopped(Timestamp(0))))
+    testing::hub(shards, None)
 }
 
 fn reading(position: i64, conversations: &[ConversationId]) -> Memberships {
@@ -199,19 +199,15 @@ async fn everybody_resumes_soon_and_not_all_at_once() {
 async fn once_everybody_was_told_to_resume_nothing_more_reaches_them_and_cursors_are_of_the_log_that_is_named()
  {
     let hub = hub(2);
-    hub.begins_with(Epoch(7));
     let (connection, mut client) = attached_live(&hub, TOM).await;
     publish(&hub, vec![to_tom(1)]).await;
-    assert_eq!(client.frame().await["cursor"], json!("00000007-1"));
+    assert_eq!(client.frame().await["cursor"], json!("00000001-1"));
     everybody_resumes(&hub).await;
     assert!(connection.is_closing(), "before that returns");
     hub.is_of(Epoch(8));
     let (_again, mut client) = attached_live(&hub, TOM).await;
     publish(&hub, vec![to_tom(1)]).await;
     assert_eq!(client.frame().await["cursor"], json!("00000008-1"));
-    hub.begins_with(Epoch(9));
-    publish(&hub, vec![to_tom(2)]).await;
-    assert_eq!(client.frame().await["cursor"], json!("00000008-2"));
 }
 
 /// The shards follow their orders one by one, and a client may be back before the last has its order.
@@ -288,8 +284,8 @@ async fn streams_end_whose_tokens_are_found_revoked() {
 
 #[tokio::test]
 async fn who_is_here_is_told_before_the_log_can_be_read() {
-    let (hub, witness) = (hub(4), Arc::new(Witness::default()));
-    hub.set_residents(witness.clone());
+    let witness = Arc::new(Witness::default());
+    let hub = testing::hub(4, Some(witness.clone()));
     let mut connections = Vec::new();
     for number in 1..=8 {
         let (connection, _client) = testing::connect(&hub, UserId(number), Protocol::V2).await;
@@ -310,8 +306,8 @@ async fn who_is_here_is_told_before_the_log_can_be_read() {
 
 #[tokio::test]
 async fn the_interest_that_an_event_brings_is_told_before_the_next_event_is_handed_on() {
-    let (hub, witness) = (hub(4), Arc::new(Witness::default()));
-    hub.set_residents(witness.clone());
+    let witness = Arc::new(Witness::default());
+    let hub = testing::hub(4, Some(witness.clone()));
     let (_connection, _client) = attached_live(&hub, TOM).await;
     assert_eq!(witness.take(), [Told::User(TOM, true)]);
     publish(&hub, vec![membership(1, JERRY, true), membership(2, TOM, true)]).await;

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
@@ -23,7 +23,7 @@ const OTHERS: [&str; 5] = ["/ws", "/v1/ws", "/asyncapi.json", "/", "/client.json
 
 /// The counts of all routes.
 #[derive(Debug)]
-pub(crate) struct Requests {
+pub struct Requests {
     /// The methods of each path, which are few.
     routes: HashMap<String, Vec<(Method, Route)>>,
     elsewhere: Route,
@@ -39,7 +39,7 @@ struct Route {
 
 impl Requests {
     /// Counts for the routes of this document.
-    pub(crate) fn of(document: &OpenApi) -> Self {
+    pub fn of(document: &OpenApi) -> Self {
         let mut routes: HashMap<String, Vec<(Method, Route)>> = HashMap::new();
         for (path, item) in &document.paths.paths {
             let methods = [
@@ -102,14 +102,13 @@ impl Route {
 
 /// The counts for a reading; those of routes that were never asked for are left out.
 #[derive(Debug)]
-pub(super) struct Collected(pub(super) Arc<OnceLock<Arc<Requests>>>);
+pub(super) struct Collected(pub(super) Arc<Requests>);
 
 impl Collector for Collected {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let Some(requests) = self.0.get() else { return Ok(()) };
         let help = "HTTP requests that were answered";
         let mut family = encoder.encode_descriptor("http_requests", help, None, MetricType::Counter)?;
-        for ([method, path], route) in requests.each() {
+        for ([method, path], route) in self.0.each() {
             for (class, count) in STATUS_CLASSES.into_iter().zip(&route.by_status) {
                 let count = count.load(Ordering::Relaxed);
                 if count > 0 {
@@ -121,7 +120,7 @@ impl Collector for Collected {
         let (help, unit) = ("From a request's head to the head of its answer", Unit::Seconds);
         let name = "http_request_duration";
         let mut family = encoder.encode_descriptor(name, help, Some(&unit), MetricType::Histogram)?;
-        for (labels, route) in requests.each() {
+        for (labels, route) in self.0.each() {
             let (times, count) = route.times();
             if count > 0 {
                 let sum = Duration::from_micros(route.total_us.load(Ordering::Relaxed)).as_secs_f64();
@@ -140,9 +139,7 @@ mod tests {
 
     fn page(requests: &Arc<Requests>) -> String {
         let mut registry = Registry::default();
-        let lock = OnceLock::new();
-        lock.set(requests.clone()).unwrap();
-        registry.register_collector(Box::new(Collected(Arc::new(lock))));
+        registry.register_collector(Box::new(Collected(requests.clone())));
         let mut page = String::new();
         prometheus_client::encoding::text::encode(&mut page, &registry).unwrap();
         page

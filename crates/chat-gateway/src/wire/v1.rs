@@ -1,69 +1,32 @@
-//! The frames of the v1 stream.
+//! The frames of the v1 stream, encoded.
 
 use bytes::Bytes;
 use chat_core::event::Signal;
-use chat_core::messages::{Message, Recipient};
+use chat_core::messages::Message;
 use chat_core::time::Timestamp;
-use chat_protocol::v1;
+use chat_protocol::v1::ErrorFrame;
 
-use super::{recipient_ids, text_frame, time};
+use super::text_frame;
 use crate::http::problem::Problem;
 
-/// A message in the v1 stream.
+/// A message.
 pub(crate) fn message(message: &Message) -> Bytes {
-    let (recipient_id, group_id) = recipient_ids(message.to);
-    let kind = match message.to {
-        Recipient::User(_) => message.kind.as_str(),
-        Recipient::Group(_) => "group_message",
-    };
-    text_frame(&v1::MessageFrame {
-        id: message.id.0,
-        sender_id: message.sender.0,
-        recipient_id,
-        group_id,
-        kind: kind.into(),
-        content: message.content.clone(),
-        media_url: message.media_url().to_owned(),
-        timestamp: time(message.sent_at),
-    })
+    text_frame(&chat_wire::v1::message(message))
 }
 
-/// The first frame of a v1 stream.
+/// The first frame of a stream.
 pub(crate) fn welcome(now: Timestamp) -> Bytes {
-    text_frame(&v1::MessageFrame {
-        id: 0,
-        sender_id: 0,
-        recipient_id: 0,
-        group_id: 0,
-        kind: "system".into(),
-        content: "Welcome to the chat server.".into(),
-        media_url: String::new(),
-        timestamp: time(now),
-    })
+    text_frame(&chat_wire::v1::welcome(now))
 }
 
-/// A signal in the v1 stream, in the shape of a message without number or text.
+/// A signal.
 pub(crate) fn signal(signal: &Signal) -> Bytes {
-    let (from, to, at) = match *signal {
-        Signal::TypingToUser { from, to, at, .. } => (from, Recipient::User(to), at),
-        Signal::TypingToGroup { from, group, at, .. } => (from, Recipient::Group(group), at),
-    };
-    let (recipient_id, group_id) = recipient_ids(to);
-    text_frame(&v1::MessageFrame {
-        id: 0,
-        sender_id: from.0,
-        recipient_id,
-        group_id,
-        kind: "typing".into(),
-        content: String::new(),
-        media_url: String::new(),
-        timestamp: time(at),
-    })
+    text_frame(&chat_wire::v1::signal(signal))
 }
 
 /// The answer to a wrong v1 frame.
 pub(crate) fn error(problem: &Problem) -> Bytes {
-    text_frame(&v1::ErrorFrame {
+    text_frame(&ErrorFrame {
         kind: "error".into(),
         error: problem.sentence().into(),
         code: problem.code().into(),

@@ -15,7 +15,6 @@ use chat_websocket::{Decoder, Incoming, Opcode, ProtocolError, Role, close_code,
 use tokio::task::yield_now;
 
 use super::{replay, v1, v2};
-use crate::http::problem::Problem;
 use crate::hub::{Connection, Protocol, Slot, Woken};
 use crate::metrics;
 use crate::{App, failures, wire};
@@ -135,7 +134,7 @@ async fn open_v1(app: &App, connection: &Arc<Connection>) -> Result<bool> {
     let live_from = app.in_turn(app.chat.newest_message()).await?;
     attach(app, connection).await?;
     // Not before it is attached: whoever has been greeted misses nothing. What shards have for it is held back so far.
-    send(connection, wire::v1::welcome(app.chat.now()));
+    connection.send(wire::v1::welcome(app.chat.now()));
     // What the user's last connection confirmed a moment ago must not come again.
     app.receipts.flush().await;
     Ok(replay::backlog(app, connection, live_from).await)
@@ -147,7 +146,7 @@ async fn open_v2(app: &App, connection: &Arc<Connection>, cursor: Option<String>
     let end = app.in_turn(app.chat.log_end()).await?;
     let Some(cursor) = cursor else {
         app.hub.metrics().begun(metrics::Beginning::Fresh);
-        send(connection, v2::hello(connection, end, false));
+        connection.send(v2::hello(connection, end, false));
         return Ok(
             replay::live(connection, end) || replay::changes(app, connection, end.epoch, end.position).await
         );
@@ -156,14 +155,14 @@ async fn open_v2(app: &App, connection: &Arc<Connection>, cursor: Option<String>
         Resume::From(position) => {
             app.hub.metrics().begun(metrics::Beginning::Missed);
             let from = Cursor { epoch: end.epoch, position };
-            send(connection, v2::hello(connection, from, true));
+            connection.send(v2::hello(connection, from, true));
             let missed_nothing = position == end.position && replay::live(connection, end);
             Ok(missed_nothing || replay::changes(app, connection, end.epoch, position).await)
         }
         Resume::Resync => {
             app.hub.metrics().begun(metrics::Beginning::Resync);
-            send(connection, v2::hello(connection, end, false));
-            send(connection, v2::resync(end));
+            connection.send(v2::hello(connection, end, false));
+            connection.send(v2::resync(end));
             Ok(replay::live(connection, end)
                 || replay::changes(app, connection, end.epoch, end.position).await)
         }
@@ -184,30 +183,6 @@ async fn attach(app: &App, connection: &Arc<Connection>) -> Result<()> {
         connection.close(close_codes::TOKEN_EXPIRED, "token revoked: log in again");
     }
     read
-}
-
-/// Queues a frame and writes it unless a shard is about to.
-pub(super) fn send(connection: &Connection, frame: Bytes) {
-    if connection.push(frame, None) {
-        connection.flush_own();
-    }
-}
-
-/// The same for the answer to a frame, which also goes out while the connection is closing.
-pub(super) fn answer(connection: &Connection, frame: Bytes) {
-    if connection.push_answer(frame) {
-        connection.flush_own();
-    }
-}
-
-/// What is said to a frame that was taken from the socket, but not begun before the connection began to close.
-pub(super) fn not_done() -> Problem {
-    Problem::new(
-        503,
-        "not_done",
-        "Not done, because this connection is being closed; the close code says whether to log in again \
-         before it is sent over another one",
-    )
 }
 
 /// What the client and the server say to each other.
@@ -280,7 +255,7 @@ impl Session<'_> {
             let woken = tokio::select! {
                 woken = self.connection.woken() => woken,
                 ready = self.dialogue.next_answer() => {
-                    answer(self.connection, ready);
+                    self.connection.send_answer(ready);
                     continue;
                 }
             };
@@ -306,7 +281,7 @@ impl Session<'_> {
         let answers = async {
             while self.dialogue.is_under_way() && self.connection.takes_answers() {
                 let ready = self.dialogue.next_answer().await;
-                answer(self.connection, ready);
+                self.connection.send_answer(ready);
             }
         };
         let _ = tokio::time::timeout(ANSWERS, answers).await;
@@ -431,7 +406,7 @@ impl Session<'_> {
             Dialogue::V1(dialogue) if !may_begin => dialogue.pass_over(self.connection),
             Dialogue::V1(dialogue) => {
                 if let Some(ready) = dialogue.answer(self.app, self.connection, &text).await {
-                    answer(self.connection, ready);
+                    self.connection.send_answer(ready);
                 }
                 if dialogue.is_deaf() {
                     self.connection.close(close_codes::TOO_MANY, "too many frames: slow down");

@@ -10,7 +10,6 @@ use chat_core::posting::{PostMessage, Posted};
 use chat_protocol::v1::ClientFrame;
 use serde_json::Value;
 
-use super::session::{self, not_done};
 use crate::audit::By;
 use crate::client_address::ClientAddress;
 use crate::http::problem::Problem;
@@ -78,7 +77,7 @@ impl Dialogue {
     /// Says that a frame is not done, behind what is said of those that were.
     pub(super) fn pass_over(&mut self, connection: &Connection) {
         self.tell_unheard(connection);
-        session::answer(connection, wire::v1::error(&not_done()));
+        connection.send_answer(wire::v1::error(&Problem::not_done()));
     }
 
     /// Once the connection is closing, tells of what was stored for the client and will not reach it by way of the hub.
@@ -89,7 +88,7 @@ impl Dialogue {
         // From now on this does not change.
         self.unheard.heard(connection.told());
         for message in self.unheard.take() {
-            session::answer(connection, wire::v1::message(&message));
+            connection.send_answer(wire::v1::message(&message));
         }
     }
 

@@ -15,7 +15,6 @@ use futures_util::future::poll_immediate;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tracing::Instrument;
 
-use super::session::{self, not_done};
 use crate::http::problem::Problem;
 use crate::hub::Connection;
 use crate::{App, wire};
@@ -60,15 +59,15 @@ impl<'a> Dialogue<'a> {
             // Whoever sends nonsense is counted like everybody, over however many streams.
             Err((id, problem)) => {
                 let counted = ops::counted(self.app, &self.connection, None);
-                return self.say(refusal(id, &counted.err().unwrap_or(problem)));
+                return self.connection.send_answer(wire::v2::refusal(id, &counted.err().unwrap_or(problem)));
             }
         };
         while self.under_way.as_ref().is_some_and(|under_way| under_way.len() >= MAX_UNDER_WAY) {
             let answer = self.next_answer().await;
-            self.say(answer);
+            self.connection.send_answer(answer);
         }
         if self.connection.is_closing() {
-            return self.say(refusal(head.id, &not_done()));
+            return self.connection.send_answer(wire::v2::refusal(head.id, &Problem::not_done()));
         }
         let session = self.connection.name();
         let span = tracing::debug_span!("op", op = &*head.op, id = spelt(head.id.as_ref()), session);
@@ -78,7 +77,7 @@ impl<'a> Dialogue<'a> {
         let mut answer: Answer<'a> = Box::pin(answer.instrument(span));
         // Polled here and now, so that what a client sends is begun in the order in which it comes.
         match poll_immediate(answer.as_mut()).await {
-            Some(answer) => self.say(answer),
+            Some(answer) => self.connection.send_answer(answer),
             None => self.under_way.get_or_insert_default().push(answer),
         }
     }
@@ -86,7 +85,7 @@ impl<'a> Dialogue<'a> {
     /// Says that a frame is not done.
     pub(super) fn pass_over(&self, text: &str) {
         let id = head(text).map_or_else(|(id, _)| id, |head| head.id);
-        self.say(refusal(id, &not_done()));
+        self.connection.send_answer(wire::v2::refusal(id, &Problem::not_done()));
     }
 
     /// Whether an answer is still to come.
@@ -107,14 +106,10 @@ impl<'a> Dialogue<'a> {
         }
     }
 
-    fn say(&self, frame: Bytes) {
-        session::answer(&self.connection, frame);
-    }
-
     fn refuse_for_now(&mut self, id: Option<Id>, wait_ms: u64) {
         self.refusals += 1;
         let sentence = "You send too many frames; wait a moment";
-        self.say(wire::v2::frame(&ServerFrame::Error(Refusal {
+        self.connection.send_answer(wire::v2::frame(&ServerFrame::Error(Refusal {
             id,
             code: "rate_limited".into(),
             error: sentence.into(),
@@ -152,18 +147,6 @@ fn spelt(id: Option<&Id>) -> Option<String> {
         Id::Number(number) => number.to_string(),
         Id::Text(text) => text.clone(),
     })
-}
-
-/// A refusal as a frame.
-fn refusal(id: Option<Id>, problem: &Problem) -> Bytes {
-    wire::v2::frame(&ServerFrame::Error(Refusal {
-        id,
-        code: problem.code().into(),
-        error: problem.sentence().into(),
-        temporary: problem.is_temporary(),
-        retry_after_ms: problem.retry_after_ms(),
-        policy: problem.policy().map(Into::into),
-    }))
 }
 
 /// What every frame has. A frame whose `op` is wrong is answered under its `id` all the same.

@@ -6,25 +6,24 @@ use chat_core::cluster::{Link, Neighbours, NodeId, Residents};
 use chat_core::ids::{ConversationId, UserId};
 use chat_core::messages::Recipient;
 use chat_core::presence::Choice;
-use chat_gateway::Cluster;
 use hyper::Method;
 use serde_json::json;
 
-use crate::support::{House, eventually};
+use crate::support::{House, Others, eventually};
 
 /// What one node tells the others, and a link that can be cut.
-struct Others {
+struct Recorder {
     told: Mutex<Vec<String>>,
     link: Mutex<Option<Link>>,
 }
 
-impl Others {
+impl Recorder {
     fn new() -> Arc<Self> {
         Arc::new(Self { told: Mutex::default(), link: Mutex::new(Some(Link::Up)) })
     }
 
-    fn cluster(self: &Arc<Self>) -> Cluster {
-        Cluster { residents: self.clone(), neighbours: self.clone() }
+    fn others(self: &Arc<Self>) -> Others {
+        Others { residents: self.clone(), neighbours: self.clone() }
     }
 
     fn note(&self, told: String) {
@@ -36,7 +35,7 @@ impl Others {
     }
 }
 
-impl Residents for Others {
+impl Residents for Recorder {
     fn user(&self, user: UserId, is_here: bool) {
         self.note(format!("user {user} {is_here}"));
     }
@@ -50,7 +49,7 @@ impl Residents for Others {
     }
 }
 
-impl Neighbours for Others {
+impl Neighbours for Recorder {
     fn link(&self) -> Option<Link> {
         *self.link.lock().unwrap()
     }
@@ -76,8 +75,8 @@ async fn a_ticket_of_one_node_opens_one_stream_at_another() {
 
 #[tokio::test]
 async fn readiness_says_how_a_node_stands_with_the_others() {
-    let others = Others::new();
-    let house = House::joined(1, Some(others.cluster())).await;
+    let others = Recorder::new();
+    let house = House::joined(1, Some(others.others())).await;
     let ready = async || house.nodes[0].call(Method::GET, "/readyz", "", None).await;
     assert_eq!(ready().await, (200, json!({ "status": "ready", "bus": "up" })));
     *others.link.lock().unwrap() = Some(Link::Down);
@@ -91,8 +90,8 @@ async fn readiness_says_how_a_node_stands_with_the_others() {
 
 #[tokio::test]
 async fn the_others_are_told_of_a_user_and_their_groups_before_the_user_is_greeted() {
-    let others = Others::new();
-    let house = House::joined(1, Some(others.cluster())).await;
+    let others = Recorder::new();
+    let house = House::joined(1, Some(others.others())).await;
     let (tom, jerry) = (house.register("tom").await, house.register("jerry").await);
     let node = &house.nodes[0];
     let group = node.chat.create_group(tom.id, "Cheese").await.unwrap();

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use chat_client::v2::{Entrance, Received, V2Stream, Way};
 use chat_client::{Connection, ServerUrl, Stream};
 use chat_core::accounts::Register;
+use chat_core::cluster::{Neighbours, Residents};
 use chat_core::event::{Event, Signal};
 use chat_core::ids::UserId;
 use chat_core::messages::Recipient;
@@ -16,7 +17,8 @@ use chat_core::posting::{PostMessage, Posted};
 use chat_core::time::Timestamp;
 use chat_core::{Adapters, Chat, Limits, Result};
 use chat_gateway::{
-    App, Cluster, GatewayOptions, Hub, MemoryTickets, ServeOptions, TokenOptions, Tokens, router, serve,
+    App, GatewayOptions, Hub, HubParts, MemoryTickets, Requests, ServeOptions, TokenOptions, Tokens, router,
+    serve,
 };
 use chat_protocol::v2::ServerFrame;
 use chat_sqlite::{Options, Sqlite};
@@ -145,6 +147,12 @@ pub struct Node {
     pub url: ServerUrl,
 }
 
+/// The other nodes, as these take them to be.
+pub struct Others {
+    pub residents: Arc<dyn Residents>,
+    pub neighbours: Arc<dyn Neighbours>,
+}
+
 pub struct House {
     pub nodes: Vec<Node>,
     _folder: TempDir,
@@ -156,19 +164,31 @@ impl House {
     }
 
     /// Nodes that are told to be in a cluster.
-    pub async fn joined(n_nodes: usize, cluster: Option<Cluster>) -> Self {
-        Self::with(n_nodes, cluster, GatewayOptions::default()).await
+    pub async fn joined(n_nodes: usize, others: Option<Others>) -> Self {
+        Self::with(n_nodes, others, GatewayOptions::default()).await
     }
 
     /// Nodes with bounds of their own.
-    pub async fn with(n_nodes: usize, cluster: Option<Cluster>, bounds: GatewayOptions) -> Self {
-        let hubs: Vec<_> = (0..n_nodes).map(|_| Hub::spawn(2, Arc::new(SystemClock))).collect();
-        let gate = |hub: &Hub| Arc::new(Gate { hub: hub.clone(), waiting: Mutex::new(None) });
-        let gates: Vec<_> = hubs.iter().map(gate).collect();
+    pub async fn with(n_nodes: usize, others: Option<Others>, bounds: GatewayOptions) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let options = Options { path: folder.path().join("chat.db"), readers: 2, search: false };
-        let store = Arc::new(Sqlite::open(&options, Arc::new(Gates(gates.clone()))).unwrap().store);
+        let prepared = Sqlite::prepare(&options).unwrap();
+        let epoch = prepared.epoch();
+        let hub = |_| {
+            Hub::spawn(HubParts {
+                shards: 2,
+                clock: Arc::new(SystemClock),
+                epoch,
+                residents: others.as_ref().map(|others| others.residents.clone()),
+                requests: Arc::new(Requests::of(&chat_gateway::openapi())),
+            })
+        };
+        let hubs: Vec<_> = (0..n_nodes).map(hub).collect();
+        let gate = |hub: &Hub| Arc::new(Gate { hub: hub.clone(), waiting: Mutex::new(None) });
+        let gates: Vec<_> = hubs.iter().map(gate).collect();
+        let store = Arc::new(prepared.open(Arc::new(Gates(gates.clone()))).unwrap().store);
         let tickets = Arc::new(MemoryTickets::default());
+        let neighbours = others.map(|others| others.neighbours);
         let mut nodes = Vec::new();
         for (hub, gate) in hubs.into_iter().zip(gates) {
             let passwords = PlainPasswords { may_check: Semaphore::new(1000), asked: Notify::new() };
@@ -181,7 +201,7 @@ impl House {
                 clock: Arc::new(SystemClock),
             };
             let chat = Chat::new(adapters, Limits::default());
-            let url = start(chat.clone(), hub.clone(), cluster.clone(), bounds).await;
+            let url = start(chat.clone(), hub.clone(), neighbours.clone(), bounds).await;
             nodes.push(Node { gate, hub, chat, passwords, url });
         }
         Self { nodes, _folder: folder }
@@ -196,9 +216,14 @@ impl House {
     }
 }
 
-async fn start(chat: Chat, hub: Hub, cluster: Option<Cluster>, bounds: GatewayOptions) -> ServerUrl {
+async fn start(
+    chat: Chat,
+    hub: Hub,
+    neighbours: Option<Arc<dyn Neighbours>>,
+    bounds: GatewayOptions,
+) -> ServerUrl {
     let tokens = Tokens::new(&TokenOptions { secret: vec![7; 32], lifetime: Duration::from_secs(3600) });
-    let app = App::start(chat, hub, tokens, bounds, cluster).await.unwrap();
+    let app = App::start(chat, hub, tokens, bounds, neighbours).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = ServerUrl::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
     tokio::spawn(serve(

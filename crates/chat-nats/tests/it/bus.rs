@@ -8,7 +8,7 @@ use chat_core::ids::{ConversationId, UserId};
 use chat_core::sync::Epoch;
 use chat_engines::Nats;
 use chat_nats::NatsBus;
-use chat_relay::bus::channel;
+use chat_relay::inbox::channel;
 use chat_relay::{Bus, Subject};
 
 use crate::support::{DEADLINE, End, options};

@@ -13,8 +13,8 @@ use chat_core::ports::EventSink;
 use chat_core::presence::Choice;
 use chat_engines::Nats;
 use chat_nats::NatsBus;
-use chat_relay::bus::channel;
-use chat_relay::{Metrics, Parts, Relay};
+use chat_relay::inbox::channel;
+use chat_relay::{Metrics, Parts, Prepared, Relay, Way};
 
 use crate::support::{EPOCH, eventually, options};
 
@@ -100,18 +100,17 @@ impl Node {
         let (inbox, incoming) = channel();
         let bus = NatsBus::connect(options(&server.url()), inbox).await.unwrap();
         let hub = Arc::new(Recorder::default());
+        let way = Way { bus: Some((Arc::new(bus), incoming)), epoch: EPOCH, metrics: Metrics::default() };
+        let prepared = Prepared::new(NodeId(number), way);
         let parts = Parts {
-            bus: Some((Arc::new(bus), incoming)),
             journal: journal.clone(),
             hub: hub.clone(),
             roster: Arc::new(Nobody),
             everybody_resumes: Box::new(|| panic!("nothing was torn")),
-            epoch: EPOCH,
             is_of: Box::new(|_| ()),
-            metrics: Metrics::default(),
         };
-        let relay = Relay::start(NodeId(number), parts).await.unwrap();
-        relay.residents().user(TOM, true);
+        prepared.residents().user(TOM, true);
+        let relay = prepared.start(parts).await.unwrap();
         let neighbours = relay.neighbours();
         eventually("the link", || neighbours.link() == Some(Link::Up));
         Self { relay, hub }

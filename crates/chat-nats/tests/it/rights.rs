@@ -10,7 +10,7 @@ use chat_core::ids::{ConversationId, UserId};
 use chat_core::sync::Epoch;
 use chat_engines::Nats;
 use chat_nats::{NatsBus, NatsOptions};
-use chat_relay::bus::channel;
+use chat_relay::inbox::channel;
 use chat_relay::{Bus, Subject};
 use data_encoding::BASE64URL_NOPAD;
 use futures_util::StreamExt;

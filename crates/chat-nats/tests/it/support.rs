@@ -6,7 +6,7 @@ use bytes::Bytes;
 use chat_core::cluster::Link;
 use chat_core::sync::Epoch;
 use chat_nats::{NatsBus, NatsOptions};
-use chat_relay::bus::channel;
+use chat_relay::inbox::channel;
 use chat_relay::{Bus, Incoming, Subject};
 
 /// The log that all ends begin with.

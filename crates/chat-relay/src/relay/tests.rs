@@ -16,7 +16,7 @@ use memory::{Cluster, JERRY, Node, TOM, eventually};
 async fn an_event_reaches_the_node_that_its_user_is_connected_to() {
     let cluster = Cluster::with_bus();
     let (one, other) = (cluster.node(1).await, cluster.node(2).await);
-    other.relay.residents().user(TOM, true);
+    other.residents.user(TOM, true);
     eventually(|| one.neighbours().link() == Some(Link::Up) && other.neighbours().link() == Some(Link::Up))
         .await;
     cluster.commit(&one, &[TOM, JERRY, TOM]);
@@ -30,7 +30,7 @@ async fn an_event_reaches_the_node_that_its_user_is_connected_to() {
 async fn what_the_bus_loses_is_read_from_the_journal() {
     let cluster = Cluster::with_bus();
     let (one, other) = (cluster.node(1).await, cluster.node(2).await);
-    other.relay.residents().user(TOM, true);
+    other.residents.user(TOM, true);
     eventually(|| one.neighbours().link() == Some(Link::Up)).await;
     cluster.lose_all.store(true, Ordering::Relaxed);
     cluster.commit(&one, &[TOM, JERRY]);
@@ -39,7 +39,7 @@ async fn what_the_bus_loses_is_read_from_the_journal() {
     cluster.commit(&other, &[JERRY]);
     eventually(|| one.given() == [1, 2] && other.given() == [1, 3]).await;
     // The last of all is lost, so that nothing later tells of it.
-    one.relay.residents().user(JERRY, true);
+    one.residents.user(JERRY, true);
     cluster.lose_all.store(true, Ordering::Relaxed);
     cluster.commit(&other, &[JERRY]);
     eventually(|| one.given().ends_with(&[4])).await;
@@ -49,7 +49,7 @@ async fn what_the_bus_loses_is_read_from_the_journal() {
 async fn nodes_without_a_bus_read_the_journal() {
     let cluster = Cluster::without_bus();
     let (one, other) = (cluster.node(1).await, cluster.node(2).await);
-    other.relay.residents().user(TOM, true);
+    other.residents.user(TOM, true);
     cluster.commit(&one, &[TOM]);
     cluster.commit(&one, &[TOM]);
     eventually(|| one.given() == [1, 2] && other.given() == [1, 2]).await;
@@ -60,7 +60,7 @@ async fn nodes_without_a_bus_read_the_journal() {
 async fn a_journal_that_fails_is_tried_again() {
     let cluster = Cluster::without_bus();
     let (one, other) = (cluster.node(1).await, cluster.node(2).await);
-    other.relay.residents().user(TOM, true);
+    other.residents.user(TOM, true);
     cluster.journal.fails.store(true, Ordering::Relaxed);
     cluster.commit(&one, &[TOM]);
     eventually(|| cluster.journal.n_failed.load(Ordering::Relaxed) >= 2).await;
@@ -73,7 +73,7 @@ async fn a_journal_that_fails_is_tried_again() {
 async fn everybody_resumes_where_the_journal_is_too_short() {
     let cluster = Cluster::without_bus();
     let (one, other) = (cluster.node(1).await, cluster.node(2).await);
-    other.relay.residents().user(TOM, true);
+    other.residents.user(TOM, true);
     cluster.journal.fails.store(true, Ordering::Relaxed);
     cluster.commit(&one, &[TOM, TOM, TOM]);
     cluster.journal.trim(Position(2));
@@ -96,7 +96,7 @@ async fn a_hub_that_is_behind_holds_up_nobody_who_writes() {
     }
     assert!(began.elapsed() < Duration::from_secs(10));
     one.hub.is_stuck.store(false, Ordering::Release);
-    one.relay.residents().user(TOM, true);
+    one.residents.user(TOM, true);
     // More than the queue holds: the rest comes from the journal, in its place.
     eventually(|| one.given().len() == usize::try_from(n_batches).unwrap()).await;
     assert!(one.given().is_sorted_by(|a, b| a < b));
@@ -111,7 +111,7 @@ async fn signals_reach_those_who_listen_and_nobody_twice() {
     let typing = Signal::TypingToUser { from: TOM, to: JERRY, conversation: None, at: Timestamp(1) };
     one.relay.sink().signal(typing.clone());
     assert_eq!(one.signals(), 1);
-    other.relay.residents().user(JERRY, true);
+    other.residents.user(JERRY, true);
     one.relay.sink().signal(typing);
     eventually(|| other.signals() == 1).await;
     assert_eq!(one.signals(), 2);
@@ -128,7 +128,7 @@ async fn nodes_know_who_is_connected_to_the_others() {
     eventually(|| other.roster.at(NodeId(1)) == [TOM]).await;
     eventually(|| other.relay.has_met_the_others()).await;
     other.roster.come(JERRY);
-    other.relay.residents().presence(JERRY, Some(Choice::Online));
+    other.residents.presence(JERRY, Some(Choice::Online));
     eventually(|| one.roster.at(NodeId(2)) == [JERRY]).await;
     other.relay.close().await;
     eventually(|| one.roster.at(NodeId(2)).is_empty()).await;
@@ -138,7 +138,7 @@ async fn nodes_know_who_is_connected_to_the_others() {
 async fn a_link_that_breaks_is_told_and_what_was_missed_comes() {
     let cluster = Cluster::with_bus();
     let (one, other) = (cluster.node(1).await, cluster.node(2).await);
-    other.relay.residents().user(TOM, true);
+    other.residents.user(TOM, true);
     eventually(|| other.neighbours().link() == Some(Link::Up)).await;
     cluster.break_link();
     eventually(|| other.neighbours().link() == Some(Link::Down)).await;
@@ -155,7 +155,7 @@ async fn another_log_is_followed_by_all_nodes_and_nothing_of_the_one_before_is_t
     let cluster = Cluster::with_bus();
     let (one, other) = (cluster.node(1).await, cluster.node(2).await);
     for node in [&one, &other] {
-        node.relay.residents().user(TOM, true);
+        node.residents.user(TOM, true);
     }
     let is_up = |node: &Node| node.neighbours().link() == Some(Link::Up);
     eventually(|| is_up(&one) && is_up(&other)).await;

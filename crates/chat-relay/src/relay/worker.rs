@@ -9,12 +9,14 @@ use std::time::{Duration, Instant};
 
 use chat_core::cluster::{Journal, JournalPage, Link, Roster};
 use chat_core::event::Event;
+use chat_core::ports::EventSink;
 use chat_core::sync::Epoch;
 use chat_core::{Error, Result, failpoints};
 use tokio::runtime::Handle;
 
-use super::{Input, Shared, Turning};
-use crate::bus::{Incoming, Subject};
+use super::{Shared, Turning};
+use crate::bus::Subject;
+use crate::inbox::{Incoming, Input};
 use crate::key::keys_of;
 use crate::presence::{Deed, Nodes};
 use crate::sequencer::{Answer, PAGE, Question, Sequencer};
@@ -30,6 +32,7 @@ const BRING_AGAIN: Duration = Duration::from_millis(5);
 /// What the thread asks and tells beside the hub and the bus.
 pub(super) struct Outside {
     pub(super) journal: Arc<dyn Journal>,
+    pub(super) hub: Arc<dyn EventSink>,
     pub(super) roster: Arc<dyn Roster>,
     pub(super) everybody_resumes: Box<dyn Fn() + Send>,
     pub(super) is_of: Box<dyn Fn(Epoch) + Send>,
@@ -160,7 +163,7 @@ impl Worker {
                     self.sequencer.event(carried.position, carried.event, carried.bytes);
                 }
             }
-            Some(News::Signal(signal)) => self.shared.hub.signal(signal),
+            Some(News::Signal(signal)) => self.outside.hub.signal(signal),
             Some(News::Node(node, statement)) => {
                 let now = self.now();
                 self.nodes.heard(node, statement, now);
@@ -176,7 +179,7 @@ impl Worker {
         self.sequencer.drain(&self.shared.interest, &mut next);
         if !next.is_empty() {
             self.shared.metrics.handed_on.inc_by(next.len() as u64);
-            self.shared.hub.publish(&next);
+            self.outside.hub.publish(&next);
         }
     }
 

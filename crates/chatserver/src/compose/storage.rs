@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use chat_core::access::TicketStore;
-use chat_core::cluster::{Journal as _, NodeId};
+use chat_core::cluster::{Journal as _, Neighbours, NodeId, Residents};
 use chat_core::ports::{EventSink, Store};
 use chat_core::sync::{Epoch, SyncStore as _};
-use chat_gateway::{Cluster, Hub, MemoryTickets};
+use chat_gateway::{Hub, MemoryTickets};
 use chat_nats::{NatsBus, NatsOptions};
 use chat_postgres::{Postgres, PostgresJournal};
-use chat_relay::{Bus as _, Metrics as RelayMetrics, Parts, Relay, draw_node_id};
+use chat_relay::{Bus as _, Metrics as RelayMetrics, Parts, Relay, Way, draw_node_id};
 use chat_sqlite::{Opened, Sqlite};
 use prometheus_client::registry::Registry;
 use tokio::time::{sleep, timeout};
@@ -121,46 +121,49 @@ struct Link {
     nats: Option<Arc<NatsBus>>,
 }
 
-/// Opens the database. `given_secret` is the operator's key; without one, the database's own is used.
-pub(crate) async fn open(
+/// A database that was found or made, and a place among the other nodes; nobody is served yet.
+pub(crate) struct Prepared {
+    secret: Vec<u8>,
+    /// The log that is in the database.
+    pub(crate) epoch: Epoch,
+    engine: PreparedEngine,
+}
+
+enum PreparedEngine {
+    Sqlite(chat_sqlite::Prepared),
+    Postgres { database: chat_postgres::Prepared, node: NodeId, link: PreparedLink },
+}
+
+struct PreparedLink {
+    relay: chat_relay::Prepared,
+    metrics: RelayMetrics,
+    nats: Option<Arc<NatsBus>>,
+}
+
+/// Finds or makes the database. `given_secret` is the operator's key; without one, the database's own is used.
+pub(crate) async fn prepare(
     database: &Database,
     search: bool,
-    hub: &Hub,
     given_secret: Option<Vec<u8>>,
-) -> Result<Storage> {
+) -> Result<Prepared> {
     match database {
-        Database::File(path) => open_file(path, search, hub, given_secret),
-        Database::Shared(shared) => open_shared(shared, search, hub, given_secret).await,
+        Database::File(path) => prepare_file(path, search, given_secret),
+        Database::Shared(shared) => prepare_shared(shared, search, given_secret).await,
     }
 }
 
-fn open_file(path: &Path, search: bool, hub: &Hub, given_secret: Option<Vec<u8>>) -> Result<Storage> {
+fn prepare_file(path: &Path, search: bool, given_secret: Option<Vec<u8>>) -> Result<Prepared> {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let options = chat_sqlite::Options { path: path.to_owned(), readers: cores.clamp(2, 8), search };
-    let Opened { store, is_new, backup } = Sqlite::open(&options, hub.sink())?;
+    let prepared = Sqlite::prepare(&options)?;
     let secret = match given_secret {
         Some(secret) => secret,
-        None => secret::kept(path, is_new)?,
+        None => secret::kept(path, prepared.is_new)?,
     };
-    let store = Arc::new(store);
-    Ok(Storage {
-        store: store.clone(),
-        sink: hub.sink(),
-        tickets: Arc::new(MemoryTickets::default()),
-        secret,
-        is_new,
-        backup,
-        node: None,
-        engine: Engine::Sqlite(store),
-    })
+    Ok(Prepared { secret, epoch: prepared.epoch(), engine: PreparedEngine::Sqlite(prepared) })
 }
 
-async fn open_shared(
-    shared: &Shared,
-    search: bool,
-    hub: &Hub,
-    given_secret: Option<Vec<u8>>,
-) -> Result<Storage> {
+async fn prepare_shared(shared: &Shared, search: bool, given_secret: Option<Vec<u8>>) -> Result<Prepared> {
     let options = chat_postgres::Options {
         url: shared.url.clone(),
         schema: shared.schema.clone(),
@@ -178,45 +181,31 @@ async fn open_shared(
         Ok((prepared, secret))
     };
     let node = draw_node_id()?;
-    let (prepared, secret) = tokio::task::spawn_blocking(prepare).await??;
-    let is_new = prepared.is_new;
-    let joined = async { join(shared, prepared.epoch(), node, (prepared.journal()?, hub)).await };
-    let link = match joined.await {
-        Ok(link) => link,
-        Err(error) => {
-            // A session with the database may not end on a thread that serves others.
-            tokio::task::spawn_blocking(move || drop(prepared)).await?;
-            return Err(error);
-        }
-    };
-    let sink = link.relay.sink();
-    // Nor may what the preparation leaves behind.
-    let opening = tokio::task::spawn_blocking(move || prepared.open(sink));
-    let (opened, ()) = tokio::join!(opening, settle(&link));
-    let store = Arc::new(opened??);
-    first_session(async || store.log_end().await).await;
-    Ok(Storage {
-        store: store.clone(),
-        sink: link.relay.sink(),
-        tickets: store.clone(),
-        secret,
-        is_new,
-        backup: None,
-        node: Some(node),
-        engine: Engine::Postgres(store, link),
-    })
+    let (database, secret) = tokio::task::spawn_blocking(prepare).await??;
+    let epoch = database.epoch();
+    let (database, link) = or_drop(database, connect(shared, epoch, node).await).await?;
+    Ok(Prepared { secret, epoch, engine: PreparedEngine::Postgres { database, node, link } })
 }
 
-/// Joins the others. It begins at the journal's end, so it comes before anything that this node commits.
-async fn join(
-    shared: &Shared,
-    epoch: Epoch,
-    node: NodeId,
-    (journal, hub): (PostgresJournal, &Hub),
-) -> Result<Link> {
+/// A session with the database may not end on a thread that serves others.
+async fn or_drop<T>(
+    database: chat_postgres::Prepared,
+    done: Result<T>,
+) -> Result<(chat_postgres::Prepared, T)> {
+    match done {
+        Ok(done) => Ok((database, done)),
+        Err(error) => {
+            tokio::task::spawn_blocking(move || drop(database)).await?;
+            Err(error)
+        }
+    }
+}
+
+/// Finds the bus, and takes this node's place among the others.
+async fn connect(shared: &Shared, epoch: Epoch, node: NodeId) -> Result<PreparedLink> {
     let (mut nats, mut bus) = (None, None);
     if let Some(servers) = &shared.nats {
-        let (inbox, incoming) = chat_relay::bus::channel();
+        let (inbox, incoming) = chat_relay::inbox::channel();
         let name = format!("chatserver {:016x}", node.0);
         let files = shared.nats_files.clone();
         let options = NatsOptions {
@@ -233,19 +222,88 @@ async fn join(
         nats = Some(connected.clone());
         bus = Some((connected as Arc<dyn chat_relay::Bus>, incoming));
     }
+    let metrics = RelayMetrics::default();
+    let way = Way { bus, epoch, metrics: metrics.clone() };
+    Ok(PreparedLink { relay: chat_relay::Prepared::new(node, way), metrics, nats })
+}
+
+impl Prepared {
+    /// Who has to know which users are connected to this node; where there are other nodes.
+    pub(crate) fn residents(&self) -> Option<Arc<dyn Residents>> {
+        match &self.engine {
+            PreparedEngine::Sqlite(_) => None,
+            PreparedEngine::Postgres { link, .. } => Some(link.relay.residents()),
+        }
+    }
+
+    /// Opens the database, whose commits this hub hears of from now on, and joins the other nodes.
+    pub(crate) async fn open(self, hub: &Hub) -> Result<Storage> {
+        let Self { secret, engine, .. } = self;
+        match engine {
+            PreparedEngine::Sqlite(prepared) => open_file(prepared, secret, hub),
+            PreparedEngine::Postgres { database, node, link } => {
+                open_shared(database, secret, (node, link), hub).await
+            }
+        }
+    }
+}
+
+fn open_file(prepared: chat_sqlite::Prepared, secret: Vec<u8>, hub: &Hub) -> Result<Storage> {
+    let Opened { store, is_new, backup } = prepared.open(hub.sink())?;
+    let store = Arc::new(store);
+    Ok(Storage {
+        store: store.clone(),
+        sink: hub.sink(),
+        tickets: Arc::new(MemoryTickets::default()),
+        secret,
+        is_new,
+        backup,
+        node: None,
+        engine: Engine::Sqlite(store),
+    })
+}
+
+async fn open_shared(
+    database: chat_postgres::Prepared,
+    secret: Vec<u8>,
+    (node, link): (NodeId, PreparedLink),
+    hub: &Hub,
+) -> Result<Storage> {
+    let is_new = database.is_new;
+    let journal = database.journal();
+    let joined = async { join(link, journal?, hub).await };
+    let (database, link) = or_drop(database, joined.await).await?;
+    let sink = link.relay.sink();
+    // A session with the database may not end on a thread that serves others; nor may what the preparation leaves behind.
+    let opening = tokio::task::spawn_blocking(move || database.open(sink));
+    let (opened, ()) = tokio::join!(opening, settle(&link));
+    let store = Arc::new(opened??);
+    first_session(async || store.log_end().await).await;
+    Ok(Storage {
+        store: store.clone(),
+        sink: link.relay.sink(),
+        tickets: store.clone(),
+        secret,
+        is_new,
+        backup: None,
+        node: Some(node),
+        engine: Engine::Postgres(store, link),
+    })
+}
+
+/// Joins the others. It begins at the journal's end, so it comes before anything that this node commits.
+async fn join(link: PreparedLink, journal: PostgresJournal, hub: &Hub) -> Result<Link> {
+    let PreparedLink { relay, metrics, nats } = link;
     first_session(async || journal.end().await).await;
-    let (dismissing, turning, metrics) = (hub.clone(), hub.clone(), RelayMetrics::default());
+    let (dismissing, turning) = (hub.clone(), hub.clone());
     let parts = Parts {
-        bus,
         journal: Arc::new(journal),
         hub: hub.sink(),
         roster: hub.roster(),
         everybody_resumes: Box::new(move || dismissing.everybody_resumes()),
-        epoch,
         is_of: Box::new(move |epoch| turning.is_of(epoch)),
-        metrics: metrics.clone(),
     };
-    let relay = Relay::start(node, parts).await.context("the journal cannot be read")?;
+    let relay = relay.start(parts).await.context("the journal cannot be read")?;
     Ok(Link { relay, metrics, nats })
 }
 
@@ -274,13 +332,11 @@ async fn becomes(is_so: impl Fn() -> bool) {
 }
 
 impl Storage {
-    /// Who has to know who is here, and what can be asked of the link to the others; where there are others.
-    pub(crate) fn cluster(&self) -> Option<Cluster> {
+    /// What can be asked of the link to the other nodes; where there are others.
+    pub(crate) fn neighbours(&self) -> Option<Arc<dyn Neighbours>> {
         match &self.engine {
             Engine::Sqlite(_) => None,
-            Engine::Postgres(_, Link { relay, .. }) => {
-                Some(Cluster { residents: relay.residents(), neighbours: relay.neighbours() })
-            }
+            Engine::Postgres(_, Link { relay, .. }) => Some(relay.neighbours()),
         }
     }
 

@@ -7,10 +7,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use chat_protocol::v2::OpName;
 use serde_json::Value;
 
 /// Which crates of ours a crate may depend on (ARCHITECTURE.md), and on which others in its tests.
-const ALLOWED: [(&str, &[&str], &[&str]); 18] = [
+const ALLOWED: [(&str, &[&str], &[&str]); 19] = [
     ("chat-names", &[], &[]),
     ("chat-core", &["chat-names"], &[]),
     ("chat-protocol", &[], &[]),
@@ -23,7 +24,12 @@ const ALLOWED: [(&str, &[&str], &[&str]); 18] = [
     ("chat-postgres", &["chat-codec", "chat-core", "chat-store"], &["chat-contract", "chat-engines"]),
     ("chat-relay", &["chat-codec", "chat-core"], &[]),
     ("chat-nats", &["chat-core", "chat-relay"], &["chat-engines"]),
-    ("chat-gateway", &["chat-core", "chat-protocol", "chat-websocket"], &["chat-client", "chat-sqlite"]),
+    ("chat-wire", &["chat-core", "chat-protocol"], &[]),
+    (
+        "chat-gateway",
+        &["chat-core", "chat-protocol", "chat-websocket", "chat-wire"],
+        &["chat-client", "chat-sqlite"],
+    ),
     ("chat-client", &["chat-names", "chat-protocol", "chat-websocket"], &[]),
     ("chat-terminal", &["chat-client", "chat-names", "chat-protocol"], &[]),
     ("chat-trials", &["chat-client", "chat-core", "chat-engines", "chat-protocol", "chat-websocket"], &[]),
@@ -42,7 +48,7 @@ const ALLOWED: [(&str, &[&str], &[&str]); 18] = [
             "chat-trials",
             "chat-web",
         ],
-        &["chat-engines"],
+        &["chat-engines", "chat-protocol"],
     ),
 ];
 /// Longest source file, tests aside.
@@ -262,6 +268,92 @@ fn every_frame_is_explained_and_in_the_asyncapi_document() {
     assert!(ops.remove("auth"));
     assert_eq!(first_column(&explained, "## What a client sends"), ops);
     assert_eq!(first_column(&explained, "## What the server sends"), types);
+}
+
+/// What stands in a file before its tests.
+fn without_tests(text: &str) -> &str {
+    text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default()
+}
+
+/// Lines that compare something with the name of an op, or match it; an op that is written so is not found when its
+/// name changes, and is missing from `OpName`'s exhaustive matches.
+fn ops_as_strings(text: &str) -> Vec<&str> {
+    let compares = |line: &str, name: &str| {
+        let quoted = format!("\"{name}\"");
+        let around = line.split_once(quoted.as_str());
+        around.is_some_and(|(before, after)| {
+            let (before, after) = (before.trim_end(), after.trim_start());
+            let is_compared = |side: &str| side.ends_with("==") || side.ends_with("!=");
+            let arm = after.trim_start_matches(')').trim_start();
+            is_compared(before)
+                || after.starts_with("==")
+                || after.starts_with("!=")
+                || arm.starts_with("=>")
+                || before.ends_with('|')
+                || after.starts_with('|')
+        })
+    };
+    let is_found = |line: &&str| OpName::ALL.iter().any(|op| compares(line, op.as_str()));
+    without_tests(text).lines().filter(is_found).collect()
+}
+
+#[test]
+fn the_gateway_compares_no_op_as_a_string() {
+    let folder = root().join("crates/chat-gateway/src");
+    let files = rust_files(&folder);
+    assert!(files.len() > 50, "the gateway's sources were not found");
+    for path in files.iter().filter(|path| !path.ends_with("tests.rs")) {
+        let text = read(path);
+        let found: Vec<_> = ops_as_strings(&text).into_iter().filter(|line| !is_v1(path, line)).collect();
+        assert_eq!(found, <[&str; 0]>::default(), "{}: match on OpName instead", path.display());
+    }
+}
+
+/// On the v1 stream, `typing` is a type of frame.
+fn is_v1(path: &Path, line: &str) -> bool {
+    path.ends_with("ws/v1.rs") && line.contains("\"typing\"")
+}
+
+#[test]
+fn the_search_for_ops_finds_comparisons_and_arms_and_nothing_else() {
+    for found in [
+        r#"if asked.op == "react" {"#,
+        r#"if "react" == asked.op {"#,
+        r#"let is_other = op != "send";"#,
+        r#""edit" => edit(app),"#,
+        r#"Some("pin") => pin(app),"#,
+        r#""save" | "unsave" => keep(app),"#,
+        r#"matches!(op, "read" | "seen")"#,
+    ] {
+        assert_eq!(ops_as_strings(found), [found]);
+    }
+    for other in [r#"code: "send".into(),"#, r#"x == "sends""#, r#"tracing::debug!("edit");"#] {
+        assert_eq!(ops_as_strings(other), <[&str; 0]>::default());
+    }
+    let tests = "#[cfg(test)]\nmod tests {\n    assert!(op == \"send\");\n}";
+    assert_eq!(ops_as_strings(tests), <[&str; 0]>::default());
+}
+
+/// Files and what they must not use, so that no two modules need each other to be understood.
+const NO_CIRCLES: [(&str, &str); 9] = [
+    ("chat-gateway/src/hub/full.rs", "use "),
+    ("chat-gateway/src/hub/presence.rs", "use crate::metrics"),
+    ("chat-gateway/src/hub/protocol.rs", "use "),
+    ("chat-gateway/src/metrics.rs", "use crate::hub::{"),
+    ("chat-gateway/src/metrics.rs", "use crate::hub::presence"),
+    ("chat-gateway/src/ws/v1.rs", "use super::session"),
+    ("chat-gateway/src/ws/v2.rs", "use super::session"),
+    ("chat-gateway/src/ws/v2/ops.rs", "use crate::ws"),
+    ("chat-relay/src/bus.rs", "use crate::"),
+];
+
+#[test]
+fn modules_that_were_untangled_stay_so() {
+    for (file, forbidden) in NO_CIRCLES {
+        let text = read(&root().join("crates").join(file));
+        let found = without_tests(&text).lines().find(|line| line.starts_with(forbidden));
+        assert_eq!(found, None, "{file} must not {forbidden}");
+    }
 }
 
 #[test]

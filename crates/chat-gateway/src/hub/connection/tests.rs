@@ -8,6 +8,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
+use crate::metrics::Requests;
 
 /// Milliseconds since the start of a hub that has run for 50 days, which is more than 32 bits hold.
 const UPTIME_MS: u64 = 50 * 24 * 3600 * 1000;
@@ -35,7 +36,7 @@ async fn connection_at(expires_at: u64, slowest: Slowest) -> (Connection, TcpStr
         slowest,
         heartbeat: HEARTBEAT,
         started,
-        metrics: Arc::default(),
+        metrics: Arc::new(Metrics::new(Arc::new(Requests::of(&crate::openapi())))),
         node: None,
     };
     (Connection::new(1, bearer, stream.into(), Arc::new(surroundings)), client)

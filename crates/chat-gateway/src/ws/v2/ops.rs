@@ -13,12 +13,11 @@ use chat_protocol::v2::{self, Ack, Id, Op, OpName, Pong, ServerFrame};
 use crate::audit::By;
 use crate::http::problem::Problem;
 use crate::hub::Connection;
+use crate::hub::presence::{Companion, MAX_COMPANIONS};
 use crate::limits::Policy;
 use crate::metrics::Door;
-use crate::presence::Companion;
 use crate::sends::Sender;
-use crate::ws::session::send;
-use crate::{App, commands, presence, sends, wire};
+use crate::{App, commands, sends, wire};
 
 /// Most conversations that a client can look at.
 const MAX_VIEWED: usize = 20;
@@ -68,7 +67,7 @@ impl From<()> for Done {
 pub(super) async fn answer(app: &App, connection: Arc<Connection>, asked: Asked) -> Bytes {
     let Asked { op, id, text } = asked;
     if op == Some(OpName::Ping) {
-        let server_time = wire::time(app.chat.now());
+        let server_time = chat_wire::time(app.chat.now());
         return wire::v2::frame(&ServerFrame::Pong(Pong { id, server_time }));
     }
     let user = connection.user();
@@ -83,7 +82,7 @@ pub(super) async fn answer(app: &App, connection: Arc<Connection>, asked: Asked)
                 let op = op.map(OpName::as_str);
                 tracing::error!(user.id = user.0, op, cause, code = problem.code(), "a frame failed");
             }
-            super::refusal(id, &problem)
+            wire::v2::refusal(id, &problem)
         }
     }
 }
@@ -120,7 +119,7 @@ fn ack(id: Option<Id>, done: Done, user: UserId) -> Bytes {
     let appended = done.appended.as_ref();
     wire::v2::frame(&ServerFrame::Ack(Ack {
         id,
-        message: done.message.map(|message| Box::new(wire::message(&message, user))),
+        message: done.message.map(|message| Box::new(chat_wire::message(&message, user))),
         duplicate: done.duplicate,
         message_id: appended.map(|appended| appended.message.0),
         rev: appended.map(|appended| appended.rev.0),
@@ -207,7 +206,7 @@ async fn view(app: &App, connection: &Arc<Connection>, view: v2::View) -> Result
         let companions = companions(app, connection.user(), &view.conversation_ids).await?;
         // Where somebody was removed meanwhile, what was read may no longer be so.
         if let Some(frames) = app.hub.presence().look(connection, &companions, as_of) {
-            frames.into_iter().for_each(|frame| send(connection, frame));
+            frames.into_iter().for_each(|frame| connection.send(frame));
             return Ok(());
         }
     }
@@ -219,7 +218,7 @@ async fn companions(app: &App, user: UserId, conversations: &[i64]) -> Result<Ve
     let mut companions = Vec::new();
     for id in conversations {
         let conversation = ConversationId(*id);
-        let members = app.chat.companions(user, conversation, presence::MAX_COMPANIONS).await?;
+        let members = app.chat.companions(user, conversation, MAX_COMPANIONS).await?;
         companions.extend(members.into_iter().map(|(user, seen)| (conversation, user, seen)));
     }
     Ok(companions)

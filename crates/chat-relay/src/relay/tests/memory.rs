@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use chat_core::cluster::{Journal, JournalPage, NodeId, Roster};
+use chat_core::cluster::{Journal, JournalPage, NodeId, Residents, Roster};
 use chat_core::event::{Change, Event, Signal};
 use chat_core::ids::{MessageId, Position, UserId};
 use chat_core::ports::EventSink;
@@ -15,9 +15,10 @@ use chat_core::presence::Choice;
 use chat_core::sync::Epoch;
 use chat_core::{Error, Result};
 
-use crate::bus::{Bus, Inbox, Subject, channel};
+use crate::bus::{Bus, Subject};
+use crate::inbox::{Inbox, channel};
 use crate::metrics::Metrics;
-use crate::relay::{Parts, Relay};
+use crate::relay::{Parts, Prepared, Relay, Way};
 
 /// The log that all nodes begin with.
 pub(super) const EPOCH: Epoch = Epoch(1);
@@ -45,6 +46,7 @@ pub(super) struct Cluster {
 /// One node.
 pub(super) struct Node {
     pub(super) relay: Relay,
+    pub(super) residents: Arc<dyn Residents>,
     pub(super) hub: Arc<Recorder>,
     pub(super) roster: Arc<People>,
     pub(super) resumes: Arc<AtomicUsize>,
@@ -88,20 +90,19 @@ impl Cluster {
             wire.ends.lock().unwrap().insert(number, end);
             (Arc::new(plug) as Arc<dyn Bus>, incoming)
         });
+        let prepared = Prepared::new(NodeId(number), Way { bus, epoch: EPOCH, metrics: metrics.clone() });
         let parts = Parts {
-            bus,
             journal: self.journal.clone(),
             hub: hub.clone(),
             roster: roster.clone(),
             everybody_resumes: Box::new(move || {
                 counter.fetch_add(1, Ordering::Relaxed);
             }),
-            epoch: EPOCH,
             is_of: Box::new(move |epoch| *is_of.lock().unwrap() = epoch),
-            metrics: metrics.clone(),
         };
-        let relay = Relay::start(NodeId(number), parts).await.unwrap();
-        Node { relay, hub, roster, resumes, epoch, metrics }
+        let residents = prepared.residents();
+        let relay = prepared.start(parts).await.unwrap();
+        Node { relay, residents, hub, roster, resumes, epoch, metrics }
     }
 
     /// Commits a batch on a node, an event for each of these users.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::hub::Hub;
-use crate::hub::testing::{self, Client, Stopped, Told, Witness};
+use crate::hub::testing::{self, Client, Told, Witness};
 
 const TOM: UserId = UserId(1);
 const JERRY: UserId = UserId(2);
@@ -25,9 +25,9 @@ struct House {
 
 impl House {
     async fn new() -> Self {
-        let hub = Hub::spawn(1, Arc::new(Stopped(Timestamp(0))));
-        let (presence, witness) = (Presence::default(), Arc::new(Witness::default()));
-        presence.set_residents(witness.clone());
+        let hub = testing::hub(1, None);
+        let witness = Arc::new(Witness::default());
+        let presence = Presence::new(Some(witness.clone()));
         let (connection, mut toms) = testing::connect(&hub, TOM, Protocol::V2).await;
         assert!(connection.go_live(0, Some(marker())));
         connection.flush();
@@ -97,7 +97,7 @@ impl House {
 
     /// The moment that `now` gave last.
     fn moment(&self) -> Value {
-        serde_json::to_value(wire::time(Timestamp(self.at))).unwrap()
+        serde_json::to_value(chat_wire::time(Timestamp(self.at))).unwrap()
     }
 }
 

@@ -9,7 +9,7 @@ mod last_seen;
 mod tests;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chat_core::cluster::{NodeId, Residents};
 use chat_core::ids::{ConversationId, UserId};
@@ -19,7 +19,8 @@ use chat_protocol::conversation::Presence as Wire;
 use chat_protocol::v2::ServerFrame;
 use last_seen::LastSeen;
 
-use crate::hub::{Connection, Protocol};
+use super::protocol::Protocol;
+use super::Connection;
 use crate::wire;
 
 /// Most members of a conversation whose presence is told.
@@ -50,11 +51,10 @@ impl Status {
 pub(crate) type Companion = (ConversationId, UserId, Option<Timestamp>);
 
 /// The registry of one server.
-#[derive(Default)]
 pub(crate) struct Presence {
     state: Mutex<State>,
     /// Only in a cluster: who tells the other nodes.
-    residents: OnceLock<Arc<dyn Residents>>,
+    residents: Option<Arc<dyn Residents>>,
 }
 
 #[derive(Default)]
@@ -125,10 +125,9 @@ impl State {
 }
 
 impl Presence {
-    /// Tells the other nodes from now on. To be called once at most, before the first client comes.
-    pub(crate) fn set_residents(&self, residents: Arc<dyn Residents>) {
-        // A second call would change nothing; there is none.
-        let _ = self.residents.set(residents);
+    /// A registry of nobody. `residents`, in a cluster, is told how this node's users want to be seen.
+    pub(crate) fn new(residents: Option<Arc<dyn Residents>>) -> Self {
+        Self { state: Mutex::default(), residents }
     }
 
     /// A client of the user is there.
@@ -167,7 +166,7 @@ impl Presence {
             change(&mut state);
             let here = state.here(user);
             if here != here_before
-                && let Some(residents) = self.residents.get()
+                && let Some(residents) = &self.residents
             {
                 residents.presence(user, here);
             }
@@ -290,7 +289,7 @@ fn flush(told: Vec<Arc<Connection>>) {
 }
 
 fn presence(user: UserId, status: Status, last_seen: Option<Timestamp>) -> Wire {
-    let last_seen = last_seen.filter(|_| status == Status::Offline).map(wire::time);
+    let last_seen = last_seen.filter(|_| status == Status::Offline).map(chat_wire::time);
     Wire { user_id: user.0, status: status.as_str().into(), last_seen }
 }
 

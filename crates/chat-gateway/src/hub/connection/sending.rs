@@ -1,0 +1,21 @@
+//! Sends frames of the session's own: queues them, and writes them unless a shard is about to.
+
+use bytes::Bytes;
+
+use super::Connection;
+
+impl Connection {
+    /// Queues a frame behind all that waits and writes what the socket takes.
+    pub(crate) fn send(&self, frame: Bytes) {
+        if self.push(frame, None) {
+            self.flush_own();
+        }
+    }
+
+    /// The same for the answer to a frame, which also goes out while the connection is closing.
+    pub(crate) fn send_answer(&self, frame: Bytes) {
+        if self.push_answer(frame) {
+            self.flush_own();
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The frames of the v2 stream. Most look the same to everybody who is told; [`variant`] says which viewers get the same
+//! ones, so that each is made once.
+
+use chat_core::changes::MessageEvent;
+use chat_core::conversations::{Conversation, ConversationKind, ConversationView, OwnPart};
+use chat_core::event::{Change, Signal};
+use chat_core::ids::{MessageId, UserId};
+use chat_core::live_text::Appended;
+use chat_core::messages::Message;
+use chat_core::receipts::Receipt;
+use chat_core::sync::Cursor;
+use chat_protocol::v2::{self, ServerFrame};
+
+/// How long typing lasts unless told again.
+const TYPING_MS: u32 = 6000;
+
+/// Which of a change's frames this viewer gets; two viewers with one number get one frame.
+pub fn variant(change: &Change, viewer: UserId) -> u32 {
+    match change {
+        Change::MessagePosted(message) | Change::MessageChanged { message, .. } => {
+            reacted_with(message, viewer)
+        }
+        Change::ConversationChanged(Conversation { kind: ConversationKind::Direct(low, _), .. }) => {
+            u32::from(*low == viewer)
+        }
+        Change::MemberChanged { user, .. } | Change::MemberRemoved { user, .. } => u32::from(*user == viewer),
+        Change::PointersMoved(receipts) => {
+            let own = receipts.iter().position(|receipt| receipt.user == viewer);
+            own.and_then(|index| u32::try_from(index + 1).ok()).unwrap_or(0)
+        }
+        Change::ConversationChanged(_)
+        | Change::TextAppended(_)
+        | Change::OwnPartChanged { .. }
+        | Change::MessageHidden { .. }
+        | Change::MessageSaved { .. }
+        | Change::AccessRevoked { .. } => 0,
+    }
+}
+
+/// A bit for each emoji that the viewer used; there are fewer kinds than bits.
+fn reacted_with(message: &Message, viewer: UserId) -> u32 {
+    let used = message.reactions.iter().map(|reaction| reaction.users.contains(&viewer));
+    used.zip(0..u32::BITS).filter(|(used, _)| *used).fold(0, |bits, (_, index)| bits | 1 << index)
+}
+
+/// The frames of a change as this viewer gets them, in their order: one, but for pointers, of which each has a frame of
+/// its own, and for revoked tokens, of which clients are told nothing.
+pub fn change(change: &Change, cursor: Cursor, viewer: UserId) -> Vec<ServerFrame> {
+    let frame = match change {
+        Change::MessagePosted(posted) => message(posted, MessageEvent::Created, cursor, viewer),
+        Change::MessageChanged { message: changed, what } => message(changed, *what, cursor, viewer),
+        Change::TextAppended(appended) => append(appended, cursor),
+        Change::ConversationChanged(common) => conversation(super::common(common, viewer), cursor),
+        Change::MemberChanged { conversation: common, user, own } => {
+            conversation(member(common, (*user == viewer).then_some(own), viewer), cursor)
+        }
+        Change::MemberRemoved { conversation: common, user } => {
+            let gone = OwnPart::default();
+            conversation(member(common, (*user == viewer).then_some(&gone), viewer), cursor)
+        }
+        Change::OwnPartChanged { view, .. } => conversation(super::conversation(view, viewer), cursor),
+        Change::PointersMoved(receipts) => return all_receipts(receipts, cursor, viewer),
+        Change::MessageHidden { conversation, message, .. } => ServerFrame::Hidden(v2::Hidden {
+            conversation_id: conversation.0,
+            message_id: message.0,
+            cursor: cursor.to_string(),
+        }),
+        Change::MessageSaved { message: MessageId(message_id), saved, .. } => ServerFrame::Saved(v2::Saved {
+            message_id: *message_id,
+            saved: *saved,
+            cursor: cursor.to_string(),
+        }),
+        Change::AccessRevoked { .. } => return Vec::new(),
+    };
+    vec![frame]
+}
+
+/// A signal; `None` where this stream has no frame for it.
+pub fn signal(signal: &Signal) -> Option<ServerFrame> {
+    let (from, conversation) = match *signal {
+        Signal::TypingToUser { from, conversation, .. } => (from, conversation?),
+        Signal::TypingToGroup { from, conversation, .. } => (from, conversation),
+    };
+    Some(ServerFrame::Typing(v2::Typing {
+        conversation_id: conversation.0,
+        user_id: from.0,
+        expires_in_ms: TYPING_MS,
+    }))
+}
+
+fn message(message: &Message, what: MessageEvent, cursor: Cursor, viewer: UserId) -> ServerFrame {
+    ServerFrame::Message(v2::MessageFrame {
+        event: what.as_str().into(),
+        conversation_id: message.conversation.0,
+        message: Box::new(super::message(message, viewer)),
+        cursor: cursor.to_string(),
+    })
+}
+
+fn append(appended: &Appended, cursor: Cursor) -> ServerFrame {
+    ServerFrame::Append(v2::AppendFrame {
+        conversation_id: appended.conversation.0,
+        message_id: appended.message.0,
+        seq: appended.seq.0,
+        rev: appended.rev.0,
+        offset: appended.piece.offset,
+        content: appended.piece.content.clone(),
+        cursor: cursor.to_string(),
+    })
+}
+
+fn conversation(conversation: chat_protocol::conversation::Conversation, cursor: Cursor) -> ServerFrame {
+    let conversation = Box::new(conversation);
+    ServerFrame::Conversation(v2::ConversationFrame { conversation, cursor: cursor.to_string() })
+}
+
+/// A group after somebody in it changed, with the own part for that one alone.
+fn member(
+    common: &Conversation,
+    own: Option<&OwnPart>,
+    viewer: UserId,
+) -> chat_protocol::conversation::Conversation {
+    match own {
+        Some(own) => {
+            let view =
+                ConversationView { conversation: common.clone(), own: own.clone(), last_message: None };
+            super::conversation(&view, viewer)
+        }
+        None => super::common(common, viewer),
+    }
+}
+
+/// Only the last receipt has the change's own place: a client that was cut off before it is given all of them again.
+fn all_receipts(receipts: &[Receipt], cursor: Cursor, viewer: UserId) -> Vec<ServerFrame> {
+    let frame = |(index, receipt): (usize, &Receipt)| {
+        let cursor = if index + 1 < receipts.len() { cursor.before() } else { cursor };
+        let counts = receipt.counts.filter(|_| receipt.user == viewer);
+        ServerFrame::Receipt(v2::Receipt {
+            conversation_id: receipt.conversation.0,
+            user_id: receipt.user.0,
+            delivered_seq: receipt.pointers.delivered.0,
+            read_seq: receipt.pointers.read.0,
+            unread: counts.map(|counts| counts.unread),
+            mentions: counts.map(|counts| counts.mentions),
+            cursor: cursor.to_string(),
+        })
+    };
+    receipts.iter().enumerate().map(frame).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use chat_core::conversations::Audience;
+    use chat_core::ids::{ConversationId, Position, Seq};
+    use chat_core::receipts::Pointers;
+    use chat_core::sync::Epoch;
+
+    use super::*;
+
+    #[test]
+    fn only_the_last_of_several_receipts_names_their_place() {
+        let receipt = |user| Receipt {
+            user: UserId(user),
+            conversation: ConversationId(1),
+            pointers: Pointers { delivered: Seq(1), read: Seq(1) },
+            audience: Audience::Group(ConversationId(1)),
+            counts: None,
+        };
+        let cursor = Cursor { epoch: Epoch(1), position: Position(7) };
+        let frames = all_receipts(&[receipt(1), receipt(2), receipt(3)], cursor, UserId(9));
+        let cursor = |frame: &ServerFrame| match frame {
+            ServerFrame::Receipt(receipt) => receipt.cursor.clone(),
+            other => panic!("{other:?}"),
+        };
+        let cursors: Vec<_> = frames.iter().map(cursor).collect();
+        assert_eq!(cursors, ["00000001-6", "00000001-6", "00000001-7"]);
+    }
+}
