@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use crate::error::Result;
 use crate::event::Event;
 use crate::ids::{ConversationId, Position, UserId};
-use crate::presence::Choice;
+use crate::presence::PresenceStatus;
 
 /// One running server of a cluster; drawn at random when it starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -45,25 +45,25 @@ pub trait Journal: Send + Sync + 'static {
 /// alone, and how its users want to be seen, for the other nodes.
 ///
 /// Each thing is told in the order in which it happens, which takes a lock of the caller's: calls must not block, and
-/// must not call the [`Roster`] back. A user's groups are told before the end of the log is read for a client of
+/// must not call the [`PresenceRegistry`] back. A user's groups are told before the end of the log is read for a client of
 /// theirs, and a group that an event brings with it before [`EventSink::publish`](crate::ports::EventSink::publish) of
 /// that event returns (it is told within that call): so nothing after either is of no interest by mistake.
-pub trait Residents: Send + Sync + 'static {
+pub trait LocalMembers: Send + Sync + 'static {
     /// The user's first client on this node has come (`true`) or the last has gone.
     fn user(&self, user: UserId, is_here: bool);
     /// The first member of the group who has a client on this node has come (`true`) or the last has gone.
     fn group(&self, conversation: ConversationId, is_here: bool);
     /// A user of this node wants to be seen otherwise, or (`None`) has no client here any more.
-    fn presence(&self, user: UserId, choice: Option<Choice>);
+    fn presence(&self, user: UserId, choice: Option<PresenceStatus>);
 }
 
 /// Who is connected to which node.
-pub trait Roster: Send + Sync + 'static {
+pub trait PresenceRegistry: Send + Sync + 'static {
     /// Everybody who is connected to this node, with how they want to be seen.
-    fn here(&self) -> Vec<(UserId, Choice)>;
+    fn here(&self) -> Vec<(UserId, PresenceStatus)>;
     /// What another node says of users: how they want to be seen, `None` for somebody who has no client there any more,
     /// who was last seen now if no other node has them. Writing down when is for that node.
-    fn there(&self, node: NodeId, users: &[(UserId, Option<Choice>)]);
+    fn there(&self, node: NodeId, users: &[(UserId, Option<PresenceStatus>)]);
     /// Another node is gone, and with it whoever was connected to it.
     fn lost(&self, node: NodeId);
 }
@@ -78,7 +78,7 @@ pub enum Link {
 }
 
 /// What can be asked of the link to the other nodes.
-pub trait Neighbours: Send + Sync + 'static {
+pub trait Peers: Send + Sync + 'static {
     /// Whether news travels at present; `None` where nodes have nothing but the journal by which to know of each other.
     fn link(&self) -> Option<Link>;
     /// How many committed events this node has not yet told its clients of.

@@ -14,7 +14,7 @@ pub fn last_seen(known: Timestamp, told: Timestamp) -> Timestamp {
 
 /// How the user of a client wants to be seen. Of several clients of a user the smallest counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Choice {
+pub enum PresenceStatus {
     /// As if not there; counts for all clients of the user.
     Invisible,
     /// There.
@@ -23,7 +23,7 @@ pub enum Choice {
     Away,
 }
 
-impl Choice {
+impl PresenceStatus {
     /// The choice as clients spell it.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chat_core::Chat;
-use chat_core::cluster::Neighbours;
+use chat_core::cluster::Peers;
 use tokio::sync::Semaphore;
 
 use crate::answers::Answers;
@@ -40,7 +40,7 @@ pub struct Shared {
     pub(crate) devices: Devices,
     pub(crate) pages: Pages,
     /// Only in a cluster.
-    pub(crate) neighbours: Option<Arc<dyn Neighbours>>,
+    pub(crate) peers: Option<Arc<dyn Peers>>,
     pub(crate) options: GatewayOptions,
     is_draining: AtomicBool,
     /// Places for streams whose first frame has yet to say who they are.
@@ -63,14 +63,14 @@ const ARRIVALS: usize = 16;
 
 impl App {
     /// Puts the gateway's parts together on the current runtime, as the store says things stand. To be called before
-    /// anybody is served, and in a cluster once the hub is told of whatever is committed from now on. `neighbours` says
+    /// anybody is served, and in a cluster once the hub is told of whatever is committed from now on. `peers` says
     /// how this node stands with the others of its cluster, where there are others.
     pub async fn start(
         chat: Chat,
         hub: Hub,
         tokens: Tokens,
         options: GatewayOptions,
-        neighbours: Option<Arc<dyn Neighbours>>,
+        peers: Option<Arc<dyn Peers>>,
     ) -> chat_core::Result<Self> {
         housekeeping::read_revocations(&chat, &hub).await?;
         let audit = Arc::new(Audit::new());
@@ -93,7 +93,7 @@ impl App {
             }),
             receipts: Receipts::spawn(chat.clone()),
             probes: Probes::new(chat.clone()),
-            neighbours,
+            peers,
             hub,
             chat,
             options,

@@ -114,8 +114,7 @@ fn in_channel(channel: &str, frames: &[&str]) -> Value {
 /// What becomes of one kind of frame from a v2 client.
 fn operation(op: &Frame) -> (String, Value) {
     let is_ping = OpName::parse(&op.name) == Some(OpName::Ping);
-    let answers: &[&str] =
-        if is_ping { &["tell_pong", "tell_error"] } else { &["tell_ack", "tell_error"] };
+    let answers: &[&str] = if is_ping { &["tell_pong", "tell_error"] } else { &["tell_ack", "tell_error"] };
     let channel = json!({ "$ref": "#/channels/v2" });
     let mut operation = json!({
         "action": "receive",

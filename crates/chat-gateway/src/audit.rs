@@ -27,7 +27,7 @@ const OF_A_FLOOD: Rate = Rate::per_minute(6, 1);
 
 /// What was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Deed {
+pub(crate) enum Action {
     LoggedIn,
     LoginFailed,
     Registered,
@@ -39,7 +39,7 @@ pub(crate) enum Deed {
     MemberRemoved,
 }
 
-impl Deed {
+impl Action {
     /// For programs, and for people.
     const fn words(self) -> (&'static str, &'static str) {
         match self {
@@ -100,8 +100,8 @@ impl Audit {
     }
 
     /// Something was done.
-    pub(crate) fn note(&self, deed: Deed, by: By<'_>, to: To<'_>) {
-        let (event, sentence) = deed.words();
+    pub(crate) fn note(&self, action: Action, by: By<'_>, to: To<'_>) {
+        let (event, sentence) = action.words();
         if !self.may_say(event, by) {
             return;
         }

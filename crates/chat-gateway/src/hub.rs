@@ -10,14 +10,15 @@
 
 mod announcement;
 mod connection;
+mod delivery_trace;
 pub(crate) mod full;
 mod index;
+mod local_users;
 mod membership;
 mod outbox;
 mod pace;
 pub(crate) mod presence;
 pub(crate) mod protocol;
-mod residency;
 mod shard;
 mod slots;
 mod socket;
@@ -25,34 +26,33 @@ mod socket;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
-mod trail;
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
 
 use announcement::{Announcement, Notice};
 use chat_core::access::Ended;
-use chat_core::cluster::{NodeId, Residents, Roster};
+use chat_core::cluster::{LocalMembers, NodeId, PresenceRegistry};
 use chat_core::event::{Change, Event, Signal};
 use chat_core::groups::Memberships;
 use chat_core::ids::UserId;
 use chat_core::ports::{Clock, EventSink};
-use chat_core::presence::Choice;
+use chat_core::presence::PresenceStatus;
 use chat_core::sync::Epoch;
-use prometheus_client::registry::Registry;
+use local_users::LocalUsers;
 use presence::Presence;
-use residency::Residency;
+use prometheus_client::registry::Registry;
 use tokio::sync::{Notify, RwLock, mpsc, oneshot};
 
-pub(crate) use connection::{Bearer, Connection, Surroundings, Woken};
+pub(crate) use connection::{Bearer, Connection, Flush, Surroundings, Woken};
+pub(crate) use delivery_trace::{DeliveryTrace, Remembered};
 pub(crate) use full::Full;
-pub(crate) use outbox::Delivery;
+pub(crate) use outbox::{Delivery, ReplayEnd};
 pub use pace::Slowest;
 pub(crate) use protocol::Protocol;
 pub(crate) use slots::{Slot, Slots};
 pub(crate) use socket::Socket;
-pub(crate) use trail::{Remembered, Trail};
 
 use crate::metrics::{Metrics, Queues, Requests};
 use crate::revocations::Revocations;
@@ -68,16 +68,16 @@ pub(crate) enum Order {
     Joined(Arc<Connection>, Memberships),
     Detach(Arc<Connection>),
     Revoke(Arc<[Ended]>),
-    Dismiss(Farewell),
+    CloseAll(Leave),
     /// To be answered when all before it was followed.
     Answer(oneshot::Sender<()>),
 }
 
 /// Why all clients are asked to come again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Farewell {
+pub(crate) enum Leave {
     /// This server ends.
-    Ends,
+    Restarting,
     /// Events were missed, which the clients get from the log when they resume.
     Missed,
 }
@@ -116,7 +116,7 @@ pub struct HubParts {
     /// The log that the events are of.
     pub epoch: Epoch,
     /// Who is told of this node's users; only in a cluster.
-    pub residents: Option<Arc<dyn Residents>>,
+    pub local_members: Option<Arc<dyn LocalMembers>>,
     /// The counts of HTTP requests, which are offered with what the hub counts.
     pub requests: Arc<Requests>,
 }
@@ -128,9 +128,9 @@ struct State {
     revocations: Revocations,
     presence: Presence,
     metrics: Arc<Metrics>,
-    trail: Trail,
+    delivery_trace: DeliveryTrace,
     /// Only in a cluster.
-    residency: Option<Residency>,
+    local_users: Option<LocalUsers>,
     /// Some events were missed.
     missed: Notify,
     /// Connections attach under a read lock; all shards get their order to dismiss under the write lock. So a client
@@ -141,15 +141,15 @@ struct State {
 impl Hub {
     /// Starts the shards on the current runtime.
     pub fn spawn(parts: HubParts) -> Self {
-        let HubParts { shards, clock, epoch, residents, requests } = parts;
+        let HubParts { shards, clock, epoch, local_members, requests } = parts;
         let started = Instant::now();
         let state = Arc::new(State {
             epoch: AtomicU32::new(epoch.0),
             revocations: Revocations::default(),
-            presence: Presence::new(residents.clone()),
+            presence: Presence::new(local_members.clone()),
             metrics: Arc::new(Metrics::new(requests)),
-            trail: Trail::default(),
-            residency: residents.map(Residency::new),
+            delivery_trace: DeliveryTrace::default(),
+            local_users: local_members.map(LocalUsers::new),
             missed: Notify::new(),
             attaching: RwLock::new(()),
         });
@@ -179,8 +179,8 @@ impl Hub {
     }
 
     /// What is remembered of the messages that were delivered lately.
-    pub(crate) fn trail(&self) -> &Trail {
-        &self.state.trail
+    pub(crate) fn delivery_trace(&self) -> &DeliveryTrace {
+        &self.state.delivery_trace
     }
 
     pub(crate) fn metrics(&self) -> &Arc<Metrics> {
@@ -188,7 +188,7 @@ impl Hub {
     }
 
     /// What the nodes of a cluster tell of their users.
-    pub fn roster(&self) -> Arc<dyn Roster> {
+    pub fn presence_registry(&self) -> Arc<dyn PresenceRegistry> {
         Arc::new(self.clone())
     }
 
@@ -199,11 +199,11 @@ impl Hub {
     pub fn everybody_resumes(&self) {
         {
             let _nobody_attaches = self.state.attaching.blocking_write();
-            if let Some(residency) = &self.state.residency {
-                residency.missed();
+            if let Some(local_users) = &self.state.local_users {
+                local_users.missed();
             }
             for shard in self.shards.iter() {
-                let _ = shard.blocking_send(Order::Dismiss(Farewell::Missed));
+                let _ = shard.blocking_send(Order::CloseAll(Leave::Missed));
             }
         }
         self.state.missed.notify_one();
@@ -252,14 +252,14 @@ impl Hub {
                 self.state.revocations.add(Ended { user: *user, which: *which });
             }
             Change::MemberChanged { conversation, user, .. } => {
-                if let Some(residency) = &self.state.residency {
-                    residency.member_changed(event.position, conversation.id, *user, true);
+                if let Some(local_users) = &self.state.local_users {
+                    local_users.member_changed(event.position, conversation.id, *user, true);
                 }
             }
             Change::MemberRemoved { conversation, user } => {
                 self.state.presence.member_removed(conversation.id, *user);
-                if let Some(residency) = &self.state.residency {
-                    residency.member_changed(event.position, conversation.id, *user, false);
+                if let Some(local_users) = &self.state.local_users {
+                    local_users.member_changed(event.position, conversation.id, *user, false);
                 }
             }
             _ => {}
@@ -279,24 +279,24 @@ impl Hub {
     /// the shards are being given an order to close all connections.
     pub(crate) async fn attach(&self, connection: Arc<Connection>) {
         let _before_or_after_all_are_dismissed = self.state.attaching.read().await;
-        if let Some(residency) = &self.state.residency {
-            residency.attach(connection.id(), connection.user());
+        if let Some(local_users) = &self.state.local_users {
+            local_users.attach(connection.id(), connection.user());
         }
         self.order(connection.user(), Order::Attach(connection.clone())).await;
     }
 
     /// Tells which groups the user of an attached connection is in. To be called once for each.
     pub(crate) async fn joined(&self, connection: Arc<Connection>, memberships: Memberships) {
-        if let Some(residency) = &self.state.residency {
-            residency.joined(connection.id(), connection.user(), memberships.clone());
+        if let Some(local_users) = &self.state.local_users {
+            local_users.joined(connection.id(), connection.user(), memberships.clone());
         }
         self.order(connection.user(), Order::Joined(connection, memberships)).await;
     }
 
     /// The connection has ended.
     pub(crate) async fn detach(&self, connection: Arc<Connection>) {
-        if let Some(residency) = &self.state.residency {
-            residency.detach(connection.id(), connection.user());
+        if let Some(local_users) = &self.state.local_users {
+            local_users.detach(connection.id(), connection.user());
         }
         self.order(connection.user(), Order::Detach(connection.clone())).await;
     }
@@ -312,7 +312,7 @@ impl Hub {
     /// Asks every client to reconnect a little later, because this server ends.
     pub async fn close_all(&self) {
         for shard in self.shards.iter() {
-            let _ = shard.send(Order::Dismiss(Farewell::Ends)).await;
+            let _ = shard.send(Order::CloseAll(Leave::Restarting)).await;
         }
     }
 
@@ -343,13 +343,13 @@ impl EventSink for Hub {
     /// it, or a relay's. Events must come in the order of their positions, however late.
     fn publish(&self, events: &[Arc<Event>]) {
         let epoch = Epoch(self.state.epoch.load(Ordering::Acquire));
-        let told = self.state.trail.note(events, self.clock.now());
-        let announce = |(event, told): (&Arc<Event>, _)| {
+        let traced = self.state.delivery_trace.note(events, self.clock.now());
+        let announce = |(event, traced): (&Arc<Event>, _)| {
             log(event);
             self.note(event);
-            Announcement::new(event.clone(), epoch, told)
+            Announcement::new(event.clone(), epoch, traced)
         };
-        let announcements: Arc<[Announcement]> = events.iter().zip(told).map(announce).collect();
+        let announcements: Arc<[Announcement]> = events.iter().zip(traced).map(announce).collect();
         if announcements.is_empty() {
             return;
         }
@@ -369,12 +369,12 @@ impl EventSink for Hub {
     }
 }
 
-impl Roster for Hub {
-    fn here(&self) -> Vec<(UserId, Choice)> {
+impl PresenceRegistry for Hub {
+    fn here(&self) -> Vec<(UserId, PresenceStatus)> {
         self.state.presence.here()
     }
 
-    fn there(&self, node: NodeId, users: &[(UserId, Option<Choice>)]) {
+    fn there(&self, node: NodeId, users: &[(UserId, Option<PresenceStatus>)]) {
         self.state.presence.there(node, users, self.clock.now());
     }
 

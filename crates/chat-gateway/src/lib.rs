@@ -59,6 +59,7 @@ pub use this_machine::is_from_this_machine;
 pub use tickets::MemoryTickets;
 pub use tls::{Tls, TlsError, TlsFiles};
 pub use tokens::{TokenOptions, Tokens};
+#[cfg(feature = "echo")]
 pub use ws::echo::serve_echo;
 
 /// Bounds of the gateway; each is documented where the binary makes it a setting.

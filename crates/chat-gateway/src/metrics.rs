@@ -45,13 +45,13 @@ const CODES: [(u16, &str); 13] = [
 
 /// The way a message came in by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Door {
+pub(crate) enum Transport {
     Rest,
     V1,
     V2,
 }
 
-impl Door {
+impl Transport {
     const ALL: [Self; 3] = [Self::Rest, Self::V1, Self::V2];
 
     pub(crate) fn as_str(self) -> &'static str {
@@ -63,7 +63,87 @@ impl Door {
     }
 }
 
-/// How a v2 stream begins.
+/// Why a connection was not let in; the numbers are places in the metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refused {
+    User,
+    Server,
+    Draining,
+    Unauthenticated,
+    Address,
+}
+
+impl Refused {
+    const ALL: [Self; 5] = [Self::User, Self::Server, Self::Draining, Self::Unauthenticated, Self::Address];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Server => "server",
+            Self::Draining => "draining",
+            Self::Unauthenticated => "unauthenticated",
+            Self::Address => "address",
+        }
+    }
+}
+
+/// What became of a message that a client sent; the numbers are places in the metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Accepted,
+    Duplicate,
+    Refused,
+}
+
+impl Outcome {
+    const ALL: [Self; 3] = [Self::Accepted, Self::Duplicate, Self::Refused];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Duplicate => "duplicate",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// Who had no room for a typing signal; the numbers are places in the metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ShedBy {
+    Hub,
+    Client,
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Closed {
+    /// With a code, which has a count of its own if it is one of [`CODES`].
+    With(u16),
+    WithoutCode,
+}
+
+impl Closed {
+    const N: usize = CODES.len() + 2;
+
+    fn labels() -> [&'static str; Self::N] {
+        let last = Self::N - 1;
+        std::array::from_fn(|index| match CODES.get(index) {
+            Some((_, code)) => code,
+            None if index == last => "none",
+            None => "other",
+        })
+    }
+
+    /// Its place among the labels.
+    fn index(self) -> usize {
+        match self {
+            Self::With(code) => CODES.iter().position(|(known, _)| *known == code).unwrap_or(CODES.len()),
+            Self::WithoutCode => Self::N - 1,
+        }
+    }
+}
+
+/// How a v2 stream begins; the numbers are places in the metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Beginning {
     /// It was given what it missed.
@@ -93,10 +173,10 @@ impl<M: Default + Clone, const N: usize> ByLabel<M, N> {
 #[derive(Debug)]
 pub(crate) struct Metrics {
     connections: ByLabel<Gauge, 2>,
-    refused: ByLabel<Counter, 5>,
+    refused: ByLabel<Counter, { Refused::ALL.len() }>,
     sends: Family<Labels<2>, Counter>,
-    /// By door, and in each: accepted, duplicate, refused.
-    sent: [[Counter; 3]; 3],
+    /// By transport, and in each by outcome.
+    sent: [[Counter; Outcome::ALL.len()]; Transport::ALL.len()],
     /// Frames of events that were queued with clients.
     pub(crate) deliveries: Counter,
     /// Answers that clients have yet to take.
@@ -104,7 +184,7 @@ pub(crate) struct Metrics {
     signals_shed: ByLabel<Counter, 2>,
     slow_closes: Counter,
     limited: ByLabel<Counter, { Policy::ALL.len() }>,
-    closes: ByLabel<Counter, 15>,
+    closes: ByLabel<Counter, { Closed::N }>,
     resumes: ByLabel<Counter, 3>,
     replayed: ByLabel<Counter, 2>,
     /// HTTP requests by route.
@@ -119,19 +199,16 @@ impl Metrics {
     /// Everything at zero but what `requests` has counted.
     pub(crate) fn new(requests: Arc<Requests>) -> Self {
         let sends = Family::<Labels<2>, Counter>::default();
-        let outcomes = |door: Door| {
-            ["accepted", "duplicate", "refused"]
-                .map(|outcome| sends.get_or_create(&[("door", door.as_str()), ("outcome", outcome)]).clone())
+        let outcomes = |transport: Transport| {
+            Outcome::ALL.map(|outcome| {
+                let labels = [("door", transport.as_str()), ("outcome", outcome.as_str())];
+                sends.get_or_create(&labels).clone()
+            })
         };
-        let sent = Door::ALL.map(outcomes);
-        let mut codes = ["other"; 15];
-        for (slot, (_, code)) in codes.iter_mut().zip(CODES) {
-            *slot = code;
-        }
-        codes[14] = "none";
+        let sent = Transport::ALL.map(outcomes);
         Self {
             connections: ByLabel::new("protocol", ["v1", "v2"]),
-            refused: ByLabel::new("reason", ["user", "server", "draining", "unauthenticated", "address"]),
+            refused: ByLabel::new("reason", Refused::ALL.map(Refused::as_str)),
             sends,
             sent,
             deliveries: Counter::default(),
@@ -139,7 +216,7 @@ impl Metrics {
             signals_shed: ByLabel::new("by", ["hub", "client"]),
             slow_closes: Counter::default(),
             limited: ByLabel::new("policy", Policy::ALL.map(Policy::name)),
-            closes: ByLabel::new("code", codes),
+            closes: ByLabel::new("code", Closed::labels()),
             resumes: ByLabel::new("outcome", ["resumed", "resync", "fresh"]),
             replayed: ByLabel::new("protocol", ["v1", "v2"]),
             requests,
@@ -199,44 +276,44 @@ impl Metrics {
     /// There was no place for a connection.
     pub(crate) fn refused(&self, full: Full) {
         match full {
-            Full::User => self.refused.each[0].inc(),
-            Full::Server => self.refused.each[1].inc(),
+            Full::User => self.refused.each[Refused::User as usize].inc(),
+            Full::Server => self.refused.each[Refused::Server as usize].inc(),
         };
     }
 
     /// A connection came while the server shuts down.
     pub(crate) fn refused_while_draining(&self) {
-        self.refused.each[2].inc();
+        self.refused.each[Refused::Draining as usize].inc();
     }
 
     /// A connection came without a valid token.
     pub(crate) fn refused_unauthenticated(&self) {
-        self.refused.each[3].inc();
+        self.refused.each[Refused::Unauthenticated as usize].inc();
     }
 
     /// There was no place for a connection of this address.
     pub(crate) fn refused_by_address(&self) {
-        self.refused.each[4].inc();
+        self.refused.each[Refused::Address as usize].inc();
     }
 
-    /// A message came in by this door.
-    pub(crate) fn sent(&self, door: Door, posted: &chat_core::Result<Posted>) {
+    /// A message came in by this transport.
+    pub(crate) fn sent(&self, transport: Transport, posted: &chat_core::Result<Posted>) {
         let outcome = match posted {
-            Ok(Posted::New { .. }) => 0,
-            Ok(Posted::Duplicate(_)) => 1,
-            Err(_) => 2,
+            Ok(Posted::New { .. }) => Outcome::Accepted,
+            Ok(Posted::Duplicate(_)) => Outcome::Duplicate,
+            Err(_) => Outcome::Refused,
         };
-        self.sent[door as usize][outcome].inc();
+        self.sent[transport as usize][outcome as usize].inc();
     }
 
     /// A shard was too far behind for a signal.
     pub(crate) fn signal_shed_by_hub(&self) {
-        self.signals_shed.each[0].inc();
+        self.signals_shed.each[ShedBy::Hub as usize].inc();
     }
 
     /// A client was too far behind for a signal.
     pub(crate) fn signal_shed_by_client(&self) {
-        self.signals_shed.each[1].inc();
+        self.signals_shed.each[ShedBy::Client as usize].inc();
     }
 
     /// Somebody was refused by this limit.
@@ -251,13 +328,12 @@ impl Metrics {
         if code == close_codes::TOO_SLOW {
             self.slow_closes.inc();
         }
-        let known = CODES.iter().position(|(known, _)| *known == code);
-        self.closes.each[known.unwrap_or(CODES.len())].inc();
+        self.closes.each[Closed::With(code).index()].inc();
     }
 
     /// A connection ended without a code.
     pub(crate) fn closed_without_a_word(&self) {
-        self.closes.each[CODES.len() + 1].inc();
+        self.closes.each[Closed::WithoutCode.index()].inc();
     }
 
     /// A v2 stream was opened.

@@ -1,5 +1,6 @@
 //! The stream's entrance: the WebSocket upgrade (RFC 6455, section 4.2) and who may make it.
 
+#[cfg(feature = "echo")]
 pub(crate) mod echo;
 mod first_frame;
 mod replay;

@@ -14,7 +14,7 @@ use futures_util::stream::{AbortHandle, Abortable, SelectAll, abortable};
 
 use crate::earlier::Earlier;
 use crate::inquiry::Inquiry;
-use crate::standing::{Deed, Standing};
+use crate::standing::{NextStep, Standing};
 use crate::{Wishes, prefix_of};
 
 /// Wishes fulfilled before what came in meanwhile has its turn.
@@ -164,9 +164,9 @@ impl Carrier {
         let now = Instant::now();
         let is_connected = self.client.connection_state() == State::Connected;
         match self.standing.look(is_connected, now) {
-            Deed::Nothing => {}
-            Deed::Ask => self.ask().await,
-            Deed::Reconnect => drop(self.client.force_reconnect().await),
+            NextStep::Nothing => {}
+            NextStep::Ask => self.ask().await,
+            NextStep::Reconnect => drop(self.client.force_reconnect().await),
         }
         if self.earlier.as_ref().is_some_and(|earlier| earlier.has_gone(now)) {
             self.subscribed.theirs.retain(|subject, handle| {

@@ -46,7 +46,7 @@ struct State {
 
 /// What has to be done.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Deed {
+pub(crate) enum NextStep {
     Nothing,
     /// Say something on every kind of subject, to find out whether that is allowed.
     Ask,
@@ -173,9 +173,9 @@ impl Standing {
 
     /// What is to be done at this time. `is_connected` is how the connection looks from outside: of its changes the
     /// client tells as they happen, but when it has much to tell it drops some.
-    pub(crate) fn look(&self, is_connected: bool, now: Instant) -> Deed {
+    pub(crate) fn look(&self, is_connected: bool, now: Instant) -> NextStep {
         if self.is_new.swap(false, Ordering::AcqRel) {
-            return Deed::Ask;
+            return NextStep::Ask;
         }
         let mut state = self.state();
         let is_otherwise = is_connected == (state.phase == Phase::Down);
@@ -188,18 +188,18 @@ impl Standing {
             } else {
                 self.disconnected()
             }
-            return Deed::Nothing;
+            return NextStep::Nothing;
         }
         match state.phase {
             Phase::Asking(since) if is_connected && now.saturating_duration_since(since) >= SETTLES => {
                 self.rise(&mut state);
-                Deed::Nothing
+                NextStep::Nothing
             }
             Phase::Forbidden(since) if now.saturating_duration_since(since) >= ASK_AGAIN => {
                 state.phase = Phase::Down;
-                Deed::Reconnect
+                NextStep::Reconnect
             }
-            _ => Deed::Nothing,
+            _ => NextStep::Nothing,
         }
     }
 }
@@ -232,8 +232,8 @@ mod tests {
         let (inbox, incoming) = channel();
         let (standing, began) = (Standing::new(inbox), Instant::now());
         standing.connected(began);
-        assert_eq!(standing.look(true, began), Deed::Ask);
-        assert_eq!((standing.look(true, began), incoming.link()), (Deed::Nothing, Link::Down));
+        assert_eq!(standing.look(true, began), NextStep::Ask);
+        assert_eq!((standing.look(true, began), incoming.link()), (NextStep::Nothing, Link::Down));
         standing.answered(true);
         assert_eq!((standing.is_up(), standing.is_alone(), incoming.link()), (true, true, Link::Up));
         standing.violated("a:1", "for Publish to \"x\"", began);
@@ -264,11 +264,11 @@ mod tests {
         standing.connected(began);
         standing.look(true, began);
         standing.violated("a:1", "for Publish to \"x\"", began);
-        assert_eq!(standing.look(true, began + SETTLES), Deed::Nothing);
-        assert_eq!(standing.look(true, began + ASK_AGAIN), Deed::Reconnect);
+        assert_eq!(standing.look(true, began + SETTLES), NextStep::Nothing);
+        assert_eq!(standing.look(true, began + ASK_AGAIN), NextStep::Reconnect);
         standing.disconnected();
         standing.connected(began + ASK_AGAIN);
-        assert_eq!(standing.look(true, began + ASK_AGAIN), Deed::Ask);
+        assert_eq!(standing.look(true, began + ASK_AGAIN), NextStep::Ask);
         standing.look(true, began + ASK_AGAIN + SETTLES);
         assert_eq!(incoming.link(), Link::Up);
     }
@@ -296,8 +296,11 @@ mod tests {
     fn a_change_of_which_nobody_told_is_seen_the_second_time_it_is_looked_for() {
         let (inbox, incoming) = channel();
         let (standing, now) = (Standing::new(inbox), Instant::now());
-        assert_eq!((standing.look(true, now), standing.look(true, now)), (Deed::Nothing, Deed::Nothing));
-        assert_eq!(standing.look(true, now), Deed::Ask);
+        assert_eq!(
+            (standing.look(true, now), standing.look(true, now)),
+            (NextStep::Nothing, NextStep::Nothing)
+        );
+        assert_eq!(standing.look(true, now), NextStep::Ask);
         standing.look(true, now + SETTLES);
         assert_eq!(incoming.link(), Link::Up);
         standing.look(false, now);
@@ -336,6 +339,6 @@ mod tests {
         standing.look(true, began);
         standing.violated("a:1", "for Subscription to \"chat.1.u.5\"", began);
         standing.violated("a:1", "for Subscription to \"chat.1.u.6\"", began + ASK_AGAIN / 2);
-        assert_eq!(standing.look(true, began + ASK_AGAIN), Deed::Reconnect);
+        assert_eq!(standing.look(true, began + ASK_AGAIN), NextStep::Reconnect);
     }
 }

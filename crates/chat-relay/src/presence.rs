@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chat_core::cluster::NodeId;
 use chat_core::ids::UserId;
-use chat_core::presence::Choice;
+use chat_core::presence::PresenceStatus;
 use serde::{Deserialize, Serialize};
 
 /// How often a node says that it is there.
@@ -24,7 +24,7 @@ const LIST_AGAIN: Duration = Duration::from_millis(250);
 const MAX_USERS: usize = 1000;
 
 /// Users and how they want to be seen; `None` for somebody who has no client at the node any more.
-pub type Users = Vec<(UserId, Option<Choice>)>;
+pub type Users = Vec<(UserId, Option<PresenceStatus>)>;
 
 /// What a node says of itself to all others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,26 +73,27 @@ mod users {
     //! Users as pairs of their number and the spelling of their choice.
 
     use chat_core::ids::UserId;
-    use chat_core::presence::Choice;
+    use chat_core::presence::PresenceStatus;
     use serde::{Deserialize, Deserializer, Serializer};
 
     use super::Users;
 
     pub(super) fn serialize<S: Serializer>(users: &Users, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(users.iter().map(|(user, choice)| (user.0, choice.map(Choice::as_str))))
+        serializer
+            .collect_seq(users.iter().map(|(user, choice)| (user.0, choice.map(PresenceStatus::as_str))))
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Users, D::Error> {
         let pairs: Vec<(i64, Option<String>)> = Vec::deserialize(deserializer)?;
         // A choice of a later release is shown as what is nearest to any.
-        let choice = |text: String| Choice::parse(&text).unwrap_or(Choice::Online);
+        let choice = |text: String| PresenceStatus::parse(&text).unwrap_or(PresenceStatus::Online);
         Ok(pairs.into_iter().map(|(user, text)| (UserId(user), text.map(choice))).collect())
     }
 }
 
 /// What follows from what was heard, or from time passing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Deed {
+pub enum Effect {
     /// Tell the other nodes.
     Tell(Statement),
     /// Users of another node changed.
@@ -107,7 +108,7 @@ struct Other {
     asked_at: Option<Duration>,
     /// The number of the last statement that `users` follow from; `None` while the list is not known.
     number: Option<u64>,
-    users: BTreeMap<UserId, Choice>,
+    users: BTreeMap<UserId, PresenceStatus>,
     gathering: Option<Gathering>,
     /// Of whom it had heard when it gave its list.
     others: Vec<NodeId>,
@@ -117,7 +118,7 @@ struct Other {
 struct Gathering {
     number: u64,
     next_part: u32,
-    users: BTreeMap<UserId, Choice>,
+    users: BTreeMap<UserId, PresenceStatus>,
 }
 
 /// One node's knowledge of the others.
@@ -126,7 +127,7 @@ pub struct Nodes {
     /// Of the last `Changed` of this node.
     number: u64,
     others: BTreeMap<NodeId, Other>,
-    deeds: Vec<Deed>,
+    effects: Vec<Effect>,
     next_beat: Duration,
     /// Somebody wants this node's list, which is given from then on.
     list_wanted: bool,
@@ -140,7 +141,7 @@ impl Nodes {
             node,
             number: 0,
             others: BTreeMap::new(),
-            deeds: Vec::new(),
+            effects: Vec::new(),
             next_beat: Duration::ZERO,
             list_wanted: false,
             list_after: Duration::ZERO,
@@ -202,17 +203,17 @@ impl Nodes {
 
     fn there(&mut self, node: NodeId, users: Users) {
         if !users.is_empty() {
-            self.deeds.push(Deed::There(node, users));
+            self.effects.push(Effect::There(node, users));
         }
     }
 
     fn tell(&mut self, statement: Statement) {
-        self.deeds.push(Deed::Tell(statement));
+        self.effects.push(Effect::Tell(statement));
     }
 
     fn lose(&mut self, node: NodeId) {
         if self.others.remove(&node).is_some() {
-            self.deeds.push(Deed::Lost(node));
+            self.effects.push(Effect::Lost(node));
         }
     }
 
@@ -236,7 +237,11 @@ impl Nodes {
     }
 
     /// What is to be done at this time. `here` says who is connected to this node.
-    pub fn turn(&mut self, now: Duration, here: impl FnOnce() -> Vec<(UserId, Choice)>) -> Vec<Deed> {
+    pub fn turn(
+        &mut self,
+        now: Duration,
+        here: impl FnOnce() -> Vec<(UserId, PresenceStatus)>,
+    ) -> Vec<Effect> {
         let silent = |(node, other): (&NodeId, &Other)| (now >= other.heard_at + LOST_AFTER).then_some(*node);
         let lost: Vec<_> = self.others.iter().filter_map(silent).collect();
         lost.into_iter().for_each(|node| self.lose(node));
@@ -249,10 +254,10 @@ impl Nodes {
             self.next_beat = now + BEAT;
             self.tell(Statement::Beat { number: self.number });
         }
-        std::mem::take(&mut self.deeds)
+        std::mem::take(&mut self.effects)
     }
 
-    fn list(&mut self, here: &[(UserId, Choice)], now: Duration) {
+    fn list(&mut self, here: &[(UserId, PresenceStatus)], now: Duration) {
         let number = self.number;
         let lately = |(node, other): (&NodeId, &Other)| (now < other.heard_at + LATELY).then_some(node.0);
         let others: Vec<_> = self.others.iter().filter_map(lately).collect();
@@ -295,7 +300,8 @@ impl Other {
             return None;
         }
         self.number = Some(number);
-        let changes = |(user, choice): &(UserId, Option<Choice>)| self.users.get(user).copied() != *choice;
+        let changes =
+            |(user, choice): &(UserId, Option<PresenceStatus>)| self.users.get(user).copied() != *choice;
         let news: Users = users.into_iter().filter(changes).collect();
         self.apply(&news);
         Some(news)

@@ -10,11 +10,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use chat_core::cluster::{Journal, Link, Neighbours, NodeId, Residents, Roster};
+use chat_core::cluster::{Journal, Link, LocalMembers, NodeId, Peers, PresenceRegistry};
 use chat_core::event::{Event, Signal};
 use chat_core::ids::{ConversationId, UserId};
 use chat_core::ports::EventSink;
-use chat_core::presence::Choice;
+use chat_core::presence::PresenceStatus;
 use chat_core::sync::{Cursor, Epoch};
 use chat_core::{Error, Result};
 use tokio::sync::oneshot;
@@ -35,7 +35,7 @@ pub struct Parts {
     /// Who tells this node's clients.
     pub hub: Arc<dyn EventSink>,
     /// Who keeps the presence of users.
-    pub roster: Arc<dyn Roster>,
+    pub presence_registry: Arc<dyn PresenceRegistry>,
     /// Closes the connections of all clients, for them to resume, because the journal does not give what they missed.
     /// When it returns, nothing that the hub is given from then on may reach any of them: they would go on from there.
     /// Called on the relay's thread, which may be held up.
@@ -67,7 +67,7 @@ struct Shared {
     queue: SyncSender<Input>,
     interest: InterestSet,
     /// Users of this node whose presence has changed since the thread looked last.
-    changed: Mutex<BTreeMap<UserId, Option<Choice>>>,
+    changed: Mutex<BTreeMap<UserId, Option<PresenceStatus>>>,
     metrics: Metrics,
     is_up: AtomicBool,
     has_met: AtomicBool,
@@ -102,7 +102,7 @@ impl Shared {
         let _ = self.queue.try_send(Input::Wake);
     }
 
-    fn take_changed(&self) -> BTreeMap<UserId, Option<Choice>> {
+    fn take_changed(&self) -> BTreeMap<UserId, Option<PresenceStatus>> {
         std::mem::take(&mut *self.changed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -143,7 +143,7 @@ impl Prepared {
 
     /// Who is to be told what this node's clients have to do with. Must be told of a client before the client is given
     /// what it missed: what is committed later than that reaches this node only if somebody is known to want it.
-    pub fn residents(&self) -> Arc<dyn Residents> {
+    pub fn local_members(&self) -> Arc<dyn LocalMembers> {
         Arc::new(Handle(self.shared.clone()))
     }
 
@@ -156,7 +156,7 @@ impl Prepared {
         let outside = worker::Outside {
             journal: parts.journal,
             hub: parts.hub.clone(),
-            roster: parts.roster,
+            presence_registry: parts.presence_registry,
             everybody_resumes: parts.everybody_resumes,
             is_of: parts.is_of,
             runtime,
@@ -187,7 +187,7 @@ impl Relay {
     }
 
     /// How this node stands with the others.
-    pub fn neighbours(&self) -> Arc<dyn Neighbours> {
+    pub fn peers(&self) -> Arc<dyn Peers> {
         Arc::new(Handle(self.shared.clone()))
     }
 
@@ -255,7 +255,7 @@ impl EventSink for Sink {
 /// Takes in what this node's hub says, and answers what is asked of the link.
 struct Handle(Arc<Shared>);
 
-impl Residents for Handle {
+impl LocalMembers for Handle {
     fn user(&self, user: UserId, is_here: bool) {
         let listen = || self.0.listen(Subject::User(user), is_here);
         self.0.interest.user(user, is_here, listen);
@@ -266,7 +266,7 @@ impl Residents for Handle {
         self.0.interest.group(conversation, is_here, listen);
     }
 
-    fn presence(&self, user: UserId, choice: Option<Choice>) {
+    fn presence(&self, user: UserId, choice: Option<PresenceStatus>) {
         if self.0.bus.is_none() {
             return;
         }
@@ -282,7 +282,7 @@ impl Shared {
     }
 }
 
-impl Neighbours for Handle {
+impl Peers for Handle {
     fn link(&self) -> Option<Link> {
         self.0.bus.as_ref()?;
         Some(if self.0.is_up.load(Ordering::Relaxed) { Link::Up } else { Link::Down })

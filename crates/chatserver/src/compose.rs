@@ -88,7 +88,7 @@ pub(crate) async fn compose(plan: Plan) -> Result<Server> {
         shards: cores,
         clock: clock.clone(),
         epoch: prepared.epoch,
-        residents: prepared.residents(),
+        local_members: prepared.local_members(),
         requests: Arc::new(Requests::of(&chat_gateway::openapi())),
     });
     let storage = prepared.open(&hub).await?;
@@ -113,9 +113,8 @@ pub(crate) async fn compose(plan: Plan) -> Result<Server> {
     let metrics_address = watched.as_ref().and_then(|(listener, _)| listener.local_addr().ok());
     let demo_for_all = plan.demo == demo::Wish::Wanted;
     let options = GatewayOptions { node: storage.node, demo_for_all, ..plan.gateway };
-    let app = App::start(chat, hub, tokens, options, storage.neighbours())
-        .await
-        .context("the store cannot be read")?;
+    let app =
+        App::start(chat, hub, tokens, options, storage.peers()).await.context("the store cannot be read")?;
     let backup = storage.backup.clone();
     Ok(Server {
         listener,

@@ -11,7 +11,7 @@ use super::extract::{Body, OptionalBody};
 use super::limited::CameFrom;
 use super::problem::Problem;
 use super::refusals::{Any, BodyRefused, Unauthenticated};
-use crate::audit::{By, Deed, To};
+use crate::audit::{Action, By, To};
 use crate::auth::Bearer;
 use crate::limits::Guess;
 use crate::{App, turns};
@@ -31,11 +31,11 @@ pub(super) async fn log_out(
     let by = By { user: Some(granted.user), ..from.by() };
     if request.everywhere {
         app.hub.revocations().add(app.chat.log_out_everywhere(granted.user, granted.counts_from).await?);
-        app.audit.note(Deed::LoggedOutEverywhere, by, To::default());
+        app.audit.note(Action::LoggedOutEverywhere, by, To::default());
     } else {
         let ended = app.chat.log_out(granted.user, granted.fingerprint, granted.expires_at).await?;
         app.hub.revocations().add(ended);
-        app.audit.note(Deed::LoggedOut, by, To::default());
+        app.audit.note(Action::LoggedOut, by, To::default());
     }
     Ok(Json(rest::Done { message: "Logged out successfully".into() }))
 }
@@ -63,8 +63,8 @@ pub(super) async fn change_password(
     let changed = app.chat.change_password(granted.user, granted.counts_from, change).await;
     attempt.settle(&changed);
     match &changed {
-        Ok(_) => app.audit.note(Deed::PasswordChanged, by, To::default()),
-        Err(Error::WrongCredentials) => app.audit.note(Deed::PasswordRefused, by, To::default()),
+        Ok(_) => app.audit.note(Action::PasswordChanged, by, To::default()),
+        Err(Error::WrongCredentials) => app.audit.note(Action::PasswordRefused, by, To::default()),
         Err(_) => {}
     }
     let (ended, login) = changed?;

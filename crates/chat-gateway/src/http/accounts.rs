@@ -22,7 +22,7 @@ use super::extract::{Body, Params, PathId, limit};
 use super::limited::{self, CameFrom, Newcomer, Visitor};
 use super::problem::Problem;
 use super::refusals::{Any, BodyRefused, Counted, NoSuchUser, Unauthenticated};
-use crate::audit::{self, By, Deed};
+use crate::audit::{self, Action, By};
 use crate::auth::{Caller, bearer};
 use crate::devices::Device;
 use crate::limits::Guess;
@@ -52,7 +52,7 @@ pub(super) async fn register(
     };
     let login = login.inspect_err(|refused| newcomer.settle(&app, refused))?;
     let (token, _) = app.auth.issue(&login).await?;
-    note(&app, Deed::Registered, newcomer.from, Some(&login.account));
+    note(&app, Action::Registered, newcomer.from, Some(&login.account));
     let cookie = device_cookie(&app, &login, None, newcomer.is_encrypted);
     let account = login.account;
     let registered = rest::Registered {
@@ -72,10 +72,10 @@ async fn registered(app: &App, from: CameFrom, request: rest::RegisterRequest) -
 }
 
 /// Tells the operator who came in, or did not.
-fn note(app: &App, deed: Deed, from: CameFrom, account: Option<&Account>) {
+fn note(app: &App, action: Action, from: CameFrom, account: Option<&Account>) {
     let name = account.map_or(audit::UNKNOWN, |account| account.username.as_str());
     let by = By { user: account.map(|account| account.id), account: Some(name), ..from.by() };
-    app.audit.note(deed, by, audit::To::default());
+    app.audit.note(action, by, audit::To::default());
 }
 
 /// What makes the device known from now on.
@@ -151,9 +151,9 @@ async fn checked(
     let checked = app.chat.login(name, password, demo, turns::guess(app, &guess, from.0)).await;
     attempt.settle(&checked);
     match &checked {
-        Ok(_) => note(app, Deed::LoggedIn, *from, account.as_ref()),
+        Ok(_) => note(app, Action::LoggedIn, *from, account.as_ref()),
         Err(Error::WrongCredentials | Error::DemoUser) => {
-            note(app, Deed::LoginFailed, *from, account.as_ref())
+            note(app, Action::LoginFailed, *from, account.as_ref())
         }
         Err(_) => {}
     }

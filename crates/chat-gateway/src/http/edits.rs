@@ -14,9 +14,9 @@ use utoipa::{IntoParams, ToSchema};
 use super::extract::{Body, Params, PathId, limit};
 use super::problem::Problem;
 use super::refusals::{Any, BodyRefused, DoesNotFit, MayNot, NotTheCallers, Unauthenticated};
+use crate::App;
 use crate::auth::Caller;
 use crate::pages::Reader;
-use crate::App;
 
 /// Replaces a message's text; for its author.
 #[utoipa::path(patch, path = "/v1/messages/{id}", tag = "messages", security(("bearer" = [])),

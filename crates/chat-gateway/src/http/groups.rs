@@ -16,10 +16,10 @@ use super::extract::{Body, Params, PathId, PathIds};
 use super::limited::CameFrom;
 use super::problem::Problem;
 use super::refusals::{Any, BodyRefused, DoesNotFit, OfGroup, Unauthenticated};
-use crate::audit::{By, Deed, To};
+use crate::App;
+use crate::audit::{Action, By, To};
 use crate::auth::Caller;
 use crate::pages::{Reader, WHOLE_LIST};
-use crate::App;
 
 /// Creates a group that the caller owns.
 #[utoipa::path(post, path = "/v1/groups", tag = "groups", security(("bearer" = [])),
@@ -79,7 +79,8 @@ pub(super) async fn rename(
     Body(request): Body<rest::RenameGroupRequest>,
 ) -> Result<Json<rest::Group>, Problem> {
     let renamed = app.chat.rename_group(caller, GroupId(group), &request.name).await?;
-    let group = chat_wire::group_of(renamed).ok_or_else(|| Error::internal("what was renamed is no group"))?;
+    let group =
+        chat_wire::group_of(renamed).ok_or_else(|| Error::internal("what was renamed is no group"))?;
     Ok(Json(group))
 }
 
@@ -129,7 +130,7 @@ pub(super) async fn remove_member(
     let (group, user) = (GroupId(group), UserId(user));
     app.chat.remove_member(caller, group, user).await?;
     let to = To { group: Some(group), member: Some(user), role: None };
-    app.audit.note(Deed::MemberRemoved, By { user: Some(caller), ..from.by() }, to);
+    app.audit.note(Action::MemberRemoved, By { user: Some(caller), ..from.by() }, to);
     Ok(Json(rest::Done { message: "Member removed successfully".into() }))
 }
 
@@ -151,6 +152,6 @@ pub(super) async fn change_role(
     let (group, user) = (GroupId(group), UserId(user));
     app.chat.change_role(ChangeRole { actor, group, user, role }).await?;
     let to = To { group: Some(group), member: Some(user), role: Some(role.as_str()) };
-    app.audit.note(Deed::RoleChanged, By { user: Some(actor), ..from.by() }, to);
+    app.audit.note(Action::RoleChanged, By { user: Some(actor), ..from.by() }, to);
     Ok(Json(rest::Done { message: "Role changed successfully".into() }))
 }

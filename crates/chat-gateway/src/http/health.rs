@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use chat_core::clocks::Skew;
-use chat_core::cluster::{Link, Neighbours};
+use chat_core::cluster::{Link, Peers};
 use chat_protocol::problem::Problem as ProblemBody;
 use chat_protocol::rest::{Bus, Health, Pong, Readiness};
 
@@ -40,11 +40,11 @@ pub(super) async fn readyz(State(app): State<App>) -> Result<Json<Readiness>, Pr
         return Err(Problem::new(503, "draining", "The server is shutting down").retry_after(1));
     }
     app.probes.ready(PROBE).await?;
-    Ok(Json(readiness(app.neighbours.as_deref(), app.hub.metrics().skew.last())))
+    Ok(Json(readiness(app.peers.as_deref(), app.hub.metrics().skew.last())))
 }
 
-fn readiness(neighbours: Option<&dyn Neighbours>, skew: Option<Skew>) -> Readiness {
-    let bus = neighbours.map(|neighbours| match neighbours.link() {
+fn readiness(peers: Option<&dyn Peers>, skew: Option<Skew>) -> Readiness {
+    let bus = peers.map(|peers| match peers.link() {
         Some(Link::Up) => Bus::Up,
         Some(Link::Down) => Bus::Down,
         None => Bus::None,
@@ -58,7 +58,7 @@ mod tests {
 
     struct Linked(Option<Link>);
 
-    impl Neighbours for Linked {
+    impl Peers for Linked {
         fn link(&self) -> Option<Link> {
             self.0
         }
@@ -68,8 +68,8 @@ mod tests {
         }
     }
 
-    fn body(neighbours: Option<&dyn Neighbours>) -> serde_json::Value {
-        serde_json::to_value(readiness(neighbours, None)).unwrap()
+    fn body(peers: Option<&dyn Peers>) -> serde_json::Value {
+        serde_json::to_value(readiness(peers, None)).unwrap()
     }
 
     #[test]

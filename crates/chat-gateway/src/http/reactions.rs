@@ -9,9 +9,9 @@ use chat_protocol::message::{Message, Reactor};
 use super::extract::{PathId, PathIdAndText};
 use super::problem::Problem;
 use super::refusals::{Any, DoesNotFit, MayNot, NotTheCallers, Unauthenticated};
+use crate::App;
 use crate::auth::Caller;
 use crate::pages::{Reader, WHOLE_LIST};
-use crate::App;
 
 /// Reacts to a message; doing so twice changes nothing.
 #[utoipa::path(put, path = "/v1/messages/{id}/reactions/{emoji}", tag = "messages", security(("bearer" = [])),

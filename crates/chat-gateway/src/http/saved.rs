@@ -10,9 +10,9 @@ use super::extract::{Params, PathId};
 use super::messages::PageParams;
 use super::problem::Problem;
 use super::refusals::{Any, NotTheCallers, Unauthenticated};
+use crate::App;
 use crate::auth::Caller;
 use crate::pages::Reader;
-use crate::App;
 
 /// Saves a message for the caller.
 #[utoipa::path(put, path = "/v1/messages/{id}/saved", tag = "messages", security(("bearer" = [])),

@@ -17,7 +17,7 @@ use super::problem::Problem;
 use super::refusals::{Any, BodyRefused, DoesNotFit, MayNot, NotTheCallers, OfGroup, Unauthenticated};
 use crate::auth::Caller;
 use crate::client_address::ClientAddress;
-use crate::metrics::Door;
+use crate::metrics::Transport;
 use crate::sends::Sender;
 use crate::{App, commands, sends};
 
@@ -106,7 +106,7 @@ impl FromRequestParts<App> for Sender {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let Caller(user) = Caller::from_request_parts(parts, app).await?;
-        Ok(Self { user, from: ClientAddress::of(&parts.extensions), door: Door::Rest })
+        Ok(Self { user, from: ClientAddress::of(&parts.extensions), transport: Transport::Rest })
     }
 }
 

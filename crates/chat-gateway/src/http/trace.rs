@@ -9,9 +9,9 @@ use chat_protocol::trace::{FanOut, MessageTrace, TracedMember};
 use super::extract::PathId;
 use super::problem::Problem;
 use super::refusals::{Any, MayNot, NotTheCallers, Unauthenticated};
+use crate::App;
 use crate::auth::Caller;
 use crate::hub::Remembered;
-use crate::App;
 
 /// The way of one message: accepted, committed, given to clients, delivered and read; for its author, and for the owner
 /// and admins of the group. Times are those that the answering server remembers, which are of the last 10,000 messages.
@@ -25,14 +25,14 @@ pub(super) async fn trace(
     PathId(message): PathId,
 ) -> Result<Json<MessageTrace>, Problem> {
     let trace = app.chat.trace(caller, MessageId(message)).await?;
-    let remembered = app.hub.trail().remembered(trace.message, trace.conversation, trace.seq);
-    Ok(Json(told(&app, &trace, remembered.as_ref())))
+    let remembered = app.hub.delivery_trace().remembered(trace.message, trace.conversation, trace.seq);
+    Ok(Json(described(&app, &trace, remembered.as_ref())))
 }
 
-fn told(app: &App, trace: &Trace, remembered: Option<&Remembered>) -> MessageTrace {
+fn described(app: &App, trace: &Trace, remembered: Option<&Remembered>) -> MessageTrace {
     let node = app.options.node;
     let fan_out = |remembered: &Remembered| {
-        let (connections, at) = remembered.told.fan_out();
+        let (connections, at) = remembered.traced.fan_out();
         FanOut { node: node.map(|node| format!("{:016x}", node.0)), at: at.map(chat_wire::time), connections }
     };
     let members = trace.members.iter().map(|(user, pointers)| {
@@ -53,7 +53,7 @@ fn told(app: &App, trace: &Trace, remembered: Option<&Remembered>) -> MessageTra
         seq: trace.seq.0,
         position: trace.position.0,
         accepted_at: chat_wire::time(trace.accepted_at),
-        committed_at: remembered.map(|remembered| chat_wire::time(remembered.told.committed_at)),
+        committed_at: remembered.map(|remembered| chat_wire::time(remembered.traced.committed_at)),
         fanned_out: remembered.map(fan_out).into_iter().collect(),
         members: members.collect(),
         complete: node.is_none() && remembered.is_some_and(|remembered| remembered.is_all),

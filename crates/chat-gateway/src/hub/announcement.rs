@@ -10,8 +10,8 @@ use chat_core::ids::UserId;
 use chat_core::sync::{Cursor, Epoch};
 
 use super::Protocol;
-use super::outbox::{Delivery, Place};
-use super::trail::Told;
+use super::delivery_trace::TracedMessage;
+use super::outbox::{Delivery, StreamPosition};
 use crate::wire;
 
 /// An event on its way to clients.
@@ -19,7 +19,7 @@ pub(crate) struct Announcement {
     pub(crate) event: Arc<Event>,
     pub(crate) audience: Audience,
     /// What is remembered of a new message.
-    pub(crate) told: Option<Arc<Told>>,
+    pub(crate) traced: Option<Arc<TracedMessage>>,
     epoch: Epoch,
     v1: OnceLock<Bytes>,
     v2: OnceLock<Option<Bytes>>,
@@ -28,11 +28,11 @@ pub(crate) struct Announcement {
 }
 
 impl Announcement {
-    pub(crate) fn new(event: Arc<Event>, epoch: Epoch, told: Option<Arc<Told>>) -> Self {
+    pub(crate) fn new(event: Arc<Event>, epoch: Epoch, traced: Option<Arc<TracedMessage>>) -> Self {
         Self {
             audience: event.change.audience(),
             event,
-            told,
+            traced,
             epoch,
             v1: OnceLock::new(),
             v2: OnceLock::new(),
@@ -41,22 +41,22 @@ impl Announcement {
     }
 
     /// The frame for a client of this user, and where it belongs; `None` where its stream has none for the event.
-    pub(crate) fn frame(&self, user: UserId, protocol: Protocol) -> Option<(Bytes, Place)> {
+    pub(crate) fn frame(&self, user: UserId, protocol: Protocol) -> Option<(Bytes, StreamPosition)> {
         match protocol {
             Protocol::V1 => self.v1_frame(user),
             Protocol::V2 => {
-                let place = Place { order: self.event.position.0, delivery: None };
-                self.v2_frame(user).map(|frame| (frame, place))
+                let position = StreamPosition { at: self.event.position.0, delivery: None };
+                self.v2_frame(user).map(|frame| (frame, position))
             }
         }
     }
 
-    fn v1_frame(&self, user: UserId) -> Option<(Bytes, Place)> {
+    fn v1_frame(&self, user: UserId) -> Option<(Bytes, StreamPosition)> {
         let Change::MessagePosted(message) = &self.event.change else { return None };
         let frame = self.v1.get_or_init(|| wire::v1::message(message));
         let (conversation, seq) = (message.conversation, message.seq);
         let delivery = Delivery { conversation, seq, confirm: user != message.sender };
-        Some((frame.clone(), Place { order: message.id.0, delivery: Some(delivery) }))
+        Some((frame.clone(), StreamPosition { at: message.id.0, delivery: Some(delivery) }))
     }
 
     fn v2_frame(&self, user: UserId) -> Option<Bytes> {

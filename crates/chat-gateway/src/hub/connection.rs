@@ -6,6 +6,7 @@ mod sending;
 mod tests;
 
 use std::io;
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ use chat_protocol::close_codes;
 use chat_websocket::{Opcode, encode, encode_close};
 use tokio::sync::Notify;
 
-use super::outbox::{Delivery, Outbox, Place, Pushed};
+use super::outbox::{Delivery, Outbox, Pushed, ReplayEnd, StreamPosition};
 use super::pace::{Pace, Slowest, Taken};
 use super::protocol::Protocol;
 use super::{OutboxLimits, Socket};
@@ -76,7 +77,7 @@ struct State {
     ping: Ping,
     pace: Pace,
     /// The closing frame, until the session has said what else there is to say.
-    farewell: Option<Bytes>,
+    closing_frame: Option<Bytes>,
 }
 
 /// Why the session is called.
@@ -88,6 +89,24 @@ pub(crate) enum Woken {
     Writable,
     /// The connection is to end.
     Closing,
+}
+
+/// What writing did to the room that the socket has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Room {
+    /// The socket took everything, or was full already.
+    AsBefore,
+    /// It has just become full: the session has to write on.
+    JustFilled,
+}
+
+/// Whether somebody has to see to it that what was queued is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flush {
+    /// Whoever has queued the frame calls [`Connection::flush`].
+    Due,
+    /// Nothing was queued, or it will be written with what was queued before.
+    NotDue,
 }
 
 /// A second ping for confirmations comes so many milliseconds after the first at the earliest.
@@ -105,7 +124,7 @@ impl Connection {
                 blocked: false,
                 ping: Ping::default(),
                 pace: Pace::default(),
-                farewell: None,
+                closing_frame: None,
             }),
             wake: Notify::new(),
             heard_at: AtomicU64::new(0),
@@ -153,30 +172,30 @@ impl Connection {
         self.is_gone.load(Ordering::Acquire)
     }
 
-    /// Queues a live frame. `true`: the caller must see to it that [`Connection::flush`] is called.
-    pub(crate) fn push_live(&self, frame: &Bytes, place: Place) -> bool {
+    /// Queues a live frame.
+    pub(crate) fn push_live(&self, frame: &Bytes, position: StreamPosition) -> Flush {
         let pushed = {
             let mut state = self.state();
             // Asked under the lock under which it is closed, so that nothing comes behind the closing frame.
             if self.is_closing() {
-                return false;
+                return Flush::NotDue;
             }
-            state.outbox.push_live(frame, place, self.limits())
+            state.outbox.push_live(frame, position, self.limits())
         };
         self.after_push(pushed)
     }
 
     /// The place of the last live frame that was queued. Final once the connection is closing.
-    pub(crate) fn told(&self) -> i64 {
-        self.state().outbox.told()
+    pub(crate) fn last_queued(&self) -> i64 {
+        self.state().outbox.last_queued()
     }
 
-    /// Queues a frame that is no live message. `true`: as for [`Connection::push_live`].
-    pub(crate) fn push(&self, frame: Bytes, delivery: Option<Delivery>) -> bool {
+    /// Queues a frame that is no live message.
+    pub(crate) fn push(&self, frame: Bytes, delivery: Option<Delivery>) -> Flush {
         let pushed = {
             let mut state = self.state();
             if self.is_closing() {
-                return false;
+                return Flush::NotDue;
             }
             state.outbox.push(frame, delivery, self.limits())
         };
@@ -184,12 +203,12 @@ impl Connection {
     }
 
     /// Queues the answer to a frame that was taken. While the connection is closing it still goes out, before the closing
-    /// frame. `true`: as for [`Connection::push_live`].
-    pub(crate) fn push_answer(&self, frame: Bytes) -> bool {
+    /// frame.
+    pub(crate) fn push_answer(&self, frame: Bytes) -> Flush {
         let pushed = {
             let mut state = self.state();
-            if self.is_closing() && state.farewell.is_none() {
-                return false;
+            if self.is_closing() && state.closing_frame.is_none() {
+                return Flush::NotDue;
             }
             state.outbox.push(frame, None, self.limits())
         };
@@ -199,12 +218,12 @@ impl Connection {
     /// Whether the client would be given an answer.
     pub(crate) fn takes_answers(&self) -> bool {
         let state = self.state();
-        !self.is_gone() && (!self.is_closing() || state.farewell.is_some())
+        !self.is_gone() && (!self.is_closing() || state.closing_frame.is_some())
     }
 
     /// Queues a signal, unless the client has not been welcomed yet (it must not be overtaken) or is slow: of all that
     /// waits, signals are the least worth waiting for.
-    pub(crate) fn push_signal(&self, frame: &Bytes) -> bool {
+    pub(crate) fn push_signal(&self, frame: &Bytes) -> Flush {
         let takes_signals = {
             let outbox = &self.state().outbox;
             if outbox.is_greeted() && !outbox.has_room(self.limits()) {
@@ -212,16 +231,16 @@ impl Connection {
             }
             outbox.is_greeted() && outbox.has_room(self.limits())
         };
-        takes_signals && self.push(frame.clone(), None)
+        if takes_signals { self.push(frame.clone(), None) } else { Flush::NotDue }
     }
 
-    fn after_push(&self, pushed: Pushed) -> bool {
+    fn after_push(&self, pushed: Pushed) -> Flush {
         match pushed {
-            Pushed::Queued { first } => first,
-            Pushed::Held => false,
+            Pushed::Queued { first: true } => Flush::Due,
+            Pushed::Queued { first: false } | Pushed::Held | Pushed::AlreadyGiven => Flush::NotDue,
             Pushed::TooSlow => {
                 self.close(close_codes::TOO_SLOW, "too slow: reconnect and resume");
-                false
+                Flush::NotDue
             }
         }
     }
@@ -229,7 +248,7 @@ impl Connection {
     /// Writes what waits, as far as the socket takes it. Asks for a confirmation on the way if one is due. For shards and
     /// whoever else is not the session: it calls the session where the socket is full.
     pub(crate) fn flush(&self) {
-        if self.write_what_waits() {
+        if self.write_what_waits() == Room::JustFilled {
             self.wake.notify_one();
         }
     }
@@ -239,15 +258,14 @@ impl Connection {
         self.write_what_waits();
     }
 
-    /// `true`: the socket has just become full.
-    fn write_what_waits(&self) -> bool {
+    fn write_what_waits(&self) -> Room {
         let mut state = self.state();
         if state.blocked {
-            return false;
+            return Room::AsBefore;
         }
         self.ask_if_due(&mut state);
         self.write(&mut state);
-        state.blocked
+        if state.blocked { Room::JustFilled } else { Room::AsBefore }
     }
 
     fn write(&self, state: &mut State) {
@@ -369,11 +387,10 @@ impl Connection {
         state.outbox.confirmed()
     }
 
-    /// Ends the replay, which has given everything up to there, with a last frame of its own; `false` if the log must be
-    /// read once more, because too much came in meanwhile.
-    pub(crate) fn go_live(&self, given: i64, last: Option<Bytes>) -> bool {
+    /// Ends the replay, which has given everything up to there, with a last frame of its own.
+    pub(crate) fn go_live(&self, given: i64, last: Option<Bytes>) -> ReplayEnd {
         let mut state = self.state();
-        self.is_closing() || state.outbox.go_live(given, last, self.limits())
+        if self.is_closing() { ReplayEnd::Live } else { state.outbox.go_live(given, last, self.limits()) }
     }
 
     /// Begins to end the connection: nothing is queued any more but the answers to what was taken
@@ -385,11 +402,11 @@ impl Connection {
             return;
         }
         // Under the same lock: whoever sees that it closes finds the last word.
-        let farewell = encode_close(code, reason);
+        let closing_frame = encode_close(code, reason);
         if state.blocked || code == close_codes::TOO_SLOW {
-            state.outbox.replace_all(farewell);
+            state.outbox.replace_all(closing_frame);
         } else {
-            state.farewell = Some(farewell);
+            state.closing_frame = Some(closing_frame);
         }
         drop(state);
         self.surroundings.metrics.closed(code);
@@ -450,18 +467,18 @@ impl Connection {
         self.socket.keep_unsent(Unsent::AsTheSystemLikes);
     }
 
-    /// Waits until nothing waits any more. `false`: the connection is to end.
-    pub(crate) async fn drained(&self) -> bool {
+    /// Waits until nothing waits any more, or the connection is to end.
+    pub(crate) async fn drained(&self) -> ControlFlow<()> {
         loop {
             self.resume_writing();
             if self.is_closing() {
-                return false;
+                return ControlFlow::Break(());
             }
             if !self.is_blocked() {
-                return true;
+                return ControlFlow::Continue(());
             }
             tokio::select! {
-                writable = self.socket.writable() => if writable.is_err() { return false },
+                writable = self.socket.writable() => if writable.is_err() { return ControlFlow::Break(()) },
                 () = self.wake.notified() => {}
             }
         }
@@ -471,8 +488,8 @@ impl Connection {
     pub(crate) async fn write_last_word(&self) {
         {
             let mut state = self.state();
-            if let Some(farewell) = state.farewell.take() {
-                state.outbox.append(farewell);
+            if let Some(closing_frame) = state.closing_frame.take() {
+                state.outbox.append(closing_frame);
             }
         }
         while let Ok(false) = self.write_some() {

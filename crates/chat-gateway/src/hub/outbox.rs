@@ -29,9 +29,9 @@ pub(crate) struct Delivery {
 
 /// Where a live frame belongs, for telling whether a replay has given it already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct StreamPosition {
     /// Grows from frame to frame: in the v1 stream the message's id, in v2 the position in the log.
-    pub(crate) order: i64,
+    pub(crate) at: i64,
     /// In the v1 stream; the clients of v2 confirm by themselves.
     pub(crate) delivery: Option<Delivery>,
 }
@@ -43,8 +43,19 @@ pub(crate) enum Pushed {
     Queued { first: bool },
     /// It waits for the end of the replay.
     Held,
+    /// The replay has given it already.
+    AlreadyGiven,
     /// It would have gone over a bound: the client is too slow.
     TooSlow,
+}
+
+/// What follows the end of a replay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ReplayEnd {
+    /// Live frames reach the client from now on.
+    Live,
+    /// Too many live frames came in meanwhile to be held back, so the log must be read once more.
+    ReadOn,
 }
 
 /// The frames of one client.
@@ -59,7 +70,7 @@ pub(crate) struct Outbox {
     /// before this may still come in.
     given: i64,
     /// The place of the last live frame that was queued.
-    told: i64,
+    last_queued: i64,
     greeted: bool,
     marks: Marks,
     unconfirmed: Vec<(ConversationId, Seq)>,
@@ -69,7 +80,7 @@ pub(crate) struct Outbox {
 /// Live frames that came in while the client was still being given what it had missed.
 #[derive(Default)]
 struct Held {
-    frames: Vec<(Bytes, Place)>,
+    frames: Vec<(Bytes, StreamPosition)>,
     bytes: usize,
     overflowed: bool,
 }
@@ -84,7 +95,7 @@ impl Outbox {
             written: 0,
             replay: Some(Box::default()),
             given: i64::MIN,
-            told: i64::MIN,
+            last_queued: i64::MIN,
             greeted: false,
             marks: Marks::default(),
             unconfirmed: Vec::new(),
@@ -107,8 +118,8 @@ impl Outbox {
     }
 
     /// The place of the last live frame that was queued; those before it were queued, too, or given by the replay.
-    pub(crate) fn told(&self) -> i64 {
-        self.told
+    pub(crate) fn last_queued(&self) -> i64 {
+        self.last_queued
     }
 
     /// Whether the client has been given its first frame, which nothing may overtake.
@@ -122,17 +133,22 @@ impl Outbox {
     }
 
     /// Queues a live frame.
-    pub(crate) fn push_live(&mut self, frame: &Bytes, place: Place, limits: OutboxLimits) -> Pushed {
+    pub(crate) fn push_live(
+        &mut self,
+        frame: &Bytes,
+        position: StreamPosition,
+        limits: OutboxLimits,
+    ) -> Pushed {
         match &mut self.replay {
-            _ if place.order <= self.given => Pushed::Held,
+            _ if position.at <= self.given => Pushed::AlreadyGiven,
             Some(held) => {
-                held.push(frame.clone(), place, limits);
+                held.push(frame.clone(), position, limits);
                 Pushed::Held
             }
             None => {
-                let pushed = self.push(frame.clone(), place.delivery, limits);
+                let pushed = self.push(frame.clone(), position.delivery, limits);
                 if matches!(pushed, Pushed::Queued { .. }) {
-                    self.told = place.order;
+                    self.last_queued = position.at;
                 }
                 pushed
             }
@@ -177,12 +193,11 @@ impl Outbox {
     }
 
     /// Ends the replay, which has given everything up to `given`: queues `last`, then what was held back and comes later.
-    /// `false`: too much came in meanwhile, so the log must be read once more.
-    pub(crate) fn go_live(&mut self, given: i64, last: Option<Bytes>, limits: OutboxLimits) -> bool {
+    pub(crate) fn go_live(&mut self, given: i64, last: Option<Bytes>, limits: OutboxLimits) -> ReplayEnd {
         match &mut self.replay {
             Some(held) if held.overflowed => {
                 held.overflowed = false;
-                return false;
+                return ReplayEnd::ReadOn;
             }
             _ => {}
         }
@@ -191,11 +206,11 @@ impl Outbox {
             let _ = self.push(last, None, limits);
         }
         let held = self.replay.take().map(|held| held.frames).unwrap_or_default();
-        for (frame, place) in held {
+        for (frame, position) in held {
             // Both bounds are those that `Held` kept to, and the queue was drained before.
-            let _ = self.push_live(&frame, place, limits);
+            let _ = self.push_live(&frame, position, limits);
         }
-        true
+        ReplayEnd::Live
     }
 
     /// Calls `write` with the beginning of the queue.
@@ -280,12 +295,12 @@ impl Outbox {
 }
 
 impl Held {
-    fn push(&mut self, frame: Bytes, place: Place, limits: OutboxLimits) {
+    fn push(&mut self, frame: Bytes, position: StreamPosition, limits: OutboxLimits) {
         if self.overflowed {
             return;
         }
         self.bytes += frame.len();
-        self.frames.push((frame, place));
+        self.frames.push((frame, position));
         if self.frames.len() >= limits.frames || self.bytes > limits.bytes {
             *self = Self { overflowed: true, ..Self::default() };
         }
@@ -309,18 +324,18 @@ mod tests {
         Bytes::from_static(text.as_bytes())
     }
 
-    fn place(seq: i64, confirm: bool) -> Place {
+    fn place(seq: i64, confirm: bool) -> StreamPosition {
         let delivery = Delivery { conversation: ConversationId(1), seq: Seq(seq), confirm };
-        Place { order: seq, delivery: Some(delivery) }
+        StreamPosition { at: seq, delivery: Some(delivery) }
     }
 
-    fn delivery(seq: i64) -> Place {
+    fn delivery(seq: i64) -> StreamPosition {
         place(seq, true)
     }
 
     fn live() -> Outbox {
         let mut outbox = Outbox::replaying();
-        assert!(outbox.go_live(0, None, LIMITS));
+        assert_eq!(outbox.go_live(0, None, LIMITS), ReplayEnd::Live);
         outbox
     }
 
@@ -373,7 +388,7 @@ mod tests {
         let mut outbox = Outbox::replaying();
         assert_eq!(outbox.push_live(&frame("1"), delivery(1), LIMITS), Pushed::Held);
         assert_eq!(outbox.push_live(&frame("2"), delivery(2), LIMITS), Pushed::Held);
-        assert!(outbox.go_live(1, None, LIMITS));
+        assert_eq!(outbox.go_live(1, None, LIMITS), ReplayEnd::Live);
         assert_eq!(waiting(&outbox), "2");
         assert_eq!(outbox.push_live(&frame("3"), delivery(3), LIMITS), Pushed::Queued { first: false });
     }
@@ -381,7 +396,7 @@ mod tests {
     #[test]
     fn what_the_replay_has_given_is_not_repeated_when_it_is_announced_later() {
         let mut outbox = Outbox::replaying();
-        assert!(outbox.go_live(2, None, LIMITS));
+        assert_eq!(outbox.go_live(2, None, LIMITS), ReplayEnd::Live);
         for (text, seq) in [("1", 1), ("2", 2), ("3", 3)] {
             outbox.push_live(&frame(text), delivery(seq), LIMITS);
         }
@@ -403,9 +418,9 @@ mod tests {
         for seq in 1..=5 {
             outbox.push_live(&frame("x"), delivery(seq), LIMITS);
         }
-        assert!(!outbox.go_live(0, None, LIMITS));
+        assert_eq!(outbox.go_live(0, None, LIMITS), ReplayEnd::ReadOn);
         outbox.push_live(&frame("6"), delivery(6), LIMITS);
-        assert!(outbox.go_live(5, None, LIMITS));
+        assert_eq!(outbox.go_live(5, None, LIMITS), ReplayEnd::Live);
         assert_eq!(waiting(&outbox), "6");
     }
 

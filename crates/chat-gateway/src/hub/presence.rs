@@ -11,16 +11,16 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chat_core::cluster::{NodeId, Residents};
+use chat_core::cluster::{LocalMembers, NodeId};
 use chat_core::ids::{ConversationId, UserId};
-use chat_core::presence::Choice;
+use chat_core::presence::PresenceStatus;
 use chat_core::time::Timestamp;
 use chat_protocol::conversation::Presence as Wire;
 use chat_protocol::v2::ServerFrame;
 use last_seen::LastSeen;
 
 use super::protocol::Protocol;
-use super::Connection;
+use super::{Connection, Flush};
 use crate::wire;
 
 /// Most members of a conversation whose presence is told.
@@ -54,15 +54,15 @@ pub(crate) type Companion = (ConversationId, UserId, Option<Timestamp>);
 pub(crate) struct Presence {
     state: Mutex<State>,
     /// Only in a cluster: who tells the other nodes.
-    residents: Option<Arc<dyn Residents>>,
+    local_members: Option<Arc<dyn LocalMembers>>,
 }
 
 #[derive(Default)]
 struct State {
     /// What each client of a connected user chose, by its connection.
-    users: HashMap<UserId, Vec<(u64, Choice)>>,
+    users: HashMap<UserId, Vec<(u64, PresenceStatus)>>,
     /// How users want to be seen who are connected to other nodes.
-    elsewhere: HashMap<UserId, Vec<(NodeId, Choice)>>,
+    elsewhere: HashMap<UserId, Vec<(NodeId, PresenceStatus)>>,
     /// Who looks at a user, and in which conversation.
     watchers: HashMap<UserId, Vec<(Arc<Connection>, ConversationId)>>,
     /// Whom a connection looks at.
@@ -74,20 +74,20 @@ struct State {
 
 impl State {
     /// How a user of this node wants to be seen, by all clients here.
-    fn here(&self, user: UserId) -> Option<Choice> {
+    fn here(&self, user: UserId) -> Option<PresenceStatus> {
         self.users.get(&user)?.iter().map(|(_, choice)| *choice).min()
     }
 
     fn status(&self, user: UserId) -> Status {
         let elsewhere = self.elsewhere.get(&user).into_iter().flatten().map(|(_, choice)| *choice);
         match elsewhere.chain(self.here(user)).min() {
-            Some(Choice::Online) => Status::Online,
-            Some(Choice::Away) => Status::Away,
-            Some(Choice::Invisible) | None => Status::Offline,
+            Some(PresenceStatus::Online) => Status::Online,
+            Some(PresenceStatus::Away) => Status::Away,
+            Some(PresenceStatus::Invisible) | None => Status::Offline,
         }
     }
 
-    fn set_elsewhere(&mut self, node: NodeId, user: UserId, choice: Option<Choice>) {
+    fn set_elsewhere(&mut self, node: NodeId, user: UserId, choice: Option<PresenceStatus>) {
         let nodes = self.elsewhere.entry(user).or_default();
         nodes.retain(|(other, _)| *other != node);
         nodes.extend(choice.map(|choice| (node, choice)));
@@ -108,7 +108,7 @@ impl State {
         watchers.sort_unstable_by_key(|watcher| watcher.id());
         watchers.dedup_by_key(|watcher| watcher.id());
         // Queued under the lock, so that what was so later is told later.
-        watchers.retain(|watcher| watcher.push_signal(&frame));
+        watchers.retain(|watcher| watcher.push_signal(&frame) == Flush::Due);
         watchers
     }
 
@@ -125,18 +125,18 @@ impl State {
 }
 
 impl Presence {
-    /// A registry of nobody. `residents`, in a cluster, is told how this node's users want to be seen.
-    pub(crate) fn new(residents: Option<Arc<dyn Residents>>) -> Self {
-        Self { state: Mutex::default(), residents }
+    /// A registry of nobody. `local_members`, in a cluster, is told how this node's users want to be seen.
+    pub(crate) fn new(local_members: Option<Arc<dyn LocalMembers>>) -> Self {
+        Self { state: Mutex::default(), local_members }
     }
 
     /// A client of the user is there.
     pub(crate) fn came(&self, connection: &Connection, now: Timestamp) {
-        self.choose(connection, Choice::Online, now);
+        self.choose(connection, PresenceStatus::Online, now);
     }
 
     /// A client of the user wants to be seen otherwise.
-    pub(crate) fn choose(&self, connection: &Connection, choice: Choice, now: Timestamp) {
+    pub(crate) fn choose(&self, connection: &Connection, choice: PresenceStatus, now: Timestamp) {
         self.change(connection.user(), now, |state| {
             let clients = state.users.entry(connection.user()).or_default();
             clients.retain(|(id, _)| *id != connection.id());
@@ -166,9 +166,9 @@ impl Presence {
             change(&mut state);
             let here = state.here(user);
             if here != here_before
-                && let Some(residents) = &self.residents
+                && let Some(local_members) = &self.local_members
             {
-                residents.presence(user, here);
+                local_members.presence(user, here);
             }
             // Also where another node still has the user: it may be about to lose them, and to think that we have them.
             if before != Status::Offline && is_visible(here_before) && !is_visible(here) {
@@ -180,14 +180,14 @@ impl Presence {
     }
 
     /// Everybody who is connected to this node, and how they want to be seen.
-    pub(crate) fn here(&self) -> Vec<(UserId, Choice)> {
+    pub(crate) fn here(&self) -> Vec<(UserId, PresenceStatus)> {
         let state = self.lock();
         let here = |user: &UserId| state.here(*user).map(|choice| (*user, choice));
         state.users.keys().filter_map(here).collect()
     }
 
     /// What another node says of users: how they want to be seen, or that they have gone from there.
-    pub(crate) fn there(&self, node: NodeId, users: &[(UserId, Option<Choice>)], now: Timestamp) {
+    pub(crate) fn there(&self, node: NodeId, users: &[(UserId, Option<PresenceStatus>)], now: Timestamp) {
         for some in users.chunks(AT_A_TIME) {
             let mut told = Vec::new();
             {
@@ -209,7 +209,8 @@ impl Presence {
     pub(crate) fn lost(&self, node: NodeId, now: Timestamp) {
         let users: Vec<_> = {
             let state = self.lock();
-            let was_there = |nodes: &[(NodeId, Choice)]| nodes.iter().any(|(other, _)| *other == node);
+            let was_there =
+                |nodes: &[(NodeId, PresenceStatus)]| nodes.iter().any(|(other, _)| *other == node);
             let users = state.elsewhere.iter().filter(|(_, nodes)| was_there(nodes));
             users.map(|(user, _)| (*user, None)).collect()
         };
@@ -280,8 +281,8 @@ impl Presence {
     }
 }
 
-fn is_visible(choice: Option<Choice>) -> bool {
-    matches!(choice, Some(Choice::Online | Choice::Away))
+fn is_visible(choice: Option<PresenceStatus>) -> bool {
+    matches!(choice, Some(PresenceStatus::Online | PresenceStatus::Away))
 }
 
 fn flush(told: Vec<Arc<Connection>>) {

@@ -15,7 +15,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::announcement::{Announcement, Notice};
 use super::index::{Attached, Index};
-use super::{Connection, Farewell, Order, Protocol};
+use super::{Connection, Flush, Leave, Order, Protocol};
 use crate::metrics::Metrics;
 
 /// Most orders taken in before what they queued is written.
@@ -80,7 +80,7 @@ impl Shard {
             Order::Revoke(ended) => {
                 ended.iter().for_each(|Ended { user, which }| self.revoke(*user, *which));
             }
-            Order::Dismiss(farewell) => self.dismiss(farewell),
+            Order::CloseAll(leave) => self.close_all(leave),
             // Whoever asked may have ceased to wait.
             Order::Answer(answer) => drop(answer.send(())),
         }
@@ -106,9 +106,9 @@ impl Shard {
     fn tell(&mut self, announcement: &Announcement) {
         let (touched, mut deliveries) = (&mut self.touched, 0);
         let mut push = |user: UserId, connection: &Arc<Connection>| {
-            let Some((frame, place)) = announcement.frame(user, connection.protocol()) else { return };
+            let Some((frame, position)) = announcement.frame(user, connection.protocol()) else { return };
             deliveries += 1;
-            if connection.push_live(&frame, place) {
+            if connection.push_live(&frame, position) == Flush::Due {
                 touched.push(connection.clone());
             }
         };
@@ -126,8 +126,8 @@ impl Shard {
             }
         }
         self.metrics.deliveries.inc_by(deliveries);
-        if let Some(told) = announcement.told.as_ref().filter(|_| deliveries > 0) {
-            told.queued(deliveries, self.clock.now());
+        if let Some(traced) = announcement.traced.as_ref().filter(|_| deliveries > 0) {
+            traced.queued(deliveries, self.clock.now());
         }
     }
 
@@ -147,7 +147,7 @@ impl Shard {
                 Protocol::V1 => Some(&notice.v1),
                 Protocol::V2 => notice.v2.as_ref(),
             };
-            if frame.is_some_and(|frame| connection.push_signal(frame)) {
+            if frame.is_some_and(|frame| connection.push_signal(frame) == Flush::Due) {
                 touched.push(connection.clone());
             }
         };
@@ -179,10 +179,10 @@ impl Shard {
         }
     }
 
-    fn dismiss(&mut self, farewell: Farewell) {
-        let (why, spread_ms) = match farewell {
-            Farewell::Ends => ("server restarts", RECONNECT_SPREAD_MS),
-            Farewell::Missed => ("resume to get what was missed", RESUME_SPREAD_MS),
+    fn close_all(&mut self, leave: Leave) {
+        let (why, spread_ms) = match leave {
+            Leave::Restarting => ("server restarts", RECONNECT_SPREAD_MS),
+            Leave::Missed => ("resume to get what was missed", RESUME_SPREAD_MS),
         };
         for connection in self.index.all() {
             // Any spread will do, so a multiplicative hash of the connection's number does.
@@ -190,7 +190,7 @@ impl Shard {
             let delay_ms = 100 + spread % spread_ms;
             connection.close(close_codes::RESTART, &format!("{why}: reconnect in {delay_ms} ms"));
         }
-        if farewell == Farewell::Missed {
+        if leave == Leave::Missed {
             // Who left which group is among what was missed, and those who come again may be here before they have gone.
             self.index = Index::new();
         }

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use axum::http::Extensions;
 use chat_core::access::Fingerprint;
-use chat_core::cluster::Residents;
+use chat_core::cluster::LocalMembers;
 use chat_core::event::{Change, Event};
 use chat_core::ids::{ConversationId, MessageId, Position, Rev, Seq, UserId};
 use chat_core::media::MessageKind;
 use chat_core::messages::{Mentions, Message, Recipient, Status};
 use chat_core::ports::Clock;
-use chat_core::presence::Choice;
+use chat_core::presence::PresenceStatus;
 use chat_core::sync::Epoch;
 use chat_core::time::Timestamp;
 use chat_websocket::{Decoder, Incoming, Role};
@@ -84,13 +84,13 @@ impl Client {
     }
 }
 
-/// A hub of this many shards, of the log of epoch 1, with a clock that stands still; alone where `residents` is `None`.
-pub(crate) fn hub(shards: usize, residents: Option<Arc<dyn Residents>>) -> Hub {
+/// A hub of this many shards, of the log of epoch 1, with a clock that stands still; alone where `local_members` is `None`.
+pub(crate) fn hub(shards: usize, local_members: Option<Arc<dyn LocalMembers>>) -> Hub {
     Hub::spawn(HubParts {
         shards,
         clock: Arc::new(Stopped(Timestamp(0))),
         epoch: Epoch(1),
-        residents,
+        local_members,
         requests: Arc::new(Requests::of(&crate::openapi())),
     })
 }
@@ -165,37 +165,37 @@ pub(crate) fn message(place: i64, sender: UserId, to: Recipient) -> Event {
 
 /// What the other nodes were told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Told {
+pub(crate) enum Received {
     User(UserId, bool),
     Group(ConversationId, bool),
-    Presence(UserId, Option<Choice>),
+    Presence(UserId, Option<PresenceStatus>),
 }
 
 /// Takes down what the other nodes are told.
 #[derive(Default)]
-pub(crate) struct Witness(Mutex<Vec<Told>>);
+pub(crate) struct Witness(Mutex<Vec<Received>>);
 
 impl Witness {
     /// What was told since this was asked last.
-    pub(crate) fn take(&self) -> Vec<Told> {
+    pub(crate) fn take(&self) -> Vec<Received> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
 
-    fn note(&self, told: Told) {
+    fn note(&self, told: Received) {
         self.0.lock().unwrap().push(told);
     }
 }
 
-impl Residents for Witness {
+impl LocalMembers for Witness {
     fn user(&self, user: UserId, is_here: bool) {
-        self.note(Told::User(user, is_here));
+        self.note(Received::User(user, is_here));
     }
 
     fn group(&self, conversation: ConversationId, is_here: bool) {
-        self.note(Told::Group(conversation, is_here));
+        self.note(Received::Group(conversation, is_here));
     }
 
-    fn presence(&self, user: UserId, choice: Option<Choice>) {
-        self.note(Told::Presence(user, choice));
+    fn presence(&self, user: UserId, choice: Option<PresenceStatus>) {
+        self.note(Received::Presence(user, choice));
     }
 }

@@ -7,7 +7,7 @@ use chat_core::messages::Recipient;
 use chat_core::time::Timestamp;
 use serde_json::{Value, json};
 
-use super::testing::{self, Client, Got, Told, Witness, message, publish};
+use super::testing::{self, Client, Got, Received, Witness, message, publish};
 use super::*;
 
 const TOM: UserId = UserId(1);
@@ -34,7 +34,7 @@ async fn attached(hub: &Hub, user: UserId, protocol: Protocol) -> (Arc<Connectio
 }
 
 fn go_live(connection: &Connection, given: i64) {
-    assert!(connection.go_live(given, None));
+    assert_eq!(connection.go_live(given, None), ReplayEnd::Live);
     connection.flush();
 }
 
@@ -229,7 +229,7 @@ async fn a_client_that_comes_back_while_the_log_turns_is_not_closed_by_the_turn(
         async move { everybody_resumes(&hub).await }
     });
     let first_dismissed = inboxes[0].recv().await;
-    assert!(matches!(first_dismissed, Some(Order::Dismiss(Farewell::Missed))));
+    assert!(matches!(first_dismissed, Some(Order::CloseAll(Leave::Missed))));
     let (connection, mut client) = testing::connect(&hub, TOM_OF_THE_THIRD, Protocol::V2).await;
     let mut attaching = std::pin::pin!(hub.attach(connection.clone()));
     let is_attached = futures_util::future::poll_immediate(attaching.as_mut()).await.is_some();
@@ -290,16 +290,16 @@ async fn who_is_here_is_told_before_the_log_can_be_read() {
     for number in 1..=8 {
         let (connection, _client) = testing::connect(&hub, UserId(number), Protocol::V2).await;
         hub.attach(connection.clone()).await;
-        assert_eq!(witness.take(), [Told::User(UserId(number), true)]);
+        assert_eq!(witness.take(), [Received::User(UserId(number), true)]);
         hub.joined(connection.clone(), reading(1, &[CHEESE])).await;
         let first = number == 1;
-        assert_eq!(witness.take(), first.then_some(Told::Group(CHEESE, true)).as_slice());
+        assert_eq!(witness.take(), first.then_some(Received::Group(CHEESE, true)).as_slice());
         connections.push(connection);
     }
     while let Some(connection) = connections.pop() {
         hub.detach(connection.clone()).await;
-        let last = connections.is_empty().then_some(Told::Group(CHEESE, false));
-        let gone = Told::User(connection.user(), false);
+        let last = connections.is_empty().then_some(Received::Group(CHEESE, false));
+        let gone = Received::User(connection.user(), false);
         assert_eq!(witness.take(), last.into_iter().chain([gone]).collect::<Vec<_>>());
     }
 }
@@ -309,11 +309,11 @@ async fn the_interest_that_an_event_brings_is_told_before_the_next_event_is_hand
     let witness = Arc::new(Witness::default());
     let hub = testing::hub(4, Some(witness.clone()));
     let (_connection, _client) = attached_live(&hub, TOM).await;
-    assert_eq!(witness.take(), [Told::User(TOM, true)]);
+    assert_eq!(witness.take(), [Received::User(TOM, true)]);
     publish(&hub, vec![membership(1, JERRY, true), membership(2, TOM, true)]).await;
-    assert_eq!(witness.take(), [Told::Group(CHEESE, true)]);
+    assert_eq!(witness.take(), [Received::Group(CHEESE, true)]);
     publish(&hub, vec![membership(3, JERRY, false)]).await;
     assert_eq!(witness.take(), []);
     publish(&hub, vec![membership(4, TOM, false)]).await;
-    assert_eq!(witness.take(), [Told::Group(CHEESE, false)]);
+    assert_eq!(witness.take(), [Received::Group(CHEESE, false)]);
 }

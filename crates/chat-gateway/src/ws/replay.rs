@@ -7,6 +7,7 @@
 //! A client may take its time for a page, and there may be thousands who do: so little of one is kept at a time, however
 //! large the messages are.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -18,7 +19,7 @@ use chat_protocol::v2::{At, ServerFrame};
 use chat_websocket::close_code;
 use tokio::task::yield_now;
 
-use crate::hub::{Connection, Delivery, Protocol};
+use crate::hub::{Connection, Delivery, Protocol, ReplayEnd};
 use crate::{App, failures, wire};
 
 /// What is kept of a page for a client, which may take its time for it: of a thousand clients each has one.
@@ -79,8 +80,12 @@ fn cut(page: &mut Changes, size: &mut Size) {
 
 /// What arrived while a v1 client's user had no connection. What came in since just before the attachment, when
 /// `live_from` was the newest message, is read from the log whoever wrote it, so that the order is the log's throughout.
-/// `false`: the connection is to end.
-pub(super) async fn backlog(app: &App, connection: &Arc<Connection>, live_from: MessageId) -> bool {
+/// Breaks off where the connection is to end.
+pub(super) async fn backlog(
+    app: &App,
+    connection: &Arc<Connection>,
+    live_from: MessageId,
+) -> ControlFlow<()> {
     let user = connection.user();
     let (mut after, mut size) = (MessageId(0), Size::FIRST);
     connection.begin_replay();
@@ -103,29 +108,25 @@ pub(super) async fn backlog(app: &App, connection: &Arc<Connection>, live_from: 
             }
             let confirm = message.sender != user;
             let delivery = Delivery { conversation: message.conversation, seq: message.seq, confirm };
-            if !push(connection, wire::v1::message(&message), Some(delivery)).await {
-                return false;
-            }
+            push(connection, wire::v1::message(&message), Some(delivery)).await?;
         }
-        if !connection.drained().await {
-            return false;
-        }
+        connection.drained().await?;
         connection.heard();
-        if is_last && connection.go_live(after.max(live_from).0, None) {
+        if is_last && connection.go_live(after.max(live_from).0, None) == ReplayEnd::Live {
             connection.end_replay();
             connection.flush_own();
-            return true;
+            return ControlFlow::Continue(());
         }
     }
 }
 
-/// What changed for a v2 client's user since its cursor, then `live`. `false`: the connection is to end.
+/// What changed for a v2 client's user since its cursor, then `live`. Breaks off where the connection is to end.
 pub(super) async fn changes(
     app: &App,
     connection: &Arc<Connection>,
     epoch: Epoch,
     mut after: Position,
-) -> bool {
+) -> ControlFlow<()> {
     let (user, mut size) = (connection.user(), Size::FIRST);
     connection.begin_replay();
     loop {
@@ -142,50 +143,53 @@ pub(super) async fn changes(
             let shares = events.peek().is_some_and(|next| next.position == event.position);
             let cursor = if shares { here.before() } else { here };
             let Some(frame) = wire::v2::change(&event.change, cursor, user) else { continue };
-            if !push(connection, frame, None).await {
-                return false;
-            }
+            push(connection, frame, None).await?;
         }
         drop(events);
         after = page.up_to;
-        if !connection.drained().await {
-            return false;
-        }
+        connection.drained().await?;
         connection.heard();
-        if page.complete && live(connection, Cursor { epoch, position: after }) {
+        if page.complete && live(connection, Cursor { epoch, position: after }) == ReplayEnd::Live {
             connection.end_replay();
-            return true;
+            return ControlFlow::Continue(());
         }
     }
 }
 
-/// Says that everything missed has been sent, and lets live frames through. `false`: the log must be read once more.
-pub(super) fn live(connection: &Connection, at: Cursor) -> bool {
+/// For a v2 client that has missed nothing up to the log's end: `live` at once, or after what came in meanwhile where that
+/// was too much to be held back. Breaks off where the connection is to end.
+pub(super) async fn nothing(app: &App, connection: &Arc<Connection>, end: Cursor) -> ControlFlow<()> {
+    match live(connection, end) {
+        ReplayEnd::Live => ControlFlow::Continue(()),
+        ReplayEnd::ReadOn => changes(app, connection, end.epoch, end.position).await,
+    }
+}
+
+/// Says that everything missed has been sent, and lets live frames through.
+fn live(connection: &Connection, at: Cursor) -> ReplayEnd {
     let live = wire::v2::frame(&ServerFrame::Live(At { cursor: at.to_string() }));
-    let is_live = connection.go_live(at.position.0, Some(live));
-    if is_live {
+    let ended = connection.go_live(at.position.0, Some(live));
+    if ended == ReplayEnd::Live {
         connection.flush_own();
     }
-    is_live
+    ended
 }
 
-/// Queues a frame as soon as there is room. `false`: the connection is to end.
-async fn push(connection: &Connection, frame: Bytes, delivery: Option<Delivery>) -> bool {
+/// Queues a frame as soon as there is room. Breaks off where the connection is to end.
+async fn push(connection: &Connection, frame: Bytes, delivery: Option<Delivery>) -> ControlFlow<()> {
     if !connection.has_room() {
-        if !connection.drained().await {
-            return false;
-        }
+        connection.drained().await?;
         // The client may take everything at once, and others have their turn meanwhile.
         yield_now().await;
     }
     connection.push(frame, delivery);
-    true
+    ControlFlow::Continue(())
 }
 
-fn stopped(connection: &Connection, error: &chat_core::Error) -> bool {
+fn stopped(connection: &Connection, error: &chat_core::Error) -> ControlFlow<()> {
     failures::note(error, "a replay stopped");
     connection.close(close_code::TRY_AGAIN_LATER, "storage is unavailable: reconnect");
-    false
+    ControlFlow::Break(())
 }
 
 #[cfg(test)]

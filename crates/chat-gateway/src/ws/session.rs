@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::ErrorKind;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -101,7 +102,7 @@ pub(super) async fn run(app: App, connection: Arc<Connection>, slot: Slot, begin
     // Boxed, because what happens at the start and at the end needs far more room than waiting for frames, and an
     // idle connection should not keep that room.
     let opening = open(&app, &connection, cursor);
-    if Box::pin(session.hear_during(opening, &mut taken)).await {
+    if Box::pin(session.hear_during(opening, &mut taken)).await.is_continue() {
         session.serve(taken).await;
     }
     Box::pin(session.finish()).await;
@@ -114,8 +115,8 @@ pub(super) async fn run(app: App, connection: Arc<Connection>, slot: Slot, begin
     drop(slot);
 }
 
-/// Attaches the connection, greets it and gives it what it missed. `false`: it is to end.
-async fn open(app: &App, connection: &Arc<Connection>, cursor: Option<String>) -> bool {
+/// Attaches the connection, greets it and gives it what it missed. Breaks off where it is to end.
+async fn open(app: &App, connection: &Arc<Connection>, cursor: Option<String>) -> ControlFlow<()> {
     app.hub.presence().came(connection, app.chat.now());
     let opened = match connection.protocol() {
         Protocol::V1 => open_v1(app, connection).await,
@@ -124,11 +125,11 @@ async fn open(app: &App, connection: &Arc<Connection>, cursor: Option<String>) -
     opened.unwrap_or_else(|error| {
         failures::note(&error, "a stream could not start");
         connection.close(close_code::TRY_AGAIN_LATER, "storage is unavailable: reconnect");
-        false
+        ControlFlow::Break(())
     })
 }
 
-async fn open_v1(app: &App, connection: &Arc<Connection>) -> Result<bool> {
+async fn open_v1(app: &App, connection: &Arc<Connection>) -> Result<ControlFlow<()>> {
     // The store's newest rather than the hub's, which may be behind: what the hub has still to tell up to here is in the
     // backlog, or not to be given.
     let live_from = app.in_turn(app.chat.newest_message()).await?;
@@ -140,31 +141,31 @@ async fn open_v1(app: &App, connection: &Arc<Connection>) -> Result<bool> {
     Ok(replay::backlog(app, connection, live_from).await)
 }
 
-async fn open_v2(app: &App, connection: &Arc<Connection>, cursor: Option<String>) -> Result<bool> {
+async fn open_v2(app: &App, connection: &Arc<Connection>, cursor: Option<String>) -> Result<ControlFlow<()>> {
     attach(app, connection).await?;
     // Not before it is attached: whatever comes after this place reaches it live.
     let end = app.in_turn(app.chat.log_end()).await?;
     let Some(cursor) = cursor else {
         app.hub.metrics().begun(metrics::Beginning::Fresh);
         connection.send(v2::hello(connection, end, false));
-        return Ok(
-            replay::live(connection, end) || replay::changes(app, connection, end.epoch, end.position).await
-        );
+        return Ok(replay::nothing(app, connection, end).await);
     };
     match Chat::resume(Cursor::parse(&cursor), end) {
         Resume::From(position) => {
             app.hub.metrics().begun(metrics::Beginning::Missed);
             let from = Cursor { epoch: end.epoch, position };
             connection.send(v2::hello(connection, from, true));
-            let missed_nothing = position == end.position && replay::live(connection, end);
-            Ok(missed_nothing || replay::changes(app, connection, end.epoch, position).await)
+            Ok(if position == end.position {
+                replay::nothing(app, connection, end).await
+            } else {
+                replay::changes(app, connection, end.epoch, position).await
+            })
         }
         Resume::Resync => {
             app.hub.metrics().begun(metrics::Beginning::Resync);
             connection.send(v2::hello(connection, end, false));
             connection.send(v2::resync(end));
-            Ok(replay::live(connection, end)
-                || replay::changes(app, connection, end.epoch, end.position).await)
+            Ok(replay::nothing(app, connection, end).await)
         }
     }
 }
@@ -223,7 +224,11 @@ struct Session<'a> {
 impl Session<'_> {
     /// Hears the client while it is given what it missed, which on a slow line takes long: what it has come to is seen by its
     /// pongs alone. All else it is answered afterwards. Until then a little of it is kept, and the rest waits in its socket.
-    async fn hear_during(&mut self, opening: impl Future<Output = bool>, kept: &mut Taken) -> bool {
+    async fn hear_during(
+        &mut self,
+        opening: impl Future<Output = ControlFlow<()>>,
+        kept: &mut Taken,
+    ) -> ControlFlow<()> {
         let mut opening = std::pin::pin!(opening);
         loop {
             tokio::select! {
@@ -248,7 +253,7 @@ impl Session<'_> {
     }
 
     async fn serve(&mut self, early: Taken) {
-        if !early.is_nothing() && !Box::pin(self.handle(early)).await {
+        if !early.is_nothing() && Box::pin(self.handle(early)).await.is_break() {
             return;
         }
         loop {
@@ -263,7 +268,7 @@ impl Session<'_> {
                 Ok(Woken::Readable) => {
                     let taken = read(self.connection, &mut self.decoder);
                     let may_have_more = taken.may_have_more;
-                    if !taken.is_nothing() && !Box::pin(self.handle(taken)).await {
+                    if !taken.is_nothing() && Box::pin(self.handle(taken)).await.is_break() {
                         return;
                     }
                     if may_have_more {
@@ -340,8 +345,8 @@ impl Session<'_> {
         }
     }
 
-    /// `false`: the connection is to end.
-    async fn handle(&mut self, taken: Taken) -> bool {
+    /// Takes what one reading brought. Breaks off where the connection is to end.
+    async fn handle(&mut self, taken: Taken) -> ControlFlow<()> {
         self.connection.heard();
         for (count, input) in taken.inputs.into_iter().enumerate() {
             self.take(input).await;
@@ -368,7 +373,7 @@ impl Session<'_> {
                 self.connection.close(error.close_code(), &error.to_string());
             }
         }
-        !self.connection.is_closing()
+        if self.connection.is_closing() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     async fn take(&mut self, input: Input) {
@@ -385,7 +390,9 @@ impl Session<'_> {
             _ if self.connection.is_closing() => {}
             Input::Binary => self.connection.close(close_code::UNSUPPORTED, "send text frames"),
             // Written with what else comes of this reading.
-            Input::Ping(payload) => drop(self.connection.push(encode(Opcode::Pong, &payload), None)),
+            Input::Ping(payload) => {
+                self.connection.push(encode(Opcode::Pong, &payload), None);
+            }
             Input::Pong(payload) => {
                 let confirmed = self.connection.answered(&payload);
                 if !confirmed.is_empty() {

@@ -15,7 +15,7 @@ use crate::client_address::ClientAddress;
 use crate::http::problem::Problem;
 use crate::hub::Connection;
 use crate::limits::Policy;
-use crate::metrics::Door;
+use crate::metrics::Transport;
 use crate::sends::Sender;
 use crate::{App, sends, wire};
 use unheard::Unheard;
@@ -62,7 +62,7 @@ impl Dialogue {
             Ok(Some(Posted::Duplicate(first))) => return Some(wire::v1::message(&first)),
             Ok(Some(Posted::New { message, .. })) => {
                 self.unheard.note(message);
-                self.unheard.heard(connection.told());
+                self.unheard.heard(connection.last_queued());
                 return None;
             }
             Ok(None) => return None,
@@ -86,7 +86,7 @@ impl Dialogue {
             return;
         }
         // From now on this does not change.
-        self.unheard.heard(connection.told());
+        self.unheard.heard(connection.last_queued());
         for message in self.unheard.take() {
             connection.send_answer(wire::v1::message(&message));
         }
@@ -98,7 +98,7 @@ impl Dialogue {
     }
 
     fn sender(&self) -> Sender {
-        Sender { user: self.user, from: self.client, door: Door::V1 }
+        Sender { user: self.user, from: self.client, transport: Transport::V1 }
     }
 
     /// Plain text, as typed into a terminal: its line end is not part of it.

@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use chat_core::cluster::{Link, Neighbours, NodeId, Residents};
+use chat_core::cluster::{Link, LocalMembers, NodeId, Peers};
 use chat_core::ids::{ConversationId, UserId};
 use chat_core::messages::Recipient;
-use chat_core::presence::Choice;
+use chat_core::presence::PresenceStatus;
 use hyper::Method;
 use serde_json::json;
 
@@ -23,7 +23,7 @@ impl Recorder {
     }
 
     fn others(self: &Arc<Self>) -> Others {
-        Others { residents: self.clone(), neighbours: self.clone() }
+        Others { local_members: self.clone(), peers: self.clone() }
     }
 
     fn note(&self, told: String) {
@@ -35,7 +35,7 @@ impl Recorder {
     }
 }
 
-impl Residents for Recorder {
+impl LocalMembers for Recorder {
     fn user(&self, user: UserId, is_here: bool) {
         self.note(format!("user {user} {is_here}"));
     }
@@ -44,12 +44,12 @@ impl Residents for Recorder {
         self.note(format!("group {conversation} {is_here}"));
     }
 
-    fn presence(&self, user: UserId, choice: Option<Choice>) {
-        self.note(format!("presence {user} {}", choice.map_or("gone", Choice::as_str)));
+    fn presence(&self, user: UserId, choice: Option<PresenceStatus>) {
+        self.note(format!("presence {user} {}", choice.map_or("gone", PresenceStatus::as_str)));
     }
 }
 
-impl Neighbours for Recorder {
+impl Peers for Recorder {
     fn link(&self) -> Option<Link> {
         *self.link.lock().unwrap()
     }
@@ -134,12 +134,12 @@ async fn who_is_at_another_node_is_seen_here() {
         (seen[0]["status"].clone(), seen[0]["last_seen"].is_string())
     };
     assert_eq!(status().await, (json!("offline"), false));
-    let roster = node.hub.roster();
-    roster.there(NodeId(5), &[(jerry.id, Some(Choice::Online))]);
+    let presence_registry = node.hub.presence_registry();
+    presence_registry.there(NodeId(5), &[(jerry.id, Some(PresenceStatus::Online))]);
     assert_eq!(status().await, (json!("online"), false));
-    assert_eq!(roster.here(), []);
+    assert_eq!(presence_registry.here(), []);
     let _toms = node.v2(&tom, None).await;
-    assert_eq!(roster.here(), [(tom.id, Choice::Online)]);
-    roster.lost(NodeId(5));
+    assert_eq!(presence_registry.here(), [(tom.id, PresenceStatus::Online)]);
+    presence_registry.lost(NodeId(5));
     assert_eq!(status().await, (json!("offline"), true));
 }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use chat_client::v2::{Entrance, Received, V2Stream, Way};
 use chat_client::{Connection, ServerUrl, Stream};
 use chat_core::accounts::Register;
-use chat_core::cluster::{Neighbours, Residents};
+use chat_core::cluster::{LocalMembers, Peers};
 use chat_core::event::{Event, Signal};
 use chat_core::ids::UserId;
 use chat_core::messages::Recipient;
@@ -149,8 +149,8 @@ pub struct Node {
 
 /// The other nodes, as these take them to be.
 pub struct Others {
-    pub residents: Arc<dyn Residents>,
-    pub neighbours: Arc<dyn Neighbours>,
+    pub local_members: Arc<dyn LocalMembers>,
+    pub peers: Arc<dyn Peers>,
 }
 
 pub struct House {
@@ -179,7 +179,7 @@ impl House {
                 shards: 2,
                 clock: Arc::new(SystemClock),
                 epoch,
-                residents: others.as_ref().map(|others| others.residents.clone()),
+                local_members: others.as_ref().map(|others| others.local_members.clone()),
                 requests: Arc::new(Requests::of(&chat_gateway::openapi())),
             })
         };
@@ -188,7 +188,7 @@ impl House {
         let gates: Vec<_> = hubs.iter().map(gate).collect();
         let store = Arc::new(prepared.open(Arc::new(Gates(gates.clone()))).unwrap().store);
         let tickets = Arc::new(MemoryTickets::default());
-        let neighbours = others.map(|others| others.neighbours);
+        let peers = others.map(|others| others.peers);
         let mut nodes = Vec::new();
         for (hub, gate) in hubs.into_iter().zip(gates) {
             let passwords = PlainPasswords { may_check: Semaphore::new(1000), asked: Notify::new() };
@@ -201,7 +201,7 @@ impl House {
                 clock: Arc::new(SystemClock),
             };
             let chat = Chat::new(adapters, Limits::default());
-            let url = start(chat.clone(), hub.clone(), neighbours.clone(), bounds).await;
+            let url = start(chat.clone(), hub.clone(), peers.clone(), bounds).await;
             nodes.push(Node { gate, hub, chat, passwords, url });
         }
         Self { nodes, _folder: folder }
@@ -216,14 +216,9 @@ impl House {
     }
 }
 
-async fn start(
-    chat: Chat,
-    hub: Hub,
-    neighbours: Option<Arc<dyn Neighbours>>,
-    bounds: GatewayOptions,
-) -> ServerUrl {
+async fn start(chat: Chat, hub: Hub, peers: Option<Arc<dyn Peers>>, bounds: GatewayOptions) -> ServerUrl {
     let tokens = Tokens::new(&TokenOptions { secret: vec![7; 32], lifetime: Duration::from_secs(3600) });
-    let app = App::start(chat, hub, tokens, bounds, neighbours).await.unwrap();
+    let app = App::start(chat, hub, tokens, bounds, peers).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = ServerUrl::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
     tokio::spawn(serve(

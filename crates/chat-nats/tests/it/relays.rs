@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use chat_core::Result;
-use chat_core::cluster::{Journal, JournalPage, Link, NodeId, Roster};
+use chat_core::cluster::{Journal, JournalPage, Link, NodeId, PresenceRegistry};
 use chat_core::event::{Change, Event, Signal};
 use chat_core::ids::{MessageId, Position, UserId};
 use chat_core::ports::EventSink;
-use chat_core::presence::Choice;
+use chat_core::presence::PresenceStatus;
 use chat_engines::Nats;
 use chat_nats::NatsBus;
 use chat_relay::inbox::channel;
@@ -80,12 +80,12 @@ impl EventSink for Recorder {
 
 struct Nobody;
 
-impl Roster for Nobody {
-    fn here(&self) -> Vec<(UserId, Choice)> {
+impl PresenceRegistry for Nobody {
+    fn here(&self) -> Vec<(UserId, PresenceStatus)> {
         Vec::new()
     }
 
-    fn there(&self, _: NodeId, _: &[(UserId, Option<Choice>)]) {}
+    fn there(&self, _: NodeId, _: &[(UserId, Option<PresenceStatus>)]) {}
 
     fn lost(&self, _: NodeId) {}
 }
@@ -105,14 +105,14 @@ impl Node {
         let parts = Parts {
             journal: journal.clone(),
             hub: hub.clone(),
-            roster: Arc::new(Nobody),
+            presence_registry: Arc::new(Nobody),
             everybody_resumes: Box::new(|| panic!("nothing was torn")),
             is_of: Box::new(|_| ()),
         };
-        prepared.residents().user(TOM, true);
+        prepared.local_members().user(TOM, true);
         let relay = prepared.start(parts).await.unwrap();
-        let neighbours = relay.neighbours();
-        eventually("the link", || neighbours.link() == Some(Link::Up));
+        let peers = relay.peers();
+        eventually("the link", || peers.link() == Some(Link::Up));
         Self { relay, hub }
     }
 
@@ -173,14 +173,14 @@ async fn nothing_is_lost_while_the_server_hangs_dies_and_comes_back() {
     one.has(so_far);
     other.has(so_far);
     server.kill().unwrap();
-    let neighbours = other.relay.neighbours();
-    eventually("the link is down", || neighbours.link() == Some(Link::Down));
+    let peers = other.relay.peers();
+    eventually("the link is down", || peers.link() == Some(Link::Down));
     let so_far = commit();
     one.has(so_far);
     other.has(so_far);
     server.start_again().unwrap();
     let so_far = commit();
-    eventually("the link is up", || neighbours.link() == Some(Link::Up));
+    eventually("the link is up", || peers.link() == Some(Link::Up));
     one.has(so_far);
     other.has(so_far);
     let so_far = commit();

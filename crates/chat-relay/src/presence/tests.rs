@@ -14,16 +14,16 @@ fn s(seconds: u64) -> Duration {
 }
 
 /// What a node says at this time.
-fn said(nodes: &mut Nodes, now: Duration, here: &[(UserId, Choice)]) -> Vec<Statement> {
-    let told = |deed| if let Deed::Tell(statement) = deed { Some(statement) } else { None };
+fn said(nodes: &mut Nodes, now: Duration, here: &[(UserId, PresenceStatus)]) -> Vec<Statement> {
+    let told = |effect| if let Effect::Tell(statement) = effect { Some(statement) } else { None };
     nodes.turn(now, || here.to_vec()).into_iter().filter_map(told).collect()
 }
 
 /// What follows from a statement for the users of another node, and what is said in reply.
-fn heard(nodes: &mut Nodes, from: NodeId, statement: Statement, now: Duration) -> Vec<Deed> {
+fn heard(nodes: &mut Nodes, from: NodeId, statement: Statement, now: Duration) -> Vec<Effect> {
     nodes.heard(from, statement, now);
-    let is_beat = |deed: &Deed| matches!(deed, Deed::Tell(Statement::Beat { .. }));
-    nodes.turn(now, Vec::new).into_iter().filter(|deed| !is_beat(deed)).collect()
+    let is_beat = |effect: &Effect| matches!(effect, Effect::Tell(Statement::Beat { .. }));
+    nodes.turn(now, Vec::new).into_iter().filter(|effect| !is_beat(effect)).collect()
 }
 
 fn list(number: u64, users: Users) -> Statement {
@@ -35,15 +35,15 @@ fn list_with(number: u64, users: Users, others: &[NodeId]) -> Statement {
     Statement::List { number, part: 0, parts: 1, users, others: others.iter().map(|node| node.0).collect() }
 }
 
-fn online(user: UserId) -> (UserId, Option<Choice>) {
-    (user, Some(Choice::Online))
+fn online(user: UserId) -> (UserId, Option<PresenceStatus>) {
+    (user, Some(PresenceStatus::Online))
 }
 
 /// B as A knows it: with Tom, at number 5.
 fn acquainted() -> Nodes {
     let mut nodes = Nodes::new(A);
-    let deeds = heard(&mut nodes, B, list(5, vec![online(TOM)]), s(0));
-    assert_eq!(deeds, [Deed::There(B, vec![online(TOM)])]);
+    let effects = heard(&mut nodes, B, list(5, vec![online(TOM)]), s(0));
+    assert_eq!(effects, [Effect::There(B, vec![online(TOM)])]);
     nodes
 }
 
@@ -51,16 +51,16 @@ fn acquainted() -> Nodes {
 fn a_node_that_starts_greets_and_is_answered_with_lists() {
     let mut a = Nodes::new(A);
     a.greet();
-    let here = [(TOM, Choice::Away)];
+    let here = [(TOM, PresenceStatus::Away)];
     let beat = Statement::Beat { number: 0 };
-    let own_list = list(0, vec![(TOM, Some(Choice::Away))]);
+    let own_list = list(0, vec![(TOM, Some(PresenceStatus::Away))]);
     assert_eq!(said(&mut a, s(0), &here), [Statement::Hello, own_list.clone(), beat]);
 
     let mut b = Nodes::new(B);
     b.heard(A, Statement::Hello, s(0));
-    let reply = said(&mut b, s(0), &[(JERRY, Choice::Online)]);
+    let reply = said(&mut b, s(0), &[(JERRY, PresenceStatus::Online)]);
     assert_eq!(reply, [list_with(0, vec![online(JERRY)], &[A]), Statement::Beat { number: 0 }]);
-    assert_eq!(heard(&mut b, A, own_list, s(0)), [Deed::There(A, vec![(TOM, Some(Choice::Away))])]);
+    assert_eq!(heard(&mut b, A, own_list, s(0)), [Effect::There(A, vec![(TOM, Some(PresenceStatus::Away))])]);
 }
 
 #[test]
@@ -103,16 +103,16 @@ fn a_list_names_the_others_that_were_heard_lately() {
 fn changes_follow_each_other_and_are_passed_on_as_far_as_they_change_something() {
     let mut nodes = acquainted();
     let changed = Statement::Changed { number: 6, users: vec![online(TOM), online(JERRY)] };
-    assert_eq!(heard(&mut nodes, B, changed.clone(), s(1)), [Deed::There(B, vec![online(JERRY)])]);
+    assert_eq!(heard(&mut nodes, B, changed.clone(), s(1)), [Effect::There(B, vec![online(JERRY)])]);
     assert_eq!(heard(&mut nodes, B, changed, s(1)), []);
     let gone = Statement::Changed { number: 7, users: vec![(TOM, None)] };
-    assert_eq!(heard(&mut nodes, B, gone, s(1)), [Deed::There(B, vec![(TOM, None)])]);
+    assert_eq!(heard(&mut nodes, B, gone, s(1)), [Effect::There(B, vec![(TOM, None)])]);
 }
 
 #[test]
 fn a_number_that_is_missing_has_the_list_asked_for_and_compared() {
     let mut nodes = acquainted();
-    let asks = [Deed::Tell(Statement::Ask { of: B.0 })];
+    let asks = [Effect::Tell(Statement::Ask { of: B.0 })];
     let late = Statement::Changed { number: 7, users: vec![online(UserId(3))] };
     assert_eq!(heard(&mut nodes, B, late, s(1)), asks);
     // Not again and again, but again.
@@ -120,7 +120,7 @@ fn a_number_that_is_missing_has_the_list_asked_for_and_compared() {
     assert_eq!(heard(&mut nodes, B, Statement::Beat { number: 7 }, s(3)), asks);
     let whole = list(7, vec![online(JERRY), online(UserId(3))]);
     let news = vec![(TOM, None), online(JERRY), online(UserId(3))];
-    assert_eq!(heard(&mut nodes, B, whole, s(3)), [Deed::There(B, news)]);
+    assert_eq!(heard(&mut nodes, B, whole, s(3)), [Effect::There(B, news)]);
     assert_eq!(heard(&mut nodes, B, Statement::Beat { number: 7 }, s(9)), []);
 }
 
@@ -129,7 +129,7 @@ fn a_loss_without_a_change_after_it_is_found_by_the_beat() {
     let mut nodes = acquainted();
     assert_eq!(
         heard(&mut nodes, B, Statement::Beat { number: 6 }, s(1)),
-        [Deed::Tell(Statement::Ask { of: B.0 })]
+        [Effect::Tell(Statement::Ask { of: B.0 })]
     );
 }
 
@@ -140,20 +140,20 @@ fn a_list_counts_once_all_its_parts_are_there() {
     let mut nodes = Nodes::new(A);
     assert_eq!(heard(&mut nodes, B, part(0, TOM), s(0)), []);
     let news = vec![online(TOM), online(JERRY)];
-    assert_eq!(heard(&mut nodes, B, part(1, JERRY), s(0)), [Deed::There(B, news)]);
+    assert_eq!(heard(&mut nodes, B, part(1, JERRY), s(0)), [Effect::There(B, news)]);
 
     let mut nodes = Nodes::new(A);
     assert_eq!(heard(&mut nodes, B, part(0, TOM), s(0)), []);
     // The other part was lost.
     let beat = Statement::Beat { number: 3 };
-    assert_eq!(heard(&mut nodes, B, beat, s(1)), [Deed::Tell(Statement::Ask { of: B.0 })]);
+    assert_eq!(heard(&mut nodes, B, beat, s(1)), [Effect::Tell(Statement::Ask { of: B.0 })]);
 }
 
 #[test]
 fn a_list_of_many_users_is_told_in_parts() {
     let mut nodes = Nodes::new(A);
     nodes.greet();
-    let here: Vec<_> = (0..2500).map(|user| (UserId(user), Choice::Online)).collect();
+    let here: Vec<_> = (0..2500).map(|user| (UserId(user), PresenceStatus::Online)).collect();
     let parts: Vec<_> = said(&mut nodes, s(0), &here)
         .into_iter()
         .filter_map(|statement| match statement {
@@ -169,13 +169,13 @@ fn a_node_that_is_silent_is_lost_and_one_that_says_goodbye_at_once() {
     let mut nodes = acquainted();
     assert_eq!(heard(&mut nodes, B, Statement::Beat { number: 5 }, s(4)), []);
     assert_eq!(nodes.wake_at(), s(6));
-    let lost = |nodes: &mut Nodes, now| nodes.turn(now, Vec::new).contains(&Deed::Lost(B));
+    let lost = |nodes: &mut Nodes, now| nodes.turn(now, Vec::new).contains(&Effect::Lost(B));
     assert!(!lost(&mut nodes, s(13)));
     assert!(lost(&mut nodes, s(14)));
     assert!(!lost(&mut nodes, s(15)), "once is enough");
 
     let mut nodes = acquainted();
-    assert_eq!(heard(&mut nodes, B, Statement::Goodbye, s(1)), [Deed::Lost(B)]);
+    assert_eq!(heard(&mut nodes, B, Statement::Goodbye, s(1)), [Effect::Lost(B)]);
     assert_eq!(heard(&mut nodes, B, Statement::Goodbye, s(1)), []);
 }
 
@@ -197,7 +197,7 @@ fn a_list_is_given_once_for_many_who_ask_at_a_time() {
 
 #[test]
 fn statements_survive_writing() {
-    let users = vec![online(TOM), (JERRY, None), (UserId(3), Some(Choice::Invisible))];
+    let users = vec![online(TOM), (JERRY, None), (UserId(3), Some(PresenceStatus::Invisible))];
     for statement in [
         Statement::Hello,
         Statement::Goodbye,
@@ -222,7 +222,7 @@ proptest! {
         let mut pair = Pair::new();
         for (of_first, user, choice, loses, ms) in steps {
             let side = usize::from(of_first);
-            let choice = [None, Some(Choice::Invisible), Some(Choice::Online), Some(Choice::Away)]
+            let choice = [None, Some(PresenceStatus::Invisible), Some(PresenceStatus::Online), Some(PresenceStatus::Away)]
                 [usize::from(choice)];
             pair.change(side, UserId(user), choice);
             pair.pass(Duration::from_millis(ms), loses);
@@ -238,8 +238,8 @@ proptest! {
 /// Two nodes, who is there, and whom each knows to be at the other.
 struct Pair {
     nodes: [Nodes; 2],
-    here: [BTreeMap<UserId, Choice>; 2],
-    known: [BTreeMap<UserId, Choice>; 2],
+    here: [BTreeMap<UserId, PresenceStatus>; 2],
+    known: [BTreeMap<UserId, PresenceStatus>; 2],
     now: Duration,
 }
 
@@ -250,7 +250,7 @@ impl Pair {
         Self { nodes, here: Default::default(), known: Default::default(), now: Duration::ZERO }
     }
 
-    fn change(&mut self, side: usize, user: UserId, choice: Option<Choice>) {
+    fn change(&mut self, side: usize, user: UserId, choice: Option<PresenceStatus>) {
         match choice {
             Some(choice) => self.here[side].insert(user, choice),
             None => self.here[side].remove(&user),
@@ -264,21 +264,21 @@ impl Pair {
         for _ in 0..4 {
             for side in 0..2 {
                 let here: Vec<_> = self.here[side].iter().map(|(user, choice)| (*user, *choice)).collect();
-                for deed in self.nodes[side].turn(self.now, || here) {
-                    self.follow(side, deed, loses);
+                for effect in self.nodes[side].turn(self.now, || here) {
+                    self.follow(side, effect, loses);
                 }
             }
         }
     }
 
-    fn follow(&mut self, side: usize, deed: Deed, loses: bool) {
-        match deed {
-            Deed::Tell(statement) if !loses => {
+    fn follow(&mut self, side: usize, effect: Effect, loses: bool) {
+        match effect {
+            Effect::Tell(statement) if !loses => {
                 let from = [A, B][side];
                 self.nodes[1 - side].heard(from, statement, self.now);
             }
-            Deed::Tell(_) => {}
-            Deed::There(_, users) => {
+            Effect::Tell(_) => {}
+            Effect::There(_, users) => {
                 for (user, choice) in users {
                     match choice {
                         Some(choice) => self.known[side].insert(user, choice),
@@ -286,7 +286,7 @@ impl Pair {
                     };
                 }
             }
-            Deed::Lost(_) => self.known[side].clear(),
+            Effect::Lost(_) => self.known[side].clear(),
         }
     }
 }

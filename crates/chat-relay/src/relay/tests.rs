@@ -16,22 +16,21 @@ use memory::{Cluster, JERRY, Node, TOM, eventually};
 async fn an_event_reaches_the_node_that_its_user_is_connected_to() {
     let cluster = Cluster::with_bus();
     let (one, other) = (cluster.node(1).await, cluster.node(2).await);
-    other.residents.user(TOM, true);
-    eventually(|| one.neighbours().link() == Some(Link::Up) && other.neighbours().link() == Some(Link::Up))
-        .await;
+    other.local_members.user(TOM, true);
+    eventually(|| one.peers().link() == Some(Link::Up) && other.peers().link() == Some(Link::Up)).await;
     cluster.commit(&one, &[TOM, JERRY, TOM]);
     eventually(|| one.given() == [1, 2, 3] && other.given() == [1, 3]).await;
     // What nobody there listens to was not sent there.
     assert_eq!(cluster.n_published(Subject::User(TOM)), 1);
-    eventually(|| other.neighbours().lag() == 0).await;
+    eventually(|| other.peers().lag() == 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_bus_loses_is_read_from_the_journal() {
     let cluster = Cluster::with_bus();
     let (one, other) = (cluster.node(1).await, cluster.node(2).await);
-    other.residents.user(TOM, true);
-    eventually(|| one.neighbours().link() == Some(Link::Up)).await;
+    other.local_members.user(TOM, true);
+    eventually(|| one.peers().link() == Some(Link::Up)).await;
     cluster.lose_all.store(true, Ordering::Relaxed);
     cluster.commit(&one, &[TOM, JERRY]);
     eventually(|| other.given() == [1]).await;
@@ -39,7 +38,7 @@ async fn what_the_bus_loses_is_read_from_the_journal() {
     cluster.commit(&other, &[JERRY]);
     eventually(|| one.given() == [1, 2] && other.given() == [1, 3]).await;
     // The last of all is lost, so that nothing later tells of it.
-    one.residents.user(JERRY, true);
+    one.local_members.user(JERRY, true);
     cluster.lose_all.store(true, Ordering::Relaxed);
     cluster.commit(&other, &[JERRY]);
     eventually(|| one.given().ends_with(&[4])).await;
@@ -49,18 +48,18 @@ async fn what_the_bus_loses_is_read_from_the_journal() {
 async fn nodes_without_a_bus_read_the_journal() {
     let cluster = Cluster::without_bus();
     let (one, other) = (cluster.node(1).await, cluster.node(2).await);
-    other.residents.user(TOM, true);
+    other.local_members.user(TOM, true);
     cluster.commit(&one, &[TOM]);
     cluster.commit(&one, &[TOM]);
     eventually(|| one.given() == [1, 2] && other.given() == [1, 2]).await;
-    assert_eq!(one.neighbours().link(), None, "there is nothing that could be down");
+    assert_eq!(one.peers().link(), None, "there is nothing that could be down");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_journal_that_fails_is_tried_again() {
     let cluster = Cluster::without_bus();
     let (one, other) = (cluster.node(1).await, cluster.node(2).await);
-    other.residents.user(TOM, true);
+    other.local_members.user(TOM, true);
     cluster.journal.fails.store(true, Ordering::Relaxed);
     cluster.commit(&one, &[TOM]);
     eventually(|| cluster.journal.n_failed.load(Ordering::Relaxed) >= 2).await;
@@ -73,7 +72,7 @@ async fn a_journal_that_fails_is_tried_again() {
 async fn everybody_resumes_where_the_journal_is_too_short() {
     let cluster = Cluster::without_bus();
     let (one, other) = (cluster.node(1).await, cluster.node(2).await);
-    other.residents.user(TOM, true);
+    other.local_members.user(TOM, true);
     cluster.journal.fails.store(true, Ordering::Relaxed);
     cluster.commit(&one, &[TOM, TOM, TOM]);
     cluster.journal.trim(Position(2));
@@ -96,7 +95,7 @@ async fn a_hub_that_is_behind_holds_up_nobody_who_writes() {
     }
     assert!(began.elapsed() < Duration::from_secs(10));
     one.hub.is_stuck.store(false, Ordering::Release);
-    one.residents.user(TOM, true);
+    one.local_members.user(TOM, true);
     // More than the queue holds: the rest comes from the journal, in its place.
     eventually(|| one.given().len() == usize::try_from(n_batches).unwrap()).await;
     assert!(one.given().is_sorted_by(|a, b| a < b));
@@ -107,11 +106,11 @@ async fn a_hub_that_is_behind_holds_up_nobody_who_writes() {
 async fn signals_reach_those_who_listen_and_nobody_twice() {
     let cluster = Cluster::with_bus();
     let (one, other) = (cluster.node(1).await, cluster.node(2).await);
-    eventually(|| one.neighbours().link() == Some(Link::Up)).await;
+    eventually(|| one.peers().link() == Some(Link::Up)).await;
     let typing = Signal::TypingToUser { from: TOM, to: JERRY, conversation: None, at: Timestamp(1) };
     one.relay.sink().signal(typing.clone());
     assert_eq!(one.signals(), 1);
-    other.residents.user(JERRY, true);
+    other.local_members.user(JERRY, true);
     one.relay.sink().signal(typing);
     eventually(|| other.signals() == 1).await;
     assert_eq!(one.signals(), 2);
@@ -121,32 +120,32 @@ async fn signals_reach_those_who_listen_and_nobody_twice() {
 async fn nodes_know_who_is_connected_to_the_others() {
     let cluster = Cluster::with_bus();
     let one = cluster.node(1).await;
-    one.roster.come(TOM);
-    eventually(|| one.neighbours().link() == Some(Link::Up)).await;
+    one.presence_registry.come(TOM);
+    eventually(|| one.peers().link() == Some(Link::Up)).await;
     assert!(!one.relay.has_met_the_others(), "there is no other");
     let other = cluster.node(2).await;
-    eventually(|| other.roster.at(NodeId(1)) == [TOM]).await;
+    eventually(|| other.presence_registry.at(NodeId(1)) == [TOM]).await;
     eventually(|| other.relay.has_met_the_others()).await;
-    other.roster.come(JERRY);
-    other.residents.presence(JERRY, Some(Choice::Online));
-    eventually(|| one.roster.at(NodeId(2)) == [JERRY]).await;
+    other.presence_registry.come(JERRY);
+    other.local_members.presence(JERRY, Some(PresenceStatus::Online));
+    eventually(|| one.presence_registry.at(NodeId(2)) == [JERRY]).await;
     other.relay.close().await;
-    eventually(|| one.roster.at(NodeId(2)).is_empty()).await;
+    eventually(|| one.presence_registry.at(NodeId(2)).is_empty()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_that_breaks_is_told_and_what_was_missed_comes() {
     let cluster = Cluster::with_bus();
     let (one, other) = (cluster.node(1).await, cluster.node(2).await);
-    other.residents.user(TOM, true);
-    eventually(|| other.neighbours().link() == Some(Link::Up)).await;
+    other.local_members.user(TOM, true);
+    eventually(|| other.peers().link() == Some(Link::Up)).await;
     cluster.break_link();
-    eventually(|| other.neighbours().link() == Some(Link::Down)).await;
+    eventually(|| other.peers().link() == Some(Link::Down)).await;
     cluster.commit(&one, &[TOM]);
     eventually(|| other.given() == [1]).await;
     cluster.mend_link();
     cluster.commit(&one, &[TOM]);
-    eventually(|| other.given() == [1, 2] && other.neighbours().link() == Some(Link::Up)).await;
+    eventually(|| other.given() == [1, 2] && other.peers().link() == Some(Link::Up)).await;
 }
 
 /// The database was lost behind the second event, and is another one now.
@@ -155,9 +154,9 @@ async fn another_log_is_followed_by_all_nodes_and_nothing_of_the_one_before_is_t
     let cluster = Cluster::with_bus();
     let (one, other) = (cluster.node(1).await, cluster.node(2).await);
     for node in [&one, &other] {
-        node.residents.user(TOM, true);
+        node.local_members.user(TOM, true);
     }
-    let is_up = |node: &Node| node.neighbours().link() == Some(Link::Up);
+    let is_up = |node: &Node| node.peers().link() == Some(Link::Up);
     eventually(|| is_up(&one) && is_up(&other)).await;
     cluster.commit(&one, &[TOM, TOM]);
     eventually(|| one.given() == [1, 2] && other.given() == [1, 2]).await;
@@ -191,7 +190,7 @@ async fn another_log_is_followed_by_all_nodes_and_nothing_of_the_one_before_is_t
 }
 
 impl Node {
-    fn neighbours(&self) -> Arc<dyn Neighbours> {
-        self.relay.neighbours()
+    fn peers(&self) -> Arc<dyn Peers> {
+        self.relay.peers()
     }
 }

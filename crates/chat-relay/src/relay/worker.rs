@@ -7,7 +7,7 @@ use std::sync::mpsc::{RecvTimeoutError, SyncSender, TrySendError};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use chat_core::cluster::{Journal, JournalPage, Link, Roster};
+use chat_core::cluster::{Journal, JournalPage, Link, PresenceRegistry};
 use chat_core::event::Event;
 use chat_core::ports::EventSink;
 use chat_core::sync::Epoch;
@@ -18,7 +18,7 @@ use super::{Shared, Turning};
 use crate::bus::Subject;
 use crate::inbox::{Incoming, Input};
 use crate::key::keys_of;
-use crate::presence::{Deed, Nodes};
+use crate::presence::{Effect, Nodes};
 use crate::sequencer::{Answer, PAGE, Question, Sequencer};
 use crate::wire::{self, Bundle, News};
 
@@ -33,7 +33,7 @@ const BRING_AGAIN: Duration = Duration::from_millis(5);
 pub(super) struct Outside {
     pub(super) journal: Arc<dyn Journal>,
     pub(super) hub: Arc<dyn EventSink>,
-    pub(super) roster: Arc<dyn Roster>,
+    pub(super) presence_registry: Arc<dyn PresenceRegistry>,
     pub(super) everybody_resumes: Box<dyn Fn() + Send>,
     pub(super) is_of: Box<dyn Fn(Epoch) + Send>,
     pub(super) runtime: Handle,
@@ -286,14 +286,14 @@ impl Worker {
             self.nodes.changed(changed.into_iter().collect());
         }
         let now = self.now();
-        let roster = &self.outside.roster;
-        for deed in self.nodes.turn(now, || roster.here()) {
-            match deed {
-                Deed::Tell(statement) => {
+        let presence_registry = &self.outside.presence_registry;
+        for effect in self.nodes.turn(now, || presence_registry.here()) {
+            match effect {
+                Effect::Tell(statement) => {
                     self.shared.tell(Subject::Node, wire::statement(self.shared.node, &statement));
                 }
-                Deed::There(node, users) => roster.there(node, &users),
-                Deed::Lost(node) => roster.lost(node),
+                Effect::There(node, users) => presence_registry.there(node, &users),
+                Effect::Lost(node) => presence_registry.lost(node),
             }
         }
         self.shared.has_met.store(self.link == Link::Up && self.nodes.has_met(), Ordering::Release);

@@ -11,11 +11,11 @@ use bytes::Bytes;
 use chat_core::cluster::{JournalPage, Link, NodeId};
 use chat_core::event::Event;
 use chat_core::ids::{ConversationId, Position, UserId};
-use chat_core::presence::Choice;
+use chat_core::presence::PresenceStatus;
 use chat_relay::Subject;
 use chat_relay::interest::InterestSet;
 use chat_relay::key::keys_of;
-use chat_relay::presence::{Deed, Nodes};
+use chat_relay::presence::{Effect, Nodes};
 use chat_relay::sequencer::{Answer, PAGE, Question, Sequencer};
 use chat_relay::wire::{self, Bundle, News};
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -56,7 +56,7 @@ pub(crate) struct Core {
     pub(crate) hub: Hub,
     to_bus: Option<Out>,
     subjects: BTreeSet<Subject>,
-    changed: BTreeMap<UserId, Option<Choice>>,
+    changed: BTreeMap<UserId, Option<PresenceStatus>>,
     /// Who is connected to the others, by what they say.
     elsewhere: BTreeMap<NodeId, BTreeSet<UserId>>,
     started: Instant,
@@ -170,7 +170,7 @@ impl Core {
         self.hub.connections.insert(self.next_connection, connection);
         self.interest.user(user, true, || {});
         self.listen(Subject::User(user), true);
-        self.changed.insert(user, Some(Choice::Online));
+        self.changed.insert(user, Some(PresenceStatus::Online));
         self.next_connection
     }
 
@@ -254,9 +254,10 @@ impl Core {
         if !changed.is_empty() {
             self.nodes.changed(changed.into_iter().collect());
         }
-        let here = || self.hub.connections.values().map(|one| (UserId(one.user), Choice::Online)).collect();
-        for deed in self.nodes.turn(now, here) {
-            self.follow(deed);
+        let here =
+            || self.hub.connections.values().map(|one| (UserId(one.user), PresenceStatus::Online)).collect();
+        for effect in self.nodes.turn(now, here) {
+            self.follow(effect);
         }
         self.hand_on();
         let turn = self.sequencer.turn(now);
@@ -280,10 +281,10 @@ impl Core {
         }
     }
 
-    fn follow(&mut self, deed: Deed) {
-        match deed {
-            Deed::Tell(statement) => self.publish(Subject::Node, &wire::statement(self.id, &statement)),
-            Deed::There(node, users) => {
+    fn follow(&mut self, effect: Effect) {
+        match effect {
+            Effect::Tell(statement) => self.publish(Subject::Node, &wire::statement(self.id, &statement)),
+            Effect::There(node, users) => {
                 let known = self.elsewhere.entry(node).or_default();
                 for (user, choice) in users {
                     if choice.is_some() {
@@ -293,7 +294,7 @@ impl Core {
                     };
                 }
             }
-            Deed::Lost(node) => drop(self.elsewhere.remove(&node)),
+            Effect::Lost(node) => drop(self.elsewhere.remove(&node)),
         }
     }
 

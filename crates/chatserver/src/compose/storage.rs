@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use chat_core::access::TicketStore;
-use chat_core::cluster::{Journal as _, Neighbours, NodeId, Residents};
+use chat_core::cluster::{Journal as _, LocalMembers, NodeId, Peers};
 use chat_core::ports::{EventSink, Store};
 use chat_core::sync::{Epoch, SyncStore as _};
 use chat_gateway::{Hub, MemoryTickets};
@@ -130,8 +130,15 @@ pub(crate) struct Prepared {
 }
 
 enum PreparedEngine {
-    Sqlite(chat_sqlite::Prepared),
-    Postgres { database: chat_postgres::Prepared, node: NodeId, link: PreparedLink },
+    Sqlite(Box<chat_sqlite::Prepared>),
+    Postgres(Box<PreparedNode>),
+}
+
+/// One of several nodes that share a database.
+struct PreparedNode {
+    database: chat_postgres::Prepared,
+    node: NodeId,
+    link: PreparedLink,
 }
 
 struct PreparedLink {
@@ -160,7 +167,7 @@ fn prepare_file(path: &Path, search: bool, given_secret: Option<Vec<u8>>) -> Res
         Some(secret) => secret,
         None => secret::kept(path, prepared.is_new)?,
     };
-    Ok(Prepared { secret, epoch: prepared.epoch(), engine: PreparedEngine::Sqlite(prepared) })
+    Ok(Prepared { secret, epoch: prepared.epoch(), engine: PreparedEngine::Sqlite(Box::new(prepared)) })
 }
 
 async fn prepare_shared(shared: &Shared, search: bool, given_secret: Option<Vec<u8>>) -> Result<Prepared> {
@@ -184,7 +191,8 @@ async fn prepare_shared(shared: &Shared, search: bool, given_secret: Option<Vec<
     let (database, secret) = tokio::task::spawn_blocking(prepare).await??;
     let epoch = database.epoch();
     let (database, link) = or_drop(database, connect(shared, epoch, node).await).await?;
-    Ok(Prepared { secret, epoch, engine: PreparedEngine::Postgres { database, node, link } })
+    let node = PreparedNode { database, node, link };
+    Ok(Prepared { secret, epoch, engine: PreparedEngine::Postgres(Box::new(node)) })
 }
 
 /// A session with the database may not end on a thread that serves others.
@@ -229,10 +237,10 @@ async fn connect(shared: &Shared, epoch: Epoch, node: NodeId) -> Result<Prepared
 
 impl Prepared {
     /// Who has to know which users are connected to this node; where there are other nodes.
-    pub(crate) fn residents(&self) -> Option<Arc<dyn Residents>> {
+    pub(crate) fn local_members(&self) -> Option<Arc<dyn LocalMembers>> {
         match &self.engine {
             PreparedEngine::Sqlite(_) => None,
-            PreparedEngine::Postgres { link, .. } => Some(link.relay.residents()),
+            PreparedEngine::Postgres(node) => Some(node.link.relay.local_members()),
         }
     }
 
@@ -240,10 +248,8 @@ impl Prepared {
     pub(crate) async fn open(self, hub: &Hub) -> Result<Storage> {
         let Self { secret, engine, .. } = self;
         match engine {
-            PreparedEngine::Sqlite(prepared) => open_file(prepared, secret, hub),
-            PreparedEngine::Postgres { database, node, link } => {
-                open_shared(database, secret, (node, link), hub).await
-            }
+            PreparedEngine::Sqlite(prepared) => open_file(*prepared, secret, hub),
+            PreparedEngine::Postgres(node) => open_shared(*node, secret, hub).await,
         }
     }
 }
@@ -263,12 +269,8 @@ fn open_file(prepared: chat_sqlite::Prepared, secret: Vec<u8>, hub: &Hub) -> Res
     })
 }
 
-async fn open_shared(
-    database: chat_postgres::Prepared,
-    secret: Vec<u8>,
-    (node, link): (NodeId, PreparedLink),
-    hub: &Hub,
-) -> Result<Storage> {
+async fn open_shared(prepared: PreparedNode, secret: Vec<u8>, hub: &Hub) -> Result<Storage> {
+    let PreparedNode { database, node, link } = prepared;
     let is_new = database.is_new;
     let journal = database.journal();
     let joined = async { join(link, journal?, hub).await };
@@ -299,7 +301,7 @@ async fn join(link: PreparedLink, journal: PostgresJournal, hub: &Hub) -> Result
     let parts = Parts {
         journal: Arc::new(journal),
         hub: hub.sink(),
-        roster: hub.roster(),
+        presence_registry: hub.presence_registry(),
         everybody_resumes: Box::new(move || dismissing.everybody_resumes()),
         is_of: Box::new(move |epoch| turning.is_of(epoch)),
     };
@@ -333,10 +335,10 @@ async fn becomes(is_so: impl Fn() -> bool) {
 
 impl Storage {
     /// What can be asked of the link to the other nodes; where there are others.
-    pub(crate) fn neighbours(&self) -> Option<Arc<dyn Neighbours>> {
+    pub(crate) fn peers(&self) -> Option<Arc<dyn Peers>> {
         match &self.engine {
             Engine::Sqlite(_) => None,
-            Engine::Postgres(_, Link { relay, .. }) => Some(relay.neighbours()),
+            Engine::Postgres(_, Link { relay, .. }) => Some(relay.peers()),
         }
     }
 

@@ -2,19 +2,19 @@
 
 use bytes::Bytes;
 
-use super::Connection;
+use super::{Connection, Flush};
 
 impl Connection {
     /// Queues a frame behind all that waits and writes what the socket takes.
     pub(crate) fn send(&self, frame: Bytes) {
-        if self.push(frame, None) {
+        if self.push(frame, None) == Flush::Due {
             self.flush_own();
         }
     }
 
     /// The same for the answer to a frame, which also goes out while the connection is closing.
     pub(crate) fn send_answer(&self, frame: Bytes) {
-        if self.push_answer(frame) {
+        if self.push_answer(frame) == Flush::Due {
             self.flush_own();
         }
     }

@@ -165,17 +165,21 @@ async fn a_client_that_lives_and_answers_no_pings_is_asked_again() {
 #[tokio::test]
 async fn nothing_is_queued_behind_the_closing_frame() {
     let (closing, _client) = connection(u64::MAX).await;
-    assert!(closing.go_live(0, None));
+    assert_eq!(closing.go_live(0, None), ReplayEnd::Live);
     closing.close(1000, "");
     let frame = Bytes::from_static(b"late");
-    assert!(!closing.push_live(&frame, Place { order: 1, delivery: None }));
-    assert!(!closing.push(frame.clone(), None));
+    assert_eq!(closing.push_live(&frame, StreamPosition { at: 1, delivery: None }), Flush::NotDue);
+    assert_eq!(closing.push(frame.clone(), None), Flush::NotDue);
     closing.tick();
-    assert!(closing.go_live(2, Some(frame.clone())));
+    assert_eq!(closing.go_live(2, Some(frame.clone())), ReplayEnd::Live);
     assert!(closing.state().outbox.is_empty());
-    assert!(closing.push_answer(frame.clone()), "but the answer to what was taken goes before it");
+    assert_eq!(
+        closing.push_answer(frame.clone()),
+        Flush::Due,
+        "but the answer to what was taken goes before it"
+    );
     closing.write_last_word().await;
-    assert!(!closing.push_answer(frame));
+    assert_eq!(closing.push_answer(frame), Flush::NotDue);
 }
 
 /// Else the session would write nothing, and the client wait for a word that nobody writes any more.
@@ -193,7 +197,7 @@ async fn whoever_sees_that_it_closes_finds_the_last_word() {
             while !connection.is_closing() {
                 std::hint::spin_loop();
             }
-            assert!(connection.state().farewell.is_some());
+            assert!(connection.state().closing_frame.is_some());
         }
     });
     while !watcher.is_finished() {

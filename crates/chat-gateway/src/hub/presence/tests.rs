@@ -4,14 +4,16 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::hub::Hub;
-use crate::hub::testing::{self, Client, Told, Witness};
+use crate::hub::ReplayEnd;
+use crate::hub::testing::{self, Client, Received, Witness};
 
 const TOM: UserId = UserId(1);
 const JERRY: UserId = UserId(2);
 const HERE: ConversationId = ConversationId(1);
 const NORTH: NodeId = NodeId(11);
 const SOUTH: NodeId = NodeId(12);
-const ALL: [Option<Choice>; 4] = [None, Some(Choice::Invisible), Some(Choice::Online), Some(Choice::Away)];
+const ALL: [Option<PresenceStatus>; 4] =
+    [None, Some(PresenceStatus::Invisible), Some(PresenceStatus::Online), Some(PresenceStatus::Away)];
 
 /// Tom looks at Jerry.
 struct House {
@@ -29,7 +31,7 @@ impl House {
         let witness = Arc::new(Witness::default());
         let presence = Presence::new(Some(witness.clone()));
         let (connection, mut toms) = testing::connect(&hub, TOM, Protocol::V2).await;
-        assert!(connection.go_live(0, Some(marker())));
+        assert_eq!(connection.go_live(0, Some(marker())), ReplayEnd::Live);
         connection.flush();
         assert_eq!(toms.frame().await["type"], "live");
         presence.look(&connection, &[(HERE, JERRY, None)], 0).unwrap();
@@ -49,7 +51,7 @@ impl House {
         connection
     }
 
-    fn jerry_chooses(&mut self, connection: &Connection, choice: Choice) {
+    fn jerry_chooses(&mut self, connection: &Connection, choice: PresenceStatus) {
         let now = self.now();
         self.presence.choose(connection, choice, now);
     }
@@ -59,7 +61,7 @@ impl House {
         self.presence.went(connection, now);
     }
 
-    fn jerry_is_said_to_be(&mut self, node: NodeId, choice: Option<Choice>) {
+    fn jerry_is_said_to_be(&mut self, node: NodeId, choice: Option<PresenceStatus>) {
         let now = self.now();
         self.presence.there(node, &[(JERRY, choice)], now);
     }
@@ -90,7 +92,7 @@ impl House {
 
     /// Tom is told nothing that was not asked for by now.
     async fn told_nothing(&mut self) {
-        assert!(self.connection.push(marker(), None));
+        assert_eq!(self.connection.push(marker(), None), Flush::Due);
         self.connection.flush();
         assert_eq!(self.toms.frame().await["type"], "live");
     }
@@ -106,12 +108,12 @@ fn marker() -> bytes::Bytes {
     wire::v2::frame(&ServerFrame::Live(chat_protocol::v2::At { cursor: String::new() }))
 }
 
-fn expected(choices: &[Option<Choice>]) -> &'static str {
+fn expected(choices: &[Option<PresenceStatus>]) -> &'static str {
     let all: Vec<_> = choices.iter().flatten().collect();
     match () {
-        () if all.contains(&&Choice::Invisible) => "offline",
-        () if all.contains(&&Choice::Online) => "online",
-        () if all.contains(&&Choice::Away) => "away",
+        () if all.contains(&&PresenceStatus::Invisible) => "offline",
+        () if all.contains(&&PresenceStatus::Online) => "online",
+        () if all.contains(&&PresenceStatus::Away) => "away",
         () => "offline",
     }
 }
@@ -127,7 +129,7 @@ async fn a_user_is_seen_by_what_was_chosen_at_all_nodes() {
                     Some(choice) => house.jerry_chooses(&connection, choice),
                     None => house.jerry_goes(&connection),
                 }
-                house.jerry_is_said_to_be(NORTH, Some(Choice::Online));
+                house.jerry_is_said_to_be(NORTH, Some(PresenceStatus::Online));
                 house.jerry_is_said_to_be(NORTH, north);
                 house.jerry_is_said_to_be(SOUTH, south);
                 assert_eq!(house.status(), expected(&[here, north, south]), "{here:?} {north:?} {south:?}");
@@ -139,25 +141,25 @@ async fn a_user_is_seen_by_what_was_chosen_at_all_nodes() {
 #[tokio::test]
 async fn who_looks_is_told_of_changes_elsewhere_that_show_and_of_no_others() {
     let mut house = House::new().await;
-    house.jerry_is_said_to_be(NORTH, Some(Choice::Away));
+    house.jerry_is_said_to_be(NORTH, Some(PresenceStatus::Away));
     house.told("away").await;
-    house.jerry_is_said_to_be(SOUTH, Some(Choice::Away));
-    house.jerry_is_said_to_be(NORTH, Some(Choice::Away));
+    house.jerry_is_said_to_be(SOUTH, Some(PresenceStatus::Away));
+    house.jerry_is_said_to_be(NORTH, Some(PresenceStatus::Away));
     house.jerry_is_said_to_be(NORTH, None);
-    house.jerry_is_said_to_be(SOUTH, Some(Choice::Online));
+    house.jerry_is_said_to_be(SOUTH, Some(PresenceStatus::Online));
     house.told("online").await;
     let jerrys = house.jerry_comes().await;
     house.jerry_is_said_to_be(SOUTH, None);
-    house.jerry_chooses(&jerrys, Choice::Away);
+    house.jerry_chooses(&jerrys, PresenceStatus::Away);
     house.told("away").await;
-    house.jerry_is_said_to_be(NORTH, Some(Choice::Invisible));
+    house.jerry_is_said_to_be(NORTH, Some(PresenceStatus::Invisible));
     assert_eq!(house.told("offline").await, house.moment());
-    house.jerry_chooses(&jerrys, Choice::Online);
+    house.jerry_chooses(&jerrys, PresenceStatus::Online);
     house.jerry_goes(&jerrys);
     house.told_nothing().await;
     house.jerry_is_said_to_be(NORTH, None);
     house.told_nothing().await;
-    house.jerry_is_said_to_be(NORTH, Some(Choice::Online));
+    house.jerry_is_said_to_be(NORTH, Some(PresenceStatus::Online));
     house.told("online").await;
     house.told_nothing().await;
 }
@@ -165,8 +167,8 @@ async fn who_looks_is_told_of_changes_elsewhere_that_show_and_of_no_others() {
 #[tokio::test]
 async fn whoever_was_at_a_lost_node_alone_is_gone() {
     let mut house = House::new().await;
-    house.jerry_is_said_to_be(NORTH, Some(Choice::Online));
-    house.jerry_is_said_to_be(SOUTH, Some(Choice::Away));
+    house.jerry_is_said_to_be(NORTH, Some(PresenceStatus::Online));
+    house.jerry_is_said_to_be(SOUTH, Some(PresenceStatus::Away));
     house.told("online").await;
     house.is_lost(NORTH);
     house.told("away").await;
@@ -181,7 +183,7 @@ async fn whoever_was_at_a_lost_node_alone_is_gone() {
 #[tokio::test]
 async fn many_users_of_a_node_are_taken_in_and_let_go_of() {
     let house = House::new().await;
-    let users: Vec<_> = (10..2000).map(|id| (UserId(id), Some(Choice::Online))).collect();
+    let users: Vec<_> = (10..2000).map(|id| (UserId(id), Some(PresenceStatus::Online))).collect();
     house.presence.there(NORTH, &users, Timestamp(1));
     let asked: Vec<_> = users.iter().map(|(user, _)| (*user, None)).collect();
     assert!(house.presence.of(&asked).iter().all(|seen| seen.status == "online"));
@@ -193,7 +195,7 @@ async fn many_users_of_a_node_are_taken_in_and_let_go_of() {
 #[tokio::test]
 async fn each_node_writes_down_its_own_users_and_remembers_the_others_for_a_while() {
     let mut house = House::new().await;
-    house.jerry_is_said_to_be(NORTH, Some(Choice::Online));
+    house.jerry_is_said_to_be(NORTH, Some(PresenceStatus::Online));
     house.jerry_is_said_to_be(NORTH, None);
     let moment = house.moment();
     assert_eq!(house.last_seen(), moment);
@@ -216,7 +218,7 @@ async fn each_node_writes_down_its_own_users_and_remembers_the_others_for_a_whil
 async fn a_user_who_leaves_two_nodes_at_once_is_written_down() {
     let mut house = House::new().await;
     let jerrys = house.jerry_comes().await;
-    house.jerry_is_said_to_be(NORTH, Some(Choice::Online));
+    house.jerry_is_said_to_be(NORTH, Some(PresenceStatus::Online));
     house.jerry_goes(&jerrys);
     let left = Timestamp(house.at);
     house.jerry_is_said_to_be(NORTH, None);
@@ -227,7 +229,7 @@ async fn a_user_who_leaves_two_nodes_at_once_is_written_down() {
 async fn whoever_is_invisible_at_another_node_leaves_no_trace_here() {
     let mut house = House::new().await;
     let jerrys = house.jerry_comes().await;
-    house.jerry_is_said_to_be(NORTH, Some(Choice::Invisible));
+    house.jerry_is_said_to_be(NORTH, Some(PresenceStatus::Invisible));
     let hidden_since = house.moment();
     house.jerry_goes(&jerrys);
     assert_eq!(house.presence.take_seen(Timestamp(house.at)), []);
@@ -238,19 +240,19 @@ async fn whoever_is_invisible_at_another_node_leaves_no_trace_here() {
 async fn other_nodes_are_told_of_what_changes_for_them() {
     let mut house = House::new().await;
     let first = house.jerry_comes().await;
-    assert_eq!(house.witness.take(), [Told::Presence(JERRY, Some(Choice::Online))]);
+    assert_eq!(house.witness.take(), [Received::Presence(JERRY, Some(PresenceStatus::Online))]);
     let second = house.jerry_comes().await;
-    house.jerry_chooses(&second, Choice::Away);
+    house.jerry_chooses(&second, PresenceStatus::Away);
     assert_eq!(house.witness.take(), [], "the first client is still there");
-    house.jerry_chooses(&first, Choice::Away);
-    assert_eq!(house.witness.take(), [Told::Presence(JERRY, Some(Choice::Away))]);
-    house.jerry_is_said_to_be(NORTH, Some(Choice::Online));
+    house.jerry_chooses(&first, PresenceStatus::Away);
+    assert_eq!(house.witness.take(), [Received::Presence(JERRY, Some(PresenceStatus::Away))]);
+    house.jerry_is_said_to_be(NORTH, Some(PresenceStatus::Online));
     assert_eq!(house.witness.take(), [], "what others say is not said again");
-    house.jerry_chooses(&second, Choice::Invisible);
-    assert_eq!(house.presence.here(), [(JERRY, Choice::Invisible)]);
+    house.jerry_chooses(&second, PresenceStatus::Invisible);
+    assert_eq!(house.presence.here(), [(JERRY, PresenceStatus::Invisible)]);
     house.jerry_goes(&second);
     house.jerry_goes(&first);
-    let told = [Some(Choice::Invisible), Some(Choice::Away), None];
-    assert_eq!(house.witness.take(), told.map(|choice| Told::Presence(JERRY, choice)));
+    let told = [Some(PresenceStatus::Invisible), Some(PresenceStatus::Away), None];
+    assert_eq!(house.witness.take(), told.map(|choice| Received::Presence(JERRY, choice)));
     assert_eq!(house.presence.here(), []);
 }

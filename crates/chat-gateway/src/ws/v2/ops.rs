@@ -7,7 +7,7 @@ use chat_core::ids::{ConversationId, MessageId, Seq, UserId};
 use chat_core::live_text::Appended;
 use chat_core::messages::Message;
 use chat_core::posting::Posted;
-use chat_core::presence::Choice;
+use chat_core::presence::PresenceStatus;
 use chat_protocol::v2::{self, Ack, Id, Op, OpName, Pong, ServerFrame};
 
 use crate::audit::By;
@@ -15,7 +15,7 @@ use crate::http::problem::Problem;
 use crate::hub::Connection;
 use crate::hub::presence::{Companion, MAX_COMPANIONS};
 use crate::limits::Policy;
-use crate::metrics::Door;
+use crate::metrics::Transport;
 use crate::sends::Sender;
 use crate::{App, commands, sends, wire};
 
@@ -128,7 +128,7 @@ fn ack(id: Option<Id>, done: Done, user: UserId) -> Bytes {
 }
 
 fn sender(connection: &Connection) -> Sender {
-    Sender { user: connection.user(), from: connection.client(), door: Door::V2 }
+    Sender { user: connection.user(), from: connection.client(), transport: Transport::V2 }
 }
 
 async fn perform(app: &App, connection: &Arc<Connection>, op: Op) -> Result<Done, Problem> {
@@ -173,7 +173,7 @@ async fn perform(app: &App, connection: &Arc<Connection>, op: Op) -> Result<Done
         }
         Op::Presence(v2::SetPresence { status }) => {
             let wrong = || Problem::invalid("status must be one of online, away, invisible");
-            let choice = Choice::parse(&status).ok_or_else(wrong)?;
+            let choice = PresenceStatus::parse(&status).ok_or_else(wrong)?;
             app.hub.presence().choose(connection, choice, chat.now());
             Done::default()
         }

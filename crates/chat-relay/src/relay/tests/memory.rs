@@ -1,4 +1,4 @@
-//! A bus, a journal, hubs and rosters in memory.
+//! A bus, a journal, hubs and registries in memory.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use chat_core::cluster::{Journal, JournalPage, NodeId, Residents, Roster};
+use chat_core::cluster::{Journal, JournalPage, LocalMembers, NodeId, PresenceRegistry};
 use chat_core::event::{Change, Event, Signal};
 use chat_core::ids::{MessageId, Position, UserId};
 use chat_core::ports::EventSink;
-use chat_core::presence::Choice;
+use chat_core::presence::PresenceStatus;
 use chat_core::sync::Epoch;
 use chat_core::{Error, Result};
 
@@ -46,9 +46,9 @@ pub(super) struct Cluster {
 /// One node.
 pub(super) struct Node {
     pub(super) relay: Relay,
-    pub(super) residents: Arc<dyn Residents>,
+    pub(super) local_members: Arc<dyn LocalMembers>,
     pub(super) hub: Arc<Recorder>,
-    pub(super) roster: Arc<People>,
+    pub(super) presence_registry: Arc<People>,
     pub(super) resumes: Arc<AtomicUsize>,
     /// The log that the hub was told of.
     pub(super) epoch: Arc<Mutex<Epoch>>,
@@ -76,7 +76,7 @@ impl Cluster {
 
     pub(super) async fn node(&self, number: u64) -> Node {
         let hub = Arc::new(Recorder::default());
-        let roster = Arc::new(People::default());
+        let presence_registry = Arc::new(People::default());
         let resumes = Arc::new(AtomicUsize::new(0));
         let metrics = Metrics::default();
         let counter = resumes.clone();
@@ -94,15 +94,15 @@ impl Cluster {
         let parts = Parts {
             journal: self.journal.clone(),
             hub: hub.clone(),
-            roster: roster.clone(),
+            presence_registry: presence_registry.clone(),
             everybody_resumes: Box::new(move || {
                 counter.fetch_add(1, Ordering::Relaxed);
             }),
             is_of: Box::new(move |epoch| *is_of.lock().unwrap() = epoch),
         };
-        let residents = prepared.residents();
+        let local_members = prepared.local_members();
         let relay = prepared.start(parts).await.unwrap();
-        Node { relay, residents, hub, roster, resumes, epoch, metrics }
+        Node { relay, local_members, hub, presence_registry, resumes, epoch, metrics }
     }
 
     /// Commits a batch on a node, an event for each of these users.
@@ -275,13 +275,13 @@ impl EventSink for Recorder {
 /// Who is where.
 #[derive(Default)]
 pub(super) struct People {
-    here: Mutex<Vec<(UserId, Choice)>>,
+    here: Mutex<Vec<(UserId, PresenceStatus)>>,
     there: Mutex<BTreeMap<NodeId, Vec<UserId>>>,
 }
 
 impl People {
     pub(super) fn come(&self, user: UserId) {
-        self.here.lock().unwrap().push((user, Choice::Online));
+        self.here.lock().unwrap().push((user, PresenceStatus::Online));
     }
 
     pub(super) fn at(&self, node: NodeId) -> Vec<UserId> {
@@ -289,12 +289,12 @@ impl People {
     }
 }
 
-impl Roster for People {
-    fn here(&self) -> Vec<(UserId, Choice)> {
+impl PresenceRegistry for People {
+    fn here(&self) -> Vec<(UserId, PresenceStatus)> {
         self.here.lock().unwrap().clone()
     }
 
-    fn there(&self, node: NodeId, users: &[(UserId, Option<Choice>)]) {
+    fn there(&self, node: NodeId, users: &[(UserId, Option<PresenceStatus>)]) {
         let mut there = self.there.lock().unwrap();
         let known = there.entry(node).or_default();
         for (user, choice) in users {

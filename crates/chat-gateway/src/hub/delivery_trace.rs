@@ -17,13 +17,13 @@ const MOVES: usize = 20_000;
 
 /// The last messages and moves of pointers, each oldest first.
 #[derive(Default)]
-pub(crate) struct Trail {
-    messages: Mutex<VecDeque<Arc<Told>>>,
+pub(crate) struct DeliveryTrace {
+    messages: Mutex<VecDeque<Arc<TracedMessage>>>,
     moves: Mutex<Moves>,
 }
 
 /// A message that this server was told of.
-pub(crate) struct Told {
+pub(crate) struct TracedMessage {
     message: MessageId,
     pub(crate) position: Position,
     pub(crate) committed_at: Timestamp,
@@ -55,13 +55,13 @@ pub(crate) struct Reached {
 
 /// What is remembered of a message.
 pub(crate) struct Remembered {
-    pub(crate) told: Arc<Told>,
+    pub(crate) traced: Arc<TracedMessage>,
     pub(crate) reached: HashMap<UserId, Reached>,
     /// Whether every move of a pointer since then is.
     pub(crate) is_all: bool,
 }
 
-impl Told {
+impl TracedMessage {
     /// The message was queued for so many clients more.
     pub(crate) fn queued(&self, connections: u64, at: Timestamp) {
         self.connections.fetch_add(connections, Ordering::Relaxed);
@@ -75,11 +75,11 @@ impl Told {
     }
 }
 
-impl Trail {
+impl DeliveryTrace {
     /// Takes in what was committed, of which this server is told at this time; gives what is to be kept up to date of each new message, in the order of the events.
-    pub(crate) fn note(&self, events: &[Arc<Event>], at: Timestamp) -> Vec<Option<Arc<Told>>> {
-        let told: Vec<_> = events.iter().map(|event| told(event, at)).collect();
-        keep(&mut lock(&self.messages), told.iter().flatten().cloned(), MESSAGES);
+    pub(crate) fn note(&self, events: &[Arc<Event>], at: Timestamp) -> Vec<Option<Arc<TracedMessage>>> {
+        let traced: Vec<_> = events.iter().map(|event| traced(event, at)).collect();
+        keep(&mut lock(&self.messages), traced.iter().flatten().cloned(), MESSAGES);
         for event in events {
             if let Change::PointersMoved(receipts) = &event.change {
                 let mut moves = lock(&self.moves);
@@ -89,13 +89,13 @@ impl Trail {
                 }
             }
         }
-        told
+        traced
     }
 
     /// A message, if it is remembered.
-    pub(crate) fn told(&self, message: MessageId) -> Option<Arc<Told>> {
+    pub(crate) fn of(&self, message: MessageId) -> Option<Arc<TracedMessage>> {
         // Whoever asks asks for a new one, most of the time.
-        lock(&self.messages).iter().rev().find(|told| told.message == message).cloned()
+        lock(&self.messages).iter().rev().find(|traced| traced.message == message).cloned()
     }
 
     /// What is remembered of the message with this place in this conversation.
@@ -105,11 +105,11 @@ impl Trail {
         conversation: ConversationId,
         seq: Seq,
     ) -> Option<Remembered> {
-        let told = self.told(message)?;
+        let traced = self.of(message)?;
         let moves = lock(&self.moves);
-        let is_all = moves.forgotten_at < told.committed_at;
+        let is_all = moves.forgotten_at < traced.committed_at;
         let reached = moves.reached(conversation, seq, is_all);
-        Some(Remembered { told, reached, is_all })
+        Some(Remembered { traced, reached, is_all })
     }
 }
 
@@ -142,9 +142,9 @@ impl Moves {
     }
 }
 
-fn told(event: &Event, at: Timestamp) -> Option<Arc<Told>> {
+fn traced(event: &Event, at: Timestamp) -> Option<Arc<TracedMessage>> {
     let Change::MessagePosted(message) = &event.change else { return None };
-    Some(Arc::new(Told {
+    Some(Arc::new(TracedMessage {
         message: message.id,
         position: event.position,
         committed_at: at,
