@@ -237,7 +237,7 @@ def refused(bench):
             wire, head, body = upgraded(plain, "/ws", "Connection: close")
             while not body.endswith(b"}") and (more := wire.recv(65536)):
                 body += more
-            assert b"A proxy on the way has dropped the upgrade" in body, body
+            assert b"A proxy dropped the upgrade" in body, body
     finally:
         process.terminate()
         process.wait(20)
@@ -257,7 +257,7 @@ def limit(bench):
             request(proxy, "POST", "/v1/users/login", body={"x": 1}, here="127.0.0.1")
         ran = subprocess.run([*command, "--ca", proxy.authority, "x"], env=given, capture_output=True, text=True)
         said = ran.stderr
-        return ran.returncode == 1 and "a proxy in front of the server limits how often" in said
+        return ran.returncode == 1 and "a proxy in front of the server limits the request rate" in said
 
     eventually("the limit of the proxy is told", is_told)
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The URL is not of the form `http://host:port` or `https://host:port`.
-    #[error("{0} is no server address; give one like http://127.0.0.1:8080")]
+    #[error("{0} is not a server address; use one like http://127.0.0.1:8080")]
     Url(String),
     /// The authorities that were named cannot be used.
     #[error("the file of certificate authorities cannot be used: {0}")]
@@ -39,7 +39,7 @@ pub enum Error {
         retry_after: Option<Duration>,
     },
     /// The server answered in a way that this client does not understand.
-    #[error("the server's answer is not understood: {0}")]
+    #[error("invalid response from the server: {0}")]
     Unexpected(String),
     /// The stream has ended.
     #[error("the stream was closed ({code}: {reason})")]
@@ -72,10 +72,12 @@ impl Error {
 /// What can be said of an answer that says nothing itself.
 fn of_a_stranger(status: u16) -> String {
     match status {
-        429 => "a proxy in front of the server limits how often it may be asked (status 429); try again in some seconds"
-            .into(),
+        429 => {
+            "a proxy in front of the server limits the request rate (status 429); try again in some seconds"
+                .into()
+        }
         _ => format!(
-            "no answer of the server's, but of a proxy in front of it, or of another program: status {status}"
+            "the response is not from the server but from a proxy in front of it, or from another program: status {status}"
         ),
     }
 }
@@ -92,7 +94,7 @@ mod tests {
             "This port speaks TLS: use https:// or wss:// (unknown)"
         );
         for body in ["", "<html>no</html>", "two\nlines", "\u{1b}[2J"] {
-            assert!(shown(body).ends_with("or of another program: status 400 (unknown)"), "{body}");
+            assert!(shown(body).ends_with("or from another program: status 400 (unknown)"), "{body}");
         }
     }
 

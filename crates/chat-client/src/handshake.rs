@@ -28,7 +28,7 @@ pub enum Way {
     Subprotocol,
 }
 
-/// What a client says when it opens a v2 stream.
+/// What a client sends to open a v2 stream.
 #[derive(Clone)]
 pub struct Entrance {
     /// A JWT.
@@ -81,7 +81,7 @@ pub async fn upgrade_v2<S: AsyncRead + AsyncWrite + Unpin>(
 ) -> Result<(S, Vec<u8>), Error> {
     let (head, rest) = exchange(&mut socket, url, &entrance.path(), &entrance.headers()).await?;
     if header(&head, "sec-websocket-protocol") != Some(V2) {
-        return Err(Error::Unexpected("the server does not speak the v2 stream".into()));
+        return Err(Error::Unexpected("the server does not support the v2 stream".into()));
     }
     Ok((socket, rest))
 }
@@ -126,7 +126,7 @@ async fn read_head(socket: &mut (impl AsyncRead + Unpin)) -> Result<(String, Vec
             return Ok((String::from_utf8_lossy(&bytes).into_owned(), rest));
         }
         if bytes.len() > MAX_HEAD || socket.read_buf(&mut bytes).await? == 0 {
-            return Err(Error::Unexpected("the answer to the upgrade is not whole".into()));
+            return Err(Error::Unexpected("the answer to the upgrade is incomplete".into()));
         }
     }
 }

@@ -43,7 +43,7 @@ fn untrusted(url: &ServerUrl, error: io::Error) -> Error {
             Error::Untrusted { server: url.authority().to_owned(), reason: refusal(reason) }
         }
         Some(rustls::Error::InvalidMessage(_)) => {
-            io::Error::other("it answers, but without TLS; its address may be one of http://").into()
+            io::Error::other("it answers without TLS; its address may begin with http://").into()
         }
         _ => error.into(),
     }
@@ -54,8 +54,8 @@ fn untrusted(url: &ServerUrl, error: io::Error) -> Error {
 fn refusal(reason: &rustls::CertificateError) -> String {
     let reason = format!("{reason:?}");
     if reason.contains("CaUsedAsEndEntity") {
-        return "it is marked as an authority's (CA:TRUE), as `openssl req -x509` makes it, and cannot be a server's: make it \
-                anew with -addext basicConstraints=critical,CA:FALSE"
+        return "it is marked as an authority's (CA:TRUE), as `openssl req -x509` makes it, and cannot be a server's: \
+                create it again with -addext basicConstraints=critical,CA:FALSE"
             .into();
     }
     reason

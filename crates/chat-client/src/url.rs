@@ -39,11 +39,11 @@ impl ServerUrl {
         for certificate in CertificateDer::pem_slice_iter(authorities) {
             let added = certificate.map(|certificate| roots.add(certificate));
             if !matches!(added, Ok(Ok(()))) {
-                return Err(Error::Authorities("a certificate in it is broken"));
+                return Err(Error::Authorities("it contains a broken certificate"));
             }
         }
         if roots.is_empty() {
-            return Err(Error::Authorities("there is no certificate in it"));
+            return Err(Error::Authorities("it contains no certificate"));
         }
         Self::understand(url, || roots).ok_or_else(|| Error::Url(url.to_owned()))
     }

@@ -81,7 +81,7 @@ impl Envelope<'_> {
         let position = Position(self.position);
         let change = change::read(self.kind, self.body.map_or("null", RawValue::get))?;
         if change.is_none() {
-            tracing::debug!(%position, "an event of a later release is left out");
+            tracing::debug!(%position, "skipped an event of a later release");
         }
         Ok(change.map(|change| Event { position, change }))
     }

@@ -62,7 +62,7 @@ impl Extra {
     /// What the column holds; of a later release's fields those that are known here.
     pub fn decode(json: &str) -> Self {
         let fields: Fields<'_> = serde_json::from_str(json).unwrap_or_else(|error| {
-            tracing::warn!(error = %error, "a message's extra data is not understood and left out");
+            tracing::warn!(error = %error, "skipped extra data of a message: it cannot be parsed");
             Fields::default()
         });
         Self {

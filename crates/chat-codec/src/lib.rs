@@ -14,5 +14,5 @@ pub mod signal;
 
 /// What was to be decoded was written by no release of this server, or is damaged.
 #[derive(Debug, thiserror::Error)]
-#[error("not what a node of this cluster writes: {0}")]
+#[error("invalid data from a node of this cluster: {0}")]
 pub struct Malformed(#[from] serde_json::Error);

@@ -279,7 +279,7 @@ impl Chat {
 fn check_email(email: &str) -> Result<()> {
     let mut character = [0; 4];
     if email.chars().any(|c| names::is_blank(c.encode_utf8(&mut character))) {
-        return Err(Error::invalid("email", "must not hold spaces or characters that cannot be seen"));
+        return Err(Error::invalid("email", "must not contain spaces or invisible characters"));
     }
     let valid = email.len() <= 254
         && email.split_once('@').is_some_and(|(local, domain)| is_local_part(local) && is_domain(domain));

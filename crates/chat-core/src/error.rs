@@ -52,10 +52,10 @@ impl std::fmt::Display for Obstacle {
             Self::ReadOnly => "it is read-only, or a standby",
             Self::Moved => "the database file was moved or deleted; put it back, or restart the server",
             Self::Replaced => {
-                "another file has taken the database file's place; put that one back, or restart the server"
+                "another file is in the place of the database file; put the original back, or restart the server"
             }
             Self::Overwritten => {
-                "the database file was overwritten while it was served; stop the server, and put a backup in its place with chatserver restore"
+                "the database file was overwritten while it was served; stop the server, and restore a backup with chatserver restore"
             }
             Self::LogMoved => "the database's log (-wal) was moved or deleted; restart the server",
         })
@@ -119,24 +119,24 @@ pub enum Error {
     WrongCredentials,
     /// A demo user with the password that everybody knows, by a way on which everybody may come.
     #[error(
-        "The demo users can log in on the server's own machine only, at localhost; a server that is started with --demo \
-         lets them in from everywhere"
+        "Demo users can log in only on the server's own machine, at localhost, unless the server was started with \
+         --demo"
     )]
     DemoUser,
     /// The caller's account is gone.
     #[error("This account no longer exists; log in again")]
     UnknownCaller,
     /// A search that takes longer than searches may. The same one would again; one that says more would not.
-    #[error("This search takes too long; name a conversation or a sender, or rarer words")]
+    #[error("This search takes too long; narrow it with a conversation, a sender or rarer words")]
     SearchTooSlow,
     /// A bounded queue is full; nothing was done and the same request may be sent again.
     #[error("The server is busy; try again in a moment")]
     Overloaded,
     /// Storage refuses writes at present, for instance because the disk is full; nothing was done.
-    #[error("Storage cannot take writes at present; try again later")]
+    #[error("Storage accepts no writes at present; try again later")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The same, where it is known why.
-    #[error("Storage cannot take writes at present: {0}")]
+    #[error("Storage accepts no writes at present: {0}")]
     Obstructed(Obstacle),
     /// A fault of ours or of a driver. Its text is for the log and never for a client.
     #[error("Internal error")]

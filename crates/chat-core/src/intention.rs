@@ -137,7 +137,7 @@ pub fn again(again: Again<'_>, first: First) -> Result<Posted> {
     if !goes_to(again.to, &first.message) || !means_the_same(again, &first) {
         return Err(Error::conflict(
             "key_reused",
-            "This client_msg_id stands for another message already; give every message a key of its own",
+            "This client_msg_id was used for a different message; give every message its own key",
         ));
     }
     let message = match allowed(first.access, Action::Read) {

@@ -123,9 +123,9 @@ impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Elsewhere => "it is on another server or timeline, or was loaded from a dump",
-            Self::Shorter => "it ends before what this node has told",
-            Self::Rewritten => "it does not hold what this node has told",
-            Self::Returned => "it has an epoch that was given up before",
+            Self::Shorter => "it ends before the last commit that this node delivered",
+            Self::Rewritten => "it lacks a commit that this node delivered",
+            Self::Returned => "it has an epoch that was replaced before",
         })
     }
 }

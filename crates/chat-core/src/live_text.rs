@@ -77,7 +77,7 @@ pub fn offset_mismatch(length: u32) -> Error {
 
 /// The refusal of a piece for a message that does not grow any more.
 pub fn not_growing() -> Error {
-    Error::conflict("not_growing", "This message is not being written any more")
+    Error::conflict("not_growing", "This message is no longer streaming")
 }
 
 /// How live text ends.

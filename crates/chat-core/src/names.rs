@@ -32,14 +32,14 @@ pub fn username(wished: &str) -> Result<String> {
     let name = cleaned("username", wished)?;
     // Said of what was typed: a name that came out differently would surprise whoever logs in with it.
     if wished.trim() != wished || !USERNAME_CHARS.contains(&name.chars().count()) {
-        return Err(unfit("must be 3 to 32 characters, without spaces at its ends"));
+        return Err(unfit("must be 3 to 32 characters, without leading or trailing spaces"));
     }
     if !name.chars().any(|c| is_of(c, GeneralCategoryGroup::Letter) || is_of(c, GeneralCategoryGroup::Number))
     {
-        return Err(unfit("must have a letter or a digit"));
+        return Err(unfit("must contain a letter or a digit"));
     }
     if name.contains('@') {
-        return Err(unfit("must not hold an @, so that no name looks like somebody's address"));
+        return Err(unfit("must not contain @, so that no name looks like an email address"));
     }
     if else_meant::is_reserved(else_meant::without_signs(&name)) {
         return Err(reserved("username"));
@@ -57,7 +57,7 @@ pub fn group_name(wished: &str, max_chars: usize) -> Result<String> {
         return Err(Error::invalid("name", format!("must be 1 to {max_chars} printable characters")));
     }
     if !name.chars().any(|c| !c.is_whitespace() && !is_of(c, GeneralCategoryGroup::Mark)) {
-        return Err(Error::invalid("name", "must have a character that can be seen"));
+        return Err(Error::invalid("name", "must contain a visible character"));
     }
     Ok(name)
 }
@@ -77,7 +77,7 @@ pub fn login_keys(typed: &str) -> Vec<String> {
 
 /// What somebody is told whose wished name could be taken for somebody else's.
 pub fn looks_taken() -> Error {
-    Error::conflict("username_taken", "That username looks like one that is registered; choose another")
+    Error::conflict("username_taken", "That username looks like a registered one; choose another")
 }
 
 /// Whether nothing is to be seen of the text.
@@ -86,25 +86,28 @@ pub fn is_blank(text: &str) -> bool {
 }
 
 fn reserved(field: &'static str) -> Error {
-    Error::invalid(field, "must not be a word that is kept for the server, or look like one")
+    Error::invalid(field, "must not be a reserved word, or look like one")
 }
 
 /// NFKC, without white space at the ends and with single spaces inside, of visible characters only, and what no reader
 /// takes for an address or for a word with a meaning.
 fn cleaned(field: &'static str, wished: &str) -> Result<String> {
     let unseen = |c: char| {
-        let reason = format!("must not hold characters that cannot be seen, such as U+{:04X}", u32::from(c));
+        let reason = format!("must not contain invisible characters, such as U+{:04X}", u32::from(c));
         Error::invalid(field, reason)
     };
     let name = kept_form(wished).map_err(unseen)?;
     if name.chars().next().is_some_and(|c| is_of(c, GeneralCategoryGroup::Mark)) {
-        return Err(Error::invalid(field, "must not begin with a mark that belongs to a letter before it"));
+        return Err(Error::invalid(field, "must not begin with a combining mark"));
     }
     if marks::are_piled(&name) {
-        return Err(Error::invalid(field, "must not have more marks upon a letter than any language has"));
+        return Err(Error::invalid(
+            field,
+            "must not have more combining marks on a letter than any language uses",
+        ));
     }
     if else_meant::is_address(&name) {
-        return Err(Error::invalid(field, "must not look like an address of a page or of somebody's mail"));
+        return Err(Error::invalid(field, "must not look like a web or email address"));
     }
     if else_meant::is_reserved(&name) {
         return Err(reserved(field));

@@ -61,12 +61,12 @@ pub(crate) fn check_password(password: &str, username: &str, email: &str) -> Res
         return unfit("must be 8 to 128 characters");
     }
     if is_blank(&password) {
-        return unfit("must have characters that can be seen");
+        return unfit("must contain visible characters");
     }
     let same = folded(password.trim());
     let local = email.split_once('@').map_or(email, |(local, _)| local);
     if [username, email, local].into_iter().any(|name| folded(&normal(name)) == same) {
-        return unfit("must not be the username or the address");
+        return unfit("must not be the username or the email address");
     }
     Ok(())
 }

@@ -254,10 +254,7 @@ pub(crate) fn forwarded(
         return Err(deleted());
     }
     if original.streaming == Some(Streaming::Growing) {
-        return Err(Error::conflict(
-            "still_growing",
-            "This message is still being written; forward it later",
-        ));
+        return Err(Error::conflict("still_growing", "This message is still streaming; forward it later"));
     }
     let first = Forwarded { message: original.id, sender: original.sender };
     let Message { kind, content, media, custom, forwarded, .. } = original;

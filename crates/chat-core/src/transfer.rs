@@ -28,16 +28,18 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 pub enum TransferError {
     /// The source failed.
-    #[error("the source cannot be read: {0}")]
+    #[error("cannot read the source: {0}")]
     Source(#[source] Failure),
     /// The target failed.
-    #[error("the target cannot be written: {0}")]
+    #[error("cannot write the target: {0}")]
     Target(#[source] Failure),
     /// A row cannot have the same key at the target.
-    #[error("a row of {0} has the character U+0000 in its key, which the target cannot hold")]
+    #[error("a row of {0} has the character U+0000 in its key, which the target cannot store")]
     Key(&'static str),
     /// The target gives other rows than it was given.
-    #[error("the rows of {0} are not the same at the target; nothing else may write there: run this again")]
+    #[error(
+        "the rows of {0} differ at the target; make sure that nothing else writes there, and run this again"
+    )]
     Differs(&'static str),
 }
 

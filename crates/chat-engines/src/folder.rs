@@ -38,8 +38,7 @@ impl Folder {
         }
         let users = std::fs::read_to_string("/etc/passwd").context("/etc/passwd cannot be read")?;
         let account = STAND_INS.into_iter().find_map(|name| account(&users, name));
-        let account =
-            account.context("there is no user `postgres` or `nobody` as whom PostgreSQL may run")?;
+        let account = account.context("there is no user `postgres` or `nobody` to run PostgreSQL as")?;
         let parents = [std::env::temp_dir()].into_iter().chain(OPEN_FOLDERS.map(PathBuf::from));
         let parent = parents.into_iter().find(|it| system::is_open_to_all(it));
         let folder = below(&parent.context("no folder for temporary files is open to all users")?, engine)?;

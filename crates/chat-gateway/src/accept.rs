@@ -78,17 +78,17 @@ impl SocketCounts {
     pub fn register_metrics(&self, registry: &mut Registry) {
         registry.register(
             "stalled_answers",
-            "Connections cut off because the client did not take its answer",
+            "Connections cut off because the client did not read its response",
             self.stalled.clone(),
         );
         registry.register(
             "refused_by_address",
-            "Connections and requests of addresses that had as many as they may have",
+            "Connections and requests refused because their address was at its limit",
             self.over_address.clone(),
         );
         registry.register(
             "accept_failures",
-            "Failed attempts to accept a connection, mostly for want of file descriptors",
+            "Failed attempts to accept a connection, mostly because file descriptors ran out",
             self.not_accepted.clone(),
         );
     }
@@ -269,7 +269,7 @@ async fn connection(edge: Arc<Edge>, mut stream: TcpStream, mut ip: IpAddr, ends
         Ok(Ok(stream)) => Box::pin(exchange.serve(stream)).await,
         Ok(Err(error)) => {
             tls.failed();
-            tracing::debug!(error = %error, "a connection did not come to speak TLS");
+            tracing::debug!(error = %error, "TLS handshake failed");
         }
         Err(_) => tls.failed(),
     }
@@ -279,13 +279,13 @@ async fn connection(edge: Arc<Edge>, mut stream: TcpStream, mut ip: IpAddr, ends
 /// Whom the proxy speaks for, as it has to say before anything else; nobody else may.
 async fn announced(edge: &Edge, stream: &mut TcpStream, proxy: IpAddr) -> Option<IpAddr> {
     if !edge.proxies.trust(proxy) {
-        tracing::debug!(peer = %proxy, "PROXY_PROTOCOL is required, and TRUSTED_PROXIES does not name this peer");
+        tracing::debug!(peer = %proxy, "PROXY_PROTOCOL is required, and TRUSTED_PROXIES does not list this peer");
         return None;
     }
     match tokio::time::timeout(edge.options.head_timeout, proxy_protocol::read(stream)).await {
         Ok(Ok(client)) => Some(client.map_or(proxy, |client| client.to_canonical())),
         Ok(Err(error)) => {
-            tracing::debug!(peer = %proxy, error = %error, "a connection did not begin as PROXY_PROTOCOL requires");
+            tracing::debug!(peer = %proxy, error = %error, "a connection did not begin with a PROXY protocol header");
             None
         }
         Err(_) => None,

@@ -251,7 +251,7 @@ impl Drop for Permit {
 }
 
 fn no_room() -> Problem {
-    let sentence = "Too many answers wait to be taken by slow clients; ask again, or for less";
+    let sentence = "Too many responses are waiting for slow clients; try again, or request less";
     Problem::new(503, "overloaded", sentence).retry_after(1)
 }
 

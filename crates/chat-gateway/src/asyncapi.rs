@@ -11,17 +11,17 @@ use serde_json::{Map, Value, json};
 use frames::{Frame, Frames};
 
 /// What the v2 stream is; docs/stream.md says the same at length.
-const V2: &str = "Chosen by the WebSocket subprotocol `chatserver.v2`. Every frame is one JSON object in a text frame.\n\n\
-    The server begins with `hello`; a client that said who it is in none of the other ways sends `auth` within 5 \
+const V2: &str = "Selected by the WebSocket subprotocol `chatserver.v2`. Every frame is one JSON object in a text frame.\n\n\
+    The server begins with `hello`; a client that has not authenticated in any other way sends `auth` within 5 \
     seconds. With `cursor` in the query or in `auth`, everything that changed since then follows, or `resync` if that \
-    can't be served; `live` says that it is complete. A client keeps the cursor of the last frame that carried one, \
-    and applies a message only if its `rev` is greater than that of what it has, a conversation if it is not smaller.\n\n\
-    Each frame of a client gets exactly one `ack` or `error` with the same `id`, and `ping` a `pong`; an `ack` of \
-    whatever changes something comes after it is on disk. Unknown fields are ignored.";
+    can't be served; `live` marks the end. A client keeps the cursor of the last frame that had one, and applies a \
+    message only if its `rev` is greater than the one it has, a conversation if it is not smaller.\n\n\
+    Each frame of a client gets exactly one `ack` or `error` with the same `id`, and `ping` a `pong`; the `ack` of \
+    an op that changes something comes after the change is on disk. Unknown fields are ignored.";
 
 const V1: &str = "The stream without the subprotocol `chatserver.v2`. Every frame is one JSON object in a text frame; \
-    from a client, a text frame that is no JSON object is a message to the recipient chosen by `set_recipient`. The \
-    server begins with a welcome of type `system`, and continues with what the user missed while no client was \
+    from a client, a text frame that is not a JSON object is a message to the recipient chosen by `set_recipient`. \
+    The server begins with a welcome of type `system`, and continues with what the user missed while no client was \
     connected.";
 
 /// The AsyncAPI 3 document of the stream, from the server's point of view: what it receives and what it sends.
@@ -31,24 +31,24 @@ pub fn asyncapi() -> Value {
     let (said_v1, told_v1) = (frames.client_v1(), frames.server_v1());
     let mut operations = Map::new();
     operations.extend(ops.iter().map(operation));
-    operations.insert("tell".into(), sent("v2", "What the server tells", &told));
-    operations.insert("say_v1".into(), received("v1", "What a client says", &said_v1));
-    operations.insert("tell_v1".into(), sent("v1", "What the server tells", &told_v1));
+    operations.insert("tell".into(), sent("v2", "Frames from the server", &told));
+    operations.insert("say_v1".into(), received("v1", "Frames from a client", &said_v1));
+    operations.insert("tell_v1".into(), sent("v1", "Frames from the server", &told_v1));
     json!({
         "asyncapi": "3.0.0",
         "info": {
             "title": "ChatServer",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "The stream of a self-hosted chat backend. What can be done over it can also be done over \
-                            REST: see the OpenAPI document.",
+            "description": "The stream of a self-hosted chat backend. Everything except live delivery is also \
+                            available over REST: see the OpenAPI document.",
             "license": { "name": "MIT" },
         },
         "defaultContentType": "application/json",
         "servers": { "here": {
             "host": "localhost:8080",
             "protocol": "ws",
-            "description": "Where the server listens unless told otherwise; `wss` behind a proxy with TLS. Any one of \
-                            the security schemes will do; the v2 stream also takes an `auth` frame instead.",
+            "description": "The default address; `wss` with TLS. Any one of the security schemes is sufficient; the \
+                            v2 stream also accepts an `auth` frame instead.",
             "security": security_schemes().keys().map(|name| reference("securitySchemes", name)).collect::<Vec<_>>(),
         } },
         "channels": {

@@ -33,7 +33,10 @@ impl Measured {
 impl Collector for Measured {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let Some(skew) = self.last() else { return Ok(()) };
-        let (name, help) = ("clock_skew", "How far this machine's clock is ahead of the database's");
+        let (name, help) = (
+            "clock_skew",
+            "Seconds by which this machine's clock is ahead of the database's; negative if behind",
+        );
         let mut encoder = encoder.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Gauge)?;
         encoder.encode_gauge(&seconds(skew))
     }
@@ -84,7 +87,7 @@ impl Comparison {
         match self.agreement.judge(skew) {
             Some(Turn::Apart) => tracing::warn!(
                 clock_skew_ms,
-                "this machine's clock is {:.0} s {} the database's; have time servers keep both: messages show wrong times, and tokens end early or late",
+                "this machine's clock is {:.0} s {} the database's; synchronise both with NTP: messages show wrong times, and tokens expire early or late",
                 seconds(skew).abs(),
                 if skew.ahead_us < 0 { "behind" } else { "ahead of" },
             ),

@@ -38,7 +38,7 @@ pub(crate) async fn keep(chat: Chat, hub: Hub, audit: Arc<Audit>) {
             match read_revocations(&chat, &hub).await {
                 Ok(()) => has_missed = false,
                 Err(error) => {
-                    failures::note(&error, "what was revoked could not be read; trying again");
+                    failures::note(&error, "could not read revocations; retrying");
                 }
             }
         }
@@ -73,6 +73,6 @@ pub(crate) async fn note_last_seen(chat: &Chat, hub: &Hub) {
         return;
     }
     if let Err(error) = chat.note_last_seen(seen).await {
-        failures::note(&error, "who was last seen when could not be written");
+        failures::note(&error, "could not store last-seen times");
     }
 }

@@ -65,13 +65,13 @@ pub use ws::echo::serve_echo;
 /// Bounds of the gateway; each is documented where the binary makes it a setting.
 #[derive(Debug, Clone, Copy)]
 pub struct GatewayOptions {
-    /// WebSocket connections that one user may have; in a cluster, at each node.
+    /// Maximum WebSocket connections per user; in a cluster, at each node.
     pub connections_per_user: usize,
-    /// WebSocket connections that the server may have; in a cluster, each node.
+    /// Maximum WebSocket connections in total; in a cluster, each node.
     pub connections: usize,
     /// Largest message from a client over WebSocket, in bytes.
     pub frame_bytes: usize,
-    /// Frames that one v2 client may send per second, on average over some seconds.
+    /// Maximum frames per second from one v2 client, on average over some seconds.
     pub frames_per_second: u32,
     /// How often things may be done.
     pub rates: RateLimits,

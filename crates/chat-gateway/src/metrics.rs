@@ -230,36 +230,36 @@ impl Metrics {
         let connections = self.connections.family.clone();
         registry.register("connections", "WebSocket connections by stream", connections);
         let refused = self.refused.family.clone();
-        registry.register("connections_refused", "WebSocket connections that were not let in", refused);
-        registry.register("sends", "Messages that clients sent, and what became of them", self.sends.clone());
+        registry.register("connections_refused", "WebSocket connections refused, by reason", refused);
+        registry.register("sends", "Messages sent by clients, by transport and outcome", self.sends.clone());
         let deliveries = self.deliveries.clone();
-        registry.register("fanout_deliveries", "Frames of events queued with clients", deliveries);
+        registry.register("fanout_deliveries", "Event frames queued to clients", deliveries);
         registry.register_with_unit(
             "answers_waiting",
-            "Large answers that clients have yet to take",
+            "Bytes of large responses that clients have not read yet",
             Unit::Bytes,
             self.answers.waiting.clone(),
         );
         registry.register(
             "answers_dropped",
-            "Connections given up with an answer that others needed the room of",
+            "Connections cut off with a large response because others needed the room",
             self.answers.dropped.clone(),
         );
         let shed = self.signals_shed.family.clone();
-        registry.register("signals_shed", "Typing signals let go of because a queue was full", shed);
+        registry.register("signals_shed", "Typing signals dropped because a queue was full", shed);
         let slow = self.slow_closes.clone();
         registry.register("slow_closes", "Connections closed because the client read too slowly", slow);
         let limited = self.limited.family.clone();
-        registry.register("rate_limited", "Requests and frames that were too much", limited);
+        registry.register("rate_limited", "Requests and frames refused by a rate limit, by limit", limited);
         let closes = self.closes.family.clone();
-        registry.register("closes", "Connections that ended, by the code the server closed with", closes);
+        registry.register("closes", "Closed connections, by the server's close code", closes);
         let resumes = self.resumes.family.clone();
-        registry.register("resumes", "v2 streams that were opened, by how they began", resumes);
+        registry.register("resumes", "Opened v2 streams, by how they started", resumes);
         let replayed = self.replayed.family.clone();
-        registry.register("replayed_events", "Events given to clients that had missed them", replayed);
+        registry.register("replayed_events", "Events sent to clients that had missed them", replayed);
         registry.register(
             "ready",
-            "1 if a durable write succeeded when this page was asked for, else 0",
+            "1 if a durable write succeeded when this page was scraped, else 0",
             self.ready.clone(),
         );
         registry.register_collector(Box::new(requests::Collected(self.requests.clone())));

@@ -35,8 +35,8 @@ fn origin(text: &str) -> Result<HeaderValue, String> {
     let value = HeaderValue::from_str(text).ok().filter(|_| is_origin(text));
     value.ok_or_else(|| {
         format!(
-            "`{text}` is no origin as browsers send it: scheme, name in small letters, and the port unless it is the \
-             scheme's own, with nothing behind it, such as https://app.example.com or http://localhost:3000"
+            "`{text}` is not an origin as browsers send it: scheme, lower-case host name, and the port unless it is \
+             the default, with nothing after it, such as https://app.example.com or http://localhost:3000"
         )
     })
 }

@@ -113,7 +113,7 @@ impl Paced {
     fn cut(&self) -> io::Error {
         let _ = self.stream.set_zero_linger();
         self.cut_off.inc();
-        io::Error::new(ErrorKind::TimedOut, "the client does not take its answer")
+        io::Error::new(ErrorKind::TimedOut, "the client does not read its response")
     }
 }
 

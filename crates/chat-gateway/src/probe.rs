@@ -84,7 +84,7 @@ impl Probes {
 }
 
 fn unanswered() -> Problem {
-    let sentence = "Storage does not answer at present; try again later";
+    let sentence = "Storage does not respond at present; try again later";
     Problem::new(503, "storage_unavailable", sentence).retry_after(1)
 }
 

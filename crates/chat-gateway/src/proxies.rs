@@ -66,7 +66,7 @@ fn network(word: &str) -> Result<IpNet, String> {
     })?;
     if network.prefix_len() == 0 {
         return Err(format!(
-            "`{word}` is everybody, and whoever is trusted can name any address as its client's"
+            "`{word}` covers every address, and a trusted peer can claim any address for its client"
         ));
     }
     Ok(network)
@@ -99,7 +99,7 @@ impl ProxyHeader {
             return Ok(Self::default());
         }
         HeaderName::from_bytes(name.as_bytes()).map(Self).map_err(|_| {
-            format!("`{name}` is no header's name; name one, such as X-Forwarded-For, Forwarded or X-Real-IP")
+            format!("`{name}` is not a header name; use one such as X-Forwarded-For, Forwarded or X-Real-IP")
         })
     }
 
@@ -168,13 +168,13 @@ impl Proxies {
             return;
         }
         if self.trusted.are_told {
-            tracing::warn!(%peer, "a request has the headers of a proxy that TRUSTED_PROXIES does not name; they are ignored");
+            tracing::warn!(%peer, "ignored proxy headers from a peer that TRUSTED_PROXIES does not list");
         } else {
             tracing::warn!(
                 %peer,
-                "a request has the headers of a proxy, and TRUSTED_PROXIES is not set: clients behind it share its address, \
-                 so limits by address do not tell them apart. Set TRUSTED_PROXIES to the proxy's address, or to none if \
-                 there is no proxy"
+                "a request has the headers of a proxy, and TRUSTED_PROXIES is not set: clients behind it share its \
+                 address, so limits by address count them together. Set TRUSTED_PROXIES to the proxy's address, or \
+                 to none if there is no proxy"
             );
         }
     }

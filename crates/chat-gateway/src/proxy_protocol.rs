@@ -45,7 +45,7 @@ async fn read_version_2<R: AsyncRead + Unpin>(socket: &mut R) -> io::Result<Opti
 
 fn version_1(line: &[u8]) -> io::Result<Option<IpAddr>> {
     let line = line.strip_suffix(b"\r\n").and_then(|line| std::str::from_utf8(line).ok());
-    let mut words = line.ok_or_else(|| broken("a line that is no text"))?.split(' ');
+    let mut words = line.ok_or_else(|| broken("a line that is not text"))?.split(' ');
     if words.next() != Some("PROXY") {
         return Err(broken("no header"));
     }

@@ -62,7 +62,7 @@ impl Receipts {
             seq: *seq,
         });
         if let Err(error) = self.chat.confirm_delivered(receipts.collect()).await {
-            failures::note(&error, "confirmations could not be written; trying again");
+            failures::note(&error, "could not store confirmations; retrying");
             let mut collected = self.lock();
             taken.into_iter().for_each(|(key, seq)| keep_larger(collected.entry(key), seq));
         }

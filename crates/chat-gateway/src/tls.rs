@@ -91,7 +91,7 @@ impl Tls {
         let (certified, begins_at) = (RwLock::new(Arc::new(certified)), AtomicI64::default());
         let shown = Arc::new(Shown { certified, begins_at, expires_at: Gauge::default() });
         shown.is_valid_from(&valid);
-        let unusable = |error: rustls::Error| TlsError(format!("TLS cannot be set up: {error}"));
+        let unusable = |error: rustls::Error| TlsError(format!("cannot set up TLS: {error}"));
         let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
         let builder = builder.with_safe_default_protocol_versions().map_err(unusable)?;
         let mut config = builder.with_no_client_auth().with_cert_resolver(shown.clone());
@@ -133,15 +133,11 @@ impl Tls {
     pub fn register_metrics(&self, registry: &mut Registry) {
         registry.register_with_unit(
             "tls_certificate_expiry_timestamp",
-            "When the certificate that is shown to clients ends, since 1970",
+            "Expiry of the server's certificate, in seconds since 1970",
             Unit::Seconds,
             self.0.shown.expires_at.clone(),
         );
-        registry.register(
-            "tls_handshake_failures",
-            "Sockets that did not come to speak TLS",
-            self.0.failures.clone(),
-        );
+        registry.register("tls_handshake_failures", "Failed TLS handshakes", self.0.failures.clone());
     }
 
     pub(crate) async fn accept(&self, stream: Paced) -> std::io::Result<TlsStream<Paced>> {

@@ -82,7 +82,7 @@ pub(crate) async fn upgrade(
     };
     let on_upgrade = parts.extensions.remove::<OnUpgrade>();
     let on_upgrade = on_upgrade
-        .ok_or_else(|| Problem::new(426, "upgrade_required", "This needs HTTP/1.1, from a proxy too"))?;
+        .ok_or_else(|| Problem::new(426, "upgrade_required", "This needs HTTP/1.1, also from a proxy"))?;
     match who {
         Who::Known(granted, slot) => tokio::spawn(start(
             app,
@@ -127,7 +127,7 @@ struct Entrance {
 /// the upgrade itself concerns one connection, and a proxy that is not told to ask in its turn drops it.
 fn no_upgrade(headers: &HeaderMap) -> Problem {
     let sentence = if headers.contains_key(SEC_WEBSOCKET_KEY) {
-        "A proxy on the way has dropped the upgrade of this WebSocket handshake: let it pass on Upgrade and Connection \
+        "A proxy dropped the upgrade of this WebSocket handshake: configure it to forward Upgrade and Connection \
          (docs/operations.md, Behind a proxy)"
     } else {
         "This is a WebSocket endpoint: connect with ws:// or wss://"
@@ -141,7 +141,7 @@ fn handshake(headers: &HeaderMap) -> Result<String, Problem> {
         return Err(no_upgrade(headers));
     }
     if headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
-        return Err(Problem::new(426, "upgrade_required", "Only WebSocket version 13 is spoken"));
+        return Err(Problem::new(426, "upgrade_required", "Only WebSocket version 13 is supported"));
     }
     let key =
         headers.get(SEC_WEBSOCKET_KEY).and_then(|key| key.to_str().ok()).filter(|key| is_valid_key(key));
@@ -190,7 +190,9 @@ fn slot(app: &App, granted: Granted, seat: Seat) -> Result<Slot, Problem> {
             Full::User => {
                 Problem::new(429, "too_many_connections", "You have too many connections; close one")
             }
-            Full::Server => Problem::new(503, "overloaded", "The server has all the connections it may have"),
+            Full::Server => {
+                Problem::new(503, "overloaded", "The server has reached its limit of connections")
+            }
         }
         .retry_after(5)
     })
@@ -206,9 +208,7 @@ fn chosen_protocol(headers: &HeaderMap) -> Result<Protocol, Problem> {
         None if named().any(|word| without(OURS, word).is_some()) => Err(Problem::new(
             400,
             "unknown_subprotocol",
-            format!(
-                "There is no such stream; the subprotocols are {PROTOCOL_V1} and {PROTOCOL_V2}, in lower case"
-            ),
+            format!("Unknown subprotocol; supported are {PROTOCOL_V1} and {PROTOCOL_V2}, in lower case"),
         )),
         _ => Ok(Protocol::V1),
     }

@@ -64,7 +64,7 @@ impl Earlier {
         *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
         let is_new = !self.is_there.swap(true, Ordering::AcqRel);
         if is_new {
-            tracing::info!("a node of an earlier release is in the cluster; it is spoken to in its way, too");
+            tracing::info!("a node of an earlier release is in the cluster; also using its subjects");
         }
         is_new
     }
@@ -75,7 +75,7 @@ impl Earlier {
         let is_silent = heard.is_none_or(|at| now.saturating_duration_since(at) >= GONE_AFTER);
         let has_gone = is_silent && self.is_there.swap(false, Ordering::AcqRel);
         if has_gone {
-            tracing::info!("no node of an earlier release is in the cluster any more");
+            tracing::info!("no node of an earlier release is left in the cluster");
         }
         has_gone
     }

@@ -83,7 +83,7 @@ impl Identity<'_> {
 fn seed(file: &Path) -> Result<String, NatsError> {
     let text = read(NKEY, file)?;
     let seed = text.lines().map(str::trim).find(|line| line.starts_with('S'));
-    let seed = seed.ok_or_else(|| unusable(NKEY, file, &"there is no seed of an nkey in it (SU...)"))?;
+    let seed = seed.ok_or_else(|| unusable(NKEY, file, &"it contains no nkey seed (SU...)"))?;
     KeyPair::from_seed(seed).map_err(|error| unusable(NKEY, file, &error))?;
     Ok(seed.to_owned())
 }
@@ -93,7 +93,7 @@ fn authorities(file: &Path) -> Result<(), NatsError> {
         CertificateDer::pem_file_iter(file).map_err(|error| unusable(AUTHORITIES, file, &error))?;
     let certificates: Result<Vec<_>, _> = certificates.collect();
     match certificates.map_err(|error| unusable(AUTHORITIES, file, &error))?[..] {
-        [] => Err(unusable(AUTHORITIES, file, &"there is no certificate in it")),
+        [] => Err(unusable(AUTHORITIES, file, &"it contains no certificate")),
         _ => Ok(()),
     }
 }

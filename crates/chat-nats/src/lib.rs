@@ -68,13 +68,13 @@ pub enum NatsError {
         reason: String,
     },
     /// It is said in two ways who we are.
-    #[error("{0} and {1} both say as whom to connect to NATS; set one of them")]
+    #[error("{0} and {1} both set the credentials for NATS; set one of them")]
     TwoNames(&'static str, &'static str),
     /// The client could not be made.
-    #[error("the NATS client could not be started: {0}")]
+    #[error("cannot start the NATS client: {0}")]
     Client(#[from] async_nats::ConnectError),
     /// Nor could the thread that it runs on.
-    #[error("no thread for the NATS client: {0}")]
+    #[error("cannot start a thread for the NATS client: {0}")]
     Thread(std::io::Error),
 }
 
@@ -219,7 +219,7 @@ impl Link {
     fn refused(&self, error: &str) {
         let Some(refusal) = refusal::violation(error) else { return };
         if self.earlier.as_ref().is_some_and(|earlier| earlier.is_meant(refusal)) {
-            tracing::debug!(refusal, "NATS has no place for nodes of earlier releases");
+            tracing::debug!(refusal, "NATS allows no subscription for nodes of earlier releases");
             return;
         }
         self.standing.violated(&self.names, refusal, Instant::now());

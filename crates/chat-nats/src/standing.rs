@@ -120,7 +120,7 @@ impl Standing {
         self.link(true);
         match state.told.is_empty() {
             true => tracing::info!("connected to NATS"),
-            false => tracing::info!("NATS can be used again; news of other nodes travels over it"),
+            false => tracing::info!("NATS can be used again; events of other nodes travel over it"),
         }
         state.told.clear();
         state.refused.clear();
@@ -212,7 +212,7 @@ impl State {
             tracing::warn!(
                 server,
                 reason,
-                "NATS cannot be used; until it can, news of other nodes is read from the database, and their presence and typing are not known"
+                "NATS cannot be used; events of other nodes are read from the database, and their presence and typing are unknown"
             );
         } else {
             tracing::debug!(server, reason, "NATS still cannot be used");

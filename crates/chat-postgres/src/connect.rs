@@ -40,7 +40,7 @@ pub(crate) struct Address {
 fn misread(address: &str, error: &tokio_postgres::Error) -> String {
     match address.contains("://") {
         true => explained(error),
-        false => "a value with blanks in it has to stand in '…'".into(),
+        false => "a value with blanks must be quoted: '…'".into(),
     }
 }
 
@@ -138,7 +138,7 @@ impl Address {
         }
         let reason = |(number, fault): (&usize, &Fault)| {
             let reason =
-                fault.reason().replace(READS_ONLY, "it takes no writes (a standby, or set to be read only)");
+                fault.reason().replace(READS_ONLY, "it accepts no writes (a standby, or set to read-only)");
             format!("{}: {reason}", self.host(*number))
         };
         let reasons: Vec<_> = refusals.iter().map(reason).collect();

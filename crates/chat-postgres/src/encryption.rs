@@ -141,15 +141,15 @@ impl Wish {
         let refuse = |reason: &str| Err(OpenError::Encryption(reason.to_owned()));
         match (mode, self.root_certificates.as_deref()) {
             (Mode::Disable | Mode::Prefer, Some(_)) => {
-                refuse("sslrootcert is of use with sslmode=require, verify-ca or verify-full alone")
+                refuse("sslrootcert only works with sslmode=require, verify-ca or verify-full")
             }
             (Mode::Disable | Mode::Prefer | Mode::Require, None) => Ok(None),
             (Mode::VerifyCa, None) => {
-                refuse("sslmode=verify-ca needs sslrootcert, a file with the certificates of authorities")
+                refuse("sslmode=verify-ca needs sslrootcert, a file with authority certificates")
             }
-            (Mode::Require | Mode::VerifyCa, Some(PUBLIC)) => refuse(
-                "a public authority vouches for anybody, so sslrootcert=system needs sslmode=verify-full",
-            ),
+            (Mode::Require | Mode::VerifyCa, Some(PUBLIC)) => {
+                refuse("public authorities sign for anybody, so sslrootcert=system needs sslmode=verify-full")
+            }
             (Mode::VerifyFull, None | Some(PUBLIC)) => {
                 Ok(Some(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }))
             }
@@ -166,7 +166,7 @@ fn read(file: &str) -> Result<RootCertStore, OpenError> {
         let certificate = certificate.map_err(|error| unusable(error.to_string()))?;
         store.add(certificate).map_err(|error| unusable(error.to_string()))?;
     }
-    if store.is_empty() { Err(unusable("there is no certificate in it".into())) } else { Ok(store) }
+    if store.is_empty() { Err(unusable("it contains no certificate".into())) } else { Ok(store) }
 }
 
 /// Does not ask whose a certificate is, and who has signed it only if authorities are named. That the server has the

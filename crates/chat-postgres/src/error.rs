@@ -8,7 +8,7 @@ use crate::fault::Fault;
 pub enum OpenError {
     /// The address is malformed.
     #[error(
-        "DATABASE_URL cannot be understood: {0}; it should look like postgres://user:password@host:5432/database"
+        "DATABASE_URL is invalid: {0}; it should look like postgres://user:password@host:5432/database"
     )]
     Address(String),
     /// What the address says of encryption can't be done; the reason is a sentence.
@@ -18,7 +18,7 @@ pub enum OpenError {
     #[error("DATABASE_URL: {0}")]
     Hosts(String),
     /// Encryption cannot be set up.
-    #[error("encryption cannot be set up: {0}")]
+    #[error("cannot set up encryption: {0}")]
     Tls(rustls::Error),
     /// The database cannot be reached, or refuses us.
     #[error("the database {name} cannot be used: {reason}; check DATABASE_URL and that PostgreSQL runs")]
@@ -29,26 +29,26 @@ pub enum OpenError {
         reason: String,
     },
     /// The server is too old.
-    #[error("the PostgreSQL server is of version {0}; at least 14 is needed")]
+    #[error("the PostgreSQL server has version {0}; at least 14 is needed")]
     OldServer(String),
     /// A pooler lends its sessions for a transaction only.
     #[error(
-        "what stands between this node and the database {0} lends sessions for a transaction only, and a node needs sessions of its own; have it pool by session (PgBouncer: pool_mode = session), or name PostgreSQL itself in DATABASE_URL"
+        "the pooler between this node and the database {0} uses transaction pooling, and a node needs its own sessions; use session pooling (PgBouncer: pool_mode = session), or put PostgreSQL's own address into DATABASE_URL"
     )]
     Pooled(String),
     /// The server only follows another one.
     #[error(
-        "the server of the database {0} is a standby, which takes no writes; name the primary in DATABASE_URL, or all of them: postgres://user:password@one:5432,other:5432/database"
+        "the server of the database {0} is a standby, which accepts no writes; put the primary into DATABASE_URL, or all hosts: postgres://user:password@one:5432,other:5432/database"
     )]
     Standby(String),
     /// Somebody has decided that nothing is written there.
     #[error(
-        "the database {0} is set to be read only; take default_transaction_read_only away from the database, the user of DATABASE_URL or the server"
+        "the database {0} is set to be read only; remove default_transaction_read_only from the database, the user of DATABASE_URL or the server"
     )]
     ReadOnly(String),
     /// Not every text can be kept.
     #[error(
-        "the database {name} has the encoding {encoding}, which does not keep every text; make one with: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"
+        "the database {name} has the encoding {encoding}, which cannot store every text; create one with: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"
     )]
     Encoding {
         /// Which database.
@@ -58,7 +58,7 @@ pub enum OpenError {
     },
     /// The tables cannot be made or changed.
     #[error(
-        "the user of DATABASE_URL may not make or change tables in the schema {schema} of the database {name} ({reason}); let it own the schema and the tables in it, or start a node of this release as their owner first"
+        "the user of DATABASE_URL may not create or change tables in the schema {schema} of the database {name} ({reason}); make it the owner of the schema and its tables, or first start a node of this release as their owner"
     )]
     MayNotMigrate {
         /// Which database.
@@ -82,7 +82,7 @@ pub enum OpenError {
     },
     /// The server may lose what it has acknowledged.
     #[error(
-        "PostgreSQL runs with {0}: a message that was acknowledged would not survive a crash; switch it on"
+        "PostgreSQL runs with {0}: an acknowledged message would not survive a crash; turn it on"
     )]
     NotDurable(&'static str),
     /// The database was changed by a later release that this one does not work with.
@@ -95,12 +95,12 @@ pub enum OpenError {
     },
     /// The schema has a name that would have to be quoted.
     #[error(
-        "DATABASE_SCHEMA is {0:?}; it must be of lower-case letters, digits and _ alone, and not begin with a digit or pg_"
+        "DATABASE_SCHEMA is {0:?}; it may contain only lower-case letters, digits and _, and must not begin with a digit or pg_"
     )]
     SchemaName(String),
     /// Tables of another program are where ours are to be.
     #[error(
-        "the schema {schema} of the database {name} has something of another program in it ({table}); nothing was changed: name an empty or a new schema with DATABASE_SCHEMA, or use another database"
+        "the schema {schema} of the database {name} contains objects of another program ({table}); nothing was changed: set DATABASE_SCHEMA to an empty or new schema, or use another database"
     )]
     Foreign {
         /// Which database.
@@ -112,7 +112,7 @@ pub enum OpenError {
     },
     /// The schema is closed, because the tables are in another one.
     #[error(
-        "the schema {schema} of the database {name} has a mark that ChatServer's tables are in another one; leave DATABASE_SCHEMA unset, or drop {schema}.schema_version if they are gone"
+        "the schema {schema} of the database {name} is marked: ChatServer's tables are in another one; leave DATABASE_SCHEMA unset, or drop {schema}.schema_version if they are gone"
     )]
     Marked {
         /// Which database.
@@ -122,7 +122,7 @@ pub enum OpenError {
     },
     /// The tables are in another schema than the one that is named.
     #[error(
-        "the database {name} has ChatServer's tables in the schema {schema}; leave DATABASE_SCHEMA unset to go on with them, or use another database to start anew"
+        "the database {name} has ChatServer's tables in the schema {schema}; leave DATABASE_SCHEMA unset to continue with them, or use another database to start empty"
     )]
     Settled {
         /// Which database.
@@ -132,7 +132,7 @@ pub enum OpenError {
     },
     /// There are two installations, and nobody has said which.
     #[error(
-        "the database {name} has ChatServer's tables in two schemas, {one} and {other}; say with DATABASE_SCHEMA which are to be served"
+        "the database {name} has ChatServer's tables in two schemas, {one} and {other}; choose one with DATABASE_SCHEMA"
     )]
     TwoHomes {
         /// Which database.
@@ -144,7 +144,7 @@ pub enum OpenError {
     },
     /// The schema is not there and cannot be made.
     #[error(
-        "the database {name} has no schema {schema}, and the user of DATABASE_URL may not make one; have its owner run: CREATE SCHEMA {schema} AUTHORIZATION that user"
+        "the database {name} has no schema {schema}, and the user of DATABASE_URL may not create one; ask its owner to run: CREATE SCHEMA {schema} AUTHORIZATION that user"
     )]
     NoSchema {
         /// Which database.
@@ -154,30 +154,30 @@ pub enum OpenError {
     },
     /// The address was found in a file that may be another program's.
     #[error(
-        "the database {0} has something of another program in it, and its address comes from the file .env of this folder, which may be that program's; if it is meant for ChatServer, set DATABASE_URL in the environment, else start in another folder"
+        "the database {0} contains objects of another program, and its address comes from the file .env in this directory, which may belong to that program; if the database is meant for ChatServer, set DATABASE_URL in the environment, else start in another directory"
     )]
     Stranger(String),
     /// There is nothing of ours to look at.
-    #[error("the database {0} has no tables of ChatServer; check DATABASE_URL and DATABASE_SCHEMA")]
+    #[error("the database {0} has no ChatServer tables; check DATABASE_URL and DATABASE_SCHEMA")]
     NoTables(String),
     /// Everything of another store is to come here, and not all of it is here.
     #[error(
-        "the database {0} is being filled from a SQLite file and not whole yet; run `chatserver migrate` to its end, with that file's server stopped"
+        "the database {0} is being filled from a SQLite file and is incomplete; run `chatserver migrate` to its end, with that file's server stopped"
     )]
     Unfinished(String),
     /// There is something else in the database already.
     #[error(
-        "ChatServer's schema in the database {0} is not empty; make an empty one for what is to be moved, or another database"
+        "ChatServer's schema in the database {0} is not empty; use an empty schema or another database for the migration"
     )]
     NotEmpty(String),
     /// Everything of that store is here already.
     #[error(
-        "everything was moved to the database {0} before, and servers may have changed it since; nothing was done"
+        "this file was already moved to the database {0}, and servers may have changed it since; nothing was done"
     )]
     AlreadyMoved(String),
     /// Another store is being moved here.
     #[error(
-        "the database {0} is being filled from another SQLite file; run this with that file, or make an empty database"
+        "the database {0} is being filled from another SQLite file; run this with that file, or create an empty database"
     )]
     OtherSource(String),
     /// Somebody else works on the database.
@@ -189,13 +189,13 @@ pub enum OpenError {
         who: &'static str,
     },
     /// A statement failed.
-    #[error("the database could not be prepared: {0}")]
+    #[error("cannot prepare the database: {0}")]
     Database(String),
     /// A statement was refused for want of rights.
-    #[error("the user of DATABASE_URL may not do what a node has to: {0}")]
+    #[error("the user of DATABASE_URL lacks permissions that a node needs: {0}")]
     MayNot(String),
     /// A thread could not be started.
-    #[error("a thread could not be started: {0}")]
+    #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
 }
 

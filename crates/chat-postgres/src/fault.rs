@@ -8,7 +8,7 @@ pub(crate) type Result<T> = std::result::Result<T, Fault>;
 
 /// What to do about a pooler.
 const POOLED: &str =
-    "the pooler between this node and PostgreSQL has to lend sessions for good (pool_mode = session)";
+    "the pooler between this node and PostgreSQL must use session pooling (pool_mode = session)";
 
 /// A refusal of the core's making, an error of the driver's, or a database that does not answer.
 #[derive(Debug)]

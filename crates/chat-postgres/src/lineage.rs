@@ -178,7 +178,7 @@ impl Lineage {
     }
 }
 
-const RENEWED: &str = "another node, or a person, has given it a new epoch";
+const RENEWED: &str = "another node or an operator has given it a new epoch";
 
 /// The one line that says so.
 fn warn(epoch: Epoch, why: &dyn std::fmt::Display) {
@@ -225,8 +225,8 @@ fn locked(db: &Db, origin: Origin, before: Option<&Before>) -> Result<Step> {
         Verdict::GoesOn | Verdict::Renewed => None,
         Verdict::WentBack(why) => Some(why),
         Verdict::Abandoned => {
-            let reason = "this is the database of before a failover, which this node has left; if it was put back on \
-                          purpose, restart all nodes";
+            let reason = "this is the database from before a failover, which this node no longer uses; if it was put \
+                          back on purpose, restart all nodes";
             return Err(Fault::Broken(reason.into()));
         }
     };
@@ -258,8 +258,7 @@ impl Found {
                    FROM log";
         let row = db.row(sql, &[])?;
         if row.try_get(4)? {
-            let reason =
-                "the server is a standby, which only follows; DATABASE_URL has to lead to the primary";
+            let reason = "the server is a standby; DATABASE_URL must lead to the primary";
             return Err(Fault::Broken(reason.into()));
         }
         let end = End::of(&row, 0)?;
@@ -307,5 +306,5 @@ pub(crate) fn end(db: &Db) -> Result<Cursor> {
 
 /// What is said after too many looks.
 pub(crate) fn unsettled() -> Fault {
-    Fault::Broken("the log changes while it is looked at".into())
+    Fault::Broken("the log changes while it is being read".into())
 }

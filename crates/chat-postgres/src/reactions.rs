@@ -64,7 +64,7 @@ fn react(tx: &Tx<'_>, deed: Deed, emoji: &str, present: bool) -> fault::Result<C
 fn check_bounds(db: &Db, stored: &Stored, emoji: &str) -> fault::Result<()> {
     let full = |what| Err(Error::conflict("too_many_reactions", what).into());
     if stored.n_reactions >= MAX_REACTIONS {
-        return full(format!("This message has {MAX_REACTIONS} reactions, and no room for more"));
+        return full(format!("This message has {MAX_REACTIONS} reactions, the maximum"));
     }
     let message = stored.message.id;
     let sql = "SELECT 1 FROM reactions WHERE message_id = $1 AND emoji = $2";

@@ -36,7 +36,7 @@ const READERS: usize = 2;
 impl SearchStore for Postgres {
     async fn search(&self, reader: UserId, search: Search) -> Result<Vec<Message>> {
         let Some(index) = &self.search else {
-            return Err(Error::conflict("search_off", "Searching is switched off on this server"));
+            return Err(Error::conflict("search_off", "Search is turned off on this server"));
         };
         index
             .readers

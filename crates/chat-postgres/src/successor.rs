@@ -98,7 +98,7 @@ async fn next(address: &Address, host: usize, before: &Origin) -> Option<Success
             let found = origin::of_client(&begun.await?).await?;
             match found.succeeds(&before) {
                 true => Ok(found),
-                false => Err(Fault::Broken("it has not taken the place of another".into())),
+                false => Err(Fault::Broken("it has not replaced another server".into())),
             }
         }
     };

@@ -53,7 +53,7 @@ impl Import {
         db.batch(SETTINGS)?;
         match db.row(LOCK, &[]) {
             Err(Fault::Sql(error)) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
-                return Err(OpenError::Busy { name, who: "another `chatserver migrate` is at work" });
+                return Err(OpenError::Busy { name, who: "another `chatserver migrate` is running" });
             }
             locked => drop(locked?),
         }

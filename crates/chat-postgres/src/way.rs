@@ -145,5 +145,5 @@ async fn addresses(name: String, port: u16) -> Result<Vec<SocketAddr>> {
 }
 
 fn silent() -> Fault {
-    Fault::Broken(format!("it lets no session begin within {} seconds", LIMIT.as_secs()))
+    Fault::Broken(format!("it accepts no session within {} seconds", LIMIT.as_secs()))
 }

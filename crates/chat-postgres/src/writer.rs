@@ -39,7 +39,7 @@ const LOCK_WAIT_MS: u32 = 2000;
 const WAIT: Duration = Duration::from_secs(2);
 
 /// What whoever gave up waiting is told.
-const KEPT_WAITING: &str = "the database keeps the writer waiting";
+const KEPT_WAITING: &str = "the database does not respond to the writer";
 /// What those are told whose write may be gone.
 const REPLACED: &str = "the database was replaced by another one";
 const TRIM_EVERY: Duration = Duration::from_secs(5);
@@ -206,7 +206,7 @@ impl Log {
         }
         self.trimmed_at = Instant::now();
         if let Some(Err(fault)) = self.db.as_ref().map(journal::trim) {
-            tracing::warn!(error = %fault.reason(), "the journal could not be trimmed; trying later");
+            tracing::warn!(error = %fault.reason(), "could not trim the journal; retrying later");
         }
     }
 

@@ -28,25 +28,25 @@ impl Metrics {
     pub fn register(&self, registry: &mut Registry, has_bus: bool) {
         let registry = registry.sub_registry_with_prefix("relay");
         let mut counter = |name, help, counter: &Counter| registry.register(name, help, counter.clone());
-        counter("told_events", "Events of this node that were published on the bus", &self.told);
-        counter("heard_events", "Events of other nodes that came over the bus", &self.heard);
-        counter("handed_on_events", "Events that were handed to the hub", &self.handed_on);
-        counter("journal_reads", "Readings of the journal for events that did not come", &self.reads);
-        counter("journal_events", "Events that were read from the journal", &self.read_events);
-        counter("journal_failures", "Readings of the journal that failed", &self.failed_reads);
-        counter("late", "Times that events did not come in time over the bus that was up", &self.late);
-        counter("dropped", "Batches and news let go of because a queue was full", &self.dropped);
+        counter("told_events", "Events of this node published on the bus", &self.told);
+        counter("heard_events", "Events of other nodes received over the bus", &self.heard);
+        counter("handed_on_events", "Events handed to the hub", &self.handed_on);
+        counter("journal_reads", "Journal reads for events that did not arrive", &self.reads);
+        counter("journal_events", "Events read from the journal", &self.read_events);
+        counter("journal_failures", "Failed journal reads", &self.failed_reads);
+        counter("late", "Times that events were late although the bus was up", &self.late);
+        counter("dropped", "Batches and notices dropped because a queue was full", &self.dropped);
         counter(
             "resumes",
-            "Times that all clients had to resume, the journal being too short",
+            "Times that all clients had to resume because the journal was too short",
             &self.resumes,
         );
         counter(
             "turns",
-            "Times that the database turned out to hold another log, after a failover for example",
+            "Times that the database held a different log, for example after a failover",
             &self.turns,
         );
-        registry.register("lag_events", "Committed events known of and not handed on yet", self.lag.clone());
+        registry.register("lag_events", "Committed events not yet handed to the hub", self.lag.clone());
         if has_bus {
             registry.register("bus_up", "Whether the bus is up", self.up.clone());
         }

@@ -40,25 +40,25 @@ pub enum BackupError {
     Database(#[from] OpenError),
     /// The database is of the earlier Go server.
     #[error(
-        "{0} is of the earlier Go server; start this server on it once, which takes it over and keeps a copy"
+        "{0} belongs to the earlier Go server; start this server on it once, which migrates it and keeps a copy"
     )]
     Legacy(PathBuf),
     /// The copy is not what it should be.
     #[error(
-        "the copy of {0} does not pass SQLite's check ({1}), so the database is damaged; no backup was made"
+        "the copy of {0} fails SQLite's integrity check ({1}), so the database is damaged; no backup was made"
     )]
     Unsound(PathBuf, String),
     /// A statement failed.
-    #[error("{0} cannot be copied ({1}); no backup was made")]
+    #[error("cannot copy {0} ({1}); no backup was made")]
     Sql(PathBuf, rusqlite::Error),
     /// A file cannot be written.
-    #[error("{0} cannot be written ({1})")]
+    #[error("cannot write {0} ({1})")]
     Unwritable(PathBuf, std::io::Error),
     /// There is a file already.
-    #[error("{0} is there already; choose another name, move it away, or say --force to replace it")]
+    #[error("{0} already exists; choose another name, move it away, or use --force to replace it")]
     Exists(PathBuf),
     /// What is to be restored is no backup, or a damaged one.
-    #[error("{0} cannot be restored: {1}; nothing was changed")]
+    #[error("cannot restore {0}: {1}; nothing was changed")]
     Unusable(PathBuf, String),
 }
 

@@ -147,7 +147,7 @@ impl Watch {
             if names(self.place.path()) > 1 && !self.has_told_names.replace(true) {
                 let file = self.place.path().display();
                 tracing::warn!(
-                    "{file} has got another name (a hard link): remove that, since no server starts on a file with two"
+                    "{file} got a second name (a hard link): remove that name, because no server starts on a file with two"
                 );
             }
             return true;

@@ -68,14 +68,14 @@ fn edit(tx: &Tx<'_>, deed: Deed, content: &str) -> fault::Result<Changed> {
         return Err(deleted().into());
     }
     if message.streaming == Some(Streaming::Growing) {
-        let sentence = "This message is still being written; finish it first";
+        let sentence = "This message is still streaming; finish it first";
         return Err(Error::conflict("still_growing", sentence).into());
     }
     if message.content == content {
         return in_place::already(tx, stored, deed.actor);
     }
     if content.trim().is_empty() && message.media.is_empty() {
-        return Err(Error::invalid("content", "must not be empty where there is no media").into());
+        return Err(Error::invalid("content", "must not be empty without media").into());
     }
     let rev = in_place::count(tx, message, MessageEvent::Edited)?;
     let since = message.edited_at.unwrap_or(message.sent_at);

@@ -9,7 +9,7 @@ use rusqlite::ErrorCode;
 pub enum OpenError {
     /// Another server has the file open.
     #[error(
-        "{0} is in use by another ChatServer; stop that one, or give this one a file of its own with --database"
+        "{0} is in use by another ChatServer; stop that one, or give this one its own file with --database"
     )]
     InUse(PathBuf),
     /// The file or its folder can't be written.
@@ -24,41 +24,41 @@ pub enum OpenError {
     },
     /// The file is no SQLite database, or a damaged one.
     #[error(
-        "{0} is damaged or no SQLite database ({1}); it was left as it is: restore a backup, or move it away to start anew"
+        "{0} is damaged or not an SQLite database ({1}) and was not changed: restore a backup, or move it away to start empty"
     )]
     Damaged(PathBuf, String),
     /// There is no file, but what belongs to one.
     #[error(
-        "{0} is missing, and what belongs to it is there ({1}); put it back in its place, restore a backup, or move these away to start anew"
+        "{0} is missing, but its companion files exist ({1}); put it back, restore a backup, or move these away to start empty"
     )]
     Remains(PathBuf, String),
     /// The file has another name, where it would have another log.
     #[error(
-        "{0} has another name too (a hard link), and what was written last is in a log beside the name that it was written under; keep that name, remove the other (find it with: find / -xdev -samefile {0}), and start again"
+        "{0} has a second name (a hard link), and the latest writes are in the log beside the name that was used for them; keep that name, remove the other (find it with: find / -xdev -samefile {0}), and start again"
     )]
     ManyNames(PathBuf),
     /// The file was served by another name last, and its log is not here.
     #[error(
-        "{0} was served under another name until its server was killed, and what was written last is in the log (-wal) beside that name; put the file back there, or bring all that lies beside it along, or do without with: chatserver restore {0} --database OTHER.db"
+        "{0} was served under another name until its server was killed, and the latest writes are in the log (-wal) beside that name; put the file back there, or move all files beside it along, or give up those writes with: chatserver restore {0} --database OTHER.db"
     )]
     LogElsewhere(PathBuf),
     /// The file holds something older than what its log goes on from.
     #[error(
-        "{0} was overwritten with something else while it was served or since, and what is beside it belongs to what was there before; put a backup in its place with: chatserver restore BACKUP --force (what is there now is kept beside it)"
+        "{0} was overwritten with other content while it was served or since, and the files beside it belong to the former content; put a backup in place with: chatserver restore BACKUP --force (the present file is kept beside it)"
     )]
     Overwritten(PathBuf),
     /// The file is mounted without its folder.
     #[error(
-        "{0} is mounted as a single file, so its log (-wal) with what was written last is not kept with it; mount the folder that it is in, never the file"
+        "{0} is mounted as a single file, so its log (-wal) with the latest writes is not kept with it; mount its directory, never the file"
     )]
     MountedAlone(PathBuf),
     /// The file belongs to another program.
     #[error(
-        "{0} is a database of another program; it was left as it is: choose another file with --database"
+        "{0} is a database of another program and was not changed: choose another file with --database"
     )]
     Foreign(PathBuf),
     /// The file is a backup.
-    #[error("{0} is a backup and not to be served as it is; put it in place with: chatserver restore {0}")]
+    #[error("{0} is a backup and cannot be served directly; put it in place with: chatserver restore {0}")]
     IsBackup(PathBuf),
     /// A later release wrote the file.
     #[error(
@@ -73,7 +73,7 @@ pub enum OpenError {
         known: i64,
     },
     /// The earlier Go server's data could not be taken over.
-    #[error("{path} could not be migrated ({reason}); it was left as it is")]
+    #[error("{path} could not be migrated ({reason}) and was not changed")]
     Migration {
         /// The database.
         path: PathBuf,
@@ -81,15 +81,15 @@ pub enum OpenError {
         reason: String,
     },
     /// There is nothing to be read.
-    #[error("there is no database at {0}; say where it is with --database")]
+    #[error("there is no database at {0}; set its path with --database")]
     Missing(PathBuf),
     /// A server has the file open that another release has made.
     #[error(
-        "{0} is of an earlier release and in use; stop its server and run this again, which brings the file up to date"
+        "{0} belongs to an earlier release and is in use; stop its server and run this again, which migrates the file"
     )]
     Outdated(PathBuf),
     /// The system gave no thread.
-    #[error("a thread could not be started ({0})")]
+    #[error("cannot start a thread ({0})")]
     Thread(std::io::Error),
 }
 

@@ -51,7 +51,7 @@ pub(crate) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     // Else renaming them would fail on any view or trigger that no longer fits.
     connection.pragma_update(None, "legacy_alter_table", true)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
-    tracing::info!("taking over the earlier server's data; a million messages take about a minute");
+    tracing::info!("migrating the earlier server's data; a million messages take about a minute");
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
     let issued = issued_ids(&transaction)?;
     set_aside(&transaction)?;

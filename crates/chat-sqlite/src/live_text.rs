@@ -36,7 +36,7 @@ fn append(tx: &Tx<'_>, deed: Deed, piece: &Piece, max_bytes: usize) -> fault::Re
         Fit::Mismatch(length) => return Err(offset_mismatch(length).into()),
     }
     if message.content.len() + piece.content.len() > max_bytes {
-        return Err(Error::invalid("content", format!("must be at most {max_bytes} bytes in all")).into());
+        return Err(Error::invalid("content", format!("must be at most {max_bytes} bytes in total")).into());
     }
     let rev = in_place::count(tx, &message, MessageEvent::Appended)?;
     let content = format!("{}{}", message.content, piece.content);

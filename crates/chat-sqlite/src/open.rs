@@ -148,7 +148,7 @@ pub(crate) fn check_file(path: &Path) -> Result<bool, OpenError> {
         return Err(damaged("the file is too short"));
     }
     if !header.starts_with(MAGIC) {
-        return Err(damaged("it does not begin as an SQLite file does"));
+        return Err(damaged("it does not begin like an SQLite file"));
     }
     // SQLite would fill up the last page with zeros. Where a log is there, though, it can mend the page.
     let has_log = LOGS.iter().any(|suffix| is_filled(&with_suffix(path, suffix)));
@@ -244,7 +244,7 @@ pub(crate) fn prepare(path: &Path) -> Result<Option<PathBuf>, OpenError> {
 fn back_up(connection: &Connection, path: &Path) -> Result<PathBuf, OpenError> {
     let failed = |error: &dyn std::fmt::Display| OpenError::Migration {
         path: path.to_owned(),
-        reason: format!("no backup could be made: {error}"),
+        reason: format!("cannot make a backup: {error}"),
     };
     let seconds: i64 =
         connection.query_row("SELECT unixepoch()", (), |row| row.get(0)).map_err(|error| failed(&error))?;

@@ -204,17 +204,17 @@ fn is_at_rest(path: &Path) -> Result<(), BackupError> {
 /// Checks the copy and makes another log of it. Why not, if it is not good.
 fn renewed(copy: &Path) -> Result<Contents, String> {
     let found = check_file(copy).map_err(|error| match error {
-        OpenError::Damaged(_, reason) => format!("it is damaged or no SQLite database ({reason})"),
+        OpenError::Damaged(_, reason) => format!("it is damaged or not an SQLite database ({reason})"),
         error => error.to_string(),
     });
     found?;
-    let sql = |error: rusqlite::Error| format!("it is damaged or no SQLite database ({error})");
+    let sql = |error: rusqlite::Error| format!("it is damaged or not an SQLite database ({error})");
     let connection = Connection::open(copy).map_err(sql)?;
     // Its log, if it has one, becomes part of it.
     connection.pragma_update(None, "journal_mode", "DELETE").map_err(sql)?;
     without_journal(&connection).map_err(sql)?;
     if let Some(reason) = unsoundness(&connection).map_err(sql)? {
-        return Err(format!("it does not pass SQLite's check ({reason})"));
+        return Err(format!("it fails SQLite's integrity check ({reason})"));
     }
     let mut key = None;
     if schema::recognise(&connection).map_err(sql)? == schema::Found::Backup {

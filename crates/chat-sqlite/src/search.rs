@@ -37,7 +37,7 @@ const READERS: usize = 2;
 impl SearchStore for Sqlite {
     async fn search(&self, reader: UserId, search: Search) -> Result<Vec<Message>> {
         let Some(index) = &self.search else {
-            return Err(Error::conflict("search_off", "Searching is switched off on this server"));
+            return Err(Error::conflict("search_off", "Search is turned off on this server"));
         };
         let shelf = index.shelf.clone();
         let read = move |db: &rusqlite::Connection| {

@@ -54,10 +54,7 @@ pub(crate) fn begin(path: &Path, lock: &Lock, has_log: bool) -> Result<Begun, Op
     let is_copy = found.served.as_ref().is_some_and(|served| !is_of_this_file(served));
     if let Some(why) = found.is_another_log(&record, is_copy) {
         shm.grow().and_then(|()| schema::draw_epoch(&db)).map_err(sql_error)?;
-        tracing::warn!(
-            "{} {why}: from now on it is another log, and clients that come back load anew",
-            path.display()
-        );
+        tracing::warn!("{} {why}: it gets a new epoch, and clients that come back reload", path.display());
     }
     let Found { epoch, position, .. } = Found::read(&db).map_err(sql_error)?;
     let told = Told::of(lock.beside(), name, (epoch, mark.clone()));
@@ -116,8 +113,8 @@ impl Found {
         }
         let lost = told.0 - self.position.0;
         Some(format!(
-            "lacks the last {lost} changes that clients were told of: its log (-wal) was taken away or emptied after the \
-             server was killed, or an older copy was put in its place"
+            "lacks the last {lost} changes that clients know: its log (-wal) was removed or emptied after the server \
+             was killed, or an older copy was put in its place"
         ))
     }
 }

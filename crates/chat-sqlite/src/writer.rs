@@ -344,7 +344,7 @@ impl Log {
                 self.position = position;
             }
             Err(error) => {
-                tracing::debug!(error = %error, "the database could not be opened again; trying later")
+                tracing::debug!(error = %error, "could not reopen the database; retrying later")
             }
         }
     }

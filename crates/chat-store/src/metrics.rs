@@ -54,22 +54,22 @@ impl WriterMetrics {
     fn register(&self, registry: &mut Registry) {
         registry.register_with_unit(
             "commit_duration",
-            "From the beginning of a transaction until it is on disk",
+            "Seconds from the start of a transaction until it is on disk",
             Unit::Seconds,
             self.commit.clone(),
         );
-        registry.register("commit_batch_writes", "Writes in one transaction", self.batch.clone());
+        registry.register("commit_batch_writes", "Writes per transaction", self.batch.clone());
         registry.register(
             "commit_failures",
-            "Transactions that the database did not take; their writes were refused",
+            "Transactions that the database refused, with their writes",
             self.failures.clone(),
         );
+        registry.register("write_queue_depth", "Writes waiting for a transaction", self.waiting.clone());
         registry.register(
-            "write_queue_depth",
-            "Writes that wait for their transaction",
-            self.waiting.clone(),
+            "writes_refused",
+            "Writes refused because the queue was full",
+            self.refused.clone(),
         );
-        registry.register("writes_refused", "Writes refused because too many waited", self.refused.clone());
     }
 }
 
@@ -109,12 +109,12 @@ impl ReaderMetrics {
 
 impl ReaderMetrics {
     fn register(&self, registry: &mut Registry, threads: usize) {
-        registry.register("read_queue_depth", "Reads that wait for a connection", self.waiting.clone());
-        registry.register("reads_under_way", "Reads that are being made", self.under_way.clone());
-        registry.register("reads_refused", "Reads refused because too many waited", self.refused.clone());
+        registry.register("read_queue_depth", "Reads waiting for a connection", self.waiting.clone());
+        registry.register("reads_under_way", "Reads in progress", self.under_way.clone());
+        registry.register("reads_refused", "Reads refused because the queue was full", self.refused.clone());
         registry.register("read_failures", "Reads that the database could not answer", self.failures.clone());
         let threads = ConstGauge::new(u64::try_from(threads).unwrap_or(u64::MAX));
-        registry.register("read_pool_size", "Connections that read", threads);
+        registry.register("read_pool_size", "Connections used for reading", threads);
     }
 }
 
@@ -154,7 +154,7 @@ impl Metrics {
         if let Some(lag) = &self.search {
             registry.register(
                 "search_lag_events",
-                "Committed events that the search index has yet to take in",
+                "Committed events that the search index does not contain yet",
                 lag.clone(),
             );
         }

@@ -56,7 +56,7 @@ impl Outage {
     pub fn refused(&self, reason: &dyn Display) {
         let what = self.0.what;
         if self.begins(Instant::now()) {
-            tracing::error!(%reason, "storage fails; {what} are refused, which is not logged for each of them");
+            tracing::error!(%reason, "storage fails; {what} are refused and not logged one by one");
         } else {
             tracing::debug!(%reason, "storage still fails; {what} are refused");
         }

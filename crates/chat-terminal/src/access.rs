@@ -42,7 +42,7 @@ pub(crate) async fn enter(who: &Who) -> Result<(Client, User)> {
     };
     match &who.username {
         Some(username) if !is_same_name(username, &me.username) => {
-            bail!("the token is that of {}, not of {username}", clean(&me.username))
+            bail!("the token belongs to {}, not to {username}", clean(&me.username))
         }
         _ => Ok((client, me)),
     }
@@ -83,7 +83,7 @@ pub(crate) async fn log_out(who: &Who) -> Result<Option<String>> {
         Ok(_) => {}
         // It has ended already.
         Err(error) if is_refused(&error) => {}
-        Err(error) => return Err(error.context("the server was not told, so the login is kept")),
+        Err(error) => return Err(error.context("the server could not be reached, so the login is kept")),
     }
     credentials.forget(&server, &login.username)?;
     Ok(Some(login.username))
@@ -135,7 +135,7 @@ fn username(who: &Who) -> Result<String> {
         return Ok(username.clone());
     }
     if !stdin().is_terminal() {
-        return Err(Usage("say who chats with --as, or log in first: chatserver login".into()).into());
+        return Err(Usage("choose a user with --as, or log in first: chatserver login".into()).into());
     }
     let mut out = stderr();
     write!(out, "User name: ")?;

@@ -114,7 +114,7 @@ fn refuse_readable_by_others(file: &Path) -> Result<()> {
     let mode = fs::metadata(file)?.permissions().mode();
     if mode & 0o077 != 0 {
         bail!(
-            "others can read the logins in {0}, so they may be known: log out everywhere, or run chmod 600 {0} if \
+            "others can read the logins in {0}, so they may have leaked: log out everywhere, or run chmod 600 {0} if \
              nobody has read them",
             file.display()
         );

@@ -55,7 +55,9 @@ pub fn chat(who: &Who, options: &ChatOptions) -> Result<ExitCode> {
     let is_plain = options.plain || options.follow || options.json;
     let is_screen = stdin().is_terminal() && stdout().is_terminal();
     if is_screen && !is_plain && !can_be_drawn_on(std::env::var("TERM").ok().as_deref()) {
-        eprintln!("* this terminal cannot be drawn on (see TERM): lines, as with --plain");
+        eprintln!(
+            "* this terminal does not support full-screen output (see TERM): using lines, as with --plain"
+        );
     } else if is_screen && !is_plain {
         return block_on(async {
             let (client, me) = access::enter(who).await?;

@@ -92,7 +92,7 @@ impl Screen {
         });
         let server = client.url().authority().to_owned();
         let fixed = Circumstances { me, server, zone: TimeZone::system(), name, wish };
-        let size = crossterm::terminal::size().context("the terminal does not say how large it is")?;
+        let size = crossterm::terminal::size().context("the terminal does not report its size")?;
         Ok(Self {
             tty: Tty::take(&title)?,
             title,

@@ -118,6 +118,6 @@ fn text(given: &str) -> Result<String> {
 /// A key unlike any other.
 pub(crate) fn random_key() -> Result<String> {
     let mut random = [0; 16];
-    getrandom::fill(&mut random).context("the system gave no randomness")?;
+    getrandom::fill(&mut random).context("the system provides no randomness")?;
     Ok(HEXLOWER.encode(&random))
 }

@@ -60,7 +60,7 @@ pub(crate) async fn run(who: &Who, options: &TailOptions) -> Result<ExitCode> {
         let event = tokio::select! {
             event = session.next() => event.map_err(|error| anyhow!("{error}"))?,
             interrupted = interrupted() => {
-                interrupted.context("signals cannot be waited for")?;
+                interrupted.context("cannot wait for signals")?;
                 return Ok(ExitCode::SUCCESS);
             }
             () = nobody_reads() => return Ok(ExitCode::SUCCESS),
@@ -155,7 +155,9 @@ impl Tail {
                 let name = self.name(typing.user_id).await;
                 Some(format!("{clock} {name} is typing in conversation {}", typing.conversation_id))
             }
-            ServerFrame::Resync(_) => Some(format!("{clock} the cursor can't be served; going on from now")),
+            ServerFrame::Resync(_) => {
+                Some(format!("{clock} the cursor can't be served; continuing from now"))
+            }
             ServerFrame::Conversation(told) => {
                 let conversation = &told.conversation;
                 let name = conversation.name.as_deref().map(clean).unwrap_or_default();

@@ -33,7 +33,7 @@ pub(crate) async fn find(client: &Client, name: &str) -> Result<Target> {
         (None, _) if group.is_some() => bail!("you are in no group {wanted}"),
         (None, _) => bail!("there is no user {name}, and you are in no group of that name"),
         (Some(first), Some(second)) if first.id != second.id && wanted.parse() != Ok(first.id) => {
-            bail!("several groups are called {wanted}; say which by its number, like #{}", first.id)
+            bail!("several groups are called {wanted}; choose one by its id, like #{}", first.id)
         }
         (Some(first), _) => Ok(Target::Group(first.id)),
     }

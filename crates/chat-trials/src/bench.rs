@@ -53,21 +53,21 @@ const OTHER_FILES: u64 = 400;
 /// What to measure, and where.
 #[derive(clap::Args)]
 pub struct Args {
-    /// A running server to measure, which keeps the users and messages made for it; without it one is started on an
-    /// empty database in the working folder, and removed afterwards
+    /// Running server to measure, which keeps the users and messages created for it; without this, bench starts
+    /// one on an empty database in the working directory, and removes it afterwards
     #[arg(long)]
     url: Option<String>,
-    /// Trust the authorities in this PEM file, and no others, with the certificate of a server at https://
+    /// PEM file with the only authorities to trust for the certificate of an https:// server
     #[arg(long, value_name = "FILE", requires = "url")]
     ca: Option<PathBuf>,
-    /// The process of the server at --url, to read its memory and CPU time
+    /// Process id of the server at --url, to read its memory and CPU time
     #[arg(long, requires = "url")]
     pid: Option<u32>,
     /// Print one JSON object with every run instead of the table
     #[arg(long)]
     json: bool,
-    /// Measure so many nodes of its own on a PostgreSQL of its own, with a NATS if they are several. Both have to be
-    /// installed; the database is in the folder for temporary files
+    /// Start and measure this number of nodes with their own PostgreSQL, and NATS if there are several. Both must
+    /// be installed; the database is in the directory for temporary files
     #[arg(long, value_name = "NODES", conflicts_with = "url", value_parser = clap::value_parser!(u8).range(1..=8))]
     cluster: Option<u8>,
     #[command(flatten)]
@@ -77,17 +77,17 @@ pub struct Args {
 /// How much to measure.
 #[derive(clap::Args, Clone)]
 pub(crate) struct Settings {
-    /// Measure these only; by default all but start and search, which need time to fill a database, and slow, and of a cluster
-    /// sends, v2-sends, latency, other-node and pgbench
+    /// Scenarios to measure [default: all except slow, and start and search, which need time to fill a database;
+    /// for a cluster sends, v2-sends, latency, other-node and pgbench]
     #[arg(long, value_delimiter = ',', value_enum)]
     only: Vec<Scenario>,
-    /// How often to measure each scenario; the median run is shown
+    /// Number of runs of each scenario; the median run is shown
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     runs: u32,
-    /// How long each run lasts, where it is time that ends it
+    /// Seconds per run, in scenarios that end by time
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: u64,
-    /// sends: numbers of senders, each with a connection of its own
+    /// sends: numbers of senders, each with its own connection
     #[arg(long, value_delimiter = ',', default_values_t = [1, 64, 256])]
     senders: Vec<u32>,
     /// idle, idle-v2, receipts: WebSocket connections
@@ -96,7 +96,7 @@ pub(crate) struct Settings {
     /// fanout: messages that the senders may be ahead of the slowest receiver
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u64).range(1..))]
     window: u64,
-    /// slow: clients that come back and take what they missed slowly
+    /// slow: clients that reconnect and read slowly what they missed
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(20..=100_000))]
     resumers: u32,
     /// start, search: messages in the database
@@ -112,29 +112,29 @@ enum Scenario {
     V2Sends,
     /// Deliveries per second to 1,000 connections in one group
     Fanout,
-    /// From sending to receiving, at a fixed rate
+    /// Latency from send to receive, at a fixed rate
     Latency,
-    /// How much later a receiver at another node of a cluster has a message
+    /// Additional latency for a receiver on another node of a cluster
     OtherNode,
     /// Sends to a cluster, as a share of what pgbench inserts into its database
     Pgbench,
     /// Memory of the server per idle connection
     Idle,
-    /// The same for connections of the v2 stream
+    /// Memory of the server per idle v2 connection
     IdleV2,
-    /// Until all of 1,000 clients have what they missed, after a restart
+    /// Time until 1,000 clients have caught up after a restart
     Resume,
-    /// What 1,000 clients that resume slowly do to others: p99 of sends and memory, with and without them
+    /// Effect of 1,000 slowly resuming clients on others: p99 of sends and memory, with and without them
     Slow,
-    /// Until all members of a large group have told that they have read
+    /// Time until all members of a large group have reported that they have read
     Receipts,
     /// Pages of history per second
     History,
-    /// Logins per second, and what they do to a sender
+    /// Logins per second, and their effect on a sender
     Logins,
-    /// From the start of the process until it is ready
+    /// Time from the start of the process until it is ready
     Start,
-    /// From asking for a word to the messages with it
+    /// Time of a search for a word
     Search,
 }
 
@@ -174,7 +174,7 @@ async fn measure(args: Args, adapters: Adapters) -> Result<(Report, bool)> {
     let mut settings = args.settings;
     let mut notes = limit_connections(&mut settings);
     if cfg!(debug_assertions) {
-        notes.push("this is a debug build: its figures say nothing".into());
+        notes.push("this is a debug build: its figures are meaningless".into());
     }
     let per_user = usize::try_from(settings.connections)?.div_ceil(LISTENERS).max(100);
     let server = match (&args.url, args.cluster) {

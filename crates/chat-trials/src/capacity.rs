@@ -11,19 +11,19 @@ pub struct Args {
     /// Users with an account
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=10_000_000_000))]
     users: u64,
-    /// The share of them that is connected at the busiest time, 0 to 1
+    /// Share of them that is connected at peak time, 0 to 1
     #[arg(long, default_value_t = 0.2, value_parser = share)]
     online: f64,
-    /// Messages that a user sends on a day
+    /// Messages per user per day
     #[arg(long, default_value_t = 40.0, value_parser = amount)]
     messages_per_user_per_day: f64,
     /// Members of a group
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(2..=10_000_000))]
     group_size: u32,
-    /// Groups that a user is in; 0 if all messages are direct
+    /// Groups per user; 0 if all messages are direct
     #[arg(long, default_value_t = 5.0, value_parser = amount)]
     groups_per_user: f64,
-    /// How many times the average of a day the busiest time is
+    /// Load at peak time as a multiple of the daily average
     #[arg(long, default_value_t = 3.0, value_parser = factor)]
     peak_factor: f64,
     /// Print one JSON object instead of the table

@@ -42,39 +42,39 @@ const CYCLES: u32 = 10;
 /// How to torture.
 #[derive(clap::Args)]
 pub struct Args {
-    /// How often to kill the server, or how many faults befall it or the cluster [default: 10, or each fault once]
+    /// Number of times to kill the server, or of faults to inject into it or the cluster [default: 10, or each fault once]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     cycles: Option<u32>,
-    /// Begin new cycles for so long, instead of a number of them
+    /// Seconds for which to start new cycles, instead of a number of cycles
     #[arg(long, conflicts_with = "cycles")]
     seconds: Option<u64>,
-    /// After how many milliseconds of load to do so
+    /// Milliseconds of load before each fault
     #[arg(long, default_value = "200..800", value_name = "LEAST..MOST", value_parser = range)]
     kill_after_ms: (u64, u64),
-    /// How many users send and receive
+    /// Number of users that send and receive
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u8).range(2..=64))]
     clients: u8,
-    /// Torture so many nodes, with a PostgreSQL and a NATS of their own, which have to be installed
+    /// Number of nodes to torture, with their own PostgreSQL and NATS, which must be installed
     #[arg(long, value_name = "NODES", value_parser = clap::value_parser!(u8).range(2..=8))]
     cluster: Option<u8>,
-    /// What may befall the server, by default that it is killed, or the cluster, by default everything but what clients do;
-    /// each once before anything again
+    /// Faults to inject, each once before any repeats [default: kill the server; for a cluster, all except those
+    /// that clients cause]
     #[arg(long, value_enum, value_delimiter = ',')]
     faults: Vec<Fault>,
-    /// Let what befalls it last for 5 to 30 seconds instead of a few
+    /// Make faults last for 5 to 30 seconds instead of a few
     #[arg(long)]
     long: bool,
-    /// Run the first and every second node as this program of another release, and each as the other one whenever it is
-    /// started again
+    /// Program of another release for the first and every second node; each node switches whenever it is
+    /// restarted
     #[arg(long, requires = "cluster", value_name = "PROGRAM")]
     other_release: Option<PathBuf>,
-    /// Torture this program, of another release say, in place of this one
+    /// Program to torture instead of this one, for example another release
     #[arg(long, conflicts_with = "other_release", value_name = "PROGRAM")]
     program: Option<PathBuf>,
-    /// Do not judge how long things take, on a machine that has other work
+    /// Do not judge durations, for a machine with other work
     #[arg(long)]
     untimed: bool,
-    /// Repeat the crashes or faults, cuts and actions of another run
+    /// Seed of an earlier run, to repeat its crashes or faults, cuts and actions
     #[arg(long)]
     seed: Option<u64>,
     /// Print one JSON object
@@ -105,10 +105,10 @@ impl Args {
         }
         match faults.iter().find(|fault| fault.needs_cluster()) {
             Some(fault) if self.cluster.is_none() => {
-                bail!("{} takes a cluster: give --cluster", fault.name())
+                bail!("{} needs a cluster: use --cluster", fault.name())
             }
             _ if self.cluster.is_some() && faults.contains(&Fault::FillDisk) => {
-                bail!("fill-disk is for a lone server: leave --cluster away")
+                bail!("fill-disk is for a single server: omit --cluster")
             }
             _ => Ok(faults),
         }
@@ -134,7 +134,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
 async fn torture(args: &Args) -> Result<Report> {
     let seed = match args.seed {
         Some(seed) => seed,
-        None => getrandom::u64().context("the system gives no randomness")?,
+        None => getrandom::u64().context("the system provides no randomness")?,
     };
     let faults = args.faults()?;
     let is_chosen = args.cluster.is_some() || !args.faults.is_empty();

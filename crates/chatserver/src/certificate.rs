@@ -40,8 +40,10 @@ pub(crate) async fn keep(tls: Tls, mut hangups: watch::Receiver<()>) {
         }
         seen = now;
         match tls.reload() {
-            Ok(()) => tracing::info!(expires_at = tls.expires_at(), "the certificate was read anew"),
-            Err(error) => tracing::error!(error = %error, "the certificate stays as it was"),
+            Ok(()) => tracing::info!(expires_at = tls.expires_at(), "the certificate was reloaded"),
+            Err(error) => {
+                tracing::error!(error = %error, "the certificate was not reloaded; the former one stays in use")
+            }
         }
     }
 }
@@ -53,8 +55,8 @@ fn say_whether_valid(tls: &Tls, was_valid: bool) -> bool {
     match (was_valid, is_valid) {
         (true, false) => tracing::error!(
             expires_at,
-            "by this machine's clock the certificate is not valid; it is shown all the same, and clients refuse it if they \
-             agree: put a new one in its place, or set the clock right"
+            "by this machine's clock the certificate is not valid; it stays in use, and clients whose clocks agree \
+             refuse it: install a new one, or correct the clock"
         ),
         (false, true) => tracing::info!(expires_at, "the certificate is valid again"),
         _ => {}

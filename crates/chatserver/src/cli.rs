@@ -20,10 +20,9 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::dotenv::Dotenv;
 
 /// A self-hosted chat backend: accounts, direct and group messages, history and live delivery in one binary.
-///
-/// Without a subcommand it serves. Every setting of the server can be given as a flag, as an environment variable or
-/// in a file `.env` in the working folder; flags come first, then the environment, then the file. The clients (chat, send,
-/// tail, login, logout) do not read that file.
+/// Without a subcommand it serves. Set every server setting as a flag, as an environment variable or in a file
+/// `.env` in the working directory; flags override the environment, which overrides the file. The clients (chat,
+/// send, tail, login, logout) do not read that file.
 #[derive(Parser)]
 #[command(name = "chatserver", version, args_conflicts_with_subcommands = true)]
 struct Cli {
@@ -39,29 +38,29 @@ enum Command {
     Serve(Box<serve::Args>),
     /// Measure a server: sends, fan-out, latency, connections, resuming, history, search
     Bench(chat_trials::bench::Args),
-    /// Say what so many users need: nodes, database, bus, and what breaks first
+    /// Estimate the nodes, database and bus for a number of users, and the first bottleneck
     Capacity(chat_trials::capacity::Args),
-    /// Chat: on the whole screen of a terminal, in lines of text through pipes
+    /// Chat: full-screen on a terminal, line by line in a pipe
     Chat(chat::Args),
-    /// Send one message and print its number
+    /// Send one message and print its id
     Send(chat::SendArgs),
-    /// Print what happens, event by event
+    /// Print events as they happen
     Tail(chat::TailArgs),
-    /// Log in and remember it for chat, send and tail
+    /// Log in and save the login for chat, send and tail
     Login(chat::LoginArgs),
-    /// End a login that was remembered
+    /// Log out and delete the saved login
     Logout(chat::LoginArgs),
-    /// Ask a running server whether it is ready; exits 0 if it is
+    /// Check whether a running server is ready; exits 0 if it is
     Healthcheck(healthcheck::Args),
-    /// Copy the SQLite file while its server runs, with the key that signs tokens, into one file
+    /// Back up the SQLite file and the key that signs tokens into one file, while the server runs
     Backup(backup::Args),
-    /// Make a database of a backup; its server must not run
+    /// Restore a database from a backup; its server must not run
     Restore(restore::Args),
     /// Move everything from a SQLite file to a PostgreSQL database; exits 3 if a server still writes to the file
     Migrate(migrate::Args),
-    /// List usernames that would not be registered any more, and those that look like another; changes nothing
+    /// List usernames that would be refused today, and those that look like another; changes nothing
     Names(names::Args),
-    /// Kill a server again and again under load and check that it keeps its promises; exits 0 if it does
+    /// Kill a server repeatedly under load and check that it keeps its promises; exits 0 if it does
     Torture(chat_trials::torture::Args),
     /// Print the OpenAPI document
     Openapi,

@@ -72,9 +72,9 @@ async fn refuse_known_passwords(chat: &Chat, present: &[Account]) -> Result<()> 
     for account in present {
         if chat.has_known_password(account).await? {
             bail!(
-                "the demo user {} could log in with a password that everybody knows, and this server listens beyond \
-                 this machine; use another database, listen on 127.0.0.1, or pass --demo if that is what you want; \
-                 if somebody uses the account as their own, change its password on 127.0.0.1, and it is let in",
+                "the demo user {} could log in with a public password, and this server listens beyond this machine; \
+                 use another database, listen on 127.0.0.1, or pass --demo if that is what you want; if a real user \
+                 owns the account, change its password on 127.0.0.1 and the server starts",
                 account.username
             )
         }
@@ -93,8 +93,8 @@ async fn tell_namesakes(chat: &Chat) -> Result<()> {
     }
     if !names.is_empty() {
         tracing::warn!(
-            "anybody can log in as {}: the name and address are a demo user's, and so is the password; if an earlier \
-             release made the account with --demo, or you do not know whose it is, log in and change its password",
+            "anybody can log in as {}: name, address and password are a demo user's; if an earlier release created \
+             the account with --demo, or you do not know its owner, log in and change its password",
             names.join(" and as ")
         );
     }

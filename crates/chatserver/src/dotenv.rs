@@ -21,7 +21,7 @@ pub(crate) fn read() -> Result<Dotenv, String> {
         Ok(()) => Ok(Dotenv { has_database_url: !was_set && is_set() }),
         Err(error) if error.not_found() => Ok(Dotenv::default()),
         Err(dotenvy::Error::LineParse(..)) => {
-            Err("a line is not of the form NAME=value; check its quotes".into())
+            Err("a line does not have the form NAME=value; check its quotes".into())
         }
         Err(error) => Err(error.to_string()),
     }

@@ -20,7 +20,7 @@ pub(crate) fn listen(log: Reopen) -> Result<watch::Receiver<()>> {
     tokio::spawn(async move {
         while hangups.recv().await.is_some() {
             log.ask();
-            tracing::info!("SIGHUP: the log's file is opened anew, and a certificate is read anew");
+            tracing::info!("SIGHUP: reopening the log file and reloading the certificate");
             told.send_replace(());
         }
     });

@@ -27,7 +27,7 @@ pub(crate) struct Logging {
 pub(crate) fn start(file: &Path, level: LevelFilter) -> Result<Logging> {
     let reopen = Reopen::default();
     let file = file::LogFile::open(file, reopen.clone()).with_context(|| {
-        format!("the log file {} cannot be written; choose another with --log-file", file.display())
+        format!("cannot write the log file {}; choose another with --log-file", file.display())
     })?;
     let (file, file_guard) = tracing_appender::non_blocking(file);
     let (out, out_guard) = tracing_appender::non_blocking(stdout());

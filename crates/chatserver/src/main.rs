@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     let dotenv = match read {
         Ok(dotenv) => dotenv,
         Err(reason) => {
-            eprintln!("chatserver: the file .env cannot be read: {reason}");
+            eprintln!("chatserver: cannot read the file .env: {reason}");
             return ExitCode::from(78);
         }
     };

@@ -17,7 +17,7 @@ use crate::compose::storage::Storage;
 pub(crate) fn registry(hub: &Hub, storage: &Storage, sockets: &SocketCounts, tls: Option<&Tls>) -> Registry {
     let mut registry = Registry::with_prefix("chatserver");
     let build = Info::new([("version", env!("CARGO_PKG_VERSION")), ("os", std::env::consts::OS)]);
-    registry.register("build", "Which release this is", build);
+    registry.register("build", "Version and operating system of this server", build);
     registry.register_collector(Box::new(Process { started: Instant::now() }));
     hub.register_metrics(&mut registry);
     storage.register_metrics(&mut registry);
@@ -41,7 +41,7 @@ impl Collector for Process {
         encoder.encode_descriptor("uptime", "Since the start", seconds, gauge)?.encode_gauge(&uptime)?;
         if let Some(bytes) = resident_bytes() {
             let name = "process_resident_memory";
-            let help = "Memory that the process has";
+            let help = "Resident memory of the process, in bytes";
             encoder.encode_descriptor(name, help, Some(&Unit::Bytes), gauge)?.encode_gauge(&bytes)?;
         }
         if let Some(open) = open_descriptors() {

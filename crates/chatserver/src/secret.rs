@@ -45,8 +45,8 @@ pub(crate) fn kept(database: &Path, is_new: bool) -> Result<Vec<u8>> {
     let beside_file = kept_at(&followed(database));
     if path != beside_file && std::fs::read(&path).ok() != std::fs::read(&beside_file).ok() {
         tracing::warn!(
-            "the key that signs tokens is beside the link to the database, not beside the database: started by its own \
-             name, everybody would have to log in again; move {} to {}",
+            "the key that signs tokens is beside the link to the database, not beside the database: if the server \
+             were started on the database itself, everybody would have to log in again; move {} to {}",
             path.display(),
             beside_file.display()
         );
@@ -55,7 +55,7 @@ pub(crate) fn kept(database: &Path, is_new: bool) -> Result<Vec<u8>> {
         && !is_new
     {
         tracing::warn!(
-            "the key that signs tokens was not beside the database, so everybody has to log in again; if there is one \
+            "the key that signs tokens was not beside the database, so everybody has to log in again; if you have it \
              elsewhere, stop the server, put it at {} and start again",
             path.display()
         );
@@ -83,15 +83,15 @@ pub(crate) fn put(database: &Path, secret: &str, may_replace: bool, former: &str
         }
         if !may_replace {
             bail!(
-                "{} has another key than the backup; move it away, or say --force to replace it",
+                "the key in {} differs from the backup's; move it away, or use --force to replace it",
                 path.display()
             );
         }
         let aside = kept_at(&renamed(database, former));
         if !may_be_kept_as(database, former) {
-            bail!("the key that is there cannot be moved: {} is there, too", aside.display());
+            bail!("cannot move the existing key: {} exists too", aside.display());
         }
-        std::fs::rename(&path, aside).context("the key that is there cannot be moved")?;
+        std::fs::rename(&path, aside).context("cannot move the existing key")?;
     }
     write(&path, secret)
 }
@@ -119,8 +119,8 @@ fn checked(secret: Result<String>, path: &Path) -> Result<String> {
 fn tell_weak(secret: &str, which: &str) {
     if let Some(reason) = weakness(secret) {
         tracing::warn!(
-            "{which} is weak: {reason}, so it may be guessed, and whoever has it can log in as anybody; replace it, \
-             which logs everybody out, by one made with: openssl rand -hex 32"
+            "{which} is weak: {reason}, so it may be guessed, and anyone who has it can log in as any user; replace \
+             it, which logs everybody out, with one from: openssl rand -hex 32"
         );
     }
 }
@@ -140,11 +140,11 @@ fn weakness(secret: &str) -> Option<&'static str> {
     if (1..=bytes.len() * 3 / 5).any(repeats) {
         Some("it repeats itself")
     } else if mostly(typed(&secret.to_ascii_lowercase()), bytes.len()) {
-        Some("it is made of well-known words or rows of the keyboard")
+        Some("it consists of well-known words or keyboard rows")
     } else if mostly(n_steps, bytes.len() - 1) {
-        Some("its characters follow each other in order")
+        Some("its characters are a sequence")
     } else if different.len() < MIN_DIFFERENT {
-        Some("it has few different characters")
+        Some("it has too few different characters")
     } else {
         None
     }
@@ -179,7 +179,7 @@ fn check(secret: &str) -> Result<()> {
     }
     let first = secret.bytes().next();
     if secret.bytes().all(|byte| Some(byte) == first) {
-        bail!("it is one character over and over; {advice}");
+        bail!("it is a single repeated character; {advice}");
     }
     Ok(())
 }
@@ -211,7 +211,7 @@ fn read(path: &Path) -> Result<String> {
 /// A new key.
 pub(crate) fn draw() -> Result<String> {
     let mut random = [0; 32];
-    getrandom::fill(&mut random).context("the system gave no randomness")?;
+    getrandom::fill(&mut random).context("the system provides no randomness")?;
     Ok(HEXLOWER.encode(&random))
 }
 

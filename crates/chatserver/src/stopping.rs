@@ -33,7 +33,7 @@ pub(crate) fn signal() -> Result<impl Future<Output = ()>> {
             if second.is_ok() {
                 exit(1);
             }
-            watchdog::say(format!("this did not come to an end within {LIMIT:?}, so it is ended"));
+            watchdog::say(format!("the process did not stop within {LIMIT:?}; ending it"));
             exit(STUCK);
         });
     };

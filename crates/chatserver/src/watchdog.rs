@@ -134,8 +134,8 @@ fn give_up(runtime: &Handle, standing: Standing) -> ! {
     let standing = within(standing).unwrap_or_else(|| "nothing else can be asked".into());
     let threads = within(threads).unwrap_or_default();
     say(format!(
-        "nothing was done for {PATIENCE} s: this process ends, to be started again by its supervisor \
-         ({standing}; {tasks} tasks, {queue} of them not begun, on {workers} threads; {threads})"
+        "no progress for {PATIENCE} s: this process exits so that its supervisor restarts it \
+         ({standing}; {tasks} tasks, {queue} of them not started, on {workers} threads; {threads})"
     ));
     exit(STUCK)
 }

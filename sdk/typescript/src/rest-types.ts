@@ -1023,7 +1023,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description Deleted for everyone: what is left of it */
+                /** @description Deleted for everyone: the remaining message */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -1606,7 +1606,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description In the order that was asked for, newest first unless told otherwise */
+                /** @description In the requested order, newest first by default */
                 200: {
                     headers: {
                         [name: string]: unknown;

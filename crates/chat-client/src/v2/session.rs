@@ -120,7 +120,7 @@ impl Session {
 
     /// Takes a request and gives its id; `None` if too many wait already. One that changes something lasting is asked
     /// for until it is answered, over as many connections as that takes; the others are dropped with the connection.
-    #[must_use = "a request that was not taken has to be made again"]
+    #[must_use = "a request that was not accepted must be made again"]
     pub fn submit(&mut self, mut op: Op) -> Option<i64> {
         let name = &self.options.name;
         let number = self.outbox.next_id();
@@ -188,7 +188,7 @@ impl Session {
         match &self.link {
             Link::Down { .. } => self.link = Link::Opening(self.open()),
             Link::Up(stream) if stream.heard() + self.silence <= now => {
-                self.lose(Error::Closed { code: 1006, reason: "the server has fallen silent".into() })?;
+                self.lose(Error::Closed { code: 1006, reason: "the server stopped responding".into() })?;
             }
             Link::Opening(_) | Link::Up(_) => {}
         }

@@ -27,7 +27,7 @@ impl Failing {
         if let Some(attempts) = self.attempts_to_tell(Instant::now()) {
             tracing::warn!(
                 error = %error, attempts,
-                "connections cannot be accepted and wait; if files are short, raise the limit of open ones"
+                "cannot accept connections, so they wait; if file descriptors ran out, raise the limit of open files"
             );
         }
     }

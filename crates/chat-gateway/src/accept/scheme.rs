@@ -65,8 +65,7 @@ pub(crate) fn note_tls() {
     if last.is_none_or(|last| last.elapsed() >= LINES) {
         *last = Some(Instant::now());
         tracing::warn!(
-            "a client speaks TLS to this port, which does not: it has to use http:// or ws://, \
-             or TLS_CERT and TLS_KEY have to be set"
+            "a client speaks TLS to this plain port; it must use http:// or ws://, or set TLS_CERT and TLS_KEY"
         );
     }
 }

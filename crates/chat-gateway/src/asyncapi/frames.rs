@@ -30,14 +30,14 @@ pub(super) struct Frames {
 impl Frames {
     /// What a v2 client may say.
     pub(super) fn client_v2(&mut self) -> Vec<Frame> {
-        let summary = "Who the client is, where nothing before the first frame said so.";
+        let summary = "Authenticates a client that did not authenticate with the upgrade.";
         let auth = self.op::<v2::Auth>(v2::Auth::OP, summary);
         let mut ops = Ops { frames: self, seen: vec![auth] };
         OpName::visit_all(&mut ops);
         ops.seen
     }
 
-    /// What the server tells a v2 client; told apart by `type`.
+    /// Frames for a v2 client, distinguished by `type`.
     pub(super) fn server_v2(&mut self) -> Vec<Frame> {
         let all = self.schemas.learn::<ServerFrame>();
         let variants = all["oneOf"].as_array().into_iter().flatten();
@@ -47,19 +47,19 @@ impl Frames {
     /// What a v1 client may say as a JSON object.
     pub(super) fn client_v1(&mut self) -> Vec<Frame> {
         let object = self.schemas.of::<v1::ClientFrame>();
-        let text = json!({ "type": "string", "description": "Any text that is no JSON object." });
+        let text = json!({ "type": "string", "description": "Any text that is not a JSON object." });
         vec![
             self.frame(
                 "object",
                 "do_v1_object",
-                json!("Sends, chooses the recipient, or says that one types."),
+                json!("Sends a message, chooses the recipient, or signals typing."),
                 object,
             ),
-            self.frame("text", "do_v1_text", json!("A message to the recipient that was chosen."), text),
+            self.frame("text", "do_v1_text", json!("A message to the chosen recipient."), text),
         ]
     }
 
-    /// What the server tells a v1 client.
+    /// Frames for a v1 client.
     pub(super) fn server_v1(&mut self) -> Vec<Frame> {
         let mut message = self.schemas.of::<v1::MessageFrame>();
         message["properties"]["type"]["enum"] =
@@ -68,7 +68,7 @@ impl Frames {
         error["properties"]["type"]["const"] = json!("error");
         vec![
             self.frame("message", "tell_v1_message", json!("A message or a notice."), message),
-            self.frame("error", "tell_v1_error", json!("What the client said was wrong."), error),
+            self.frame("error", "tell_v1_error", json!("The client's frame was invalid."), error),
         ]
     }
 
@@ -88,7 +88,7 @@ impl Frames {
         if let Some(text) = id["oneOf"].as_array_mut().and_then(|kinds| kinds.last_mut()) {
             text["maxLength"] = json!(ID_CHARS);
         }
-        id["description"] = json!("Of the client's choosing; the answer repeats it.");
+        id["description"] = json!("Chosen by the client; the answer repeats it.");
         add_member(&mut schema, "id", id, op != v2::Auth::OP);
         add_member(&mut schema, "op", json!({ "type": "string", "const": op }), true);
         if op == OpName::Delivered.as_str() {

@@ -44,7 +44,7 @@ pub(super) async fn log_out(
 #[utoipa::path(post, path = "/v1/users/password", tag = "accounts", security(("bearer" = [])),
     request_body = rest::ChangePasswordRequest, responses(
     (status = 200, body = rest::PasswordChanged),
-    (status = 401, description = "Without a valid token, or the present password is another",
+    (status = 401, description = "No valid token, or wrong current password",
      body = chat_protocol::problem::Problem, content_type = "application/problem+json"),
     Any, BodyRefused,
 ))]

@@ -37,7 +37,7 @@ use crate::{App, is_from_this_machine, tickets, turns};
 /// the name nor the address.
 #[utoipa::path(post, path = "/v1/users/register", tag = "accounts", request_body = rest::RegisterRequest, responses(
     (status = 201, body = rest::Registered),
-    (status = 409, description = "The address is taken, or the name or one that looks like it", body = ProblemBody,
+    (status = 409, description = "The email address, the name or a similar-looking name is taken", body = ProblemBody,
      content_type = "application/problem+json"),
     Counted, Any, BodyRefused,
 ))]
@@ -90,9 +90,9 @@ fn device_cookie(app: &App, login: &Login, known: Option<Device>, is_encrypted: 
 /// come from.
 #[utoipa::path(post, path = "/v1/users/login", tag = "accounts", request_body = rest::LoginRequest, responses(
     (status = 200, body = rest::LoggedIn),
-    (status = 401, description = "Unknown user or wrong password, alike", body = ProblemBody,
+    (status = 401, description = "Unknown user or wrong password, not distinguished", body = ProblemBody,
      content_type = "application/problem+json"),
-    (status = 403, description = "A demo user with the known password, and not on the server's own machine",
+    (status = 403, description = "A demo user with the public password, from another machine",
      body = ProblemBody, content_type = "application/problem+json"),
     Counted, Any, BodyRefused,
 ))]
@@ -171,7 +171,7 @@ pub(super) async fn test_auth(Caller(user): Caller) -> Json<rest::AccessGranted>
 /// Gives a ticket that opens one WebSocket connection, for clients that can send no header with it.
 #[utoipa::path(post, path = "/v1/ws-ticket", tag = "accounts", security(("bearer" = [])), responses(
     (status = 201, body = rest::WsTicket),
-    (status = 429, description = "The user or the address has too many tickets that wait for their use",
+    (status = 429, description = "The user or the address has too many unused tickets",
      body = ProblemBody, content_type = "application/problem+json"),
     Unauthenticated, Any,
 ))]

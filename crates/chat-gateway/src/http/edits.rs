@@ -56,7 +56,7 @@ pub(super) struct DeleteParams {
 /// Deletes a message, for everyone (its author, and in a group its owner and admins) or for the caller alone.
 #[utoipa::path(delete, path = "/v1/messages/{id}", tag = "messages", security(("bearer" = [])),
     params(("id" = i64, Path, minimum = 1), DeleteParams), responses(
-    (status = 200, description = "Deleted for everyone: what is left of it", body = Message),
+    (status = 200, description = "Deleted for everyone: the remaining message", body = Message),
     (status = 204, description = "Deleted for the caller"), Unauthenticated, MayNot, NotTheCallers, Any,
 ))]
 pub(super) async fn delete(

@@ -85,7 +85,7 @@ async fn read(request: Request, app: &App) -> Result<Bytes, Problem> {
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
             // Whoever does not send it in time does without.
             let _ = tokio::time::timeout(BODY_TIMEOUT, let_go_of(whole)).await;
-            Err(Problem::new(413, "body_too_large", format!("The body may have at most {limit} bytes")))
+            Err(Problem::new(413, "body_too_large", format!("The body must be at most {limit} bytes")))
         }
         Ok(Err(_)) => Err(Problem::invalid("the body ended early")),
         Err(_) => Err(Problem::new(408, "body_too_slow", "The body took too long to arrive")),

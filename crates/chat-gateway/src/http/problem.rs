@@ -153,7 +153,7 @@ impl From<Error> for Problem {
         }
         match &error {
             // The store says itself when it begins and ceases to fail; a line for each request would fill the log.
-            Error::Unavailable(cause) => tracing::debug!(%cause, "storage refuses a request"),
+            Error::Unavailable(cause) => tracing::debug!(%cause, "storage refused a request"),
             Error::Internal(cause) => problem.cause = Some(cause.to_string()),
             _ => {}
         }

@@ -52,9 +52,9 @@ pub(super) enum Counted {
         status = 429,
         content_type = "application/problem+json",
         headers(
-            ("Retry-After" = i64, description = "Seconds after which it is taken"),
+            ("Retry-After" = i64, description = "Seconds to wait before retrying"),
             ("RateLimit-Policy" = String, description = "The limit: its name, quota and window in seconds"),
-            ("RateLimit" = String, description = "What is left of it, and after how many seconds there is more"),
+            ("RateLimit" = String, description = "What remains of it, and the seconds until more is available"),
         ),
     )]
     Limited(Problem),

@@ -84,10 +84,10 @@ fn positive(id: Option<i64>, field: &str) -> Result<Option<i64>, Problem> {
 
 /// Searches the messages that the caller may see. A message may be found about a second after it was sent.
 #[utoipa::path(get, path = "/v1/search", tag = "messages", security(("bearer" = [])), params(SearchParams), responses(
-    (status = 200, description = "In the order that was asked for, newest first unless told otherwise", body = History),
-    (status = 409, description = "`search_off`: searching is switched off on this server", body = ProblemBody,
+    (status = 200, description = "In the requested order, newest first by default", body = History),
+    (status = 409, description = "`search_off`: search is turned off on this server", body = ProblemBody,
      content_type = "application/problem+json"),
-    (status = 422, description = "`search_too_slow`: it takes longer than 3 seconds, and would again; name a conversation, a sender or rarer words",
+    (status = 422, description = "`search_too_slow`: it takes longer than 3 seconds, and would again; narrow it with a conversation, a sender or rarer words",
      body = ProblemBody, content_type = "application/problem+json"),
     Unauthenticated, Any,
 ))]

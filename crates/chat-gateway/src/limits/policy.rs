@@ -96,9 +96,9 @@ impl Policy {
             Self::SendConversation => "Too many messages are sent to this conversation; wait a moment",
             Self::Typing => "You send too many typing signals; wait a moment",
             Self::Search => "You search too often; wait a moment",
-            Self::UserLookup => "You look for users too often; wait a moment",
-            Self::Groups => "You make groups or add members too fast; wait a moment",
-            Self::Default => "You ask for too much; wait a moment",
+            Self::UserLookup => "You look up users too often; wait a moment",
+            Self::Groups => "You create groups or add members too fast; wait a moment",
+            Self::Default => "You send too many requests; wait a moment",
             Self::Streams | Self::StreamsAddress => "You open too many streams; wait a moment",
             Self::Register => "Too many accounts were registered from your address; try again later",
             Self::Login | Self::LoginAddress | Self::LoginAccount => {

@@ -90,7 +90,7 @@ impl FromStr for RateSetting {
         }
         let wrong = || {
             format!(
-                "{text:?} is no rate; write 100/s:300 (100 a second on average, 300 at once; also /min, /h and /d), or off"
+                "{text:?} is not a rate; write 100/s:300 (100 per second on average, 300 at once; also /min, /h and /d), or off"
             )
         };
         let (rate, burst) = match text.trim().split_once(':') {

@@ -19,7 +19,7 @@ impl<T> fmt::Debug for Queues<T> {
 
 impl<T: Send + 'static> Collector for Queues<T> {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let help = "Orders that wait for a shard of the hub";
+        let help = "Jobs queued for a shard of the hub";
         let mut family = encoder.encode_descriptor("hub_queue_depth", help, None, MetricType::Gauge)?;
         for (number, shard) in self.0.iter().enumerate() {
             let waiting = shard.max_capacity() - shard.capacity();

@@ -117,7 +117,7 @@ impl Collector for Collected {
                 }
             }
         }
-        let (help, unit) = ("From a request's head to the head of its answer", Unit::Seconds);
+        let (help, unit) = ("Seconds from the request's head to the response's head", Unit::Seconds);
         let name = "http_request_duration";
         let mut family = encoder.encode_descriptor(name, help, Some(&unit), MetricType::Histogram)?;
         for (labels, route) in self.0.each() {

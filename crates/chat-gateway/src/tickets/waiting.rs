@@ -49,7 +49,7 @@ impl Waiting {
             return refused("Your address has too many tickets; use them, or let them expire");
         }
         if counts.by_age.len() >= IN_ALL {
-            return Err(Problem::new(503, "overloaded", "Too many tickets wait for their use").retry_after(1));
+            return Err(Problem::new(503, "overloaded", "There are too many unused tickets").retry_after(1));
         }
         *counts.of_user.entry(holder.user).or_default() += 1;
         if let Some(key) = holder.address {

@@ -46,11 +46,11 @@ pub(super) fn place(app: &App, client: ClientAddress) -> Result<Place, Problem> 
     let of_address = app.unauthenticated_by_address.take_of_few(client).map_err(|_| {
         app.hub.metrics().refused_by_address();
         let sentence =
-            "Too many clients of your address have yet to say who they are; send the token with the upgrade";
+            "Your address has too many unauthenticated connections; send the token with the upgrade";
         Problem::new(429, "too_many_connections", sentence).retry_after(1)
     })?;
     let of_all = app.unauthenticated.clone().try_acquire_owned().map_err(|_| {
-        let sentence = "Too many clients have yet to say who they are; send the token with the upgrade";
+        let sentence = "The server has too many unauthenticated connections; send the token with the upgrade";
         Problem::new(503, "overloaded", sentence).retry_after(1)
     })?;
     Ok(Place { _of_all: of_all, _of_address: of_address })

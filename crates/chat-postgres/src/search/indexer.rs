@@ -79,7 +79,7 @@ impl Indexer {
             let pause = match self.round(&mut db) {
                 Ok(()) => {
                     if std::mem::take(&mut is_failing) {
-                        tracing::info!("the search index is kept again");
+                        tracing::info!("the search index is updated again");
                     }
                     ROUND.saturating_sub(begun.elapsed())
                 }
@@ -87,7 +87,7 @@ impl Indexer {
                     // After an error the state of the connection is not to be trusted.
                     db = None;
                     if !std::mem::replace(&mut is_failing, true) {
-                        tracing::warn!(error = %fault.reason(), "the search index falls behind; trying until it does not");
+                        tracing::warn!(error = %fault.reason(), "the search index falls behind; retrying until it catches up");
                     }
                     RETRY
                 }

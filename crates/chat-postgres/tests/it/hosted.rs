@@ -89,7 +89,7 @@ fn a_user_without_rights_is_told_which_and_one_with_just_enough_is_served() {
     let role = format!("user_{}", database.name());
     database.execute(&format!("CREATE ROLE {role} LOGIN; CREATE SCHEMA chatserver")).unwrap();
     let url = as_user(&database, &role);
-    is_refused(url.clone(), &["USAGE and CREATE", "own the schema"]);
+    is_refused(url.clone(), &["USAGE and CREATE", "owner of the schema"]);
 
     prepared(database.url()).unwrap();
     is_refused(url.clone(), &["the schema itself", "GRANT USAGE ON SCHEMA chatserver"]);
@@ -118,7 +118,7 @@ fn a_database_that_takes_no_writes_is_not_served_and_of_several_hosts_the_one_th
     standby.databases().execute(name, mark).unwrap();
     standby.crash().unwrap();
     standby.start_again().unwrap();
-    is_refused(standby.url(name), &["is a standby", "name the primary"]);
+    is_refused(standby.url(name), &["is a standby", "put the primary"]);
     for attributes in ["", "?target_session_attrs=primary", "?target_session_attrs=read-write"] {
         let port = standby.port();
         let both = database.url().replace("@127.0.0.1:", &format!("@127.0.0.1:{port},127.0.0.1:"));

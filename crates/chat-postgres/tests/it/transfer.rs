@@ -303,7 +303,7 @@ fn two_at_a_time_are_refused() {
     let import = begin(&database, EPOCH).unwrap();
     let error = refused(&database, EPOCH);
     assert!(
-        matches!(error, OpenError::Busy { who: "another `chatserver migrate` is at work", .. }),
+        matches!(error, OpenError::Busy { who: "another `chatserver migrate` is running", .. }),
         "{error}"
     );
     drop(import);

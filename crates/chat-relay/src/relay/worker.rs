@@ -222,7 +222,7 @@ impl Worker {
             Err(error) => {
                 self.shared.metrics.failed_reads.inc();
                 if !std::mem::replace(&mut self.is_failing, true) {
-                    tracing::warn!(error = %error, "the journal can't be read; trying until it can");
+                    tracing::warn!(error = %error, "cannot read the journal; retrying");
                 }
                 Answer::Failed
             }
@@ -245,7 +245,7 @@ impl Worker {
         let turn = self.sequencer.turn(self.now());
         self.wake_at = turn.wake_at;
         if turn.everybody_resumes {
-            tracing::warn!("the journal does not give what clients missed; all of them have to resume");
+            tracing::warn!("the journal lacks events that clients missed; all clients must resume");
             self.shared.metrics.resumes.inc();
             (self.outside.everybody_resumes)();
             self.hand_on();

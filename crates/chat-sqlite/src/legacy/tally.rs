@@ -26,7 +26,7 @@ pub(super) struct Tally {
 impl Tally {
     pub(super) fn log(&self) {
         let Self { users, groups, members, messages, .. } = *self;
-        tracing::info!(users, groups, members, messages, "the earlier server's data was taken over");
+        tracing::info!(users, groups, members, messages, "the earlier server's data was migrated");
         let warn = |rows: u64, what: &str| {
             if rows > 0 {
                 tracing::warn!(rows, "{what}");

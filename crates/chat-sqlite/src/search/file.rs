@@ -181,7 +181,7 @@ impl Shelf {
                 Ok(answer)
             }
             Err(Trouble::Index(error)) if is_broken(&error) => {
-                tracing::warn!(error = %error, "the search index is broken and will be made anew");
+                tracing::warn!(error = %error, "the search index is broken and will be rebuilt");
                 self.inner().broken = true;
                 let _ = self.ring.try_send(());
                 Err(being_made().into())
@@ -233,7 +233,7 @@ impl Shelf {
 }
 
 fn being_made() -> Error {
-    Error::Unavailable("the search index is being made anew".into())
+    Error::Unavailable("rebuilding the search index".into())
 }
 
 /// In which of the two files something went wrong.

@@ -151,13 +151,13 @@ impl Indexer {
     fn recover(&mut self, trouble: &Trouble) {
         self.session = None;
         if !trouble.is_of_the_file() {
-            tracing::warn!(error = %trouble, "the search index falls behind; trying again");
+            tracing::warn!(error = %trouble, "the search index falls behind; retrying");
             return;
         }
-        tracing::warn!(error = %trouble, "the search index is no good and is made anew");
+        tracing::warn!(error = %trouble, "the search index is unusable; rebuilding it");
         self.shelf.clear();
         if let Err(error) = self.shelf.discard() {
-            tracing::warn!(error = %error, "the search index could not be removed; trying again");
+            tracing::warn!(error = %error, "could not remove the search index; retrying");
         }
     }
 
@@ -218,7 +218,7 @@ impl Session {
             if state.epoch == end.epoch && state.message <= end.message && state.position <= end.position {
                 return Ok(Self { database, index, state, purge: Purge::default() });
             }
-            tracing::info!("the search index belongs to another database and is made anew");
+            tracing::info!("the search index belongs to another database; rebuilding it");
             drop(index);
         }
         shelf.clear();

@@ -9,11 +9,11 @@ const MAX_HISTORY: u16 = 200;
 
 /// What `/help` prints.
 pub(super) const HELP: &str = "\
-A line is sent to whom you write to; a line that is a JSON object is sent to the server as it is.
+A line is sent to the chosen recipient; a line that is a JSON object is sent to the server unchanged.
   /to NAME            write to a user
   /group NAME         write to a group, by name or number
   /image URL [TEXT]   send an image
-  /typing             tell the other side that you are typing
+  /typing             signal that you are typing
   /history [N]        show the last N messages
   /users [PREFIX]     list users
   /groups             list your groups

@@ -98,7 +98,7 @@ fn choose(groups: &[Group], name: &str) -> Result<i64> {
         [group] => Ok(group.id),
         several => {
             let ids: Vec<_> = several.iter().map(|group| group.id.to_string()).collect();
-            bail!("several groups are called {name}; choose one by its number: {}", ids.join(", "))
+            bail!("several groups are called {name}; choose one by its id: {}", ids.join(", "))
         }
     }
 }

@@ -281,7 +281,7 @@ impl Session {
     /// The recipient; without one the person is told how to choose.
     fn recipient(&mut self) -> Option<Recipient> {
         if self.recipient.is_none() {
-            self.complain("choose whom to write to first: /to NAME or /group NAME");
+            self.complain("choose a recipient first: /to NAME or /group NAME");
         }
         self.recipient
     }

@@ -30,16 +30,16 @@ impl Tty {
             give_back();
             before(info);
         }));
-        begin(title).inspect_err(|_| give_back()).context("the terminal cannot be used")?;
+        begin(title).inspect_err(|_| give_back()).context("cannot use the terminal")?;
         let terminal = Terminal::new(CrosstermBackend::new(stdout()))
             .inspect_err(|_| give_back())
-            .context("the terminal cannot be used")?;
+            .context("cannot use the terminal")?;
         Ok(Self { terminal, doubtful: Vec::new() })
     }
 
     /// Draws what has changed.
     pub(crate) fn draw(&mut self, view: impl Fn(&mut ratatui::Frame<'_>)) -> Result<()> {
-        self.draw_at_once(view).context("the terminal cannot be drawn on")
+        self.draw_at_once(view).context("cannot draw on the terminal")
     }
 
     fn draw_at_once(&mut self, view: impl Fn(&mut ratatui::Frame<'_>)) -> io::Result<()> {
@@ -56,7 +56,7 @@ impl Tty {
 
     /// Forgets what is on the screen, so that the next drawing draws all of it.
     pub(crate) fn clear(&mut self) -> Result<()> {
-        self.empty().context("the terminal cannot be drawn on")
+        self.empty().context("cannot draw on the terminal")
     }
 
     fn empty(&mut self) -> io::Result<()> {
@@ -68,7 +68,7 @@ impl Tty {
     /// Rings, as the terminal understands it.
     pub(crate) fn ring(&self) -> Result<()> {
         let mut out = stdout();
-        out.write_all(b"\x07").and_then(|()| out.flush()).context("the terminal cannot be drawn on")
+        out.write_all(b"\x07").and_then(|()| out.flush()).context("cannot draw on the terminal")
     }
 
     /// Gives the terminal back until the shell continues this process.
@@ -77,8 +77,8 @@ impl Tty {
         use rustix::process::{Signal, getpid, kill_process};
         give_back();
         // The process stands still in here.
-        kill_process(getpid(), Signal::TSTP).context("this process cannot be suspended")?;
-        begin(title).context("the terminal cannot be used")?;
+        kill_process(getpid(), Signal::TSTP).context("cannot suspend this process")?;
+        begin(title).context("cannot use the terminal")?;
         self.clear()
     }
 

@@ -94,7 +94,7 @@ fn header(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         let marks = [
             (model.is_muted(id), "muted"),
             (own.is_some_and(|own| own.pinned), "pinned"),
-            (own.is_some_and(|own| own.archived), "put away"),
+            (own.is_some_and(|own| own.archived), "archived"),
         ];
         for (_, mark) in marks.into_iter().filter(|(is_so, _)| *is_so) {
             right.push(Span::styled(format!(" · {mark}"), style::faint()));

@@ -42,7 +42,7 @@ async fn run(stage: &Stage, group: i64) -> Result<Run> {
     let audience = Arc::new(audience);
     let mut senders = Vec::new();
     for user in users.iter().take(SENDERS) {
-        let line = Line::open(stage.server.url()).await.context("the server cannot be reached")?;
+        let line = Line::open(stage.server.url()).await.context("cannot reach the server")?;
         senders.push((line, stage.message_to_group(user, group)));
     }
     let reached = audience.start_after(first_message(&mut senders).await?).await;

@@ -71,7 +71,7 @@ async fn run(stage: &mut Stage, group: i64, protocol: Protocol) -> Result<Run> {
     let closed = audience.n_closed();
     // A connection is proved by what it is for: a message that all must get.
     let sender = stage.listeners.first().context("there are no users")?;
-    let mut line = Line::open(stage.server.url()).await.context("the server cannot be reached")?;
+    let mut line = Line::open(stage.server.url()).await.context("cannot reach the server")?;
     let request = stage.message_to_group(sender, group);
     let message = number_of(&line.exchange(&request).await.context("the server does not answer")?)?;
     let reached = audience.start_after(message).await;

@@ -109,7 +109,7 @@ impl Crew {
     ) -> Result<Self> {
         let mut members = Vec::new();
         for (worker, url) in workers.into_iter().zip(urls.iter().cycle()) {
-            let mut line = Line::open(url).await.context("the server cannot be reached")?;
+            let mut line = Line::open(url).await.context("cannot reach the server")?;
             let answer = line.exchange(worker.request(0)).await.context("the server does not answer")?;
             if !(worker.is_good)(&answer) {
                 let body = String::from_utf8_lossy(answer.body).into_owned();

@@ -85,7 +85,7 @@ impl Desk {
 }
 
 async fn connect(url: &ServerUrl) -> Result<Line> {
-    Line::open(url).await.context("the server cannot be reached")
+    Line::open(url).await.context("cannot reach the server")
 }
 
 async fn send(line: &mut Line, request: &[u8]) -> Result<i64> {

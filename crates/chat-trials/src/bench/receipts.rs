@@ -48,7 +48,7 @@ pub(super) async fn measure(stage: &mut Stage, measured: &mut Vec<Measured>) -> 
 }
 
 async fn run(stage: &Stage, request: &[u8], lines: &mut Vec<V2Line>) -> Result<Run> {
-    let mut sender = Line::open(stage.server.url()).await.context("the server cannot be reached")?;
+    let mut sender = Line::open(stage.server.url()).await.context("cannot reach the server")?;
     let answer = sender.exchange(request).await.context("the server does not answer")?;
     let sent: chat_protocol::message::Sent =
         serde_json::from_slice(answer.body).context("the answer is not understood")?;

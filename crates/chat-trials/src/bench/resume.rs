@@ -87,7 +87,7 @@ async fn run(stage: &mut Stage, circles: &[Circle], clients: &mut Vec<(User, Str
 
 /// In each group one member writes what the others, and the member's own client, will have missed.
 async fn send_what_is_missed(stage: &Stage, circles: &[Circle]) -> Result<()> {
-    let mut line = Line::open(stage.server.url()).await.context("the server cannot be reached")?;
+    let mut line = Line::open(stage.server.url()).await.context("cannot reach the server")?;
     for circle in circles {
         let request =
             stage.message_to_group(circle.users.first().context("there are no users")?, circle.group);

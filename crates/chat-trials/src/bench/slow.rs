@@ -123,7 +123,7 @@ async fn cursor(stage: &Stage, circles: &[Circle]) -> Result<String> {
 
 /// In each group one member writes what all of them, and that one's own client, will have missed.
 async fn send_what_is_missed(stage: &Stage, circles: &[Circle]) -> Result<()> {
-    let mut line = Line::open(stage.server.url()).await.context("the server cannot be reached")?;
+    let mut line = Line::open(stage.server.url()).await.context("cannot reach the server")?;
     let body = format!("{{\"content\":\"{:.<BYTES$}\"}}", "");
     for circle in circles {
         let writer = circle.users.first().context("there are no users")?;

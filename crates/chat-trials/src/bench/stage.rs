@@ -150,7 +150,7 @@ fn registration(prefix: &str, number: usize, password: &str) -> RegisterRequest 
 
 /// Unlike any other run's, so that the same server can be measured twice.
 fn random_word() -> Result<String> {
-    let word = getrandom::u64().context("the system gives no randomness")?;
+    let word = getrandom::u64().context("the system provides no randomness")?;
     Ok(format!("{word:016x}"))
 }
 

@@ -19,7 +19,7 @@ pub(super) struct Load {
     pub(super) users: f64,
     /// The share of them that is connected at the busiest time.
     pub(super) online: f64,
-    /// Messages that a user sends on a day.
+    /// Messages per user per day.
     pub(super) messages: f64,
     /// Members of a group.
     pub(super) group_size: f64,

@@ -20,7 +20,7 @@ pub(super) fn text(load: &Load, forecast: &Forecast) -> String {
 
     lines.heading("Nodes");
     let sqlite = if nodes.one_is_enough { "; one with SQLite would do" } else { "" };
-    lines.row("nodes of 2 cores", format!("{}, one of them to spare{sqlite}", figure(nodes.count)));
+    lines.row("nodes of 2 cores", format!("{}, one of them spare{sqlite}", figure(nodes.count)));
     let memory =
         format!("{}, {}B of memory when idle", figure(nodes.connections), figure(nodes.memory_bytes));
     lines.row("connections of each", memory);
@@ -31,7 +31,7 @@ pub(super) fn text(load: &Load, forecast: &Forecast) -> String {
     );
     lines.row(
         "a lost node's clients",
-        format!("live on the others within {} s", figure(nodes.return_seconds)),
+        format!("live on the other nodes within {} s", figure(nodes.return_seconds)),
     );
 
     lines.heading("PostgreSQL");
@@ -47,7 +47,7 @@ pub(super) fn text(load: &Load, forecast: &Forecast) -> String {
     lines.row("in", format!("{} messages/s, {}B/s", figure(bus.messages_in), figure(bus.bytes_in)));
     lines.row("out", format!("{} messages/s, {}B/s", figure(bus.messages_out), figure(bus.bytes_out)));
 
-    lines.heading("What more nodes do not help with, the first to break first");
+    lines.heading("Limits that more nodes do not raise, most critical first");
     for limit in limits {
         lines.row(limit.name, format!("{} used; then {}", percent(limit.share), limit.then));
     }
@@ -61,7 +61,7 @@ fn verdict(load: &Load, forecast: &Forecast) -> String {
     let Some(first) = forecast.limits.first() else { return String::new() };
     let (name, headroom) = (first.name, first.headroom());
     if headroom < 1.0 {
-        return format!("It breaks: {name} is asked for {} times what it can do.", figure(first.share));
+        return format!("It breaks: the load on {name} is {} times its capacity.", figure(first.share));
     }
     format!(
         "It holds. First to break: {name}, at {} times this load, that is {} users.",

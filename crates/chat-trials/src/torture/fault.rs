@@ -7,41 +7,41 @@ use super::dice::Dice;
 /// A fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub(super) enum Fault {
-    /// A node is killed and started again
+    /// Kill a node and restart it
     KillNode,
-    /// PostgreSQL ends with all its connections, and is started again after a while
+    /// Stop PostgreSQL with all its connections, and restart it after a while
     CrashPostgres,
-    /// NATS is killed, and started again after a while
+    /// Kill NATS, and restart it after a while
     KillNats,
-    /// NATS hangs for a while
+    /// Pause NATS for a while
     PauseNats,
-    /// A node is cut off from NATS, in one direction or in both
+    /// Cut a node off from NATS, in one direction or both
     CutNats,
-    /// A node is cut off from PostgreSQL, in one direction or in both
+    /// Cut a node off from PostgreSQL, in one direction or both
     CutPostgres,
-    /// All connections to NATS are reset again and again, so that news is lost
+    /// Reset all connections to NATS repeatedly, so that events are lost
     ResetNats,
-    /// News takes its time, between each two nodes another
+    /// Delay events, differently between each two nodes
     DelayNats,
-    /// NATS lets nobody say or hear anything for a while
+    /// Forbid all publishing and subscribing on NATS for a while
     ForbidNats,
-    /// A node hangs for a while
+    /// Pause a node for a while
     PauseNode,
-    /// Each node in turn is ended in order and started again
+    /// Stop each node cleanly in turn and restart it
     RestartNodes,
-    /// PostgreSQL dies, and a standby takes its place that has not heard of the last messages
+    /// Kill PostgreSQL and promote a standby that lacks the last messages
     FailOver,
-    /// The proxy in front of the server ends with all connections, and is started again after a while
+    /// Stop the proxy in front of the server with all its connections, and restart it after a while
     RestartProxy,
-    /// Clients come back for much and read nothing, or in drips, or vanish; a node with two threads goes on
+    /// Let clients resume a lot of data and read nothing, read slowly, or vanish; a node with two threads must go on
     SlowResumers,
-    /// Clients ask for files, pages and refusals and do not take the answers, and have to be cut off
+    /// Let clients request files, pages and refusals without reading the responses; they must be cut off
     UntakenAnswers,
-    /// Clients send a thousand frames at once and log out meanwhile; what was not begun is not to be done
+    /// Let clients send a thousand frames at once and log out meanwhile; frames not started by then must not be executed
     LateFrames,
-    /// A lone server's disk is full for a while
+    /// Fill a single server's disk for a while
     FillDisk,
-    /// The clock of a node is set back by an hour, forward by a year, and right again; takes libfaketime
+    /// Set a node's clock back by an hour, forward by a year, and right again; needs libfaketime
     StepClock,
 }
 

@@ -17,12 +17,12 @@ const OUT: &str = "-";
 /// What to copy, and where to.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The file to make, or - for standard output
+    /// File to create, or - for standard output
     to: PathBuf,
-    /// The SQLite file; a server may run on it, and goes on
+    /// SQLite file; a server may keep running on it
     #[arg(long, env = "DATABASE_PATH", default_value = "./chatserver.db")]
     database: PathBuf,
-    /// Replace the file if there is one
+    /// Replace an existing file
     #[arg(long)]
     force: bool,
     #[command(flatten)]
@@ -71,7 +71,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 
 fn write_out(args: &Args, key: Option<&str>) -> Result<ExitCode> {
     if stdout().is_terminal() {
-        bail!("a backup is nothing for a terminal; name a file, or pass it on: chatserver backup - | ...");
+        bail!("cannot write a backup to a terminal; name a file, or use a pipe: chatserver backup - | ...");
     }
     let backup = Backup::make(&args.database, folder_of(&args.database), key)?;
     backup.write_to(&mut stdout().lock()).context("standard output is closed")?;
@@ -87,7 +87,10 @@ fn write_file(args: &Args, key: Option<&str>) -> Result<ExitCode> {
     // Before the work, and once more when it is done.
     if let Ok(there) = to.symlink_metadata() {
         if !there.is_file() {
-            bail!("{} is no ordinary file, and stays; name one, or - for standard output", to.display());
+            bail!(
+                "{} is not an ordinary file and was not replaced; name one, or - for standard output",
+                to.display()
+            );
         }
         if !args.force {
             return Err(chat_sqlite::BackupError::Exists(to.clone()).into());
@@ -108,7 +111,7 @@ fn summary(contents: &Contents, place: &str) -> String {
     let key = if contents.key.is_some() {
         "and the key that signs tokens"
     } else {
-        "and no key: JWT_SECRET is yours to keep"
+        "without a key: you set JWT_SECRET, so keep it safe"
     };
     format!("Backed up {} to {place}, {key}; checked.", counted(contents))
 }

@@ -19,13 +19,13 @@ pub(crate) struct Args {
     /// Write to this group from the start
     #[arg(long, value_name = "NAME OR ID")]
     group: Option<String>,
-    /// Lines of text instead of the screen; so it is without asking where input or output is no terminal
+    /// Use lines of text instead of the full screen; automatic if input or output is not a terminal
     #[arg(long)]
     plain: bool,
-    /// Keep listening when the input has ended; in lines of text
+    /// Keep listening after the end of the input; with --plain
     #[arg(long)]
     follow: bool,
-    /// Print frames as the server sends them, one JSON object a line
+    /// Print frames as the server sends them, one JSON object per line
     #[arg(long)]
     json: bool,
 }
@@ -35,10 +35,10 @@ pub(crate) struct Args {
 pub(crate) struct SendArgs {
     #[command(flatten)]
     who: who::Caller,
-    /// A user's name, or a group's name or number; #NAME and #ID are groups
+    /// Username, or name or id of a group; #NAME and #ID are always groups
     #[arg(long, value_name = "NAME")]
     to: String,
-    /// A key of your own: sending again under the same key makes no second message
+    /// Your own key: sending again with the same key makes no second message
     #[arg(long)]
     key: Option<String>,
     /// The text; without it, or where it is -, standard input is read
@@ -50,10 +50,10 @@ pub(crate) struct SendArgs {
 pub(crate) struct TailArgs {
     #[command(flatten)]
     who: who::Caller,
-    /// Print each event as the server sends it, one JSON object a line
+    /// Print each event as the server sends it, one JSON object per line
     #[arg(long)]
     json: bool,
-    /// Begin with what has changed since this cursor, which an earlier event had
+    /// Start with everything that changed since this cursor, taken from an earlier event
     #[arg(long, value_name = "CURSOR")]
     from: Option<String>,
 }

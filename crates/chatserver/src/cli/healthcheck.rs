@@ -15,7 +15,7 @@ pub(crate) struct Args {
     /// The server's address
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     url: String,
-    /// Trust the authorities in this PEM file, and no others, with the certificate of a server at https://
+    /// PEM file with the only authorities to trust for the certificate of an https:// server
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
 }
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let status = runtime.block_on(async {
         let client = Client::at(server(&args.url, args.ca.as_deref())?);
         let asked = tokio::time::timeout(DEADLINE, client.ready());
-        asked.await.context("the server did not answer in time")?.context("the server cannot be reached")
+        asked.await.context("the server did not answer in time")?.context("cannot reach the server")
     })?;
     Ok(if status { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -21,13 +21,13 @@ const EVERY: Duration = Duration::from_secs(1);
 /// From where to where.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The PostgreSQL database, such as postgres://user:password@host/database; our schema in it has to be new or empty
+    /// PostgreSQL database, such as postgres://user:password@host/database; ChatServer's schema in it must be new or empty
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     to: String,
-    /// The schema of that database to move to; by default `chatserver`
+    /// Schema in that database to move to [default: chatserver]
     #[arg(long, env = "DATABASE_SCHEMA")]
     database_schema: Option<String>,
-    /// The SQLite file; a server may run on it, but for the last time
+    /// SQLite file; a server may run on it, except during the final run
     #[arg(long, env = "DATABASE_PATH", default_value = "./chatserver.db")]
     database: PathBuf,
 }
@@ -36,7 +36,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, url_is_found: bool) -> Result<ExitCode> {
     let mut export = Export::open(&args.database)?;
     if let Some(backup) = &export.backup {
-        eprintln!("The file was brought up to date; its former state is kept in {}.", backup.display());
+        eprintln!("The file was migrated; its former state is kept in {}.", backup.display());
     }
     let token_key = secret::kept_if_made(&args.database)?;
     let has_key = token_key.is_some();
@@ -51,7 +51,7 @@ pub(crate) fn run(args: &Args, url_is_found: bool) -> Result<ExitCode> {
     let began = Instant::now();
     let mut teller = Teller { told_at: None };
     let summary = transfer(&mut export, &mut import, &mut |progress| teller.hear(progress))
-        .map_err(|error| anyhow!("{error}; what was copied is kept: run the same command again"))?;
+        .map_err(|error| anyhow!("{error}; the copied data is kept: run the same command again"))?;
     print_line(&table(&summary))?;
     let place = chat_postgres::describe(&args.to);
     print_line(&ending(&summary, &place, &args.database, has_key, began.elapsed()))?;
@@ -90,21 +90,23 @@ fn ending(summary: &Summary, place: &str, file: &Path, has_key: bool, took: Dura
     let mut lines = vec![String::new()];
     if summary.mended > 0 {
         lines.push(format!(
-            "{} texts had characters that PostgreSQL cannot hold; U+FFFD stands in their place.",
+            "{} texts had characters that PostgreSQL cannot store; they were replaced by U+FFFD.",
             summary.mended
         ));
     }
     let took = format!("{:.1} s", took.as_secs_f64());
     if !summary.is_finished {
-        lines.push(format!("Copied in {took} while a server runs on {file}; {place} cannot be served yet."));
-        lines.push(
-            "Next: stop that server and run the same command again, which copies what has changed.".into(),
-        );
+        lines.push(format!(
+            "Copied in {took} while a server runs on {file}; {place} is not ready to be served."
+        ));
+        lines.push("Next: stop that server and run the same command again to copy what has changed.".into());
         return lines.join("\n");
     }
-    lines.push(format!("Everything is in {place}, and was read back and compared, in {took}."));
+    lines.push(format!("Everything was copied to {place}, read back and compared, in {took}."));
     if !has_key {
-        lines.push("Tokens were signed with a JWT_SECRET of yours; servers there need the same one.".into());
+        lines.push(
+            "Tokens were signed with your JWT_SECRET; servers on that database need the same one.".into(),
+        );
     }
     lines.push(format!(
         "Next: start servers with DATABASE_URL set to that database, and none on {file} any more."

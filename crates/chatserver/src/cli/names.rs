@@ -12,13 +12,13 @@ use super::print_line;
 /// Where the names are.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The SQLite file; a server may run on it
+    /// SQLite file; a server may run on it
     #[arg(long, env = "DATABASE_PATH", default_value = "./chatserver.db")]
     database: PathBuf,
-    /// A PostgreSQL database in place of the file, such as postgres://user:password@host/database
+    /// PostgreSQL database instead of the file, such as postgres://user:password@host/database
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
-    /// The schema of that database with our tables
+    /// Schema in that database with ChatServer's tables
     #[arg(long, env = "DATABASE_SCHEMA")]
     database_schema: Option<String>,
 }
@@ -43,7 +43,7 @@ pub(crate) fn run(args: &Args, url_is_found: bool) -> Result<ExitCode> {
 fn told(report: &Report) -> String {
     let mut lines = Vec::new();
     if !report.unfit.is_empty() {
-        lines.push("Names that would not be registered any more:".into());
+        lines.push("Names that would be refused today:".into());
         lines.extend(
             report.unfit.iter().map(|(id, name, reason)| format!("  {id}  {}  {reason}", shown(name))),
         );

@@ -16,12 +16,12 @@ const IN: &str = "-";
 /// What to restore, and where.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The backup, or a copy of a database that was made otherwise; - for standard input
+    /// Backup, or a copy of a database made with another tool; - for standard input
     backup: PathBuf,
-    /// The SQLite file to make; its server must not run
+    /// SQLite file to create; its server must not run
     #[arg(long, env = "DATABASE_PATH", default_value = "./chatserver.db")]
     database: PathBuf,
-    /// Replace the database if there is one, which is kept beside it
+    /// Replace an existing database, which is kept beside the new one
     #[arg(long)]
     force: bool,
     #[command(flatten)]
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 fn report(database: &Path, counted: &str, has_key: bool, replaced: Option<&Path>) -> String {
     let mut lines = vec![format!("Restored {counted} to {}.", database.display())];
     if let Some(replaced) = replaced {
-        lines.push(format!("What was there is kept as {}.", replaced.display()));
+        lines.push(format!("The former database is kept as {}.", replaced.display()));
     }
     if !has_key {
         lines.push(

@@ -22,103 +22,103 @@ use crate::{certificate, demo, hangup, logging, private_files, stopping, watchdo
 /// The server's settings.
 #[derive(clap::Args, Clone)]
 pub(crate) struct Args {
-    /// Address to listen on; 0.0.0.0 for all, which demo users forbid
+    /// Address to listen on; 0.0.0.0 for all interfaces, refused while demo users exist
     #[arg(long, env = "HOST", default_value = "127.0.0.1")]
     host: String,
-    /// Port to listen on; 0 for any that is free
+    /// Port to listen on; 0 picks a free one
     #[arg(long, env = "PORT", default_value_t = 8080)]
     port: u16,
-    /// The SQLite file; made on the first start
+    /// SQLite file; created on the first start
     #[arg(long, env = "DATABASE_PATH", default_value = "./chatserver.db")]
     database: PathBuf,
-    /// A PostgreSQL database in place of the file, such as postgres://user:password@host/database; nodes may share it
+    /// PostgreSQL database instead of the file, such as postgres://user:password@host/database; nodes may share it
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
-    /// The schema of that database with our tables; by default `chatserver`, or the one that an earlier release used
+    /// Schema in that database for ChatServer's tables [default: chatserver, or the one that an earlier release used]
     #[arg(long, env = "DATABASE_SCHEMA")]
     database_schema: Option<String>,
     /// Connections to PostgreSQL for reading; one more writes
     #[arg(long, env = "DATABASE_CONNECTIONS", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1000))]
     database_connections: u16,
-    /// NATS servers that carry news between nodes, such as nats://host:4222; without it they read it from PostgreSQL
+    /// NATS servers that carry events between nodes, such as nats://host:4222; without them nodes read events from PostgreSQL
     #[arg(long, env = "NATS_URL", hide_env_values = true)]
     nats_url: Option<String>,
-    /// What the subjects of this cluster begin with, where several share a NATS server
+    /// Prefix of this cluster's subjects, if several clusters share a NATS server
     #[arg(long, env = "NATS_PREFIX", default_value = "chatserver")]
     nats_prefix: String,
-    /// File with the seed of an nkey as which to connect to NATS, where NATS_URL names nobody
+    /// File with an nkey seed to authenticate with NATS, if NATS_URL has no user
     #[arg(long, env = "NATS_NKEY_FILE")]
     nats_nkey_file: Option<PathBuf>,
-    /// File with credentials (a JWT and its seed) with which to connect to NATS, where NATS_URL names nobody
+    /// File with credentials (a JWT and its seed) to authenticate with NATS, if NATS_URL has no user
     #[arg(long, env = "NATS_CREDS_FILE")]
     nats_creds_file: Option<PathBuf>,
-    /// PEM file with the authorities that vouch for the NATS servers; by default those that the system trusts
+    /// PEM file with the authorities to trust for NATS [default: the system's]
     #[arg(long, env = "NATS_CA_FILE")]
     nats_ca_file: Option<PathBuf>,
-    /// Address and port to serve metrics for Prometheus on, such as 127.0.0.1:9090; by default nowhere
+    /// Address and port to serve Prometheus metrics on, such as 127.0.0.1:9090 [default: off]
     #[arg(long, env = "METRICS_ADDRESS")]
     metrics_address: Option<String>,
-    /// PEM file with the certificate for TLS; by default connections are not encrypted
+    /// PEM file with the TLS certificate; without it connections are not encrypted
     #[arg(long, env = "TLS_CERT")]
     tls_cert: Option<String>,
     /// PEM file with the certificate's key
     #[arg(long, env = "TLS_KEY")]
     tls_key: Option<String>,
-    /// Key that signs tokens, at least 32 bytes; by default made once and kept in `<DATABASE>.jwt-secret`
+    /// Key that signs tokens, at least 32 bytes [default: generated once and kept in `<DATABASE>.jwt-secret`]
     #[arg(long, env = "JWT_SECRET", hide_env_values = true)]
     jwt_secret: Option<String>,
-    /// Minutes for which a token is valid
+    /// Lifetime of a token, in minutes
     #[arg(long, env = "JWT_EXPIRY_MINUTES", default_value_t = 1440, value_parser = clap::value_parser!(u32).range(1..))]
     jwt_expiry_minutes: u32,
-    /// Make the demo users Tom and Jerry, and allow them on any address
+    /// Create the demo users Tom and Jerry, and allow them on any address
     #[arg(long)]
     demo: bool,
-    /// Never make the demo users, not even for a new database on loopback; --demo has the last word
+    /// Never create the demo users, not even in a new database on loopback; --demo overrides this
     #[arg(long, env = "NO_DEMO", value_parser = yes_or_no)]
     no_demo: bool,
-    /// Log file; older ones are kept beside it
+    /// Log file; rotated files are kept beside it
     #[arg(long, env = "LOG_FILE", default_value = "./logs/app.log")]
     log_file: PathBuf,
-    /// How much to log: error, warn, info, debug or trace
+    /// Log level: error, warn, info, debug or trace
     #[arg(long, env = "LOG_LEVEL", default_value = "info")]
     log_level: LevelFilter,
-    /// WebSocket connections that one user may have
+    /// Maximum WebSocket connections per user
     #[arg(long, env = "MAX_CONNECTIONS_PER_USER", default_value_t = 100)]
     max_connections_per_user: usize,
-    /// Connections and streams that one address may have, or behind a trusted proxy requests and streams; not for this machine
+    /// Maximum connections and streams per client address (behind a trusted proxy: requests and streams); this machine is exempt
     #[arg(long, env = "MAX_CONNECTIONS_PER_ADDRESS", default_value_t = 1000)]
     max_connections_per_address: usize,
-    /// WebSocket connections that the server may have
+    /// Maximum WebSocket connections in total
     #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 100_000)]
     max_connections: usize,
-    /// Frames that may wait for one client before it is closed as too slow
+    /// Maximum frames queued for one client before it is closed as too slow
     #[arg(long, env = "MAX_QUEUED_FRAMES", default_value_t = 1024)]
     max_queued_frames: usize,
-    /// Bytes that may wait for one client before it is closed as too slow
+    /// Maximum bytes queued for one client before it is closed as too slow
     #[arg(long, env = "MAX_QUEUED_BYTES", default_value_t = 1_048_576)]
     max_queued_bytes: usize,
-    /// Frames that one v2 client may send per second, on average over some seconds
+    /// Maximum frames per second from one v2 client, on average over some seconds
     #[arg(long, env = "MAX_FRAMES_PER_SECOND", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
     max_frames_per_second: u32,
-    /// Seconds for which a client may take nothing of an answer before it is cut off
+    /// Seconds after which a client that reads nothing of a response is cut off
     #[arg(long, env = "ANSWER_TIMEOUT", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3600))]
     answer_timeout: u64,
-    /// Seconds for which a client of a stream may be silent before it is sent a ping; keep it below every proxy's idle time-out
+    /// Seconds of silence after which the server pings a stream's client; keep it below every proxy's idle timeout
     #[arg(long, env = "HEARTBEAT", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=3600))]
     heartbeat: u64,
-    /// Whether messages can be searched, which takes a file beside the database and up to a quarter of a core
+    /// Whether messages can be searched; needs a file beside the database and up to a quarter of a core
     #[arg(long, env = "SEARCH", default_value_t = true, action = clap::ArgAction::Set)]
     search: bool,
-    /// Origins whose pages may show the widget and use the API, such as https://app.example.com, with commas or spaces between
+    /// Origins whose pages may embed the widget and call the API, such as https://app.example.com, separated by commas or spaces
     #[arg(long, env = "ALLOWED_ORIGINS", default_value = "", hide_default_value = true, value_parser = Origins::parse)]
     allowed_origins: Origins,
-    /// Addresses and networks of the reverse proxies in front of the server, such as 127.0.0.1,10.0.0.0/8; none if there is none
+    /// Addresses and networks of the reverse proxies in front of the server, such as 127.0.0.1,10.0.0.0/8; `none` without a proxy
     #[arg(long, env = "TRUSTED_PROXIES", default_value = "", hide_default_value = true, value_parser = TrustedProxies::parse)]
     trusted_proxies: TrustedProxies,
-    /// The one header in which those proxies name the client
+    /// Header in which those proxies send the client's address
     #[arg(long, env = "TRUSTED_PROXIES_HEADER", default_value = "X-Forwarded-For", value_parser = ProxyHeader::parse)]
     trusted_proxies_header: ProxyHeader,
-    /// `required` if those proxies begin each connection with a header of the PROXY protocol, and nobody else connects
+    /// `required` if those proxies use the PROXY protocol; then nothing else can connect
     #[arg(long, env = "PROXY_PROTOCOL", default_value = "off", value_parser = proxy_protocol, action = clap::ArgAction::Set)]
     proxy_protocol: bool,
     #[command(flatten)]
@@ -131,9 +131,9 @@ pub(crate) fn run(args: Args, url_is_found: bool) -> Result<ExitCode> {
     let logging = logging::start(&args.log_file, args.log_level)?;
     // Each client needs a descriptor, and the usual soft limit is 1024. Where it can't be raised, the accept loop copes.
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
-        tracing::warn!(error = %error, "the limit of open files could not be raised");
+        tracing::warn!(error = %error, "could not raise the limit of open files");
     }
-    let runtime = tokio::runtime::Runtime::new().context("the runtime cannot start")?;
+    let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     let served = runtime.block_on(serve(args, database, logging.reopen.clone()));
     runtime.shutdown_timeout(Duration::from_secs(1));
     served.map(|()| ExitCode::SUCCESS)
@@ -152,7 +152,7 @@ fn database(args: &Args, url_is_found: bool) -> Result<Database> {
         return Ok(Database::File(args.database.clone()));
     };
     if !is_prefix(&args.nats_prefix) {
-        bail!("NATS_PREFIX must be of letters, digits, - and _ alone, with single dots between them");
+        bail!("NATS_PREFIX may contain only letters, digits, - and _, with single dots between them");
     }
     let nats_files = nats_files(args);
     if let (None, Some(setting)) = (&nats, nats_files.given()) {
@@ -191,7 +191,7 @@ async fn serve(args: Args, database: Database, log: Reopen) -> Result<()> {
     private_files::tell_open(database.file(), &log_file);
     let stopped = stopping::signal()?;
     let watched = watchdog::watch(Handle::current(), server.standing(), server.answered());
-    watched.context("the watchdog cannot start")?;
+    watched.context("cannot start the watchdog")?;
     announce(&server, &database)?;
     stand_still();
     server.run(stopped, hangups).await;
@@ -219,7 +219,7 @@ fn proxy_protocol(setting: &str) -> Result<bool, String> {
 /// How sockets are to be served.
 fn serve_options(args: &Args) -> Result<ServeOptions> {
     if args.proxy_protocol && args.trusted_proxies.is_empty() {
-        bail!("PROXY_PROTOCOL is required of proxies alone: name them in TRUSTED_PROXIES");
+        bail!("PROXY_PROTOCOL=required needs TRUSTED_PROXIES: list the proxies there");
     }
     Ok(ServeOptions {
         trusted_proxies: args.trusted_proxies.clone(),
@@ -280,7 +280,7 @@ fn yes_or_no(said: &str) -> Result<bool, String> {
     match said.trim().to_ascii_lowercase().as_str() {
         "1" | "true" | "yes" | "on" | "y" | "t" => Ok(true),
         "" | "0" | "false" | "no" | "off" | "n" | "f" => Ok(false),
-        _ => Err("it is yes or no, which may be spelt 1, true or on, and 0, false or off".into()),
+        _ => Err("it must be yes or no; 1, true, on, 0, false and off work too".into()),
     }
 }
 

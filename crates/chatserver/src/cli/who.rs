@@ -14,7 +14,7 @@ pub(crate) struct Address {
     /// The server's address
     #[arg(long, env = "CHATSERVER_URL", default_value = "http://127.0.0.1:8080")]
     url: String,
-    /// Trust the authorities in this PEM file, and no others, with the certificate of a server at https://
+    /// PEM file with the only authorities to trust for the certificate of an https:// server
     #[arg(long, env = "CHATSERVER_CA", value_name = "FILE")]
     ca: Option<PathBuf>,
 }
@@ -38,13 +38,13 @@ pub(crate) struct Caller {
     /// The user; the demo users tom and jerry need no password
     #[arg(long = "as", value_name = "USERNAME")]
     username: Option<String>,
-    /// The user's password; asked for on a terminal where it is not given
+    /// The user's password; prompted for on a terminal
     #[arg(long, env = "CHATSERVER_PASSWORD", hide_env_values = true)]
     password: Option<String>,
-    /// A token from an earlier login, in place of name and password
+    /// Token from an earlier login, instead of name and password
     #[arg(long, env = "CHATSERVER_TOKEN", hide_env_values = true)]
     token: Option<String>,
-    /// Send password and token to a server elsewhere without TLS, where anybody on the way can read them
+    /// Send password and token to a server on another machine without TLS, where others on the network can read them
     #[arg(long)]
     insecure: bool,
     #[command(flatten)]
@@ -55,8 +55,8 @@ impl Caller {
     pub(crate) fn who(&self) -> Result<Who> {
         let url = self.address.url().map_err(|error| Usage(format!("{error:#}")))?;
         if !self.insecure && !url.keeps_secrets() {
-            let why = "is not encrypted, so anybody on the way could read the password";
-            return Err(Usage(format!("{url} {why}: use https://, or say --insecure")).into());
+            let why = "is not encrypted, so others on the network could read the password";
+            return Err(Usage(format!("{url} {why}: use https://, or --insecure")).into());
         }
         Ok(Who {
             url,

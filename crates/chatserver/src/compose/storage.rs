@@ -226,7 +226,7 @@ async fn connect(shared: &Shared, epoch: Epoch, node: NodeId) -> Result<Prepared
             authorities: files.authorities,
         };
         let connected = NatsBus::connect(options, inbox).await;
-        let connected = Arc::new(connected.context("the way to NATS is not set right")?);
+        let connected = Arc::new(connected.context("the connection to NATS is misconfigured")?);
         nats = Some(connected.clone());
         bus = Some((connected as Arc<dyn chat_relay::Bus>, incoming));
     }
@@ -368,7 +368,7 @@ impl Storage {
             }
         }
         if closed.is_err() {
-            bail!("the database was not closed in order");
+            bail!("the database was not closed cleanly");
         }
         Ok(())
     }

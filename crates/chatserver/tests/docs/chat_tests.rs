@@ -64,7 +64,7 @@ fn a_pipe_is_told_by_the_exit_status_what_became_of_it() {
     play(&[
         ("sh", "echo hello | chatserver chat --as tom --to jerry"),
         ("sh status=1", "echo hello | chatserver chat --as tom"),
-        ("text", "...\nerror: choose whom to write to first: /to NAME or /group NAME\n..."),
+        ("text", "...\nerror: choose a recipient first: /to NAME or /group NAME\n..."),
         ("sh status=1", "echo '{\"type\":\"text\",\"recipient_id\":99}' | chatserver chat --as tom"),
         ("sh status=1", "chatserver chat --as tom --password wrong </dev/null"),
         (

@@ -83,7 +83,7 @@ fn what_takes_a_cluster_does_not_befall_a_lone_server() {
     let output = output.unwrap();
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(said, "chatserver: cut-nats takes a cluster: give --cluster\n");
+    assert_eq!(said, "chatserver: cut-nats needs a cluster: use --cluster\n");
 }
 
 #[cfg(target_os = "linux")]

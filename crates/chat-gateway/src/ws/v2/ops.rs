@@ -210,7 +210,7 @@ async fn view(app: &App, connection: &Arc<Connection>, view: v2::View) -> Result
             return Ok(());
         }
     }
-    Err(Problem::new(503, "overloaded", "Members come and go too quickly; look again in a moment")
+    Err(Problem::new(503, "overloaded", "Members come and go too quickly; try again in a moment")
         .retry_after(1))
 }
 

@@ -29,7 +29,7 @@ impl Session {
 
     pub(super) async fn say(&mut self, stream: &mut Stream, text: &str, media_url: &str) -> Result<(), Stop> {
         let Some(to) = self.recipient() else { return Ok(()) };
-        let message = Message::new(to, text, media_url).context("the system gave no randomness")?;
+        let message = Message::new(to, text, media_url).context("the system provides no randomness")?;
         self.send(stream, message).await.map(drop)
     }
 
@@ -40,7 +40,7 @@ impl Session {
             Recipient::User(id) => frame.recipient_id = Some(id),
             Recipient::Group(id) => frame.group_id = Some(id),
         }
-        let frame = serde_json::to_string(&frame).context("the frame cannot be written")?;
+        let frame = serde_json::to_string(&frame).context("cannot encode the frame")?;
         self.deliver(stream, &frame).await.map(drop)
     }
 

@@ -93,7 +93,7 @@ impl Model {
             }
             (Errand::RemoveMember { conversation, group, user }, Fruit::Done) => {
                 let name = self.name(user).into_owned();
-                self.tell(format!("{name} is no member any more"));
+                self.tell(format!("{name} is no longer a member"));
                 if user != self.me() {
                     self.run(Errand::Members { conversation, group });
                 }

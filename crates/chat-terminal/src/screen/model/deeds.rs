@@ -57,7 +57,7 @@ impl Model {
         let me = self.me();
         if is_last && self.waiting().next().is_some() {
             // Otherwise an earlier message would get the text.
-            self.tell("your last message is not at the server yet");
+            self.tell("your last message is not on the server yet");
             return;
         }
         let found = if is_last { self.own_last() } else { self.selected() };
@@ -66,7 +66,7 @@ impl Model {
             return;
         };
         if message.sender_id != me {
-            self.complain("only its author edits a message");
+            self.complain("only its author may edit a message");
             return;
         }
         let (id, seq, text) = (message.id, message.seq, message.content.clone());
@@ -126,7 +126,7 @@ impl Model {
     }
 
     fn submit_without_place(&mut self) {
-        self.tell("choose whom to write to: Ctrl-K");
+        self.tell("choose a recipient: Ctrl-K");
     }
 
     /// Tells the others that the user types, now and then.
@@ -165,7 +165,7 @@ impl Model {
     pub(super) fn set_state(&mut self, place: Option<Place>, state: StateRequest) {
         let Some(id) = place.and_then(Place::room) else { return };
         if !self.is_online() {
-            self.complain("this needs the server, which is not there");
+            self.complain("this needs the server, which is not reachable");
             return;
         }
         let asked = self.state.now();
@@ -190,7 +190,11 @@ impl Model {
     pub(super) fn toggle_archived(&mut self, place: Option<Place>) {
         let Some(id) = place.and_then(Place::room) else { return };
         let archived = self.room(id).and_then(Room::own).is_none_or(|own| !own.archived);
-        self.tell(if archived { "put away; A in the list shows what was" } else { "back in the list" });
+        self.tell(if archived {
+            "archived; A in the list shows archived conversations"
+        } else {
+            "back in the list"
+        });
         self.set_state(place, StateRequest { archived: Some(archived), ..StateRequest::default() });
     }
 
@@ -199,7 +203,7 @@ impl Model {
         let conversation = self.room_id();
         let group = conversation.and_then(|id| self.about(id)?.group_id);
         if group.is_none() {
-            self.complain("this is no group");
+            self.complain("this is not a group");
         }
         Some((conversation?, group?))
     }
@@ -208,6 +212,6 @@ impl Model {
         self.shows_archived = !self.shows_archived;
         self.listed = self.listing().first().copied();
         self.focus = Focus::List;
-        self.tell(if self.shows_archived { "what was put away; A goes back" } else { "conversations" });
+        self.tell(if self.shows_archived { "archived conversations; A goes back" } else { "conversations" });
     }
 }

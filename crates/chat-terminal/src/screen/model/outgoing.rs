@@ -109,7 +109,7 @@ impl Model {
     }
 
     pub(super) fn not_taken(&mut self, op: Op) {
-        let why = "too much waits for the server already";
+        let why = "too many messages are already waiting for the server";
         if !self.send_refused(&op, why) && !matches!(op, Op::Typing(_) | Op::View(_)) {
             self.complain(format!("not done: {why}"));
         }
@@ -123,7 +123,7 @@ impl Model {
             .partition(|outgoing| outgoing.refused.is_some() && Some(outgoing.place) == place);
         self.outgoing = kept;
         if again.is_empty() {
-            self.tell("nothing was refused here");
+            self.tell("no message was refused here");
         }
         for outgoing in again {
             self.send(outgoing.content, outgoing.writing);

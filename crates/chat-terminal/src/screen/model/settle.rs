@@ -69,7 +69,7 @@ impl Model {
     fn leave_what_is_gone(&mut self) {
         let own = self.room_id().and_then(|id| self.room(id)?.own());
         if let (Some(place), Some(None)) = (self.place, own.map(|own| own.role.as_ref())) {
-            self.tell(format!("you are no member of {} any more", self.title(place)));
+            self.tell(format!("you are no longer a member of {}", self.title(place)));
             self.place = None;
             self.desks.remove(&place);
         }

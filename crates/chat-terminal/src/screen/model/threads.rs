@@ -12,7 +12,7 @@ impl Model {
         let selected = self.desk().and_then(|desk| desk.selected);
         let Some(message) = selected.and_then(|seq| self.message_at(seq)) else { return };
         if message.deleted_at.is_some() && message.thread.is_none() {
-            self.tell("it was deleted, and nothing stands below it");
+            self.tell("it was deleted, and it has no replies");
             return;
         }
         self.open(Place::Thread(message.conversation_id, message.thread_id.unwrap_or(message.id)));

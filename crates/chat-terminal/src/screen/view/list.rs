@@ -29,7 +29,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, layout: &Layout) {
         entry(model, frame, area, *place);
     }
     if places.is_empty() {
-        let text = if model.shows_archived { " nothing is put away" } else { " no conversation yet" };
+        let text = if model.shows_archived { " no archived conversation" } else { " no conversation yet" };
         row(frame, Rect { height: 1, ..area }, Line::styled(text, style::faint()));
     }
     if !layout.is_narrow {

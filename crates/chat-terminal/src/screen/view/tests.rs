@@ -170,7 +170,7 @@ fn a_narrow_screen_shows_one_thing_at_a_time() {
     for _ in 0..5 {
         bench.key(KeyCode::Down);
     }
-    shows(&bench.model, "    give up an answer or edit;");
+    shows(&bench.model, "    cancel a reply or edit;");
 }
 
 #[test]

@@ -35,12 +35,12 @@ pub(super) fn limits(
         Limit {
             name: "the lock of the log's one row",
             share: row_time(traffic.sends, traffic.pointers) + full_commits,
-            then: "collect receipts for longer, then partition by conversation: several logs",
+            then: "batch receipts for longer, then partition by conversation: several logs",
         },
         Limit {
             name: "the write-ahead log's disk and standby",
             share: database.wal_bytes / m::DISK_BYTES_PER_SECOND,
-            then: "wal_compression, checkpoints further apart, faster disks; then partition",
+            then: "wal_compression, fewer checkpoints, faster disks; then partition",
         },
         Limit {
             name: "reading pages of history",
@@ -53,14 +53,14 @@ pub(super) fn limits(
             then: "a NATS cluster, or a bus for each cell",
         },
         Limit {
-            name: "what every node hears of the log",
+            name: "log headers that every node receives",
             share: database.writes / m::HEARD_PER_SECOND,
-            then: "headers for each partition of the log, to the nodes concerned",
+            then: "separate headers per log partition, only to the nodes concerned",
         },
         Limit {
-            name: "one message to all of a group",
+            name: "one message to a whole group",
             share: if is_grouped { group_time / m::GROUP_SECONDS } else { 0.0 },
-            then: "more nodes, or a limit to the size of groups",
+            then: "more nodes, or a limit on group size",
         },
     ];
     limits.sort_by(|one, other| other.share.total_cmp(&one.share));

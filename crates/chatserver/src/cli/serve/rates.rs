@@ -5,49 +5,49 @@ use chat_gateway::{Policy, RateLimits, RateSetting};
 /// The settings, in the form `100/s:300` (on average, and at once after a rest) or `off`.
 #[derive(clap::Args, Clone)]
 #[command(
-    next_help_heading = "Limits (100/s:300 is 100 a second on average and 300 at once; also /min, /h, /d; or off)"
+    next_help_heading = "Limits (100/s:300 is 100 per second on average and 300 at once; also /min, /h, /d; or off)"
 )]
 pub(super) struct Rates {
-    /// Messages that a user sends
+    /// Messages per user
     #[arg(long, env = "LIMIT_SEND", default_value = "100/s:300")]
     limit_send: RateSetting,
-    /// Messages that go to a conversation
+    /// Messages per conversation
     #[arg(long, env = "LIMIT_SEND_CONVERSATION", default_value = "2000/s:4000")]
     limit_send_conversation: RateSetting,
-    /// Typing signals of a user
+    /// Typing signals per user
     #[arg(long, env = "LIMIT_TYPING", default_value = "20/s:100")]
     limit_typing: RateSetting,
-    /// Searches of a user
+    /// Searches per user
     #[arg(long, env = "LIMIT_SEARCH", default_value = "50/s:100")]
     limit_search: RateSetting,
-    /// Requests of a user for other users
+    /// User lookups per user
     #[arg(long, env = "LIMIT_USER_LOOKUP", default_value = "30/s:300")]
     limit_user_lookup: RateSetting,
-    /// Groups that a user makes and members that a user adds
+    /// Groups created and members added per user
     #[arg(long, env = "LIMIT_GROUPS", default_value = "20/s:1000")]
     limit_groups: RateSetting,
-    /// All other requests and frames of a user
+    /// All other requests and frames per user
     #[arg(long, env = "LIMIT_DEFAULT", default_value = "500/s:2000")]
     limit_default: RateSetting,
-    /// Streams that a user opens, and tickets for them
+    /// Streams opened and tickets created per user
     #[arg(long, env = "LIMIT_STREAMS", default_value = "20/s:200")]
     limit_streams: RateSetting,
-    /// Streams that are asked for from an address
+    /// Streams requested per client address
     #[arg(long, env = "LIMIT_STREAMS_ADDRESS", default_value = "1000/s:10000")]
     limit_streams_address: RateSetting,
-    /// Registrations from an address
+    /// Registrations per client address
     #[arg(long, env = "LIMIT_REGISTER", default_value = "100/h:50")]
     limit_register: RateSetting,
-    /// Wrong passwords for an account from an address
+    /// Wrong passwords per account and address
     #[arg(long, env = "LIMIT_LOGIN", default_value = "10/min:10")]
     limit_login: RateSetting,
-    /// Wrong passwords from an address
+    /// Wrong passwords per client address
     #[arg(long, env = "LIMIT_LOGIN_ADDRESS", default_value = "60/min:60")]
     limit_login_address: RateSetting,
-    /// Wrong passwords for an account, but from devices it was logged in from before
+    /// Wrong passwords per account, except from known devices
     #[arg(long, env = "LIMIT_LOGIN_ACCOUNT", default_value = "100/h:100")]
     limit_login_account: RateSetting,
-    /// Makes all of these so many times looser, for measurements and tests
+    /// Factor by which all of these are multiplied, for measurements and tests
     #[arg(long, env = "LIMIT_FACTOR", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     limit_factor: u32,
 }

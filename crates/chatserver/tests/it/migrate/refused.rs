@@ -26,9 +26,9 @@ async fn a_database_with_something_in_it_is_left_as_it_is() {
     tom.write(&jerry, "somebody else's").await;
     let everything = "SELECT * FROM log, users, messages, secrets ORDER BY users.id, secrets.name";
     let before = database.execute(everything).unwrap();
-    says(&block_in_place(|| migrate(&server.setup, &database.url())), "is not empty; make an empty one");
+    says(&block_in_place(|| migrate(&server.setup, &database.url())), "is not empty; use an empty schema");
     other.stop();
-    says(&block_in_place(|| migrate(&server.setup, &database.url())), "is not empty; make an empty one");
+    says(&block_in_place(|| migrate(&server.setup, &database.url())), "is not empty; use an empty schema");
     assert_eq!(database.execute(everything).unwrap(), before);
 }
 
@@ -40,7 +40,7 @@ async fn another_programs_tables_hinder_where_ours_are_to_be_alone() {
     let database = block_in_place(new_database);
     database.execute("CREATE SCHEMA chatserver; CREATE TABLE chatserver.t (id int)").unwrap();
     let migrated = || block_in_place(|| migrate(&server.setup, &database.url()));
-    says(&migrated(), "name an empty or a new schema with DATABASE_SCHEMA");
+    says(&migrated(), "set DATABASE_SCHEMA to an empty or new schema");
     database.execute("ALTER TABLE chatserver.t SET SCHEMA public; INSERT INTO public.t VALUES (7)").unwrap();
     assert!(migrated().status.success());
     assert_eq!(database.execute("SELECT id FROM public.t").unwrap(), "7");

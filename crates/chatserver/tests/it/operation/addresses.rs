@@ -92,7 +92,7 @@ async fn an_address_has_so_many_sockets() {
 
 #[test]
 fn the_proxy_protocol_is_required_of_proxies_alone() {
-    Setup::new().env("PROXY_PROTOCOL", "required").refuse().says("name them in TRUSTED_PROXIES");
+    Setup::new().env("PROXY_PROTOCOL", "required").refuse().says("needs TRUSTED_PROXIES");
 }
 
 #[tokio::test]

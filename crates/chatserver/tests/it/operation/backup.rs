@@ -136,7 +136,7 @@ async fn what_was_replaced_is_kept_and_can_be_served() {
     std::fs::write(server.setup.path("chatserver.db.jwt-secret"), "9vK2mQ7xT4bN8wR1yC5zH3jL6pF0sD2g")
         .unwrap();
     let said = restore(&server.setup, &["backup.db", "--force"]);
-    let kept = said.lines().find_map(|line| line.strip_prefix("What was there is kept as ./")).unwrap();
+    let kept = said.lines().find_map(|line| line.strip_prefix("The former database is kept as ./")).unwrap();
     let kept = kept.trim_end_matches('.').to_owned();
     let restored = server.setup.start();
     let (tom, jerry) = (tom.at(&restored), jerry.at(&restored));
@@ -264,7 +264,7 @@ async fn a_key_of_the_operators_own_is_not_in_the_backup() {
     let server = setup.start();
     let (tom, jerry) = server.tom_and_jerry().await;
     let said = back_up(&server.setup, "backup.db");
-    assert!(said.contains("JWT_SECRET is yours to keep"), "{said}");
+    assert!(said.contains("you set JWT_SECRET, so keep it safe"), "{said}");
     let elsewhere = Setup::new().env("JWT_SECRET", "9vK2mQ7xT4bN8wR1yC5zH3jL6pF0sD2g");
     let said = restore(&elsewhere, &[server.setup.path("backup.db").to_str().unwrap()]);
     assert!(said.contains("set JWT_SECRET as before"), "{said}");
@@ -293,7 +293,8 @@ async fn each_database_that_is_replaced_is_kept() {
     let mut kept = Vec::new();
     for source in sources.iter().cycle().take(12) {
         let said = restore(&server.setup, &["--force", source]);
-        let line = said.lines().find_map(|line| line.strip_prefix("What was there is kept as ")).unwrap();
+        let line =
+            said.lines().find_map(|line| line.strip_prefix("The former database is kept as ")).unwrap();
         kept.push(line.trim_end_matches('.').to_owned());
     }
     let last = kept.last().unwrap().clone();

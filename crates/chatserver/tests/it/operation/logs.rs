@@ -204,7 +204,7 @@ async fn a_want_of_descriptors_is_one_line_and_ends_when_there_are_some() {
     for _ in 0..3 {
         waiting.push(tokio::net::TcpStream::connect(&server.address).await.unwrap());
     }
-    let lines = || server.printed().matches("connections cannot be accepted").count();
+    let lines = || server.printed().matches("cannot accept connections").count();
     eventually(10, "a line", async || lines() > 0).await;
     // Twenty attempts a second: without a bound there would be many lines by now.
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;

@@ -10,7 +10,7 @@ use rusqlite::config::DbConfig;
 use crate::support::{Server, Setup, Stream, User};
 
 /// What the log says of a database that is behind.
-const IS_BEHIND: &str = "that clients were told of";
+const IS_BEHIND: &str = "that clients know";
 
 /// Somebody who reads all the time, so that what is written from now on stays in the log.
 fn held_back(setup: &Setup) -> Connection {

@@ -73,10 +73,10 @@ fn another_programs_users_are_not_read() {
         );
         database.execute(&table).unwrap();
         let said = refused_names(folder.path(), Some(&database.url()));
-        assert!(said.contains("has no tables of ChatServer"), "{said}");
+        assert!(said.contains("has no ChatServer tables"), "{said}");
         std::fs::write(folder.path().join(".env"), format!("DATABASE_URL={}\n", database.url())).unwrap();
         let said = refused_names(folder.path(), None);
-        assert!(said.contains("the file .env of this folder"), "{said}");
+        assert!(said.contains("the file .env in this directory"), "{said}");
         std::fs::remove_file(folder.path().join(".env")).unwrap();
     }
 }

@@ -112,7 +112,7 @@ fn no_database_is_made_where_one_was() {
         let left = setup.path(&format!("chatserver.db{suffix}"));
         std::fs::write(&left, "").unwrap();
         let refusal = setup.refuse();
-        refusal.says("move these away to start anew");
+        refusal.says("move these away to start empty");
         assert!(refusal.stderr.contains(&format!("(chatserver.db{suffix})")), "{refusal:?}");
         assert!(!setup.database().exists() && left.exists());
         std::fs::remove_file(left).unwrap();
@@ -188,7 +188,7 @@ async fn a_killed_servers_file_is_not_served_by_another_name_without_its_log() {
 async fn a_database_that_gets_a_second_name_is_told_of_and_served() {
     let server = Server::start();
     std::fs::hard_link(server.setup.database(), server.setup.path("other.db")).unwrap();
-    eventually(10, "it is told", async || server.printed().contains("has got another name")).await;
+    eventually(10, "it is told", async || server.printed().contains("got a second name")).await;
     assert_eq!(server.get("/readyz").await.status, 200);
 }
 
@@ -209,7 +209,7 @@ async fn a_database_that_is_mounted_without_its_folder_is_refused() {
     std::fs::create_dir(setup.path("b")).unwrap();
     std::fs::write(&mine, "").unwrap();
     let by_mount = setup.clone().arg("--database").arg(mine.display());
-    with_bind(&by_mount, &setup.database(), &mine).refuse().says("mount the folder");
+    with_bind(&by_mount, &setup.database(), &mine).refuse().says("mount its directory");
     // As it should be done.
     std::fs::create_dir(setup.path("c")).unwrap();
     let by_folder = setup.clone().arg("--database").arg(setup.path("c/chatserver.db").display());

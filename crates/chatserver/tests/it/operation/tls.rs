@@ -336,7 +336,8 @@ async fn a_renewed_certificate_is_shown_and_a_broken_one_is_not() {
 
     std::fs::write(server.setup.path(CERTIFICATE), "broken\n").unwrap();
     hang_up(&server);
-    let told = async || server.printed().contains("the certificate stays as it was");
+    let told =
+        async || server.printed().contains("the certificate was not reloaded; the former one stays in use");
     eventually(4, "a line in the log", told).await;
     assert!(shows_second().await);
 

@@ -162,7 +162,8 @@ async fn tls_to_a_port_without_it_is_noted() {
         let mut answer = Vec::new();
         let _ = within(20, socket.read_to_end(&mut answer)).await;
     }
-    let lines = || server.printed().lines().filter(|line| line.contains("speaks TLS to this port")).count();
+    let lines =
+        || server.printed().lines().filter(|line| line.contains("speaks TLS to this plain port")).count();
     eventually(10, "it is noted", async || lines() >= 1).await;
     assert!(lines() <= server.ids().len(), "and not for each");
     server.send(Request::get("/ping")).await.expect(200);

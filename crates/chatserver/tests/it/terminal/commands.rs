@@ -342,6 +342,6 @@ fn a_backup_is_not_written_to_a_terminal() {
     let database = server.setup.database();
     let command = format!("{} backup - --database {}", env!("CARGO_BIN_EXE_chatserver"), database.display());
     let screen = desk.run("backup", (100, 24), &command);
-    screen.shows("a backup is nothing for a terminal");
+    screen.shows("cannot write a backup to a terminal");
     screen.shows("status=1");
 }

@@ -176,7 +176,7 @@ async fn groups_are_made_filled_searched_and_put_away() {
     // A letter right behind an escape would be one key with it.
     jerry.shows_no_more("1 message");
     jerry.says("/archive");
-    jerry.shows("put away");
+    jerry.shows("archived; A in the list");
     jerry.waits_until("no group in the list", |shown| {
         !shown.lines().any(|row| row.split('│').next().is_some_and(|left| left.contains("# Cheese")))
     });

@@ -37,8 +37,8 @@ async fn a_file_that_is_there_is_replaced_only_on_request() {
     let made = std::process::Command::new("mkfifo").arg(server.setup.path("pipe")).status();
     assert!(made.unwrap().success());
     for special in ["link.db", "pipe", "logs"] {
-        refused(&server.setup, &["backup", special, "--force"], "is no ordinary file");
-        refused(&server.setup, &["backup", special], "is no ordinary file");
+        refused(&server.setup, &["backup", special, "--force"], "is not an ordinary file");
+        refused(&server.setup, &["backup", special], "is not an ordinary file");
     }
     for itself in ["chatserver.db", "./chatserver.db-wal", "chatserver.db.jwt-secret"] {
         refused(&server.setup, &["backup", itself, "--force"], "choose another name");
@@ -52,7 +52,7 @@ fn only_a_database_of_ours_is_backed_up() {
     let setup = Setup::new();
     refused(&setup, &["backup", "backup.db"], "there is no database at");
     std::fs::write(setup.database(), "no database, but longer than the header of one: ".repeat(9)).unwrap();
-    refused(&setup, &["backup", "backup.db"], "damaged or no SQLite database");
+    refused(&setup, &["backup", "backup.db"], "damaged or not an SQLite database");
     std::fs::remove_file(setup.database()).unwrap();
     Connection::open(setup.database()).unwrap().execute_batch("CREATE TABLE recipes (id INTEGER)").unwrap();
     refused(&setup, &["backup", "backup.db"], "another program");
@@ -107,7 +107,7 @@ async fn a_key_that_is_there_is_left_alone() {
     let other = "9vK2mQ7xT4bN8wR1yC5zH3jL6pF0sD2g";
     std::fs::write(elsewhere.path("chatserver.db.jwt-secret"), other).unwrap();
     let backup = server.setup.path("backup.db");
-    refused(&elsewhere, &["restore", backup.to_str().unwrap()], "another key");
+    refused(&elsewhere, &["restore", backup.to_str().unwrap()], "differs from the backup");
     assert_eq!(bytes_of(&elsewhere.path("chatserver.db.jwt-secret")), other.as_bytes());
     assert!(!elsewhere.database().exists());
 }
