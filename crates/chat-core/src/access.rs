@@ -1,5 +1,5 @@
 //! Ending access: logging out and changing the password, after which tokens are worth nothing within a second
-//! (promise 7). And tickets, each of which opens one stream in place of a token.
+//! (README, promise 7). And tickets, each of which opens one stream in place of a token.
 
 use async_trait::async_trait;
 

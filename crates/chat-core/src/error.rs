@@ -159,7 +159,7 @@ impl Error {
         Self::Conflict { code, sentence: sentence.into() }
     }
 
-    /// The stable machine-readable name of this refusal (contract part 1, "Errors").
+    /// The stable machine-readable name of this refusal (docs/contract.md, "Errors").
     pub fn code(&self) -> &'static str {
         match self {
             Self::Invalid { .. } => "invalid_request",

@@ -32,7 +32,7 @@ number!(
     MessageId
 );
 number!(
-    /// A message's place in its conversation: 1, 2, 3 … without gaps (promise 3).
+    /// A message's place in its conversation: 1, 2, 3 … without gaps (README, promise 3).
     Seq
 );
 number!(

@@ -1,4 +1,4 @@
-//! A key is one intention (promise 2): what is sent again under the same key is one message, for ever; what is sent
+//! A key is one intention (README, promise 2): what is sent again under the same key is one message, for ever; what is sent
 //! under it with another recipient or another content is a mistake, and must never pass for success. Pure.
 
 use sha2::{Digest, Sha256};

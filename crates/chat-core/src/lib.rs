@@ -115,7 +115,7 @@ impl Chat {
         Self { store, sink, tickets, passwords, clock, limits }
     }
 
-    /// Succeeds only if a durable write succeeds now (promise 8).
+    /// Succeeds only if a durable write succeeds now (README, promise 8).
     pub async fn check_ready(&self) -> Result<()> {
         self.store.probe_write().await
     }

@@ -25,7 +25,7 @@ use crate::trace::TraceStore;
 
 /// All that is durable: one small trait per feature, and what belongs to no feature.
 ///
-/// Every write MUST be on disk before its future resolves (promise 1), and its events MUST have been handed to the
+/// Every write MUST be on disk before its future resolves (README, promise 1), and its events MUST have been handed to the
 /// [`EventSink`] by then, in commit order. A write MUST go on to its end when its future is dropped. When its queue
 /// is full a store MUST answer [`Error::Overloaded`](crate::Error::Overloaded) rather than wait.
 #[async_trait]

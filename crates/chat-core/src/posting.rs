@@ -59,7 +59,7 @@ pub struct PostMessage {
     pub body: Body,
     /// Whether it will grow while it is written.
     pub streaming: bool,
-    /// The sender's key: two posts with one key make one message, forever (promise 2).
+    /// The sender's key: two posts with one key make one message, forever (README, promise 2).
     pub client_msg_id: Option<String>,
 }
 

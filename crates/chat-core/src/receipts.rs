@@ -1,5 +1,5 @@
 //! How far each member has come in a conversation. Pointers only grow; a message's status and what waits for a member
-//! derive from them (contract part 2, "The model"), so there is no row per recipient per message.
+//! derive from them (docs/contract.md, "The model"), so there is no row per recipient per message.
 
 use async_trait::async_trait;
 

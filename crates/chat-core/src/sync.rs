@@ -1,4 +1,4 @@
-//! Resuming: what changed for a user since a place in the log (contract part 2, "The model", and promise 4).
+//! Resuming: what changed for a user since a place in the log (docs/contract.md, "The model"; README, promise 4).
 
 use std::fmt;
 

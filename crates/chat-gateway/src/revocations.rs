@@ -1,5 +1,5 @@
 //! The tokens that were valid once and are worth nothing any more, in memory: every request asks. The store has them
-//! too, for the next start; events keep this up to date (promise 7).
+//! too, for the next start; events keep this up to date (README, promise 7).
 
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};

@@ -1,5 +1,5 @@
 //! Tickets: a browser can't send an `Authorization` header with a WebSocket, and a token in a URL ends up in logs, so
-//! a token may be exchanged for something that works once and not for long (contract.md part 2).
+//! a token may be exchanged for something that works once and not for long (docs/contract.md, "Authentication").
 
 mod waiting;
 

@@ -3,7 +3,7 @@
 //!
 //! Every transaction begins by locking the one row of `log`. So the transactions of all nodes follow each other, what one
 //! reads no other changes before it commits, and the log's positions are given out in the order of the commits.
-//! A write is answered, and its events are published, only after the commit that holds it is on disk (promise 1).
+//! A write is answered, and its events are published, only after the commit that holds it is on disk (README, promise 1).
 //! No statement of a feature may stand here.
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! WebSocket close codes, as in contract.md part 2.
+//! WebSocket close codes (docs/contract.md, "Close codes").
 
 /// The server restarts; reconnect after the delay in the reason.
 pub const RESTART: u16 = 1012;

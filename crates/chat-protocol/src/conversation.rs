@@ -1,4 +1,4 @@
-//! Conversations on the wire, and what belongs to one member of them (contract.md part 2).
+//! Conversations on the wire, with the state that belongs to one member (docs/contract.md, "The model").
 
 use std::borrow::Cow;
 

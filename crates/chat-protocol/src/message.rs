@@ -1,4 +1,4 @@
-//! Messages on the wire: one shape over REST and in the v2 stream (contract.md part 2).
+//! Messages on the wire: one shape over REST and in the v2 stream (docs/contract.md, "v2 message").
 
 use std::borrow::Cow;
 

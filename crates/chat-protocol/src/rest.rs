@@ -1,4 +1,4 @@
-//! The bodies of `/v1` (contract.md part 1) but for those about messages and conversations.
+//! The bodies of `/v1` (docs/contract.md, "Routes"), except those about messages and conversations.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -1,4 +1,4 @@
-//! The frames of the v1 stream (contract.md part 1). `ID` and `MediaURL` are spelt so for historical reasons.
+//! The frames of the v1 stream (docs/contract.md, "The v1 stream"). The keys `ID` and `MediaURL` are historical.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

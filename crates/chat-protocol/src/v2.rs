@@ -1,4 +1,4 @@
-//! The frames of the v2 stream (contract.md part 2, docs/stream.md); the AsyncAPI document is made from these types.
+//! The frames of the v2 stream (docs/contract.md, "The v2 stream", and docs/stream.md); the AsyncAPI document is made from these types.
 
 mod op;
 

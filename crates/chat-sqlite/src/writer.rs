@@ -1,7 +1,7 @@
 //! The message log's engine: one thread owns the writing connection and commits whatever has queued up since the last
 //! commit in one transaction, so that the batch grows with load while a lone write does not wait.
 //!
-//! A write is answered, and its events are published, only after the commit that holds it is on disk (promise 1).
+//! A write is answered, and its events are published, only after the commit that holds it is on disk (README, promise 1).
 //! No statement of a feature may stand here.
 
 use std::cell::Cell;

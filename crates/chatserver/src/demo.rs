@@ -1,7 +1,7 @@
 //! Tom and Jerry: where they are made, where a server with them refuses to start, and who is offered to try them.
 //!
 //! They are made where only this machine can log in as them, or where the operator says so; everywhere else a server
-//! with such an account refuses to start (contract.md part 1, "First run").
+//! with such an account refuses to start (docs/contract.md, "First run").
 
 use std::time::{Duration, Instant};
 

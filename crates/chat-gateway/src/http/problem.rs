@@ -47,7 +47,7 @@ impl Problem {
         Self { status, code, sentence: sentence.into(), retry_after_ms: None, limited: None, cause: None }
     }
 
-    /// A body, path or query that does not fit (contract.md part 1, "Rules").
+    /// A body, path or query that does not fit (docs/contract.md, "Rules").
     pub(crate) fn invalid(reason: impl std::fmt::Display) -> Self {
         Self::new(400, "invalid_request", format!("Invalid request format: {reason}"))
     }

@@ -1,4 +1,4 @@
-//! What a v1 client says, and what it is answered (contract.md part 1, "The v1 stream").
+//! The frames of a v1 client and their answers (docs/contract.md, "The v1 stream").
 
 mod unheard;
 

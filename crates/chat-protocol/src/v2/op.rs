@@ -122,7 +122,7 @@ ops! {
     Ping(Ping) = "ping",
 }
 
-/// What clients may rely on beyond the contract's first version, as `hello` has it: the ops by what they are for, and what
+/// What clients may rely on beyond docs/contract.md, as `hello` has it: the ops by what they are for, and what
 /// is reached through REST or by a field alone.
 pub const FEATURES: [&str; 14] = [
     "append",
@@ -142,7 +142,7 @@ pub const FEATURES: [&str; 14] = [
 ];
 
 impl OpName {
-    /// The feature that it belongs to; `None` for what the contract's first version had.
+    /// The feature that it belongs to; `None` for the ops of docs/contract.md.
     pub fn feature(self) -> Option<&'static str> {
         Some(match self {
             Self::Send | Self::Ping => return None,

@@ -45,7 +45,7 @@ pub(super) async fn measure(
         return Ok(());
     }
     // What an allocator has once taken it keeps, so only the first run on a process says what connections take.
-    stage.note("idle: one run, because a server that cannot be started anew shows its growth only once");
+    stage.note("idle: one run, because a server that cannot be restarted shows its growth only once");
     measured.push(Measured { scenario: name, unit, runs: vec![run(stage, group, protocol).await?] });
     Ok(())
 }

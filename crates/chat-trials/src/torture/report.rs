@@ -129,7 +129,7 @@ impl Report {
         if self.has_faults() {
             lines.push(
                 "the longest times from a fault until nodes without a database said that they are not ready, and from \
-                 its end until something was acknowledged, all nodes were ready, all clients that had to load anew \
+                 its end until something was acknowledged, all nodes were ready, all clients that had to reload \
                  were live, and all clients had the same:"
                     .into(),
             );

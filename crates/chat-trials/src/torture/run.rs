@@ -162,7 +162,7 @@ impl Run {
             let beginnings = talker.take_beginnings();
             if beginnings.count != expected {
                 let what =
-                    || format!("a client was told to load anew {} times, not {expected}", beginnings.count);
+                    || format!("a client had to reload {} times, not {expected}", beginnings.count);
                 self.findings.note(Violation::Resync, what);
             }
             last = last.max(beginnings.live_at);

@@ -392,7 +392,7 @@ impl Talker {
             self.epoch = epoch.to_owned();
         } else if self.epoch != epoch {
             let before = std::mem::replace(&mut self.epoch, epoch.to_owned());
-            self.findings.note(Violation::Gap, || format!("a client of {before} is told of {cursor}"));
+            self.findings.note(Violation::Gap, || format!("a client of {before} got the cursor {cursor}"));
         }
     }
 
@@ -446,7 +446,7 @@ impl Talker {
         text.push_str(&append.piece.content);
         *pieces = pieces.saturating_sub(1);
         if length != u32::try_from(text.chars().count()).ok() {
-            self.findings.note(Violation::Lost, || format!("{length:?} characters are told of {text:?}"));
+            self.findings.note(Violation::Lost, || format!("a client got {length:?} characters of {text:?}"));
         }
         self.ledger.edits.insert(append.message_id, text.clone());
         self.idle.push(append.message_id);

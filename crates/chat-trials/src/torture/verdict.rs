@@ -173,7 +173,7 @@ fn judge_sends(ledger: &Ledger, log: &Log, findings: &mut Findings) {
             continue;
         };
         if let Some(other) = sent.told.iter().find(|told| *told != place) {
-            findings.note(Violation::Doubled, || format!("{key} was told to be {place:?} and {other:?}"));
+            findings.note(Violation::Doubled, || format!("{key} was reported at {place:?} and {other:?}"));
         }
         match messages.iter().find(|message| place_of(message) == *place) {
             None => findings.note(Violation::Lost, || format!("{key} is not at {place:?}")),

@@ -1,4 +1,4 @@
-//! `kill -9` under load: what was answered is there, once, in its place (promises 1, 2 and 3).
+//! `kill -9` under load: what was answered is there, once, in its place (README, promises 1, 2 and 3).
 //!
 //! `CRASHES=200` crashes so often; without it, twenty times.
 

@@ -1,5 +1,5 @@
 //! Black-box tests: the real binary in a folder of its own, spoken to as any client would. Nothing in here may know the
-//! server's inside; what is checked stands in the contract.
+//! server's inside; docs/contract.md says what is checked.
 //!
 //! Each test starts its own server on a port that the system chooses, so tests run in any order and at the same time.
 

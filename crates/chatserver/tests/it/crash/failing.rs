@@ -1,5 +1,5 @@
 //! Disks that are full or fail: what can't be stored is refused, what was stored stays, and the server goes on as soon as
-//! the disk does (promises 1 and 8). A full disk is a limit to the size of files; errors are put in by `strace` in place
+//! the disk does (README, promises 1 and 8). A full disk is a limit to the size of files; errors are put in by `strace` in place
 //! of the call.
 //!
 //! `IO_ERRORS=200` lets each kind of call fail at so many places, one after the other; without it, at a few.

@@ -1,6 +1,6 @@
 //! Power cuts: what the real server writes to its disk is recorded call by call (`power/trace.rs`) and replayed into a
 //! disk that forgets or tears what was not synced (`power/disk.rs`). A server that starts on what is left must have
-//! everything of which a client had been told (promise 1).
+//! everything of which a client had been told (README, promise 1).
 //!
 //! `POWER_CUTS=500` cuts the power so often; without it, often enough to notice.
 

@@ -1,4 +1,4 @@
-//! One key, one message (promise 2).
+//! One key, one message (README, promise 2).
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! How far a message has come: delivered means that the recipient's client has confirmed it (promise 5).
+//! How far a message has come: delivered means that the recipient's client has confirmed it (README, promise 5).
 
 use serde_json::json;
 

@@ -1,5 +1,5 @@
 //! A database that has lost what was acknowledged while no server ran: its write-ahead log was taken away after a crash, or
-//! an older copy was put in its place. Positions are given out twice, so whoever knew more is told to load anew (promise 4).
+//! an older copy was put in its place. Positions are given out twice, so whoever knew more is told to load anew (README, promise 4).
 
 use std::fs::OpenOptions;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! `/readyz` is true (promise 8), also where there is little room, and costs little however often somebody asks.
+//! `/readyz` is true (README, promise 8), also where there is little room, and costs little however often somebody asks.
 
 use std::io::Write;
 use std::path::PathBuf;

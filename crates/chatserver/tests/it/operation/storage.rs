@@ -1,4 +1,4 @@
-//! A database that somebody else holds for a while: short waits are waited out, long ones are told honestly (promise 8).
+//! A database that somebody else holds for a while: short waits are waited out, long ones are told honestly (README, promise 8).
 
 use std::time::{Duration, Instant};
 

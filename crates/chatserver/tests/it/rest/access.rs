@@ -1,4 +1,4 @@
-//! Logging out and changing the password: tokens that ended are worth nothing within a second (promise 7).
+//! Logging out and changing the password: tokens that ended are worth nothing within a second (README, promise 7).
 
 use std::time::{Duration, Instant};
 

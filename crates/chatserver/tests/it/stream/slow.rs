@@ -1,4 +1,4 @@
-//! A consumer that is too slow is closed, slows nobody and loses nothing (promise 6).
+//! A consumer that is too slow is closed, slows nobody and loses nothing (README, promise 6).
 
 use std::time::{Duration, Instant};
 

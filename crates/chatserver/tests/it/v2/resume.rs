@@ -1,5 +1,5 @@
 //! What a client that comes back is told: everything that changed since its cursor, oldest change first, and never a
-//! hole (promise 4).
+//! hole (README, promise 4).
 
 use serde_json::{Value, json};
 

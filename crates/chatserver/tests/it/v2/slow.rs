@@ -1,4 +1,4 @@
-//! A client of the v2 stream that is too slow is closed, slows nobody, and loses nothing (promise 6).
+//! A client of the v2 stream that is too slow is closed, slows nobody, and loses nothing (README, promise 6).
 
 use serde_json::{Value, json};
 
