@@ -58,11 +58,11 @@ const REFERENCE_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inl
     modifiers(&BearerToken),
     components(schemas(chat_protocol::problem::Problem)),
     tags(
-        (name = "accounts", description = "Registering, logging in, finding users"),
+        (name = "accounts", description = "Registration, login, finding users"),
         (name = "groups", description = "Groups and their members"),
-        (name = "conversations", description = "Conversations, and how far their members have come"),
+        (name = "conversations", description = "Conversations, receipts and unread counts"),
         (name = "messages", description = "Sending, reading, changing and finding messages"),
-        (name = "operation", description = "Whether the server is well"),
+        (name = "operation", description = "Health and readiness"),
     )
 )]
 struct Document;

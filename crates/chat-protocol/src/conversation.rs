@@ -8,104 +8,104 @@ use utoipa::ToSchema;
 use crate::message::Message;
 use crate::time::Time;
 
-/// A conversation. A frame about what concerns all members has no own part.
+/// A conversation. A frame about a change that concerns all members omits the per-member state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Conversation {
-    /// Its number.
+    /// Id of the conversation.
     #[schema(example = 1)]
     pub id: i64,
     /// `direct` or `group`.
     #[schema(example = "direct")]
     pub kind: Cow<'static, str>,
-    /// Of a direct one: the other side.
+    /// Direct: id of the other user.
     #[schema(required)]
     pub user_id: Option<i64>,
-    /// Of a group: its number.
+    /// Group: its id.
     #[schema(required)]
     pub group_id: Option<i64>,
-    /// Of a group: its name.
+    /// Group: its name.
     #[schema(required)]
     pub name: Option<String>,
-    /// Of a group: who owns it.
+    /// Group: id of the owner.
     #[schema(required)]
     pub owner_id: Option<i64>,
-    /// Its count of changes.
+    /// Number of changes of every kind.
     #[schema(example = 3)]
     pub rev: i64,
-    /// The number of its last message.
+    /// `seq` of the last message.
     #[schema(example = 2)]
     pub last_seq: i64,
-    /// How many members it has.
+    /// Number of members.
     #[schema(example = 2)]
     pub n_members: u32,
-    /// When it came into being.
+    /// When the conversation was created.
     pub created_at: Time,
-    /// The newest message; left out where it is not asked for.
+    /// The newest message; omitted in some frames.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub last_message: Option<Box<Message>>,
-    /// The caller's own part.
+    /// The caller's per-member state.
     #[serde(flatten)]
     pub own: Option<OwnPart>,
 }
 
-/// What a conversation is to one member alone.
+/// State of a conversation that belongs to one member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OwnPart {
-    /// `owner`, `admin` or `member`; null for somebody who is no member any more.
+    /// `owner`, `admin` or `member`; null for a user who is no longer a member.
     #[schema(required)]
     pub role: Option<Cow<'static, str>>,
-    /// The last message that a client of the caller has confirmed.
+    /// `seq` of the last message that a client of the caller has confirmed.
     pub delivered_seq: i64,
-    /// The last message that the caller has read.
+    /// `seq` of the last message that the caller has read.
     pub read_seq: i64,
-    /// Messages of others after that.
+    /// Number of later messages by others that are not deleted.
     pub unread: u32,
-    /// Those of them that mention the caller or all.
+    /// Number of those that mention the caller or everyone.
     pub mentions: u32,
-    /// Marked as unread by hand.
+    /// Whether the caller marked the conversation as unread.
     pub marked_unread: bool,
-    /// No notifications until then.
+    /// Notifications are off until this time; null if they are on.
     #[schema(required)]
     pub muted_until: Option<Time>,
-    /// Put away.
+    /// Whether the conversation is archived.
     pub archived: bool,
-    /// Kept at the top.
+    /// Whether the conversation is pinned to the top.
     pub pinned: bool,
-    /// A text that the caller has begun.
+    /// Text that the caller has not sent yet.
     #[schema(required)]
     pub draft: Option<String>,
-    /// What the caller may do here.
+    /// What the caller may do: `post`, `react`, `pin`, `delete_any`, `add_member`, `remove_member`, `rename`, `change_role`.
     pub capabilities: Vec<Cow<'static, str>>,
 }
 
 /// A page of conversations, the one with the newest message first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Conversations {
-    /// The conversations.
+    /// The conversations of the page.
     pub conversations: Vec<Conversation>,
-    /// Leads to the next page, as `?cursor=`; null on the last.
+    /// Pass as `?cursor=` for the next page; null on the last one.
     #[schema(required)]
     pub next_cursor: Option<String>,
 }
 
-/// What the caller changes of their own part; what is left out stays.
+/// Changes to the caller's per-member state. Omitted fields stay as they are.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StateRequest {
-    /// Mark as unread, or take the mark away.
+    /// Mark as unread, or remove the mark.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub marked_unread: Option<bool>,
-    /// Mute until then; null to unmute.
+    /// Mute until this time; null to unmute.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     #[schema(value_type = Option<Time>)]
     pub muted_until: Option<Option<Time>>,
-    /// Put away or back.
+    /// Archive, or move back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archived: Option<bool>,
-    /// Keep at the top or not.
+    /// Pin to the top, or unpin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pinned: Option<bool>,
-    /// Leave a draft; null to take it away.
+    /// Save a draft; null to remove it.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
     pub draft: Option<Option<String>>,
@@ -116,47 +116,47 @@ fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Res
     T::deserialize(deserializer).map(Some)
 }
 
-/// How far the caller has come in a conversation, or in a thread of it.
+/// The caller's read pointer in a conversation, or in one of its threads.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ReadRequest {
-    /// The last message that has been read.
+    /// `seq` of the last message read.
     #[schema(example = 2)]
     pub seq: i64,
-    /// The thread's root, where it is a thread that was read.
+    /// Id of the thread's root, if a thread was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread_id: Option<i64>,
 }
 
-/// What a client of the caller has.
+/// The delivered pointer of a client of the caller.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct DeliveredRequest {
-    /// The last message that the client has.
+    /// `seq` of the last message that the client has.
     #[schema(example = 2)]
     pub seq: i64,
 }
 
-/// How far a member has come.
+/// A member's delivered and read pointers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MemberReceipt {
-    /// Who.
+    /// Id of the user.
     #[schema(example = 2)]
     pub user_id: i64,
-    /// The last message that a client of the member has confirmed.
+    /// `seq` of the last message that a client of the member has confirmed.
     pub delivered_seq: i64,
-    /// The last message that the member has read.
+    /// `seq` of the last message that the member has read.
     pub read_seq: i64,
 }
 
-/// What waits for the caller.
+/// Unread counts over all conversations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Totals {
-    /// Unread messages in conversations that are not muted.
+    /// Number of unread messages in conversations that are not muted.
     #[schema(example = 3)]
     pub unread: u32,
-    /// Those of them that mention the caller or all.
+    /// Number of those that mention the caller or everyone.
     #[schema(example = 1)]
     pub mentions: u32,
-    /// Conversations in which something waits.
+    /// Number of conversations with unread messages.
     #[schema(example = 2)]
     pub conversations: u32,
 }
@@ -164,13 +164,13 @@ pub struct Totals {
 /// A user's presence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Presence {
-    /// Whose.
+    /// Id of the user.
     #[schema(example = 2)]
     pub user_id: i64,
     /// `online`, `away` or `offline`.
     #[schema(example = "online")]
     pub status: Cow<'static, str>,
-    /// When the user was last connected, as far as others may know.
+    /// When the user was last connected; null unless offline, or if hidden.
     #[schema(required)]
     pub last_seen: Option<Time>,
 }

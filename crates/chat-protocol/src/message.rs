@@ -8,108 +8,108 @@ use utoipa::ToSchema;
 
 use crate::time::Time;
 
-/// Something attached to a message; only `url` must be there.
+/// A link attached to a message. Only `url` is required.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct Media {
-    /// Where it is.
+    /// `https://`, `http://`, or a path on this server that begins with one `/`.
     #[schema(max_length = 2048)]
     pub url: String,
     /// `image`, `video`, `audio` or `file`.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub kind: Option<String>,
-    /// Its name.
+    /// File name to show.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub name: Option<String>,
-    /// Its size in bytes.
+    /// Size in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub size: Option<u64>,
-    /// Its width in pixels.
+    /// Width in pixels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub width: Option<u32>,
-    /// Its height in pixels.
+    /// Height in pixels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub height: Option<u32>,
 }
 
-/// A message to be sent: `content`, `media_url` or `media`, or several of them.
+/// A message to send. At least one of `content`, `media_url` and `media` is required.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 pub struct SendRequest {
     /// Text, at most 16 KiB.
     #[schema(example = "Hello, Jerry!")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
-    /// Where the media is, if there is one: `https://`, `http://`, or a path that begins with one `/`.
+    /// URL of one attachment: `https://`, `http://`, or a path that begins with one `/`.
     #[schema(max_length = 2048)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_url: Option<String>,
-    /// What is attached, in place of `media_url`; at most 10.
+    /// Attachments, instead of `media_url`; at most 10.
     #[schema(max_items = 10)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media: Option<Vec<Media>>,
-    /// `text`, `image`, `video`, `audio` or `file`; where absent, that of the first media, else `text`.
+    /// `text`, `image`, `video`, `audio` or `file`. Default: the type of the first attachment, else `text`.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
-    /// The message that it answers.
+    /// Id of the message that this one replies to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<i64>,
-    /// The root of the thread that it belongs to.
+    /// Id of the root of the thread that this message belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread_id: Option<i64>,
-    /// The members it calls upon, by id; at most 100.
+    /// Ids of mentioned members; at most 100.
     #[schema(max_items = 100)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mentions: Option<Vec<i64>>,
-    /// Whether it calls upon all members.
+    /// Whether all members are mentioned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mention_all: Option<bool>,
-    /// An object of the application's own, at most 4 KiB.
+    /// Custom JSON object of the application, at most 4 KiB.
     #[schema(value_type = Option<Object>)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub custom: Option<Value>,
-    /// Whether it grows while it is written.
+    /// Whether the text grows by `append` until `finish`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub streaming: Option<bool>,
-    /// The sender's key for this message: a retry under the same key gets the first result, and another message is refused (`key_reused`).
+    /// The sender's key for this message, at most 128 bytes. A retry with the same key gets the first result; a different message is refused (`key_reused`).
     #[schema(max_length = 128)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_msg_id: Option<String>,
 }
 
-/// A message that is stored.
+/// A stored message, as the answer to a send.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Sent {
-    /// What was done, in words.
+    /// A sentence about the result.
     pub message: String,
-    /// The message's number.
+    /// Id of the message, unique on the server.
     #[schema(example = 7)]
     pub id: i64,
-    /// Its place in the conversation: 1, 2, 3 … without gaps.
+    /// Number of the message in its conversation: 1, 2, 3 … without gaps.
     #[schema(example = 1)]
     pub seq: i64,
-    /// The conversation's count of changes at this message.
+    /// The conversation's `rev` with this message.
     #[schema(example = 1)]
     pub rev: i64,
-    /// When the server accepted it.
+    /// When the server accepted the message.
     pub timestamp: Time,
-    /// The conversation it is in.
+    /// Id of the message's conversation.
     #[schema(example = 1)]
     pub conversation_id: i64,
-    /// As in the message object.
+    /// The same as in the message object.
     #[serde(rename = "type")]
     #[schema(example = "text")]
     pub kind: Cow<'static, str>,
-    /// As in the message object.
+    /// The same as in the message object.
     #[schema(example = "PENDING")]
     pub status: Cow<'static, str>,
-    /// The key it was sent under, if any.
+    /// The sender's key, if it was sent with one.
     #[schema(required)]
     pub client_msg_id: Option<String>,
-    /// Whether this is the first result of an earlier request with the same key.
+    /// Whether this repeats the result of an earlier request with the same key.
     pub duplicate: bool,
 }
 
@@ -119,124 +119,124 @@ pub struct Reaction {
     /// The emoji.
     #[schema(example = "👍")]
     pub emoji: String,
-    /// How many used it.
+    /// Number of users who reacted with it.
     #[schema(example = 2)]
     pub count: u32,
-    /// Whether the caller is one of them.
+    /// Whether the caller is one of those users.
     pub me: bool,
 }
 
-/// The message that another one answers, as it is now.
+/// The message that a reply refers to, in its present state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Quote {
-    /// Which message.
+    /// Id of the message.
     pub message_id: i64,
-    /// Who wrote it.
+    /// Id of the author.
     pub sender_id: i64,
-    /// At most 200 characters of its text; empty once it is deleted.
+    /// At most 200 characters of the text; empty if the message was deleted.
     pub content: String,
-    /// Whether it is deleted.
+    /// Whether the message was deleted.
     pub deleted: bool,
 }
 
-/// What a thread's root tells of its replies.
+/// Summary of the replies to a thread's root.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ThreadSummary {
-    /// How many there are.
+    /// Number of replies; deleted ones count.
     #[schema(example = 2)]
     pub replies: u32,
-    /// When the last one was sent.
+    /// When the last reply was sent.
     pub last_reply_at: Time,
 }
 
-/// Where a forwarded message comes from.
+/// Origin of a forwarded message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Forwarded {
-    /// The message that was forwarded.
+    /// Id of the message that was forwarded first.
     pub message_id: i64,
-    /// Who wrote it.
+    /// Id of the author.
     pub sender_id: i64,
 }
 
 /// A message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Message {
-    /// The message's number, unique on the server.
+    /// Id of the message, unique on the server.
     #[schema(example = 7)]
     pub id: i64,
-    /// Who wrote it.
+    /// Id of the author.
     #[schema(example = 1)]
     pub sender_id: i64,
-    /// To which user; 0 in a group message.
+    /// Id of the recipient; 0 in a group message.
     #[schema(example = 2)]
     pub recipient_id: i64,
-    /// To which group; 0 in a P2P message.
+    /// Id of the group; 0 in a direct message.
     #[schema(example = 0)]
     pub group_id: i64,
     /// `text`, `image`, `video`, `audio` or `file`.
     #[serde(rename = "type")]
     #[schema(example = "text")]
     pub kind: Cow<'static, str>,
-    /// Text; empty once it is deleted.
+    /// Text; empty if the message was deleted.
     pub content: String,
-    /// Where the first media is; empty where none.
+    /// URL of the first attachment; empty without one.
     pub media_url: String,
-    /// When the server accepted it.
+    /// When the server accepted the message.
     pub timestamp: Time,
-    /// P2P: `PENDING`, `DELIVERED` or `READ`; group: `SENT`.
+    /// `PENDING`, `DELIVERED` or `READ` for a direct message, `SENT` for a group message.
     #[schema(example = "DELIVERED")]
     pub status: Cow<'static, str>,
-    /// The conversation it is in.
+    /// Id of the message's conversation.
     #[schema(example = 1)]
     pub conversation_id: i64,
-    /// Its place in the conversation: 1, 2, 3 … without gaps.
+    /// Number of the message in its conversation: 1, 2, 3 … without gaps.
     #[schema(example = 1)]
     pub seq: i64,
-    /// The conversation's count of changes when this message last changed.
+    /// The conversation's `rev` at the last change of this message.
     #[schema(example = 1)]
     pub rev: i64,
-    /// What is attached.
+    /// Attachments.
     pub media: Vec<Media>,
-    /// The message it answers.
+    /// Id of the message that this one replies to.
     #[schema(required)]
     pub reply_to: Option<i64>,
-    /// That message in brief.
+    /// Summary of that message.
     #[schema(required)]
     pub quote: Option<Quote>,
-    /// The root of the thread it is in.
+    /// Id of the root of the thread that contains this message.
     #[schema(required)]
     pub thread_id: Option<i64>,
-    /// What is below it, where it is a thread's root.
+    /// Summary of the replies, if this message is a thread's root.
     #[schema(required)]
     pub thread: Option<ThreadSummary>,
-    /// Where it comes from, where it was forwarded.
+    /// Origin, if this message was forwarded.
     #[schema(required)]
     pub forwarded_from: Option<Forwarded>,
-    /// Reactions, the first used emoji first.
+    /// Reactions, in order of first use.
     pub reactions: Vec<Reaction>,
-    /// The members it calls upon.
+    /// Ids of mentioned members.
     pub mentions: Vec<i64>,
-    /// Whether it calls upon all members.
+    /// Whether all members are mentioned.
     pub mention_all: bool,
-    /// An object of the application's own.
+    /// Custom JSON object of the application.
     #[schema(required, value_type = Option<Object>)]
     pub custom: Option<Value>,
-    /// The key it was sent under, if any.
+    /// The sender's key, if it was sent with one.
     #[schema(required)]
     pub client_msg_id: Option<String>,
-    /// When its text was last changed.
+    /// When the text was last edited.
     #[schema(required)]
     pub edited_at: Option<Time>,
-    /// When it was deleted for everyone.
+    /// When the message was deleted for everyone.
     #[schema(required)]
     pub deleted_at: Option<Time>,
-    /// When it was pinned, where it is.
+    /// When the message was pinned, if it is pinned.
     #[schema(required)]
     pub pinned_at: Option<Time>,
-    /// Who pinned it.
+    /// Id of the user who pinned it.
     #[schema(required)]
     pub pinned_by: Option<i64>,
-    /// `growing`, `finished` or `abandoned`; null for messages that were whole from the start.
+    /// `growing`, `finished` or `abandoned`; null for messages sent in one piece.
     #[schema(required)]
     pub streaming: Option<Cow<'static, str>>,
 }
@@ -244,9 +244,9 @@ pub struct Message {
 /// A page of messages, oldest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct History {
-    /// The messages.
+    /// The messages of the page.
     pub messages: Vec<Message>,
-    /// How many there are in this page.
+    /// Number of messages in this page.
     #[schema(example = 1)]
     pub count: usize,
 }
@@ -259,38 +259,38 @@ pub struct EditRequest {
     pub content: String,
 }
 
-/// A text that a message had before.
+/// An earlier text of a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Version {
     /// The text.
     pub content: String,
-    /// Since when it had that.
+    /// When the message got this text.
     pub since: Time,
 }
 
 /// A member's reaction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Reactor {
-    /// Who.
+    /// Id of the user.
     #[schema(example = 2)]
     pub user_id: i64,
-    /// With what.
+    /// The emoji.
     #[schema(example = "👍")]
     pub emoji: String,
-    /// When.
+    /// When the user reacted.
     pub at: Time,
 }
 
-/// Where a message is to be sent once more: exactly one of the three.
+/// Destination of a forwarded message: exactly one of the three ids.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 pub struct ForwardRequest {
-    /// To a user.
+    /// Id of the recipient.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_user: Option<i64>,
-    /// To a group.
+    /// Id of the group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_group: Option<i64>,
-    /// Into a conversation.
+    /// Id of the conversation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation_id: Option<i64>,
     /// The sender's key for the new message.
@@ -299,10 +299,10 @@ pub struct ForwardRequest {
     pub client_msg_id: Option<String>,
 }
 
-/// A piece for a message that is being written.
+/// A piece to append to a streaming message.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct AppendRequest {
-    /// The length that the text has so far, in characters (Unicode code points).
+    /// Length of the text before this piece, in characters (Unicode code points).
     #[schema(example = 0)]
     pub offset: u32,
     /// The text to add.
@@ -310,24 +310,24 @@ pub struct AppendRequest {
     pub content: String,
 }
 
-/// A piece that was added.
+/// The answer to an append.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Appended {
-    /// To which message.
+    /// Id of the message.
     pub message_id: i64,
-    /// The message's `rev` now.
+    /// The message's `rev` with this piece.
     pub rev: i64,
-    /// The length of the text now, in characters.
+    /// Length of the text with this piece, in characters.
     pub length: u32,
 }
 
-/// The end of a message that was being written.
+/// The end of a streaming message.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 pub struct FinishRequest {
-    /// The whole text once more, if it is to be replaced.
+    /// Final text, if it should replace the streamed one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
-    /// Whether it stays unfinished.
+    /// Whether the message stays incomplete.
     #[serde(default)]
     pub abandoned: bool,
 }
@@ -335,10 +335,10 @@ pub struct FinishRequest {
 /// A thread as the caller sees it; its replies are read from the conversation with `thread_id`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Thread {
-    /// Its root.
+    /// The root message.
     pub root: Message,
-    /// The last reply that the caller has read.
+    /// `seq` of the last reply that the caller has read.
     pub read_seq: i64,
-    /// Replies of others after that.
+    /// Number of later replies by others.
     pub unread: u32,
 }

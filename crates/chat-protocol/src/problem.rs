@@ -6,29 +6,29 @@ use utoipa::ToSchema;
 /// The media type of a [`Problem`].
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
-/// A refusal. `error` and `detail` say the same; the first is for clients of the first hour.
+/// An error. `error` and `detail` are equal; `error` is for early clients.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
-    /// `about:blank`, since `code` says what kind of problem it is; or the registered type of a limit that was reached.
+    /// `about:blank`, because `code` names the problem; or the registered type for an exceeded limit.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The status in words.
+    /// Reason phrase of the status.
     #[schema(example = "Bad Request")]
     pub title: String,
     /// The HTTP status.
     #[schema(example = 400)]
     pub status: u16,
-    /// What was wrong, as a sentence.
+    /// A sentence for people.
     pub detail: String,
-    /// The same sentence.
+    /// The same sentence as `detail`.
     #[schema(example = "Invalid request format: username must be 3 to 32 characters")]
     pub error: String,
-    /// Stable and meant for programs.
+    /// Stable name for programs.
     #[schema(example = "invalid_request")]
     pub code: String,
-    /// Names this request in the server's log.
+    /// Identifies this request in the server's log.
     pub request_id: String,
-    /// The limits that were reached, by name, where they are the problem.
+    /// Names of the exceeded limits, if any.
     #[serde(default, rename = "violated-policies", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub violated_policies: Option<Vec<String>>,

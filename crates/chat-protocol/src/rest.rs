@@ -30,7 +30,7 @@ pub struct Readiness {
     /// Always `ready`.
     #[schema(example = "ready")]
     pub status: String,
-    /// How news travels between this node of a cluster and the others; left out by a server that is alone.
+    /// State of the bus to the other nodes of a cluster; omitted on SQLite.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub bus: Option<Bus>,
@@ -47,21 +47,21 @@ pub struct Readiness {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Bus {
-    /// It travels.
+    /// Events travel over the bus.
     Up,
-    /// It does not.
+    /// The bus cannot be used.
     Down,
-    /// There is nothing by which it could: the node has no address of a bus, and reads from the database.
+    /// The node has no bus configured, and reads from the database.
     None,
 }
 
 /// A request to register.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct RegisterRequest {
-    /// 3 to 32 characters that can be seen; unique without regard to case and looks.
+    /// 3 to 32 visible characters; unique regardless of case and look.
     #[schema(example = "spike", min_length = 3, max_length = 32)]
     pub username: String,
-    /// Unique without regard to case.
+    /// Unique regardless of case.
     #[schema(example = "spike@temp.com", format = "email", max_length = 254)]
     pub email: String,
     /// 8 to 128 characters.
@@ -72,12 +72,12 @@ pub struct RegisterRequest {
 /// A new account.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct Registered {
-    /// The account's number.
+    /// Id of the account.
     #[schema(example = 3)]
     pub id: i64,
-    /// The name as it is kept and shown.
+    /// The name as stored and shown.
     pub username: String,
-    /// The address as it is kept.
+    /// The email address as stored.
     pub email: String,
     /// `User registered successfully`.
     pub message: String,
@@ -89,13 +89,13 @@ pub struct Registered {
 /// passwords just do not count against whoever sends it.
 pub const DEVICE_COOKIE: &str = "chatserver_device";
 
-/// A request to log in: the password with one of the names.
+/// A request to log in: the password, and either `email` or `username`.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct LoginRequest {
-    /// The address; or give `username`.
+    /// The email address, unless `username` is given.
     #[schema(example = "tom@temp.com")]
     pub email: Option<String>,
-    /// The name; or give `email`.
+    /// The username, unless `email` is given.
     #[schema(example = "tom")]
     pub username: Option<String>,
     /// The password.
@@ -110,7 +110,7 @@ pub struct LoggedIn {
     pub message: String,
     /// A JWT.
     pub token: String,
-    /// The account's number.
+    /// Id of the account.
     #[schema(example = 1)]
     pub user_id: i64,
     /// The account's name.
@@ -125,7 +125,7 @@ pub struct LoggedIn {
 pub struct AccessGranted {
     /// `Access granted`.
     pub message: String,
-    /// Who the token stands for.
+    /// Id of the token's user.
     #[schema(example = 3)]
     pub user_id: i64,
 }
@@ -133,7 +133,7 @@ pub struct AccessGranted {
 /// `POST /v1/ws-ticket`.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct WsTicket {
-    /// To be used once, as `/ws?ticket=`.
+    /// Valid once, as `/ws?ticket=`.
     pub ticket: String,
     /// Seconds until it expires.
     #[schema(example = 30)]
@@ -143,7 +143,7 @@ pub struct WsTicket {
 /// A user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct User {
-    /// The account's number.
+    /// Id of the account.
     #[schema(example = 1)]
     pub id: i64,
     /// The account's name.
@@ -162,13 +162,13 @@ pub struct UserWithChatInfo {
     /// The user.
     #[serde(flatten)]
     pub user: User,
-    /// The message's text; null where the two have not written to each other.
+    /// Text of that message; null if there is none.
     #[schema(required)]
     pub last_message_content: Option<String>,
-    /// When it was sent.
+    /// When it was sent; null if there is none.
     #[schema(required)]
     pub last_message_timestamp: Option<Time>,
-    /// Who sent it.
+    /// Id of its sender; null if there is none.
     #[schema(required)]
     pub last_message_sender_id: Option<i64>,
 }
@@ -186,15 +186,15 @@ pub struct CreateGroupRequest {
 pub struct GroupCreated {
     /// `Group created successfully`.
     pub message: String,
-    /// The group's number.
+    /// Id of the group.
     #[schema(example = 1)]
     pub id: i64,
-    /// The same number.
+    /// The same as `id`.
     #[schema(example = 1)]
     pub group_id: i64,
     /// The name, trimmed.
     pub name: String,
-    /// Who owns it: the caller.
+    /// Id of the owner, the caller.
     #[schema(example = 1)]
     pub owner_id: i64,
 }
@@ -202,13 +202,13 @@ pub struct GroupCreated {
 /// A group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Group {
-    /// The group's number.
+    /// Id of the group.
     #[schema(example = 1)]
     pub id: i64,
-    /// Its name.
+    /// File name to show.
     #[schema(example = "Cheese lovers")]
     pub name: String,
-    /// Who owns it.
+    /// Id of the owner.
     #[schema(example = 1)]
     pub owner_id: i64,
     /// When it was created.
@@ -218,12 +218,12 @@ pub struct Group {
 /// A request to add a member.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct AddMemberRequest {
-    /// Whom to add.
+    /// Id of the user to add.
     #[schema(example = 2, minimum = 1)]
     pub user_id: i64,
 }
 
-/// An answer that only says that it is done.
+/// An answer without data.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Done {
     /// For instance `Member added successfully`.
@@ -233,7 +233,7 @@ pub struct Done {
 /// A member of a group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Member {
-    /// The member's account.
+    /// Id of the member's account.
     #[schema(example = 1)]
     pub id: i64,
     /// The member's name.
@@ -263,15 +263,15 @@ pub struct ChangeRoleRequest {
 /// A request to log out.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 pub struct LogoutRequest {
-    /// Whether all tokens of the caller end, instead of the one that was sent.
+    /// Whether to revoke all of the caller's tokens instead of only the one that was sent.
     #[serde(default)]
     pub everywhere: bool,
 }
 
-/// A request to change the caller's password, which ends all tokens.
+/// A request to change the caller's password, which revokes all tokens.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct ChangePasswordRequest {
-    /// The present one.
+    /// The current password.
     #[schema(format = "password")]
     pub old_password: String,
     /// 8 to 128 characters.
@@ -279,11 +279,11 @@ pub struct ChangePasswordRequest {
     pub new_password: String,
 }
 
-/// A password that was changed.
+/// The answer to a password change.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct PasswordChanged {
     /// `Password changed successfully`.
     pub message: String,
-    /// A JWT in place of those that ended.
+    /// A new JWT; all earlier ones are revoked.
     pub token: String,
 }

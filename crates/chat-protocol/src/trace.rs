@@ -5,45 +5,45 @@ use utoipa::ToSchema;
 
 use crate::time::Time;
 
-/// The way of one message: what is kept for good, and what the answering server still remembers.
+/// The delivery of one message: what is stored, and what the answering server still remembers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MessageTrace {
-    /// Which message.
+    /// Id of the message.
     #[schema(example = 3)]
     pub message_id: i64,
-    /// Its conversation.
+    /// Id of the message's conversation.
     #[schema(example = 1)]
     pub conversation_id: i64,
-    /// Its place there.
+    /// Number of the message in its conversation.
     #[schema(example = 3)]
     pub seq: i64,
-    /// The place of its making in the log of all changes.
+    /// Log position of the message's creation.
     #[schema(example = 6)]
     pub position: i64,
-    /// When the server accepted it.
+    /// When the server accepted the message.
     pub accepted_at: Time,
-    /// When the answering server learned that it is on disk; null where it remembers no more.
+    /// When the answering server learned that the message is on disk; null if it has forgotten.
     #[schema(required)]
     pub committed_at: Option<Time>,
-    /// Where it was given to clients that were connected; empty where the answering server remembers no more.
+    /// Nodes that sent it to connected clients; empty if the answering server has forgotten.
     pub fanned_out: Vec<FanOut>,
-    /// How it reached those whom it was for, at most 200 of them: members of then who still are some, less its author.
+    /// Delivery to the members of that time who still are members, without the author; at most 200.
     pub members: Vec<TracedMember>,
-    /// Whether this is all there is to tell. False where the answering server has restarted or forgotten since, and always
-    /// where there are several: each tells of what it saw itself.
+    /// Whether nothing is missing. False if the answering server has restarted or forgotten since, and always in
+    /// a cluster, where each node reports only what it saw itself.
     pub complete: bool,
 }
 
-/// One server that gave a message to its clients.
+/// A node that sent a message to its clients.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FanOut {
-    /// Which server; null where there is one alone.
+    /// Id of the node; null for a single server.
     #[schema(required)]
     pub node: Option<String>,
-    /// When it had queued it for the last of them; null where there was none.
+    /// When it had queued the message to its last client; null without clients.
     #[schema(required)]
     pub at: Option<Time>,
-    /// For how many connections.
+    /// Number of connections.
     #[schema(example = 2)]
     pub connections: u64,
 }
@@ -51,17 +51,17 @@ pub struct FanOut {
 /// How a message reached a member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TracedMember {
-    /// Who.
+    /// Id of the user.
     #[schema(example = 2)]
     pub user_id: i64,
-    /// Whether a client of the member has confirmed it.
+    /// Whether a client of the member has confirmed the message.
     pub delivered: bool,
-    /// Whether the member has read it.
+    /// Whether the member has read the message.
     pub read: bool,
-    /// When a client confirmed it; null where the answering server did not see that or remembers no more.
+    /// When a client confirmed it; null if the answering server did not see that or has forgotten.
     #[schema(required)]
     pub delivered_at: Option<Time>,
-    /// When the member had read it; null likewise.
+    /// When the member read it; null in the same cases.
     #[schema(required)]
     pub read_at: Option<Time>,
 }

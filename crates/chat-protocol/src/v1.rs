@@ -8,46 +8,46 @@ use crate::time::Time;
 /// A frame about a message, or a system or typing notice in the same shape.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MessageFrame {
-    /// The message's number; 0 in a notice.
+    /// Id of the message; 0 in a notice.
     #[serde(rename = "ID")]
     pub id: i64,
-    /// Who wrote it; 0 in a system notice.
+    /// Id of the author; 0 in a system notice.
     pub sender_id: i64,
-    /// To which user; 0 in a group message.
+    /// Id of the recipient; 0 in a group message.
     pub recipient_id: i64,
-    /// To which group; 0 in a P2P message.
+    /// Id of the group; 0 in a direct message.
     pub group_id: i64,
     /// `text`, `image` …, `group_message`, `system` or `typing`.
     #[serde(rename = "type")]
     pub kind: String,
     /// Text.
     pub content: String,
-    /// Where the media is; empty where none.
+    /// URL of the attachment; empty without one.
     #[serde(rename = "MediaURL")]
     pub media_url: String,
-    /// When the server accepted it.
+    /// When the server accepted the message.
     pub timestamp: Time,
 }
 
-/// The answer to a frame that was wrong; the connection stays.
+/// The answer to an invalid frame; the connection stays open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ErrorFrame {
     /// Always `error`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// A sentence.
+    /// A sentence for people.
     pub error: String,
-    /// Stable and meant for programs, the same codes as over HTTP.
+    /// Stable name for programs, as over HTTP.
     pub code: String,
-    /// Of `rate_limited`: true, since the same frame will be taken later.
+    /// For `rate_limited`: true, because the same frame will succeed later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub temporary: Option<bool>,
-    /// Of `rate_limited`: the limit's name.
+    /// For `rate_limited`: name of the limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub policy: Option<String>,
-    /// Of `rate_limited`: when to try again.
+    /// For `rate_limited`: milliseconds to wait before a retry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub retry_after_ms: Option<u64>,
@@ -62,19 +62,19 @@ pub struct ClientFrame {
     /// `text`, `image`, `p2p_message`, `group_message` or `typing`.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
-    /// Of `set_recipient`: to a user.
+    /// For `set_recipient`: id of a user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<i64>,
-    /// To a user.
+    /// Id of the recipient.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipient_id: Option<i64>,
-    /// To a group.
+    /// Id of the group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group_id: Option<i64>,
     /// Text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
-    /// Where the media is.
+    /// URL of an attachment.
     #[serde(default, alias = "MediaURL", skip_serializing_if = "Option::is_none")]
     pub media_url: Option<String>,
     /// The sender's key for this message.

@@ -12,7 +12,7 @@ use crate::conversation::{Conversation, Presence};
 use crate::message::{AppendRequest, EditRequest, FinishRequest, ForwardRequest, Message, SendRequest};
 use crate::time::Time;
 
-/// A client's name for a frame of its own, repeated in the answer.
+/// A client's id for one of its frames, repeated in the answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged, expecting = "`id` must be an integer or a string")]
 pub enum Id {
@@ -25,19 +25,19 @@ pub enum Id {
 /// What every frame of a client has.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Head<'a> {
-    /// What is to be done.
+    /// Name of the op.
     #[serde(borrow)]
     pub op: Cow<'a, str>,
-    /// The client's name for this frame.
+    /// The client's id for this frame.
     pub id: Option<Id>,
 }
 
-/// `auth`: who the client is, where nothing before the first frame said so.
+/// `auth`: authenticates a client that did not authenticate with the upgrade.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct Auth {
     /// A JWT.
     pub token: String,
-    /// Where to resume.
+    /// Cursor to resume from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
 }
@@ -50,26 +50,26 @@ impl Auth {
 /// `send`: a message, to exactly one of `to_user`, `to_group` and `conversation_id`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 pub struct Send {
-    /// To a user.
+    /// Id of the recipient.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_user: Option<i64>,
-    /// To a group.
+    /// Id of the group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_group: Option<i64>,
-    /// Into a conversation.
+    /// Id of the conversation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation_id: Option<i64>,
-    /// What it says.
+    /// The message.
     #[serde(flatten)]
     pub body: SendRequest,
 }
 
-/// `forward`: a message once more, elsewhere.
+/// `forward`: sends a message to another conversation.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 pub struct Forward {
-    /// Which message.
+    /// Id of the message.
     pub message_id: i64,
-    /// To whom.
+    /// The destination.
     #[serde(flatten)]
     pub to: ForwardRequest,
 }
@@ -77,17 +77,17 @@ pub struct Forward {
 /// `edit`: a new text for a message.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Edit {
-    /// Which message.
+    /// Id of the message.
     pub message_id: i64,
     /// The text.
     #[serde(flatten)]
     pub edit: EditRequest,
 }
 
-/// `delete`: a message, for everyone or for oneself.
+/// `delete`: deletes a message for everyone, or only for the user.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Delete {
-    /// Which message.
+    /// Id of the message.
     pub message_id: i64,
     /// `everyone` (the default) or `me`.
     #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
@@ -97,47 +97,47 @@ pub struct Delete {
 /// `react` and `unreact`.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct React {
-    /// Which message.
+    /// Id of the message.
     pub message_id: i64,
-    /// With what.
+    /// The emoji.
     pub emoji: String,
 }
 
 /// `pin`, `unpin`, `save` and `unsave`.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct OfMessage {
-    /// Which message.
+    /// Id of the message.
     pub message_id: i64,
 }
 
-/// `append`: a piece for a message that is being written.
+/// `append`: appends to a streaming message.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Append {
-    /// Which message.
+    /// Id of the message.
     pub message_id: i64,
     /// The piece.
     #[serde(flatten)]
     pub piece: AppendRequest,
 }
 
-/// `finish`: the end of a message that was being written.
+/// `finish`: ends a streaming message.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Finish {
-    /// Which message.
+    /// Id of the message.
     pub message_id: i64,
-    /// How it ends.
+    /// The final text and state.
     #[serde(flatten)]
     pub ending: FinishRequest,
 }
 
-/// `delivered` and `read`: how far the client, or its user, has come.
+/// `delivered` and `read`: moves the client's or the user's pointer.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Pointer {
-    /// In which conversation.
+    /// Id of the conversation.
     pub conversation_id: i64,
-    /// The last message.
+    /// `seq` of the last message delivered or read.
     pub seq: i64,
-    /// Of `read`: the thread's root, where it is a thread that was read.
+    /// For `read`: id of the thread's root, if a thread was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread_id: Option<i64>,
 }
@@ -145,18 +145,18 @@ pub struct Pointer {
 /// `typing`.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct TypingIn {
-    /// In which conversation.
+    /// Id of the conversation.
     pub conversation_id: i64,
 }
 
-/// `presence`: how the user of this client wants to be seen.
+/// `presence`: sets the presence that others see.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct SetPresence {
     /// `online`, `away` or `invisible`.
     pub status: String,
 }
 
-/// `view`: the conversations that are on the screen, in place of the former ones.
+/// `view`: sets the conversations on the screen, replacing the former ones.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct View {
     /// At most 20.
@@ -168,35 +168,35 @@ pub struct View {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 pub struct Ping {}
 
-/// A frame from the server, told apart by its `type`.
+/// A frame from the server, distinguished by its `type`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ServerFrame {
     /// The first one.
     Hello(Hello),
-    /// A message that is new or changed.
+    /// A message was created or changed.
     Message(MessageFrame),
-    /// A message that is being written grew.
+    /// A streaming message grew.
     Append(AppendFrame),
-    /// A conversation that is new or changed.
+    /// A conversation was created or changed.
     Conversation(ConversationFrame),
     /// A member's pointers moved.
     Receipt(Receipt),
-    /// A message that the user deleted for themselves.
+    /// The user deleted a message only for themselves.
     Hidden(Hidden),
-    /// A message that the user saved, or no longer wants saved.
+    /// The user saved a message, or removed it from the saved ones.
     Saved(Saved),
-    /// Somebody is typing.
+    /// A user is typing.
     Typing(Typing),
-    /// Somebody's presence.
+    /// A user's presence.
     Presence(Presence),
     /// Everything missed has been sent.
     Live(At),
-    /// The client's cursor can't be served: load anew through REST.
+    /// The client's cursor can't be served: reload over REST.
     Resync(At),
-    /// What the client asked for is done.
+    /// The op was executed.
     Ack(Ack),
-    /// What the client asked for is refused, or failed.
+    /// The op was refused, or failed.
     Error(Refusal),
     /// The answer to `ping`.
     Pong(Pong),
@@ -205,171 +205,171 @@ pub enum ServerFrame {
 /// The first frame.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Hello {
-    /// Whose stream it is.
+    /// Id of the stream's user.
     pub user_id: i64,
-    /// Names this connection in the server's log.
+    /// Identifies this connection in the server's log.
     pub session_id: String,
-    /// From where the stream goes on.
+    /// Cursor from which the stream continues.
     pub cursor: String,
-    /// How long the server lets a silent connection be before it asks for a sign of life.
+    /// Silence after which the server sends a ping, in milliseconds.
     pub heartbeat_ms: u64,
-    /// Whether what was missed since the client's cursor follows.
+    /// Whether everything missed since the client's cursor follows.
     pub resumed: bool,
-    /// What this server can do.
+    /// Features of this server.
     pub features: Vec<Cow<'static, str>>,
-    /// Which release it is.
+    /// Version of the server.
     pub server_version: Cow<'static, str>,
 }
 
-/// A message that is new or changed.
+/// A message was created or changed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct MessageFrame {
     /// `created`, `edited`, `deleted`, `reaction`, `pinned`, `thread`, `appended` (only when resuming) or `finished`.
     pub event: Cow<'static, str>,
-    /// The conversation it is in.
+    /// Id of the message's conversation.
     pub conversation_id: i64,
-    /// As it is now.
+    /// The object in its present state.
     pub message: Box<Message>,
-    /// The place in the log.
+    /// Cursor of this change.
     pub cursor: String,
 }
 
-/// A piece of a message that is being written.
+/// A new piece of a streaming message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AppendFrame {
-    /// The conversation it is in.
+    /// Id of the message's conversation.
     pub conversation_id: i64,
-    /// Which message.
+    /// Id of the message.
     pub message_id: i64,
-    /// Its place in the conversation.
+    /// Number of the message in its conversation.
     pub seq: i64,
-    /// Its `rev` with this piece.
+    /// The message's `rev` with this piece.
     pub rev: i64,
-    /// The length of the text before this piece, in characters.
+    /// Length of the text before this piece, in characters.
     pub offset: u32,
     /// The piece.
     pub content: String,
-    /// The place in the log.
+    /// Cursor of this change.
     pub cursor: String,
 }
 
-/// A conversation that is new or changed.
+/// A conversation was created or changed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ConversationFrame {
-    /// As it is now.
+    /// The object in its present state.
     pub conversation: Box<Conversation>,
-    /// The place in the log.
+    /// Cursor of this change.
     pub cursor: String,
 }
 
 /// A member's pointers moved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Receipt {
-    /// In which conversation.
+    /// Id of the conversation.
     pub conversation_id: i64,
-    /// Whose.
+    /// Id of the user.
     pub user_id: i64,
-    /// The last message that a client of the member has confirmed.
+    /// `seq` of the last message that a client of the member has confirmed.
     pub delivered_seq: i64,
-    /// The last message that the member has read.
+    /// `seq` of the last message that the member has read.
     pub read_seq: i64,
-    /// To the member's own clients: what waits now.
+    /// Only to the member's own clients: number of unread messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub unread: Option<u32>,
-    /// To the member's own clients: what mentions the member of that.
+    /// Only to the member's own clients: number of those that mention the member.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub mentions: Option<u32>,
-    /// The place in the log.
+    /// Cursor of this change.
     pub cursor: String,
 }
 
-/// A message that the user deleted for themselves.
+/// The user deleted a message only for themselves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Hidden {
-    /// The conversation it is in.
+    /// Id of the message's conversation.
     pub conversation_id: i64,
-    /// Which message.
+    /// Id of the message.
     pub message_id: i64,
-    /// The place in the log.
+    /// Cursor of this change.
     pub cursor: String,
 }
 
-/// A message that the user saved, or no longer wants saved.
+/// The user saved a message, or removed it from the saved ones.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Saved {
-    /// Which message.
+    /// Id of the message.
     pub message_id: i64,
-    /// Whether it is saved.
+    /// Whether the message is saved now.
     pub saved: bool,
-    /// The place in the log.
+    /// Cursor of this change.
     pub cursor: String,
 }
 
-/// Somebody is typing.
+/// A user is typing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Typing {
-    /// In which conversation.
+    /// Id of the conversation.
     pub conversation_id: i64,
-    /// Who.
+    /// Id of the user.
     pub user_id: i64,
-    /// After how long it is no longer so, unless told again.
+    /// Milliseconds after which the signal expires, unless it is repeated.
     pub expires_in_ms: u32,
 }
 
-/// A place in the log.
+/// A cursor alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct At {
-    /// The place.
+    /// The cursor.
     pub cursor: String,
 }
 
-/// What the client asked for is done, and on disk where it changed something.
+/// The op was executed; its changes are on disk.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Ack {
-    /// The client's name for its frame.
+    /// The client's id for its frame.
     #[schema(required)]
     pub id: Option<Id>,
-    /// The message as it is now, where the op has one.
+    /// The message in its present state, if the op has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub message: Option<Box<Message>>,
-    /// Of `send` and `forward`: whether it is the result of an earlier frame with the same key.
+    /// For `send` and `forward`: whether this repeats the result of an earlier frame with the same key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub duplicate: Option<bool>,
-    /// Of `append`: which message.
+    /// For `append`: id of the message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub message_id: Option<i64>,
-    /// Of `append`: the message's `rev` now.
+    /// For `append`: the message's `rev` with this piece.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub rev: Option<i64>,
-    /// Of `append`: the length of the text now, in characters.
+    /// For `append`: length of the text with this piece, in characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub length: Option<u32>,
 }
 
-/// What the client asked for is refused, or failed.
+/// The op was refused, or failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Refusal {
-    /// The client's name for its frame; null where it had none that could be read.
+    /// The client's id for its frame; null if it could not be read.
     #[schema(required)]
     pub id: Option<Id>,
-    /// Stable and meant for programs, the same codes as over HTTP.
+    /// Stable name for programs, as over HTTP.
     pub code: String,
-    /// A sentence.
+    /// A sentence for people.
     pub error: String,
-    /// Whether the same frame may well succeed later.
+    /// Whether the same frame may succeed later.
     pub temporary: bool,
-    /// When to try again.
+    /// Milliseconds to wait before a retry, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub retry_after_ms: Option<u64>,
-    /// Of `rate_limited`: the limit's name.
+    /// For `rate_limited`: name of the limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub policy: Option<String>,
@@ -378,7 +378,7 @@ pub struct Refusal {
 /// The answer to `ping`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Pong {
-    /// The client's name for its frame.
+    /// The client's id for its frame.
     #[schema(required)]
     pub id: Option<Id>,
     /// The server's time.

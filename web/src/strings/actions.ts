@@ -19,7 +19,7 @@ export const actions = {
   pin: "Pin",
   unpin: "Unpin",
   save: "Save",
-  unsave: "No longer save",
+  unsave: "Remove from saved",
   delete: "Delete",
   info: "Message info",
   discard: "Do not send",
@@ -28,8 +28,8 @@ export const actions = {
   deleteTitle: "Delete this message?",
   deleteForMe: "Delete for me",
   deleteForEveryone: "Delete for everyone",
-  deleteHint: "For everyone: nobody can read it any more. For you alone: the others keep it.",
-  deleteForMeHint: "It is deleted for you alone; the others keep it.",
+  deleteHint: "For everyone: nobody can read it any more. For you: the others keep it.",
+  deleteForMeHint: "It is deleted only for you; the others keep it.",
 
   // Forwarding
   forwardTitle: "Forward to",
@@ -59,7 +59,7 @@ export const actions = {
 
   // Reactions
   reaction: (emoji: string, count: number, mine: boolean) =>
-    `${emoji} ${counted(count, "reaction", "reactions")}${mine ? ", one of them yours" : ""}`,
+    `${emoji} ${counted(count, "reaction", "reactions")}${mine ? ", including yours" : ""}`,
   reactedBy: (names: string[], others: number) =>
     listed.format(others === 0 ? names : [...names, counted(others, "other", "others")]),
 };

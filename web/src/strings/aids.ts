@@ -5,9 +5,9 @@ import { counted } from "./counted.js";
 export const aids = {
   replyingTo: (name: string) => `Replying to ${name}`,
   yourself: "yourself",
-  editing: "Changing a message",
-  cancelReply: "Do not reply",
-  cancelEdit: "Leave it as it was",
+  editing: "Editing a message",
+  cancelReply: "Cancel reply",
+  cancelEdit: "Cancel editing",
   noText: "No text",
   deleted: "Deleted message",
   suggestions: "Suggestions",

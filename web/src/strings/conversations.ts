@@ -40,7 +40,7 @@ export const conversations = {
   archived: (count: number) => `Archived (${number.format(count)})`,
   backFromArchive: "Back to all conversations",
   noConversation: "No conversation yet",
-  noConversationHint: "Look for somebody by name, or gather a few people in a group.",
+  noConversationHint: "Find somebody by name, or start a group.",
   loading: "Loading conversations",
 
   unread: (count: number) => counted(count, "unread message", "unread messages"),
@@ -48,7 +48,7 @@ export const conversations = {
   isMarkedUnread: "Marked as unread",
   isMuted: "Muted",
   isPinned: "Pinned",
-  waits: "Waits to be sent",
+  waits: "Waiting to be sent",
   actions: (name: string) => `Actions for ${name}`,
   pin: "Pin to the top",
   unpin: "Unpin from the top",
@@ -65,7 +65,7 @@ export const conversations = {
   personHint: "The beginning of a username",
   noPerson: (text: string) => `Nobody's name begins with “${text}”.`,
   noOtherPerson: "Nobody else has an account yet.",
-  notLooked: (reason: string) => `Nobody could be looked for. ${reason}`,
+  notLooked: (reason: string) => `The search failed. ${reason}`,
   found: "People found",
   groupName: "Name of the group",
   members: "Members",
@@ -73,5 +73,5 @@ export const conversations = {
   addMember: (name: string) => `Add ${name}`,
   dropMember: (name: string) => `Take ${name} out`,
   createGroup: "Create group",
-  groupLater: "The group is made. It stands in the list as soon as this page is connected again.",
+  groupLater: "The group was created. It appears in the list once this page is connected again.",
 };

@@ -6,10 +6,10 @@ const listed = new Intl.ListFormat("en");
 
 export const messages = {
   // The open conversation
-  none: "Choose a conversation, or begin a new one.",
+  none: "Choose a conversation, or start a new one.",
   missing: "This conversation does not exist, or you are not a member of it.",
   noUser: "There is nobody at this address.",
-  oneself: "This is you. Choose somebody else to write to.",
+  oneself: "This is you. Choose somebody else.",
   sayHello: (name: string) => `You and ${name} have not written to each other yet. Say hello.`,
   emptyGroup: "Nobody has written here yet. Be the first.",
   conversation: (name: string) => `Conversation with ${name}`,
@@ -49,7 +49,7 @@ export const messages = {
   abandoned: "Stopped before the end",
   pinned: "Pinned",
   saved: "Saved",
-  showQuoted: (name: string) => `Show the message of ${name} that this answers`,
+  showQuoted: (name: string) => `Show the message from ${name} that this replies to`,
   quoteDeleted: "Deleted message",
   replies: (count: number) => counted(count, "reply", "replies"),
   lastReply: (when: string) => `last ${when}`,

@@ -2,7 +2,7 @@
 
 export const settings = {
   title: "Settings",
-  sections: "Parts of the settings",
+  sections: "Settings sections",
   profile: "Profile",
   appearance: "Appearance",
   notifications: "Notifications",
@@ -29,31 +29,31 @@ export const settings = {
 
   theme: "Colours",
   themes: { system: "Same as the system", light: "Light", dark: "Dark" },
-  onThisDevice: "Kept on this device only.",
+  onThisDevice: "Stored on this device only.",
 
   notify: "Show notifications",
-  notifyHint: "For messages that arrive while this page is out of sight. Muted conversations stay quiet.",
+  notifyHint: "For messages that arrive while this page is hidden. Muted conversations stay quiet.",
   notifyRefused:
     "Your browser blocks notifications from this page. Allow them in the browser's settings for this site.",
-  notifyMissing: "This browser has no notifications, or this page was not opened over https.",
+  notifyMissing: "This browser does not support notifications, or this page was not opened over https.",
   sound: "Play a sound",
-  soundHint: "A short one, whenever a message calls for your attention.",
+  soundHint: "A short sound, whenever a message needs your attention.",
 
   enterSends: "Enter sends",
-  enterSendsHint: "When this is off, Enter begins a new line, and Ctrl+Enter or ⌘+Enter sends.",
+  enterSendsHint: "When this is off, Enter starts a new line, and Ctrl+Enter or ⌘+Enter sends.",
 
   pictures: {
     title: "Pictures from other sites",
     ask: "Ask before loading",
-    askHint: "A button stands in place of each. The site learns nothing before you press it.",
+    askHint: "A button replaces each picture. The site learns nothing until you press it.",
     always: "Always load",
     alwaysHint:
-      "The site that has the picture, and so perhaps its sender, learns your network address and when you read.",
+      "The site that hosts the picture, and so perhaps its sender, learns your network address and when you read.",
   },
 
   client: "Web client of ChatServer",
   version: "Server version",
   unknown: "unknown",
   api: "API reference",
-  apiHint: "Everything this client does, your own programs can do, too.",
+  apiHint: "Your own programs can do everything that this client does.",
 };

@@ -11,7 +11,7 @@ export const shortcuts = {
         { keys: ["Alt", "↓"], does: "Next conversation" },
         { keys: ["Alt", "Shift", "↑"], does: "Previous unread conversation" },
         { keys: ["Alt", "Shift", "↓"], does: "Next unread conversation" },
-        { keys: ["Esc"], does: "Close, or take back a reply" },
+        { keys: ["Esc"], does: "Close, or cancel a reply" },
         { keys: ["?"], does: "Show this list" },
       ],
     },
@@ -29,7 +29,7 @@ export const shortcuts = {
       keys: [
         { keys: ["Enter"], does: "Send" },
         { keys: ["Shift", "Enter"], does: "New line" },
-        { keys: ["↑"], does: "Change your last message" },
+        { keys: ["↑"], does: "Edit your last message" },
       ],
     },
   ],

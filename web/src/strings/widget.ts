@@ -15,8 +15,8 @@ export const widget = {
   // For those who put it into their page
   refused: (server: string, origin: string) =>
     `The chat of ${server} did not load. Is ${origin} one of its ALLOWED_ORIGINS, and does this page's policy allow frame-src ${server}?`,
-  needsToken: "The chat widget needs a token, or a function getToken that gives one",
-  needsTo: "The chat widget needs to know whom to talk to: one user, group or conversation, by its id",
-  needsUrl: "The chat widget needs the address of the chat server as its url",
-  noToken: "getToken gave no token",
+  needsToken: "The chat widget needs a token, or a function getToken that returns one",
+  needsTo: "The chat widget needs a recipient: the id of one user, group or conversation",
+  needsUrl: "The chat widget needs the chat server's address as its url",
+  noToken: "getToken returned no token",
 };

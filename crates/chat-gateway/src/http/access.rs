@@ -16,8 +16,8 @@ use crate::auth::Bearer;
 use crate::limits::Guess;
 use crate::{App, turns};
 
-/// Logs out: ends the token that is sent, or with `everywhere` all of the caller's. Streams that were opened with it end
-/// within a second.
+/// Logs out: revokes the token that was sent, or with `everywhere` all of the caller's tokens. Streams opened
+/// with them end within a second.
 #[utoipa::path(post, path = "/v1/users/logout", tag = "accounts", security(("bearer" = [])),
     request_body(content = Option<rest::LogoutRequest>, content_type = "application/json"), responses(
     (status = 200, body = rest::Done), Unauthenticated, Any, BodyRefused,
@@ -40,7 +40,7 @@ pub(super) async fn log_out(
     Ok(Json(rest::Done { message: "Logged out successfully".into() }))
 }
 
-/// Changes the caller's password, for who knows the present one. All tokens end; the answer has a new one.
+/// Changes the caller's password; needs the current one. All tokens are revoked, and the answer has a new one.
 #[utoipa::path(post, path = "/v1/users/password", tag = "accounts", security(("bearer" = [])),
     request_body = rest::ChangePasswordRequest, responses(
     (status = 200, body = rest::PasswordChanged),

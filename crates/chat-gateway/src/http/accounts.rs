@@ -30,11 +30,10 @@ use crate::pages::Reader;
 use crate::{App, is_from_this_machine, tickets, turns};
 
 /// Registers an account and logs it in.
-///
-/// A username has 3 to 32 characters that can be seen, a letter or a digit among them, and no `@`. It is kept in Unicode's
-/// form NFKC with single spaces; words such as `all` and `admin` are nobody's. Names are unique without regard to case,
-/// and so is what they look like where the scripts differ. A password has 8 to 128 characters, is not blank and neither
-/// the name nor the address.
+/// A username has 3 to 32 visible characters, including a letter or a digit, and no `@`. It is stored in the
+/// Unicode form NFKC with single spaces; words such as `all` and `admin` are reserved. Names are unique regardless of
+/// case, and must not look like a registered name in another script. A password has 8 to 128 characters, is not
+/// blank, and is neither the username nor the email address.
 #[utoipa::path(post, path = "/v1/users/register", tag = "accounts", request_body = rest::RegisterRequest, responses(
     (status = 201, body = rest::Registered),
     (status = 409, description = "The email address, the name or a similar-looking name is taken", body = ProblemBody,
@@ -84,10 +83,8 @@ fn device_cookie(app: &App, login: &Login, known: Option<Device>, is_encrypted: 
     cookie.map(|cookie| (SET_COOKIE, cookie)).into_iter().collect()
 }
 
-/// Gives a token for an address or a name, and the password.
-///
-/// Names, addresses and passwords are compared in Unicode's form NFKC, so that it does not matter which keyboard they
-/// come from.
+/// Logs in with an email address or a username, and the password; returns a token.
+/// Names, addresses and passwords are compared in the Unicode form NFKC, so that the keyboard does not matter.
 #[utoipa::path(post, path = "/v1/users/login", tag = "accounts", request_body = rest::LoginRequest, responses(
     (status = 200, body = rest::LoggedIn),
     (status = 401, description = "Unknown user or wrong password, not distinguished", body = ProblemBody,
@@ -160,7 +157,7 @@ async fn checked(
     Ok(checked?)
 }
 
-/// Tells whom the token stands for.
+/// Returns the id of the token's user.
 #[utoipa::path(get, path = "/v1/test-auth", tag = "accounts", security(("bearer" = [])), responses(
     (status = 200, body = rest::AccessGranted), Unauthenticated, Any,
 ))]
@@ -168,7 +165,7 @@ pub(super) async fn test_auth(Caller(user): Caller) -> Json<rest::AccessGranted>
     Json(rest::AccessGranted { message: "Access granted".into(), user_id: user.0 })
 }
 
-/// Gives a ticket that opens one WebSocket connection, for clients that can send no header with it.
+/// Creates a ticket that opens one WebSocket connection, for clients that can't send headers with it.
 #[utoipa::path(post, path = "/v1/ws-ticket", tag = "accounts", security(("bearer" = [])), responses(
     (status = 201, body = rest::WsTicket),
     (status = 429, description = "The user or the address has too many unused tickets",
@@ -191,13 +188,13 @@ pub(super) async fn ws_ticket(
     Ok((StatusCode::CREATED, Json(rest::WsTicket { ticket, expires_in })).into_response())
 }
 
-/// Which users, and how many.
+/// Filter and page of the list of users.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct UserParams {
-    /// Only names of which a word begins so (`q=ca` finds `Tom Cat`), whatever its case and accents.
+    /// Only names in which a word begins with this (`q=ca` finds `Tom Cat`), regardless of case and accents.
     q: Option<String>,
-    /// At most so many (1 to 1000).
+    /// Maximum number of entries, 1 to 1000.
     #[param(minimum = 1, default = 1000)]
     limit: Option<i64>,
     /// Only users with a larger id.
@@ -235,7 +232,7 @@ pub(super) async fn users(
     Ok((next, turn.answer(accounts, users).await?).into_response())
 }
 
-/// The same list, each user with the last message between them and the caller.
+/// Lists users, each with the last message between that user and the caller.
 #[utoipa::path(get, path = "/v1/users/with-chat-info", tag = "accounts", security(("bearer" = [])),
     params(UserParams), responses(
     (status = 200, body = Vec<rest::UserWithChatInfo>), Unauthenticated, Any,
@@ -265,7 +262,7 @@ fn with_chat_info((account, last): (Account, Option<LastMessage>), caller: UserI
     }
 }
 
-/// One user.
+/// Returns one user.
 #[utoipa::path(get, path = "/v1/users/{id}", tag = "accounts", security(("bearer" = [])),
     params(("id" = i64, Path, minimum = 1)), responses(
     (status = 200, body = rest::User), Unauthenticated, NoSuchUser, Any,

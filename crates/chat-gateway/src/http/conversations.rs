@@ -24,10 +24,10 @@ const DEFAULT_CONVERSATIONS: u16 = 50;
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ListParams {
-    /// At most so many (1 to 200).
+    /// Maximum number of entries, 1 to 200.
     #[param(minimum = 1, default = 50)]
     limit: Option<i64>,
-    /// `next_cursor` of the page before.
+    /// `next_cursor` of the previous page.
     cursor: Option<String>,
 }
 
@@ -68,7 +68,7 @@ fn after(cursor: &str) -> Result<(MessageId, ConversationId), Problem> {
     Ok((MessageId(last), ConversationId(id)))
 }
 
-/// One conversation, with its last message; for members.
+/// Returns one conversation with its last message; members only.
 #[utoipa::path(get, path = "/v1/conversations/{id}", tag = "conversations", security(("bearer" = [])),
     params(("id" = i64, Path, minimum = 1)), responses(
     (status = 200, body = Conversation), Unauthenticated, NotTheCallers, Any,
@@ -82,7 +82,7 @@ pub(super) async fn conversation(
     Ok(Json(chat_wire::conversation(&view, caller)))
 }
 
-/// Changes what a conversation is to the caller alone: muted, archived, pinned, marked as unread, a draft.
+/// Changes the caller's state of a conversation: muted, archived, pinned, marked as unread, draft.
 #[utoipa::path(patch, path = "/v1/conversations/{id}/state", tag = "conversations", security(("bearer" = [])),
     params(("id" = i64, Path, minimum = 1)), request_body = StateRequest, responses(
     (status = 200, body = Conversation), Unauthenticated, NotTheCallers, Any, BodyRefused,
@@ -98,10 +98,10 @@ pub(super) async fn change_state(
     Ok(Json(chat_wire::conversation(&view, caller)))
 }
 
-/// Tells the other members who are connected that the caller is typing.
+/// Signals to the connected members that the caller is typing.
 #[utoipa::path(post, path = "/v1/conversations/{id}/typing", tag = "conversations", security(("bearer" = [])),
     params(("id" = i64, Path, minimum = 1)), responses(
-    (status = 204, description = "They are told"), Unauthenticated, NotTheCallers, Any,
+    (status = 204, description = "The signal was sent"), Unauthenticated, NotTheCallers, Any,
 ))]
 pub(super) async fn typing(
     Caller(caller): Caller,
@@ -112,7 +112,7 @@ pub(super) async fn typing(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// What waits for the caller in all conversations that are not muted.
+/// Returns the unread counts of all conversations that are not muted.
 #[utoipa::path(get, path = "/v1/unread", tag = "conversations", security(("bearer" = [])), responses(
     (status = 200, body = Totals), Unauthenticated, Any,
 ))]

@@ -18,7 +18,7 @@ use crate::App;
 use crate::auth::Caller;
 use crate::pages::Reader;
 
-/// Replaces a message's text; for its author.
+/// Replaces a message's text; author only.
 #[utoipa::path(patch, path = "/v1/messages/{id}", tag = "messages", security(("bearer" = [])),
     params(("id" = i64, Path, minimum = 1)), request_body = EditRequest, responses(
     (status = 200, body = Message), Unauthenticated, MayNot, NotTheCallers, DoesNotFit, Any, BodyRefused,
@@ -48,12 +48,12 @@ pub(super) enum Scope {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct DeleteParams {
-    /// For everyone unless it says `me`.
+    /// `everyone` (default) or `me`.
     #[param(inline)]
     r#for: Option<Scope>,
 }
 
-/// Deletes a message, for everyone (its author, and in a group its owner and admins) or for the caller alone.
+/// Deletes a message for everyone (author; in a group also owner and admins), or only for the caller.
 #[utoipa::path(delete, path = "/v1/messages/{id}", tag = "messages", security(("bearer" = [])),
     params(("id" = i64, Path, minimum = 1), DeleteParams), responses(
     (status = 200, description = "Deleted for everyone: the remaining message", body = Message),
@@ -77,7 +77,7 @@ pub(super) async fn delete(
     }
 }
 
-/// The texts that a message had before, oldest first; for members of its conversation.
+/// Lists the earlier texts of a message, oldest first; members of its conversation only.
 #[utoipa::path(get, path = "/v1/messages/{id}/versions", tag = "messages", security(("bearer" = [])),
     params(("id" = i64, Path, minimum = 1)), responses(
     (status = 200, body = Vec<Version>), Unauthenticated, NotTheCallers, Any,
@@ -110,7 +110,7 @@ pub(super) async fn pin(
     set_pin(&app, caller, message, true).await
 }
 
-/// Takes a pin away.
+/// Unpins a message.
 #[utoipa::path(delete, path = "/v1/messages/{id}/pin", tag = "messages", security(("bearer" = [])),
     params(("id" = i64, Path, minimum = 1)), responses(
     (status = 200, body = Message), Unauthenticated, MayNot, NotTheCallers, DoesNotFit, Any,
@@ -132,12 +132,12 @@ async fn set_pin(app: &App, caller: UserId, message: i64, pinned: bool) -> Resul
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct PinParams {
-    /// At most so many (1 to 200).
+    /// Maximum number of entries, 1 to 200.
     #[param(minimum = 1, default = 50)]
     limit: Option<i64>,
 }
 
-/// The pinned messages of a conversation, the last pinned first; for members.
+/// Lists the pinned messages of a conversation, most recently pinned first; members only.
 #[utoipa::path(get, path = "/v1/conversations/{id}/pins", tag = "conversations", security(("bearer" = [])),
     params(("id" = i64, Path, minimum = 1), PinParams), responses(
     (status = 200, body = Vec<Message>), Unauthenticated, NotTheCallers, Any,

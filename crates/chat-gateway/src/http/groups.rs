@@ -46,7 +46,7 @@ pub(super) async fn create(
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct GroupParams {
-    /// Only names of which a word begins so, whatever its case and accents.
+    /// Only names in which a word begins with this, regardless of case and accents.
     q: Option<String>,
 }
 
@@ -67,7 +67,7 @@ pub(super) async fn list(
     turn.answer(groups, |groups| groups.into_iter().map(chat_wire::group).collect::<Vec<_>>()).await
 }
 
-/// Gives a group another name; for its owner and admins.
+/// Renames a group; owner and admins only.
 #[utoipa::path(patch, path = "/v1/groups/{id}", tag = "groups", security(("bearer" = [])),
     params(("id" = i64, Path, minimum = 1)), request_body = rest::RenameGroupRequest, responses(
     (status = 200, body = rest::Group), Unauthenticated, OfGroup, Any, BodyRefused,
@@ -84,7 +84,7 @@ pub(super) async fn rename(
     Ok(Json(group))
 }
 
-/// Adds a user to a group; for its owner and admins. Adding a member twice changes nothing.
+/// Adds a user to a group; owner and admins only. Adding a member again changes nothing.
 #[utoipa::path(post, path = "/v1/groups/{id}/members", tag = "groups", security(("bearer" = [])),
     params(("id" = i64, Path, minimum = 1)), request_body = rest::AddMemberRequest, responses(
     (status = 200, body = rest::Done), Unauthenticated, OfGroup, Any, BodyRefused,
@@ -99,7 +99,7 @@ pub(super) async fn add_member(
     Ok(Json(rest::Done { message: "Member added successfully".into() }))
 }
 
-/// Lists a group's members; for members.
+/// Lists a group's members; members only.
 #[utoipa::path(get, path = "/v1/groups/{id}/members", tag = "groups", security(("bearer" = [])),
     params(("id" = i64, Path, minimum = 1)), responses(
     (status = 200, body = Vec<rest::Member>), Unauthenticated, OfGroup, Any,
@@ -115,8 +115,8 @@ pub(super) async fn members(
     turn.answer(members, |members| members.into_iter().map(chat_wire::member).collect::<Vec<_>>()).await
 }
 
-/// Takes a member out of a group, for its owner and admins; or leaves it. Only the owner removes admins, and the owner
-/// makes somebody else the owner before leaving.
+/// Removes a member from a group (owner and admins), or leaves it. Only the owner may remove admins, and must
+/// make another member the owner before leaving.
 #[utoipa::path(delete, path = "/v1/groups/{id}/members/{userId}", tag = "groups", security(("bearer" = [])),
     params(("id" = i64, Path, minimum = 1), ("userId" = i64, Path, minimum = 1)), responses(
     (status = 200, body = rest::Done), Unauthenticated, OfGroup, DoesNotFit, Any,
@@ -134,7 +134,7 @@ pub(super) async fn remove_member(
     Ok(Json(rest::Done { message: "Member removed successfully".into() }))
 }
 
-/// Gives a member another role; for the owner, who becomes an admin by making somebody else the owner.
+/// Changes a member's role; owner only. Making another member the owner makes the caller an admin.
 #[utoipa::path(patch, path = "/v1/groups/{id}/members/{userId}", tag = "groups", security(("bearer" = [])),
     params(("id" = i64, Path, minimum = 1), ("userId" = i64, Path, minimum = 1)),
     request_body = rest::ChangeRoleRequest, responses(

@@ -16,20 +16,20 @@ use crate::clock;
 /// A database that takes longer for a small write would keep users waiting too.
 const PROBE: Duration = Duration::from_millis(1500);
 
-/// Who answers, and on which storage.
+/// Returns `pong` and the storage engine.
 #[utoipa::path(get, path = "/ping", tag = "operation", responses((status = 200, body = Pong)))]
 pub(super) async fn ping(State(app): State<App>) -> Json<Pong> {
     Json(Pong { message: "pong".into(), db_driver: app.chat.storage_name().into() })
 }
 
-/// 200 as long as the process is alive.
+/// Returns 200 while the process is alive.
 #[utoipa::path(get, path = "/healthz", tag = "operation", responses((status = 200, body = Health)))]
 pub(super) async fn healthz() -> Json<Health> {
     Json(Health { status: "ok".into() })
 }
 
-/// 200 only when a durable write would succeed now; it makes one to find out, and waits for it for 1.5 seconds at most. A
-/// node of a cluster also says how it stands with the others, and its clock with the database's; it is ready all the same.
+/// Returns 200 only when a durable write would succeed now; it makes one to find out, and waits at most 1.5
+/// seconds for it. A node of a cluster also reports the state of its bus and clock, which do not affect readiness.
 #[utoipa::path(get, path = "/readyz", tag = "operation", responses(
     (status = 200, body = Readiness),
     (status = 503, description = "Writes fail or hang, or the server is shutting down", body = ProblemBody,

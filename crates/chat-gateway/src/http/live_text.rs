@@ -11,8 +11,8 @@ use super::refusals::{Any, BodyRefused, DoesNotFit, MayNot, NotTheCallers, Unaut
 use crate::auth::Caller;
 use crate::{App, commands};
 
-/// Adds a piece to a message that was sent with `streaming`; for its author. A piece that is there already is
-/// answered once more, one with a wrong offset is refused with `offset_mismatch`.
+/// Appends to a message that was sent with `streaming`; author only. A repeated piece gets the same answer again;
+/// one with a wrong offset is refused with `offset_mismatch`.
 #[utoipa::path(post, path = "/v1/messages/{id}/append", tag = "messages", security(("bearer" = [])),
     params(("id" = i64, Path, minimum = 1)), request_body = AppendRequest, responses(
     (status = 200, body = Appended), Unauthenticated, MayNot, NotTheCallers, DoesNotFit, Any, BodyRefused,
@@ -28,7 +28,7 @@ pub(super) async fn append(
     Ok(Json(Appended { message_id: message.0, rev: rev.0, length }))
 }
 
-/// Ends a message that was sent with `streaming`; for its author.
+/// Ends a message that was sent with `streaming`; author only.
 #[utoipa::path(post, path = "/v1/messages/{id}/finish", tag = "messages", security(("bearer" = [])),
     params(("id" = i64, Path, minimum = 1)), request_body = FinishRequest, responses(
     (status = 200, body = Message), Unauthenticated, MayNot, NotTheCallers, DoesNotFit, Any, BodyRefused,

@@ -19,7 +19,7 @@ use crate::{App, commands};
 /// Most conversations that `/v1/chats` lists.
 const MAX_CHATS: u16 = 1000;
 
-/// One message; for members of its conversation.
+/// Returns one message; members of its conversation only.
 #[utoipa::path(get, path = "/v1/messages/{id}", tag = "messages", security(("bearer" = [])),
     params(("id" = i64, Path, minimum = 1)), responses(
     (status = 200, body = wire_message::Message), Unauthenticated, NotTheCallers, Any,
@@ -37,14 +37,14 @@ pub(super) async fn message(
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct StretchParams {
-    /// Only messages before this place; without it and `after_seq`, the newest.
+    /// Only messages with a smaller `seq`; without this and `after_seq`, the newest.
     before_seq: Option<i64>,
-    /// Only messages after this place, the oldest of them; not together with `before_seq`.
+    /// Only messages with a larger `seq`, oldest first; not together with `before_seq`.
     after_seq: Option<i64>,
-    /// At most so many (1 to 200).
+    /// Maximum number of entries, 1 to 200.
     #[param(minimum = 1, default = 50)]
     limit: Option<i64>,
-    /// Only the replies below this message.
+    /// Only the replies in the thread of this message.
     #[param(minimum = 1)]
     thread_id: Option<i64>,
 }
@@ -64,7 +64,7 @@ impl StretchParams {
     }
 }
 
-/// A part of a conversation or of a thread in it, oldest first; for members.
+/// Lists messages of a conversation or of one of its threads, oldest first; members only.
 #[utoipa::path(get, path = "/v1/conversations/{id}/messages", tag = "messages", security(("bearer" = [])),
     params(("id" = i64, Path, minimum = 1), StretchParams), responses(
     (status = 200, body = wire_message::History), Unauthenticated, NotTheCallers, Any,
@@ -85,10 +85,10 @@ pub(super) async fn stretch(
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct PageParams {
-    /// At most so many (1 to 200).
+    /// Maximum number of entries, 1 to 200.
     #[param(minimum = 1, default = 50)]
     limit: Option<i64>,
-    /// Only messages with a smaller id; without it, the newest.
+    /// Only messages with a smaller id; without this, the newest.
     before_id: Option<i64>,
 }
 
@@ -99,7 +99,7 @@ impl PageParams {
     }
 }
 
-/// A page of the caller's conversation with a user, oldest first.
+/// Lists messages of the caller's conversation with a user, oldest first.
 #[utoipa::path(get, path = "/v1/messages/history/{userID}", tag = "messages", security(("bearer" = [])),
     params(("userID" = i64, Path, minimum = 1), PageParams), responses(
     (status = 200, body = wire_message::History), Unauthenticated, NoSuchUser, Any,
@@ -116,7 +116,7 @@ pub(super) async fn history(
     turn.answer(messages, move |messages| chat_wire::history(&messages, caller)).await
 }
 
-/// A page of a group's conversation, oldest first; for members.
+/// Lists messages of a group's conversation, oldest first; members only.
 #[utoipa::path(get, path = "/v1/groups/{id}/messages", tag = "messages", security(("bearer" = [])),
     params(("id" = i64, Path, minimum = 1), PageParams), responses(
     (status = 200, body = wire_message::History), Unauthenticated, OfGroup, Any,
@@ -137,12 +137,12 @@ pub(super) async fn group_history(
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ChatParams {
-    /// At most so many (1 to 1000).
+    /// Maximum number of entries, 1 to 1000.
     #[param(minimum = 1, default = 1000)]
     limit: Option<i64>,
 }
 
-/// The last message of each of the caller's conversations, newest first.
+/// Lists the last message of each of the caller's conversations, newest first.
 #[utoipa::path(get, path = "/v1/chats", tag = "messages", security(("bearer" = [])), params(ChatParams), responses(
     (status = 200, body = Vec<wire_message::Message>), Unauthenticated, Any,
 ))]

@@ -12,7 +12,7 @@ use crate::App;
 use crate::auth::Caller;
 use crate::hub::presence::MAX_COMPANIONS;
 
-/// The presence of a conversation's members, at most 200; for members.
+/// Lists the presence of a conversation's members, at most 200; members only.
 #[utoipa::path(get, path = "/v1/conversations/{id}/presence", tag = "conversations", security(("bearer" = [])),
     params(("id" = i64, Path, minimum = 1)), responses(
     (status = 200, body = Vec<Presence>), Unauthenticated, NotTheCallers, Any,

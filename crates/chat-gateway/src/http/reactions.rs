@@ -27,7 +27,7 @@ pub(super) async fn react(
     Ok(Json(chat_wire::message(&message, caller)))
 }
 
-/// Takes the caller's reaction back.
+/// Removes the caller's reaction.
 #[utoipa::path(delete, path = "/v1/messages/{id}/reactions/{emoji}", tag = "messages", security(("bearer" = [])),
     params(("id" = i64, Path, minimum = 1), ("emoji" = String, Path)), responses(
     (status = 200, body = Message), Unauthenticated, MayNot, NotTheCallers, DoesNotFit, Any,
@@ -41,7 +41,7 @@ pub(super) async fn unreact(
     Ok(Json(chat_wire::message(&message, caller)))
 }
 
-/// Who reacted to a message, first come first; for members of its conversation.
+/// Lists the reactions to a message, oldest first; members of its conversation only.
 #[utoipa::path(get, path = "/v1/messages/{id}/reactions", tag = "messages", security(("bearer" = [])),
     params(("id" = i64, Path, minimum = 1)), responses(
     (status = 200, body = Vec<Reactor>), Unauthenticated, NotTheCallers, Any,

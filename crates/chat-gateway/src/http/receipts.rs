@@ -20,10 +20,10 @@ use crate::{App, commands};
 /// Most members in one page of receipts.
 const MAX_RECEIPTS: u16 = 1000;
 
-/// The caller has read everything up to a message; with `thread_id`, in that thread.
+/// Moves the caller's read pointer up to a message; with `thread_id`, in that thread.
 #[utoipa::path(post, path = "/v1/conversations/{id}/read", tag = "conversations", security(("bearer" = [])),
     params(("id" = i64, Path, minimum = 1)), request_body = ReadRequest, responses(
-    (status = 204, description = "It is noted"), Unauthenticated, NotTheCallers, Any, BodyRefused,
+    (status = 204, description = "The pointer was stored"), Unauthenticated, NotTheCallers, Any, BodyRefused,
 ))]
 pub(super) async fn read(
     Caller(caller): Caller,
@@ -39,10 +39,10 @@ pub(super) async fn read(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// A client of the caller has everything up to a message.
+/// Moves the caller's delivered pointer up to a message.
 #[utoipa::path(post, path = "/v1/conversations/{id}/delivered", tag = "conversations", security(("bearer" = [])),
     params(("id" = i64, Path, minimum = 1)), request_body = DeliveredRequest, responses(
-    (status = 204, description = "It is noted"), Unauthenticated, NotTheCallers, Any, BodyRefused,
+    (status = 204, description = "The pointer was stored"), Unauthenticated, NotTheCallers, Any, BodyRefused,
 ))]
 pub(super) async fn delivered(
     Caller(caller): Caller,
@@ -60,12 +60,12 @@ pub(super) async fn delivered(
 pub(super) struct ReceiptParams {
     /// Only members with a larger id.
     after_id: Option<i64>,
-    /// At most so many (1 to 1000).
+    /// Maximum number of entries, 1 to 1000.
     #[param(minimum = 1, default = 1000)]
     limit: Option<i64>,
 }
 
-/// How far each member has come, in the order of their ids; for members.
+/// Lists each member's pointers, in order of user id; members only.
 #[utoipa::path(get, path = "/v1/conversations/{id}/receipts", tag = "conversations", security(("bearer" = [])),
     params(("id" = i64, Path, minimum = 1), ReceiptParams), responses(
     (status = 200, body = Vec<MemberReceipt>), Unauthenticated, NotTheCallers, Any,
@@ -89,7 +89,7 @@ pub(super) async fn receipts(
     turn.answer(receipts, move |receipts| receipts.into_iter().map(receipt).collect::<Vec<_>>()).await
 }
 
-/// The thread below a message, as the caller sees it; its replies are in the conversation's messages with `thread_id`.
+/// Returns the thread of a message with the caller's pointer and unread count; list its replies with `thread_id` in the conversation's messages.
 #[utoipa::path(get, path = "/v1/messages/{id}/thread", tag = "messages", security(("bearer" = [])),
     params(("id" = i64, Path, minimum = 1)), responses(
     (status = 200, body = Thread), Unauthenticated, NotTheCallers, Any,

@@ -10,7 +10,7 @@ use utoipa::openapi::{RefOr, Response};
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "only described, never built")]
 pub(super) enum Any {
-    /// A path id, parameter or body does not fit
+    /// An invalid path id, parameter or body
     #[response(status = 400, content_type = "application/problem+json")]
     Invalid(Problem),
     /// Too many connections of the same address, or too many requests; try again after `Retry-After` seconds
@@ -19,7 +19,7 @@ pub(super) enum Any {
     /// The head of the request is too large
     #[response(status = 431)]
     HeadTooLarge,
-    /// The server can't do it now; try again after `Retry-After` seconds
+    /// The server can't do this now; try again after `Retry-After` seconds
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(Problem),
 }
@@ -27,7 +27,7 @@ pub(super) enum Any {
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "only described, never built")]
 enum WithoutToken {
-    /// Without a valid token
+    /// No valid token
     #[response(status = 401, content_type = "application/problem+json")]
     Refused(Problem),
 }
@@ -47,7 +47,7 @@ impl IntoResponses for Unauthenticated {
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "only described, never built")]
 pub(super) enum Counted {
-    /// Too much was asked for; `violated-policies` names the limit
+    /// A rate limit was exceeded; `violated-policies` names it
     #[response(
         status = 429,
         content_type = "application/problem+json",
@@ -88,7 +88,7 @@ pub(super) enum NoSuchUser {
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "only described, never built")]
 pub(super) enum OfGroup {
-    /// Not a member, or a role that may not
+    /// Not a member, or the role does not allow it
     #[response(status = 403, content_type = "application/problem+json")]
     Forbidden(Problem),
     /// No such group or user
@@ -100,7 +100,7 @@ pub(super) enum OfGroup {
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "only described, never built")]
 pub(super) enum NotTheCallers {
-    /// No such thing, or none that the caller may know of
+    /// Not found, or not visible to the caller
     #[response(status = 404, content_type = "application/problem+json")]
     NotFound(Problem),
 }
@@ -109,7 +109,7 @@ pub(super) enum NotTheCallers {
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "only described, never built")]
 pub(super) enum MayNot {
-    /// The caller's role does not allow it, nor is the caller the author
+    /// Neither the caller's role allows it nor is the caller the author
     #[response(status = 403, content_type = "application/problem+json")]
     Forbidden(Problem),
 }
@@ -118,7 +118,7 @@ pub(super) enum MayNot {
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "only described, never built")]
 pub(super) enum DoesNotFit {
-    /// It does not fit the present state of things; `code` says what is the matter
+    /// It conflicts with the present state; `code` says how
     #[response(status = 409, content_type = "application/problem+json")]
     Conflict(Problem),
 }

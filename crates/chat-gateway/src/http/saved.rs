@@ -17,7 +17,7 @@ use crate::pages::Reader;
 /// Saves a message for the caller.
 #[utoipa::path(put, path = "/v1/messages/{id}/saved", tag = "messages", security(("bearer" = [])),
     params(("id" = i64, Path, minimum = 1)), responses(
-    (status = 204, description = "It is saved"), Unauthenticated, NotTheCallers, Any,
+    (status = 204, description = "The message is saved"), Unauthenticated, NotTheCallers, Any,
 ))]
 pub(super) async fn save(
     Caller(caller): Caller,
@@ -28,10 +28,10 @@ pub(super) async fn save(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// No longer saves a message.
+/// Removes a message from the caller's saved messages.
 #[utoipa::path(delete, path = "/v1/messages/{id}/saved", tag = "messages", security(("bearer" = [])),
     params(("id" = i64, Path, minimum = 1)), responses(
-    (status = 204, description = "It is not saved"), Unauthenticated, NotTheCallers, Any,
+    (status = 204, description = "The message is not saved"), Unauthenticated, NotTheCallers, Any,
 ))]
 pub(super) async fn unsave(
     Caller(caller): Caller,
@@ -42,7 +42,7 @@ pub(super) async fn unsave(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The messages that the caller has saved and may still see, the newest first.
+/// Lists the messages that the caller has saved and may still see, newest first.
 #[utoipa::path(get, path = "/v1/saved", tag = "messages", security(("bearer" = [])), params(PageParams), responses(
     (status = 200, description = "Newest first", body = History), Unauthenticated, Any,
 ))]

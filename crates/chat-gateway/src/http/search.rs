@@ -33,8 +33,8 @@ pub(super) enum Order {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct SearchParams {
-    /// Words, all of which must be found; `"a phrase"`, `begin*`. May be left out beside one of the filters by
-    /// sender, conversation and media.
+    /// Words, all of which must match; `"a phrase"`, `begin*`. Optional with a filter by sender, conversation or
+    /// media.
     #[param(max_length = 256, example = "\"blue cheese\" mou*")]
     q: Option<String>,
     /// Only messages of this sender.
@@ -43,18 +43,18 @@ pub(super) struct SearchParams {
     /// Only messages of this conversation.
     #[param(minimum = 1)]
     conversation_id: Option<i64>,
-    /// Only messages sent at or after this.
+    /// Only messages sent at or after this time.
     since: Option<Time>,
-    /// Only messages sent before this.
+    /// Only messages sent before this time.
     until: Option<Time>,
-    /// Only messages with (`true`) or without something attached.
+    /// Only messages with (`true`) or without (`false`) an attachment.
     has_media: Option<bool>,
-    /// Only messages with a smaller id: the next page of what is ordered by `newest`.
+    /// Only messages with a smaller id: the next page with the order `newest`.
     before_id: Option<i64>,
-    /// `newest` unless it says `best`.
+    /// `newest` (default) or `best`.
     #[param(inline)]
     order: Option<Order>,
-    /// At most so many (1 to 100).
+    /// Maximum number of entries, 1 to 100.
     #[param(minimum = 1, default = 50)]
     limit: Option<i64>,
 }

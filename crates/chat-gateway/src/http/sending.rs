@@ -23,7 +23,7 @@ use crate::{App, commands, sends};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// Sends a message to a user. When it is answered, the message is on disk.
+/// Sends a message to a user. The answer comes after the message is on disk.
 #[utoipa::path(post, path = "/v1/messages/p2p/{userID}", tag = "messages", security(("bearer" = [])),
     params(("userID" = i64, Path, minimum = 1), IdempotencyKey), request_body = SendRequest, responses(
     (status = 201, body = Sent), Unauthenticated, MayNot, NotTheCallers, DoesNotFit, Any, BodyRefused,
@@ -40,7 +40,7 @@ pub(super) async fn send_to_user(
     Ok(sent(posted, "P2P message sent successfully"))
 }
 
-/// Sends a message to a group; for members. When it is answered, the message is on disk.
+/// Sends a message to a group; members only. The answer comes after the message is on disk.
 #[utoipa::path(post, path = "/v1/messages/group/{groupID}", tag = "messages", security(("bearer" = [])),
     params(("groupID" = i64, Path, minimum = 1), IdempotencyKey), request_body = SendRequest, responses(
     (status = 201, body = Sent), Unauthenticated, OfGroup, DoesNotFit, Any, BodyRefused,
@@ -57,7 +57,7 @@ pub(super) async fn send_to_group(
     Ok(sent(posted, "Message sent successfully to group"))
 }
 
-/// Sends a message into a conversation; for members. When it is answered, the message is on disk.
+/// Sends a message to a conversation; members only. The answer comes after the message is on disk.
 #[utoipa::path(post, path = "/v1/conversations/{id}/messages", tag = "messages", security(("bearer" = [])),
     params(("id" = i64, Path, minimum = 1), IdempotencyKey), request_body = SendRequest, responses(
     (status = 201, body = Sent), Unauthenticated, MayNot, NotTheCallers, DoesNotFit, Any, BodyRefused,
@@ -74,7 +74,7 @@ pub(super) async fn send_to_conversation(
     Ok(sent(posted, "Message sent successfully"))
 }
 
-/// Sends what a message says once more, elsewhere; whom it mentions is not called again.
+/// Forwards a message to another conversation, without its mentions.
 #[utoipa::path(post, path = "/v1/messages/{id}/forward", tag = "messages", security(("bearer" = [])),
     params(("id" = i64, Path, minimum = 1), IdempotencyKey), request_body = ForwardRequest, responses(
     (status = 201, body = Sent), Unauthenticated, MayNot, NotTheCallers, DoesNotFit, Any, BodyRefused,
@@ -96,7 +96,7 @@ pub(super) async fn forward(
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "only described, never built")]
 struct IdempotencyKey {
-    /// The same as `client_msg_id` in the body: a retry under the same key gets the first result, and another message is refused (`key_reused`).
+    /// The same as `client_msg_id` in the body: a retry with the same key gets the first result; a different message is refused (`key_reused`).
     #[param(rename = "Idempotency-Key", max_length = 128)]
     idempotency_key: Option<String>,
 }

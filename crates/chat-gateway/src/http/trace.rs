@@ -13,8 +13,8 @@ use crate::App;
 use crate::auth::Caller;
 use crate::hub::Remembered;
 
-/// The way of one message: accepted, committed, given to clients, delivered and read; for its author, and for the owner
-/// and admins of the group. Times are those that the answering server remembers, which are of the last 10,000 messages.
+/// Traces one message: when it was accepted, committed, sent to clients, delivered and read; author, owner and
+/// admins only. The answering server remembers the times of the last 10,000 messages.
 #[utoipa::path(get, path = "/v1/messages/{id}/trace", tag = "messages", security(("bearer" = [])),
     params(("id" = i64, Path, minimum = 1)), responses(
     (status = 200, body = MessageTrace), Unauthenticated, MayNot, NotTheCallers, Any,

@@ -27,7 +27,7 @@ macro_rules! ops {
             /// All there are, in the order of the documents.
             pub const ALL: &'static [Self] = &[$(Self::$name,)+];
 
-            /// The op that is spelt so in a frame; `None`: there is no such op.
+            /// The op with this name in a frame; `None` if there is none.
             pub fn parse(spelling: &str) -> Option<Self> {
                 match spelling {
                     $($spelling => Some(Self::$name),)+
@@ -35,14 +35,14 @@ macro_rules! ops {
                 }
             }
 
-            /// As it is spelt in a frame.
+            /// The op's name in a frame.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$name => $spelling,)+
                 }
             }
 
-            /// What it does, in a sentence.
+            /// A sentence about the op.
             pub fn summary(self) -> &'static str {
                 match self {
                     $(Self::$name => $summary.trim_ascii_start(),)+
@@ -65,7 +65,7 @@ macro_rules! ops {
             }
         }
 
-        /// What a client asks for: the frame but for its id.
+        /// An op with its fields: a client's frame without its id.
         #[derive(Debug, Clone, Serialize)]
         #[serde(tag = "op")]
         pub enum Op {
@@ -73,7 +73,7 @@ macro_rules! ops {
         }
 
         impl Op {
-            /// Its name.
+            /// The same, as text.
             pub fn name(&self) -> OpName {
                 match self {
                     $(Self::$name(_) => OpName::$name,)+
@@ -86,39 +86,39 @@ macro_rules! ops {
 ops! {
     /// Sends a message, to exactly one of the three.
     Send(Send) = "send",
-    /// Sends a message once more, to exactly one of the three.
+    /// Forwards a message, to exactly one of the three.
     Forward(Forward) = "forward",
-    /// Replaces a message's text; for its author.
+    /// Replaces a message's text; author only.
     Edit(Edit) = "edit",
     /// Deletes a message.
     Delete(Delete) = "delete",
     /// Reacts to a message.
     React(React) = "react",
-    /// Takes a reaction back.
+    /// Removes a reaction.
     Unreact(React) = "unreact",
     /// Pins a message.
     Pin(OfMessage) = "pin",
-    /// Takes a pin away.
+    /// Unpins a message.
     Unpin(OfMessage) = "unpin",
-    /// Keeps a message for later.
+    /// Saves a message.
     Save(OfMessage) = "save",
-    /// No longer keeps a message.
+    /// Removes a message from the saved ones.
     Unsave(OfMessage) = "unsave",
-    /// Adds a piece to a message that is being written.
+    /// Appends to a streaming message.
     Append(Append) = "append",
-    /// Ends a message that was being written.
+    /// Ends a streaming message.
     Finish(Finish) = "finish",
-    /// The client has everything up to here.
+    /// Confirms that the client has all messages up to `seq`.
     Delivered(Pointer) = "delivered",
-    /// The user has read everything up to here.
+    /// Reports that the user has read all messages up to `seq`.
     Read(Pointer) = "read",
-    /// The user is typing.
+    /// Signals that the user is typing.
     Typing(TypingIn) = "typing",
-    /// How the user wants to be seen.
+    /// Sets the presence that others see.
     Presence(SetPresence) = "presence",
-    /// What is on the screen: whose presence the client wants to know.
+    /// Subscribes to the presence of the members of conversations.
     View(View) = "view",
-    /// Asks for a sign of life.
+    /// Asks for a `pong`.
     Ping(Ping) = "ping",
 }
 

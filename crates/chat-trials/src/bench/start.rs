@@ -15,9 +15,7 @@ const FILLERS: usize = 256;
 
 pub(super) async fn measure(stage: &mut Stage, measured: &mut Vec<Measured>) -> Result<()> {
     if stage.server.database().is_none() {
-        stage.note(
-            "start: left out, because only a server of the benchmark's own with SQLite is restarted",
-        );
+        stage.note("start: left out, because only a server of the benchmark's own with SQLite is restarted");
         return Ok(());
     }
     let messages = usize::try_from(stage.settings.messages)?;

@@ -161,8 +161,7 @@ impl Run {
         for talker in &mut self.talkers {
             let beginnings = talker.take_beginnings();
             if beginnings.count != expected {
-                let what =
-                    || format!("a client had to reload {} times, not {expected}", beginnings.count);
+                let what = || format!("a client had to reload {} times, not {expected}", beginnings.count);
                 self.findings.note(Violation::Resync, what);
             }
             last = last.max(beginnings.live_at);

@@ -117,7 +117,8 @@ fn retired_words_are_found_where_they_stand() {
     assert_eq!(retired("what so many\nneed"), Some("so many"));
     assert_eq!(retired("a warehouse, indeed; chat-twin-1 {standing} {told} of"), None);
     assert_eq!(retired("it is worth\n  nothing."), Some("worth nothing"));
-    let source = "/// Who: whoever.\n#[arg(long)]\nto: char = '\"';\nlet text = \"to \\\"whom\\\" it\";\n// anew\n";
+    let source =
+        "/// Who: whoever.\n#[arg(long)]\nto: char = '\"';\nlet text = \"to \\\"whom\\\" it\";\n// anew\n";
     assert_eq!(retired(&shown(source, false)), Some("whoever"));
     assert_eq!(retired(&shown(&source.replace("whoever", "anybody"), false)), Some("whom"));
     assert_eq!(retired(&shown("/// whoever\nfn call() {}\n// anew", false)), None);

@@ -89,7 +89,7 @@ pub(super) async fn answer(app: &App, connection: Arc<Connection>, asked: Asked)
 
 /// What a frame asks for, with its fields.
 fn read(op: Option<OpName>, text: &str) -> Result<Op, Problem> {
-    let unknown = || Problem::new(400, "unknown_op", "Unknown op; docs/stream.md lists those there are");
+    let unknown = || Problem::new(400, "unknown_op", "Unknown op; docs/stream.md lists all ops");
     op.ok_or_else(unknown)?.read(text).map_err(Problem::invalid)
 }
 
