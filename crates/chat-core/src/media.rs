@@ -40,7 +40,7 @@ impl MessageKind {
     }
 
     /// What a message is when its sender does not say: what its first media says or else a picture, or text where
-    /// there is none (contract part 1).
+    /// there is none (docs/contract.md, "Messages").
     pub fn implied(media: &[Media]) -> Self {
         media.first().map_or(Self::Text, |first| first.kind.unwrap_or(Self::Image))
     }

@@ -213,7 +213,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// The first attachment's address as part 1 of the contract has it; empty where there is none.
+    /// The first attachment's address as v1 has it (docs/contract.md, "Messages"); empty where there is none.
     pub fn media_url(&self) -> &str {
         self.media.first().map_or("", |first| &first.url)
     }
