@@ -8,7 +8,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** 200 as long as the process is alive. */
+        /** Returns 200 while the process is alive. */
         get: {
             parameters: {
                 query?: never;
@@ -43,7 +43,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who answers, and on which storage. */
+        /** Returns `pong` and the storage engine. */
         get: {
             parameters: {
                 query?: never;
@@ -79,8 +79,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * 200 only when a durable write would succeed now; it makes one to find out, and waits for it for 1.5 seconds at most. A
-         *     node of a cluster also says how it stands with the others, and its clock with the database's; it is ready all the same.
+         * Returns 200 only when a durable write would succeed now; it makes one to find out, and waits at most 1.5
+         *     seconds for it. A node of a cluster also reports the state of its bus and clock, which do not affect readiness.
          */
         get: {
             parameters: {
@@ -116,11 +116,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The last message of each of the caller's conversations, newest first. */
+        /** Lists the last message of each of the caller's conversations, newest first. */
         get: {
             parameters: {
                 query?: {
-                    /** @description At most so many (1 to 1000). */
+                    /** @description Maximum number of entries, 1 to 1000. */
                     limit?: number;
                 };
                 header?: never;
@@ -158,9 +158,9 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
-                    /** @description At most so many (1 to 200). */
+                    /** @description Maximum number of entries, 1 to 200. */
                     limit?: number;
-                    /** @description `next_cursor` of the page before. */
+                    /** @description `next_cursor` of the previous page. */
                     cursor?: string;
                 };
                 header?: never;
@@ -194,7 +194,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One conversation, with its last message; for members. */
+        /** Returns one conversation with its last message; members only. */
         get: {
             parameters: {
                 query?: never;
@@ -233,7 +233,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** A client of the caller has everything up to a message. */
+        /** Moves the caller's delivered pointer up to a message. */
         post: {
             parameters: {
                 query?: never;
@@ -249,7 +249,7 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description It is noted */
+                /** @description The pointer was stored */
                 204: {
                     headers: {
                         [name: string]: unknown;
@@ -271,17 +271,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A part of a conversation or of a thread in it, oldest first; for members. */
+        /** Lists messages of a conversation or of one of its threads, oldest first; members only. */
         get: {
             parameters: {
                 query?: {
-                    /** @description Only messages before this place; without it and `after_seq`, the newest. */
+                    /** @description Only messages with a smaller `seq`; without this and `after_seq`, the newest. */
                     before_seq?: number;
-                    /** @description Only messages after this place, the oldest of them; not together with `before_seq`. */
+                    /** @description Only messages with a larger `seq`, oldest first; not together with `before_seq`. */
                     after_seq?: number;
-                    /** @description At most so many (1 to 200). */
+                    /** @description Maximum number of entries, 1 to 200. */
                     limit?: number;
-                    /** @description Only the replies below this message. */
+                    /** @description Only the replies in the thread of this message. */
                     thread_id?: number;
                 };
                 header?: never;
@@ -303,12 +303,12 @@ export interface paths {
             };
         };
         put?: never;
-        /** Sends a message into a conversation; for members. When it is answered, the message is on disk. */
+        /** Sends a message to a conversation; members only. The answer comes after the message is on disk. */
         post: {
             parameters: {
                 query?: never;
                 header?: {
-                    /** @description The same as `client_msg_id` in the body: a retry under the same key gets the first result, and another message is refused (`key_reused`). */
+                    /** @description The same as `client_msg_id` in the body: a retry with the same key gets the first result; a different message is refused (`key_reused`). */
                     "Idempotency-Key"?: string | null;
                 };
                 path: {
@@ -345,11 +345,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The pinned messages of a conversation, the last pinned first; for members. */
+        /** Lists the pinned messages of a conversation, most recently pinned first; members only. */
         get: {
             parameters: {
                 query?: {
-                    /** @description At most so many (1 to 200). */
+                    /** @description Maximum number of entries, 1 to 200. */
                     limit?: number;
                 };
                 header?: never;
@@ -385,7 +385,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The presence of a conversation's members, at most 200; for members. */
+        /** Lists the presence of a conversation's members, at most 200; members only. */
         get: {
             parameters: {
                 query?: never;
@@ -424,7 +424,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** The caller has read everything up to a message; with `thread_id`, in that thread. */
+        /** Moves the caller's read pointer up to a message; with `thread_id`, in that thread. */
         post: {
             parameters: {
                 query?: never;
@@ -440,7 +440,7 @@ export interface paths {
                 };
             };
             responses: {
-                /** @description It is noted */
+                /** @description The pointer was stored */
                 204: {
                     headers: {
                         [name: string]: unknown;
@@ -462,13 +462,13 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How far each member has come, in the order of their ids; for members. */
+        /** Lists each member's pointers, in order of user id; members only. */
         get: {
             parameters: {
                 query?: {
                     /** @description Only members with a larger id. */
                     after_id?: number;
-                    /** @description At most so many (1 to 1000). */
+                    /** @description Maximum number of entries, 1 to 1000. */
                     limit?: number;
                 };
                 header?: never;
@@ -510,7 +510,7 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        /** Changes what a conversation is to the caller alone: muted, archived, pinned, marked as unread, a draft. */
+        /** Changes the caller's state of a conversation: muted, archived, pinned, marked as unread, draft. */
         patch: {
             parameters: {
                 query?: never;
@@ -547,7 +547,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Tells the other members who are connected that the caller is typing. */
+        /** Signals to the connected members that the caller is typing. */
         post: {
             parameters: {
                 query?: never;
@@ -559,7 +559,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description They are told */
+                /** @description The signal was sent */
                 204: {
                     headers: {
                         [name: string]: unknown;
@@ -585,7 +585,7 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
-                    /** @description Only names of which a word begins so, whatever its case and accents. */
+                    /** @description Only names in which a word begins with this, regardless of case and accents. */
                     q?: string;
                 };
                 header?: never;
@@ -648,7 +648,7 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        /** Gives a group another name; for its owner and admins. */
+        /** Renames a group; owner and admins only. */
         patch: {
             parameters: {
                 query?: never;
@@ -683,7 +683,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists a group's members; for members. */
+        /** Lists a group's members; members only. */
         get: {
             parameters: {
                 query?: never;
@@ -706,7 +706,7 @@ export interface paths {
             };
         };
         put?: never;
-        /** Adds a user to a group; for its owner and admins. Adding a member twice changes nothing. */
+        /** Adds a user to a group; owner and admins only. Adding a member again changes nothing. */
         post: {
             parameters: {
                 query?: never;
@@ -749,8 +749,8 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Takes a member out of a group, for its owner and admins; or leaves it. Only the owner removes admins, and the owner
-         *     makes somebody else the owner before leaving.
+         * Removes a member from a group (owner and admins), or leaves it. Only the owner may remove admins, and must
+         *     make another member the owner before leaving.
          */
         delete: {
             parameters: {
@@ -776,7 +776,7 @@ export interface paths {
         };
         options?: never;
         head?: never;
-        /** Gives a member another role; for the owner, who becomes an admin by making somebody else the owner. */
+        /** Changes a member's role; owner only. Making another member the owner makes the caller an admin. */
         patch: {
             parameters: {
                 query?: never;
@@ -812,13 +812,13 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A page of a group's conversation, oldest first; for members. */
+        /** Lists messages of a group's conversation, oldest first; members only. */
         get: {
             parameters: {
                 query?: {
-                    /** @description At most so many (1 to 200). */
+                    /** @description Maximum number of entries, 1 to 200. */
                     limit?: number;
-                    /** @description Only messages with a smaller id; without it, the newest. */
+                    /** @description Only messages with a smaller id; without this, the newest. */
                     before_id?: number;
                 };
                 header?: never;
@@ -856,12 +856,12 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Sends a message to a group; for members. When it is answered, the message is on disk. */
+        /** Sends a message to a group; members only. The answer comes after the message is on disk. */
         post: {
             parameters: {
                 query?: never;
                 header?: {
-                    /** @description The same as `client_msg_id` in the body: a retry under the same key gets the first result, and another message is refused (`key_reused`). */
+                    /** @description The same as `client_msg_id` in the body: a retry with the same key gets the first result; a different message is refused (`key_reused`). */
                     "Idempotency-Key"?: string | null;
                 };
                 path: {
@@ -898,13 +898,13 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A page of the caller's conversation with a user, oldest first. */
+        /** Lists messages of the caller's conversation with a user, oldest first. */
         get: {
             parameters: {
                 query?: {
-                    /** @description At most so many (1 to 200). */
+                    /** @description Maximum number of entries, 1 to 200. */
                     limit?: number;
-                    /** @description Only messages with a smaller id; without it, the newest. */
+                    /** @description Only messages with a smaller id; without this, the newest. */
                     before_id?: number;
                 };
                 header?: never;
@@ -942,12 +942,12 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Sends a message to a user. When it is answered, the message is on disk. */
+        /** Sends a message to a user. The answer comes after the message is on disk. */
         post: {
             parameters: {
                 query?: never;
                 header?: {
-                    /** @description The same as `client_msg_id` in the body: a retry under the same key gets the first result, and another message is refused (`key_reused`). */
+                    /** @description The same as `client_msg_id` in the body: a retry with the same key gets the first result; a different message is refused (`key_reused`). */
                     "Idempotency-Key"?: string | null;
                 };
                 path: {
@@ -984,7 +984,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One message; for members of its conversation. */
+        /** Returns one message; members of its conversation only. */
         get: {
             parameters: {
                 query?: never;
@@ -1008,11 +1008,11 @@ export interface paths {
         };
         put?: never;
         post?: never;
-        /** Deletes a message, for everyone (its author, and in a group its owner and admins) or for the caller alone. */
+        /** Deletes a message for everyone (author; in a group also owner and admins), or only for the caller. */
         delete: {
             parameters: {
                 query?: {
-                    /** @description For everyone unless it says `me`. */
+                    /** @description `everyone` (default) or `me`. */
                     for?: "everyone" | "me";
                 };
                 header?: never;
@@ -1043,7 +1043,7 @@ export interface paths {
         };
         options?: never;
         head?: never;
-        /** Replaces a message's text; for its author. */
+        /** Replaces a message's text; author only. */
         patch: {
             parameters: {
                 query?: never;
@@ -1081,8 +1081,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Adds a piece to a message that was sent with `streaming`; for its author. A piece that is there already is
-         *     answered once more, one with a wrong offset is refused with `offset_mismatch`.
+         * Appends to a message that was sent with `streaming`; author only. A repeated piece gets the same answer again;
+         *     one with a wrong offset is refused with `offset_mismatch`.
          */
         post: {
             parameters: {
@@ -1124,7 +1124,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Ends a message that was sent with `streaming`; for its author. */
+        /** Ends a message that was sent with `streaming`; author only. */
         post: {
             parameters: {
                 query?: never;
@@ -1165,12 +1165,12 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Sends what a message says once more, elsewhere; whom it mentions is not called again. */
+        /** Forwards a message to another conversation, without its mentions. */
         post: {
             parameters: {
                 query?: never;
                 header?: {
-                    /** @description The same as `client_msg_id` in the body: a retry under the same key gets the first result, and another message is refused (`key_reused`). */
+                    /** @description The same as `client_msg_id` in the body: a retry with the same key gets the first result; a different message is refused (`key_reused`). */
                     "Idempotency-Key"?: string | null;
                 };
                 path: {
@@ -1231,7 +1231,7 @@ export interface paths {
             };
         };
         post?: never;
-        /** Takes a pin away. */
+        /** Unpins a message. */
         delete: {
             parameters: {
                 query?: never;
@@ -1265,7 +1265,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who reacted to a message, first come first; for members of its conversation. */
+        /** Lists the reactions to a message, oldest first; members of its conversation only. */
         get: {
             parameters: {
                 query?: never;
@@ -1327,7 +1327,7 @@ export interface paths {
             };
         };
         post?: never;
-        /** Takes the caller's reaction back. */
+        /** Removes the caller's reaction. */
         delete: {
             parameters: {
                 query?: never;
@@ -1375,7 +1375,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description It is saved */
+                /** @description The message is saved */
                 204: {
                     headers: {
                         [name: string]: unknown;
@@ -1385,7 +1385,7 @@ export interface paths {
             };
         };
         post?: never;
-        /** No longer saves a message. */
+        /** Removes a message from the caller's saved messages. */
         delete: {
             parameters: {
                 query?: never;
@@ -1397,7 +1397,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description It is not saved */
+                /** @description The message is not saved */
                 204: {
                     headers: {
                         [name: string]: unknown;
@@ -1418,7 +1418,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The thread below a message, as the caller sees it; its replies are in the conversation's messages with `thread_id`. */
+        /** Returns the thread of a message with the caller's pointer and unread count; list its replies with `thread_id` in the conversation's messages. */
         get: {
             parameters: {
                 query?: never;
@@ -1456,8 +1456,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The way of one message: accepted, committed, given to clients, delivered and read; for its author, and for the owner
-         *     and admins of the group. Times are those that the answering server remembers, which are of the last 10,000 messages.
+         * Traces one message: when it was accepted, committed, sent to clients, delivered and read; author, owner and
+         *     admins only. The answering server remembers the times of the last 10,000 messages.
          */
         get: {
             parameters: {
@@ -1495,7 +1495,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The texts that a message had before, oldest first; for members of its conversation. */
+        /** Lists the earlier texts of a message, oldest first; members of its conversation only. */
         get: {
             parameters: {
                 query?: never;
@@ -1532,13 +1532,13 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The messages that the caller has saved and may still see, the newest first. */
+        /** Lists the messages that the caller has saved and may still see, newest first. */
         get: {
             parameters: {
                 query?: {
-                    /** @description At most so many (1 to 200). */
+                    /** @description Maximum number of entries, 1 to 200. */
                     limit?: number;
-                    /** @description Only messages with a smaller id; without it, the newest. */
+                    /** @description Only messages with a smaller id; without this, the newest. */
                     before_id?: number;
                 };
                 header?: never;
@@ -1578,8 +1578,8 @@ export interface paths {
             parameters: {
                 query?: {
                     /**
-                     * @description Words, all of which must be found; `"a phrase"`, `begin*`. May be left out beside one of the filters by
-                     *     sender, conversation and media.
+                     * @description Words, all of which must match; `"a phrase"`, `begin*`. Optional with a filter by sender, conversation or
+                     *     media.
                      * @example "blue cheese" mou*
                      */
                     q?: string;
@@ -1587,17 +1587,17 @@ export interface paths {
                     sender_id?: number;
                     /** @description Only messages of this conversation. */
                     conversation_id?: number;
-                    /** @description Only messages sent at or after this. */
+                    /** @description Only messages sent at or after this time. */
                     since?: components["schemas"]["Time"];
-                    /** @description Only messages sent before this. */
+                    /** @description Only messages sent before this time. */
                     until?: components["schemas"]["Time"];
-                    /** @description Only messages with (`true`) or without something attached. */
+                    /** @description Only messages with (`true`) or without (`false`) an attachment. */
                     has_media?: boolean;
-                    /** @description Only messages with a smaller id: the next page of what is ordered by `newest`. */
+                    /** @description Only messages with a smaller id: the next page with the order `newest`. */
                     before_id?: number;
-                    /** @description `newest` unless it says `best`. */
+                    /** @description `newest` (default) or `best`. */
                     order?: "newest" | "best";
-                    /** @description At most so many (1 to 100). */
+                    /** @description Maximum number of entries, 1 to 100. */
                     limit?: number;
                 };
                 header?: never;
@@ -1632,7 +1632,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Tells whom the token stands for. */
+        /** Returns the id of the token's user. */
         get: {
             parameters: {
                 query?: never;
@@ -1667,7 +1667,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What waits for the caller in all conversations that are not muted. */
+        /** Returns the unread counts of all conversations that are not muted. */
         get: {
             parameters: {
                 query?: never;
@@ -1706,9 +1706,9 @@ export interface paths {
         get: {
             parameters: {
                 query?: {
-                    /** @description Only names of which a word begins so (`q=ca` finds `Tom Cat`), whatever its case and accents. */
+                    /** @description Only names in which a word begins with this (`q=ca` finds `Tom Cat`), regardless of case and accents. */
                     q?: string;
-                    /** @description At most so many (1 to 1000). */
+                    /** @description Maximum number of entries, 1 to 1000. */
                     limit?: number;
                     /** @description Only users with a larger id. */
                     after_id?: number;
@@ -1747,9 +1747,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Gives a token for an address or a name, and the password.
-         * @description Names, addresses and passwords are compared in Unicode's form NFKC, so that it does not matter which keyboard they
-         *     come from.
+         * Logs in with an email address or a username, and the password; returns a token.
+         *     Names, addresses and passwords are compared in the Unicode form NFKC, so that the keyboard does not matter.
          */
         post: {
             parameters: {
@@ -1790,8 +1789,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Logs out: ends the token that is sent, or with `everywhere` all of the caller's. Streams that were opened with it end
-         *     within a second.
+         * Logs out: revokes the token that was sent, or with `everywhere` all of the caller's tokens. Streams opened
+         *     with them end within a second.
          */
         post: {
             parameters: {
@@ -1831,7 +1830,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Changes the caller's password, for who knows the present one. All tokens end; the answer has a new one. */
+        /** Changes the caller's password; needs the current one. All tokens are revoked, and the answer has a new one. */
         post: {
             parameters: {
                 query?: never;
@@ -1872,10 +1871,10 @@ export interface paths {
         put?: never;
         /**
          * Registers an account and logs it in.
-         * @description A username has 3 to 32 characters that can be seen, a letter or a digit among them, and no `@`. It is kept in Unicode's
-         *     form NFKC with single spaces; words such as `all` and `admin` are nobody's. Names are unique without regard to case,
-         *     and so is what they look like where the scripts differ. A password has 8 to 128 characters, is not blank and neither
-         *     the name nor the address.
+         *     A username has 3 to 32 visible characters, including a letter or a digit, and no `@`. It is stored in the
+         *     Unicode form NFKC with single spaces; words such as `all` and `admin` are reserved. Names are unique regardless of
+         *     case, and must not look like a registered name in another script. A password has 8 to 128 characters, is not
+         *     blank, and is neither the username nor the email address.
          */
         post: {
             parameters: {
@@ -1913,13 +1912,13 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The same list, each user with the last message between them and the caller. */
+        /** Lists users, each with the last message between that user and the caller. */
         get: {
             parameters: {
                 query?: {
-                    /** @description Only names of which a word begins so (`q=ca` finds `Tom Cat`), whatever its case and accents. */
+                    /** @description Only names in which a word begins with this (`q=ca` finds `Tom Cat`), regardless of case and accents. */
                     q?: string;
-                    /** @description At most so many (1 to 1000). */
+                    /** @description Maximum number of entries, 1 to 1000. */
                     limit?: number;
                     /** @description Only users with a larger id. */
                     after_id?: number;
@@ -1955,7 +1954,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One user. */
+        /** Returns one user. */
         get: {
             parameters: {
                 query?: never;
@@ -1994,7 +1993,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Gives a ticket that opens one WebSocket connection, for clients that can send no header with it. */
+        /** Creates a ticket that opens one WebSocket connection, for clients that can't send headers with it. */
         post: {
             parameters: {
                 query?: never;
