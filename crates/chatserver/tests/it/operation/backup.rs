@@ -73,7 +73,7 @@ async fn what_was_acknowledged_before_a_backup_is_in_it() {
     let elsewhere = Setup::new();
     std::fs::copy(server.setup.path("backup.db"), elsewhere.path("backup.db")).unwrap();
     let said = restore(&elsewhere, &["backup.db"]);
-    assert!(said.contains("load anew"), "{said}");
+    assert!(said.contains("asked to reload"), "{said}");
     for name in ["chatserver.db", "chatserver.db.jwt-secret"] {
         assert_eq!(mode(&elsewhere, name), 0o600, "{name}");
     }

@@ -259,7 +259,7 @@ fn a_terminal_that_cannot_be_drawn_on_gets_lines() {
     for (name, term) in [("dumb", "TERM=dumb"), ("unset", "env -u TERM")] {
         let screen = desk.run(name, USUAL, &format!("{term} {command}"));
         screen.shows("* writing to jerry");
-        screen.shows("as with --plain");
+        screen.shows("does not support full-screen output");
         assert_eq!(screen.ask("#{alternate_on}"), "0");
     }
 }

@@ -43,7 +43,7 @@ async fn a_file_that_is_there_is_replaced_only_on_request() {
     for itself in ["chatserver.db", "./chatserver.db-wal", "chatserver.db.jwt-secret"] {
         refused(&server.setup, &["backup", itself, "--force"], "choose another name");
     }
-    refused(&server.setup, &["backup", "nowhere/backup.db"], "cannot be written");
+    refused(&server.setup, &["backup", "nowhere/backup.db"], "cannot write nowhere");
     assert_eq!(server.get("/readyz").await.status, 200);
 }
 
@@ -142,7 +142,7 @@ fn what_is_no_backup_is_not_restored() {
         with_garbage(0..16),
         with_garbage(middle..middle + 4096),
     ] {
-        is_refused(&|path| std::fs::write(path, &bytes).unwrap(), "bad.db cannot be restored");
+        is_refused(&|path| std::fs::write(path, &bytes).unwrap(), "cannot restore bad.db");
     }
     let changed = |sql: &'static str| {
         let good = good.clone();
@@ -153,7 +153,7 @@ fn what_is_no_backup_is_not_restored() {
     };
     is_refused(&changed("PRAGMA user_version = 4711"), "a newer ChatServer");
     is_refused(&changed("PRAGMA application_id = 7"), "another program");
-    refused(&setup, &["restore", "bad.db"], "cannot be restored");
+    refused(&setup, &["restore", "bad.db"], "cannot restore");
 }
 
 /// Whoever served it would go on in the log of the original.
