@@ -7,9 +7,7 @@ use crate::fault::Fault;
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The address is malformed.
-    #[error(
-        "DATABASE_URL is invalid: {0}; it should look like postgres://user:password@host:5432/database"
-    )]
+    #[error("DATABASE_URL is invalid: {0}; it should look like postgres://user:password@host:5432/database")]
     Address(String),
     /// What the address says of encryption can't be done; the reason is a sentence.
     #[error("DATABASE_URL: {0}")]
@@ -81,9 +79,7 @@ pub enum OpenError {
         what: String,
     },
     /// The server may lose what it has acknowledged.
-    #[error(
-        "PostgreSQL runs with {0}: an acknowledged message would not survive a crash; turn it on"
-    )]
+    #[error("PostgreSQL runs with {0}: an acknowledged message would not survive a crash; turn it on")]
     NotDurable(&'static str),
     /// The database was changed by a later release that this one does not work with.
     #[error("the database has version {version} and this release knows {known}; start a newer release")]

@@ -168,7 +168,9 @@ impl Prepared {
             let _ = ending.send(());
         };
         let spawned = std::thread::Builder::new().name("relay".into()).spawn(run);
-        spawned.map_err(|error| Error::Unavailable(format!("no thread for the relay: {error}").into()))?;
+        spawned.map_err(|error| {
+            Error::Unavailable(format!("cannot start a thread for the relay: {error}").into())
+        })?;
         Ok(Relay { shared, hub: parts.hub, ended: Mutex::new(Some(ended)) })
     }
 }

@@ -53,9 +53,7 @@ pub enum OpenError {
     )]
     MountedAlone(PathBuf),
     /// The file belongs to another program.
-    #[error(
-        "{0} is a database of another program and was not changed: choose another file with --database"
-    )]
+    #[error("{0} is a database of another program and was not changed: choose another file with --database")]
     Foreign(PathBuf),
     /// The file is a backup.
     #[error("{0} is a backup and cannot be served directly; put it in place with: chatserver restore {0}")]

@@ -95,14 +95,14 @@ pub fn check_references(new: &NewMessage, place: &Place, found: References) -> R
         return Err(Error::invalid("mentions", "must be members of the conversation"));
     }
     if new.body.thread.is_some() && here(root, place)?.thread.is_some() {
-        return Err(Error::conflict("in_thread", "This message is in a thread and cannot begin one"));
+        return Err(Error::conflict("in_thread", "This message is in a thread and cannot start one"));
     }
     if new.body.reply_to.is_none() {
         return Ok(None);
     }
     let answered = here(answered, place)?;
     if answered.thread.is_some() && answered.thread != new.body.thread {
-        return Err(Error::conflict("in_thread", "This message is in a thread; answer it there"));
+        return Err(Error::conflict("in_thread", "This message is in a thread; reply to it there"));
     }
     Ok(Some(Quote::of(&answered)))
 }

@@ -79,8 +79,8 @@ pub(super) async fn rename(
     Body(request): Body<rest::RenameGroupRequest>,
 ) -> Result<Json<rest::Group>, Problem> {
     let renamed = app.chat.rename_group(caller, GroupId(group), &request.name).await?;
-    let group =
-        chat_wire::group_of(renamed).ok_or_else(|| Error::internal("what was renamed is no group"))?;
+    let group = chat_wire::group_of(renamed)
+        .ok_or_else(|| Error::internal("the renamed conversation is not a group"))?;
     Ok(Json(group))
 }
 

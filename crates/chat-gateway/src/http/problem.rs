@@ -37,8 +37,8 @@ impl Problem {
         Self::new(
             503,
             "not_done",
-            "Not done, because this connection is being closed; the close code says whether to log in again \
-             before it is sent over another one",
+            "Not executed, because this connection is being closed; the close code says whether to log in again \
+             before sending it over another connection",
         )
     }
 

@@ -106,7 +106,7 @@ pub(super) struct Collected(pub(super) Arc<Requests>);
 
 impl Collector for Collected {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let help = "HTTP requests that were answered";
+        let help = "Answered HTTP requests, by route and status class";
         let mut family = encoder.encode_descriptor("http_requests", help, None, MetricType::Counter)?;
         for ([method, path], route) in self.0.each() {
             for (class, count) in STATUS_CLASSES.into_iter().zip(&route.by_status) {
