@@ -130,7 +130,7 @@ mod disk {
             Err(error) => {
                 let is_full = matches!(error, Errno::NOSPC | Errno::DQUOT | Errno::FBIG);
                 let code = if is_full { ffi::SQLITE_FULL } else { ffi::SQLITE_IOERR };
-                let said = format!("no room for the log's index (-shm): {error}");
+                let said = format!("there is no room for the log's index (-shm): {error}");
                 Err(rusqlite::Error::SqliteFailure(ffi::Error::new(code), Some(said)))
             }
         }
