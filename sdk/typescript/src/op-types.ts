@@ -4,7 +4,7 @@ export type paths = Record<string, never>;
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description `append`: a piece for a message that is being written. */
+        /** @description `append`: appends to a streaming message. */
         append: {
             /**
              * @description The text to add.
@@ -13,42 +13,42 @@ export interface components {
             content: string;
             /**
              * Format: int64
-             * @description Which message.
+             * @description Id of the message.
              */
             message_id: number;
             /**
              * Format: int32
-             * @description The length that the text has so far, in characters (Unicode code points).
+             * @description Length of the text before this piece, in characters (Unicode code points).
              * @example 0
              */
             offset: number;
             /** @constant */
             op: "append";
         };
-        /** @description `delete`: a message, for everyone or for oneself. */
+        /** @description `delete`: deletes a message for everyone, or only for the user. */
         delete: {
             /** @description `everyone` (the default) or `me`. */
             for?: string | null;
             /**
              * Format: int64
-             * @description Which message.
+             * @description Id of the message.
              */
             message_id: number;
             /** @constant */
             op: "delete";
         };
-        /** @description `delivered` and `read`: how far the client, or its user, has come. */
+        /** @description `delivered` and `read`: moves the client's or the user's pointer. */
         delivered: {
             /**
              * Format: int64
-             * @description In which conversation.
+             * @description Id of the conversation.
              */
             conversation_id: number;
             /** @constant */
             op: "delivered";
             /**
              * Format: int64
-             * @description The last message.
+             * @description `seq` of the last message delivered or read.
              */
             seq: number;
         };
@@ -61,50 +61,50 @@ export interface components {
             content: string;
             /**
              * Format: int64
-             * @description Which message.
+             * @description Id of the message.
              */
             message_id: number;
             /** @constant */
             op: "edit";
         };
-        /** @description `finish`: the end of a message that was being written. */
+        /** @description `finish`: ends a streaming message. */
         finish: {
-            /** @description Whether it stays unfinished. */
+            /** @description Whether the message stays incomplete. */
             abandoned?: boolean;
-            /** @description The whole text once more, if it is to be replaced. */
+            /** @description Final text, if it should replace the streamed one. */
             content?: string | null;
             /**
              * Format: int64
-             * @description Which message.
+             * @description Id of the message.
              */
             message_id: number;
             /** @constant */
             op: "finish";
         };
-        /** @description `forward`: a message once more, elsewhere. */
+        /** @description `forward`: sends a message to another conversation. */
         forward: {
             /** @description The sender's key for the new message. */
             client_msg_id?: string | null;
             /**
              * Format: int64
-             * @description Into a conversation.
+             * @description Id of the conversation.
              */
             conversation_id?: number | null;
             /**
              * Format: int64
-             * @description Which message.
+             * @description Id of the message.
              */
             message_id: number;
             /** @constant */
             op: "forward";
             /**
              * Format: int64
-             * @description To a group.
+             * @description Id of the group.
              */
             to_group?: number | null;
             /**
              * Format: int64
-             * @description To a user.
+             * @description Id of the recipient.
              */
             to_user?: number | null;
         };
@@ -112,7 +112,7 @@ export interface components {
         pin: {
             /**
              * Format: int64
-             * @description Which message.
+             * @description Id of the message.
              */
             message_id: number;
             /** @constant */
@@ -123,7 +123,7 @@ export interface components {
             /** @constant */
             op: "ping";
         };
-        /** @description `presence`: how the user of this client wants to be seen. */
+        /** @description `presence`: sets the presence that others see. */
         presence: {
             /** @constant */
             op: "presence";
@@ -132,33 +132,33 @@ export interface components {
         };
         /** @description `react` and `unreact`. */
         react: {
-            /** @description With what. */
+            /** @description The emoji. */
             emoji: string;
             /**
              * Format: int64
-             * @description Which message.
+             * @description Id of the message.
              */
             message_id: number;
             /** @constant */
             op: "react";
         };
-        /** @description `delivered` and `read`: how far the client, or its user, has come. */
+        /** @description `delivered` and `read`: moves the client's or the user's pointer. */
         read: {
             /**
              * Format: int64
-             * @description In which conversation.
+             * @description Id of the conversation.
              */
             conversation_id: number;
             /** @constant */
             op: "read";
             /**
              * Format: int64
-             * @description The last message.
+             * @description `seq` of the last message delivered or read.
              */
             seq: number;
             /**
              * Format: int64
-             * @description Of `read`: the thread's root, where it is a thread that was read.
+             * @description For `read`: id of the thread's root, if a thread was read.
              */
             thread_id?: number | null;
         };
@@ -166,7 +166,7 @@ export interface components {
         save: {
             /**
              * Format: int64
-             * @description Which message.
+             * @description Id of the message.
              */
             message_id: number;
             /** @constant */
@@ -174,7 +174,7 @@ export interface components {
         };
         /** @description `send`: a message, to exactly one of `to_user`, `to_group` and `conversation_id`. */
         send: {
-            /** @description The sender's key for this message: a retry under the same key gets the first result, and another message is refused (`key_reused`). */
+            /** @description The sender's key for this message, at most 128 bytes. A retry with the same key gets the first result; a different message is refused (`key_reused`). */
             client_msg_id?: string | null;
             /**
              * @description Text, at most 16 KiB.
@@ -183,51 +183,51 @@ export interface components {
             content?: string | null;
             /**
              * Format: int64
-             * @description Into a conversation.
+             * @description Id of the conversation.
              */
             conversation_id?: number | null;
-            /** @description An object of the application's own, at most 4 KiB. */
+            /** @description Custom JSON object of the application, at most 4 KiB. */
             custom?: Record<string, unknown> | null;
-            /** @description What is attached, in place of `media_url`; at most 10. */
+            /** @description Attachments, instead of `media_url`; at most 10. */
             media?: components["schemas"]["Media"][] | null;
-            /** @description Where the media is, if there is one: `https://`, `http://`, or a path that begins with one `/`. */
+            /** @description URL of one attachment: `https://`, `http://`, or a path that begins with one `/`. */
             media_url?: string | null;
-            /** @description Whether it calls upon all members. */
+            /** @description Whether all members are mentioned. */
             mention_all?: boolean | null;
-            /** @description The members it calls upon, by id; at most 100. */
+            /** @description Ids of mentioned members; at most 100. */
             mentions?: number[] | null;
             /** @constant */
             op: "send";
             /**
              * Format: int64
-             * @description The message that it answers.
+             * @description Id of the message that this one replies to.
              */
             reply_to?: number | null;
-            /** @description Whether it grows while it is written. */
+            /** @description Whether the text grows by `append` until `finish`. */
             streaming?: boolean | null;
             /**
              * Format: int64
-             * @description The root of the thread that it belongs to.
+             * @description Id of the root of the thread that this message belongs to.
              */
             thread_id?: number | null;
             /**
              * Format: int64
-             * @description To a group.
+             * @description Id of the group.
              */
             to_group?: number | null;
             /**
              * Format: int64
-             * @description To a user.
+             * @description Id of the recipient.
              */
             to_user?: number | null;
-            /** @description `text`, `image`, `video`, `audio` or `file`; where absent, that of the first media, else `text`. */
+            /** @description `text`, `image`, `video`, `audio` or `file`. Default: the type of the first attachment, else `text`. */
             type?: string | null;
         };
         /** @description `typing`. */
         typing: {
             /**
              * Format: int64
-             * @description In which conversation.
+             * @description Id of the conversation.
              */
             conversation_id: number;
             /** @constant */
@@ -237,7 +237,7 @@ export interface components {
         unpin: {
             /**
              * Format: int64
-             * @description Which message.
+             * @description Id of the message.
              */
             message_id: number;
             /** @constant */
@@ -245,11 +245,11 @@ export interface components {
         };
         /** @description `react` and `unreact`. */
         unreact: {
-            /** @description With what. */
+            /** @description The emoji. */
             emoji: string;
             /**
              * Format: int64
-             * @description Which message.
+             * @description Id of the message.
              */
             message_id: number;
             /** @constant */
@@ -259,40 +259,40 @@ export interface components {
         unsave: {
             /**
              * Format: int64
-             * @description Which message.
+             * @description Id of the message.
              */
             message_id: number;
             /** @constant */
             op: "unsave";
         };
-        /** @description `view`: the conversations that are on the screen, in place of the former ones. */
+        /** @description `view`: sets the conversations on the screen, replacing the former ones. */
         view: {
             /** @description At most 20. */
             conversation_ids: number[];
             /** @constant */
             op: "view";
         };
-        /** @description Something attached to a message; only `url` must be there. */
+        /** @description A link attached to a message. Only `url` is required. */
         Media: {
             /**
              * Format: int32
-             * @description Its height in pixels.
+             * @description Height in pixels.
              */
             height?: number;
-            /** @description Its name. */
+            /** @description File name to show. */
             name?: string;
             /**
              * Format: int64
-             * @description Its size in bytes.
+             * @description Size in bytes.
              */
             size?: number;
             /** @description `image`, `video`, `audio` or `file`. */
             type?: string;
-            /** @description Where it is. */
+            /** @description `https://`, `http://`, or a path on this server that begins with one `/`. */
             url: string;
             /**
              * Format: int32
-             * @description Its width in pixels.
+             * @description Width in pixels.
              */
             width?: number;
         };

@@ -2029,7 +2029,7 @@ export interface components {
             message: string;
             /**
              * Format: int64
-             * @description Who the token stands for.
+             * @description Id of the token's user.
              * @example 3
              */
             user_id: number;
@@ -2038,12 +2038,12 @@ export interface components {
         AddMemberRequest: {
             /**
              * Format: int64
-             * @description Whom to add.
+             * @description Id of the user to add.
              * @example 2
              */
             user_id: number;
         };
-        /** @description A piece for a message that is being written. */
+        /** @description A piece to append to a streaming message. */
         AppendRequest: {
             /**
              * @description The text to add.
@@ -2052,26 +2052,26 @@ export interface components {
             content: string;
             /**
              * Format: int32
-             * @description The length that the text has so far, in characters (Unicode code points).
+             * @description Length of the text before this piece, in characters (Unicode code points).
              * @example 0
              */
             offset: number;
         };
-        /** @description A piece that was added. */
+        /** @description The answer to an append. */
         Appended: {
             /**
              * Format: int32
-             * @description The length of the text now, in characters.
+             * @description Length of the text with this piece, in characters.
              */
             length: number;
             /**
              * Format: int64
-             * @description To which message.
+             * @description Id of the message.
              */
             message_id: number;
             /**
              * Format: int64
-             * @description The message's `rev` now.
+             * @description The message's `rev` with this piece.
              */
             rev: number;
         };
@@ -2082,7 +2082,7 @@ export interface components {
          * @enum {string}
          */
         Bus: "up" | "down" | "none";
-        /** @description A request to change the caller's password, which ends all tokens. */
+        /** @description A request to change the caller's password, which revokes all tokens. */
         ChangePasswordRequest: {
             /**
              * Format: password
@@ -2091,7 +2091,7 @@ export interface components {
             new_password: string;
             /**
              * Format: password
-             * @description The present one.
+             * @description The current password.
              */
             old_password: string;
         };
@@ -2103,18 +2103,18 @@ export interface components {
              */
             role: string;
         };
-        /** @description A conversation. A frame about what concerns all members has no own part. */
+        /** @description A conversation. A frame about a change that concerns all members omits the per-member state. */
         Conversation: (components["schemas"]["OwnPart"] | null) & {
-            /** @description When it came into being. */
+            /** @description When the conversation was created. */
             created_at: components["schemas"]["Time"];
             /**
              * Format: int64
-             * @description Of a group: its number.
+             * @description Group: its id.
              */
             group_id: number | null;
             /**
              * Format: int64
-             * @description Its number.
+             * @description Id of the conversation.
              * @example 1
              */
             id: number;
@@ -2123,44 +2123,44 @@ export interface components {
              * @example direct
              */
             kind: string;
-            /** @description The newest message; left out where it is not asked for. */
+            /** @description The newest message; omitted in some frames. */
             last_message?: components["schemas"]["Message"];
             /**
              * Format: int64
-             * @description The number of its last message.
+             * @description `seq` of the last message.
              * @example 2
              */
             last_seq: number;
             /**
              * Format: int32
-             * @description How many members it has.
+             * @description Number of members.
              * @example 2
              */
             n_members: number;
-            /** @description Of a group: its name. */
+            /** @description Group: its name. */
             name: string | null;
             /**
              * Format: int64
-             * @description Of a group: who owns it.
+             * @description Group: id of the owner.
              */
             owner_id: number | null;
             /**
              * Format: int64
-             * @description Its count of changes.
+             * @description Number of changes of every kind.
              * @example 3
              */
             rev: number;
             /**
              * Format: int64
-             * @description Of a direct one: the other side.
+             * @description Direct: id of the other user.
              */
             user_id: number | null;
         };
         /** @description A page of conversations, the one with the newest message first. */
         Conversations: {
-            /** @description The conversations. */
+            /** @description The conversations of the page. */
             conversations: components["schemas"]["Conversation"][];
-            /** @description Leads to the next page, as `?cursor=`; null on the last. */
+            /** @description Pass as `?cursor=` for the next page; null on the last one. */
             next_cursor: string | null;
         };
         /** @description A request for a new group. */
@@ -2171,16 +2171,16 @@ export interface components {
              */
             name: string;
         };
-        /** @description What a client of the caller has. */
+        /** @description The delivered pointer of a client of the caller. */
         DeliveredRequest: {
             /**
              * Format: int64
-             * @description The last message that the client has.
+             * @description `seq` of the last message that the client has.
              * @example 2
              */
             seq: number;
         };
-        /** @description An answer that only says that it is done. */
+        /** @description An answer without data. */
         Done: {
             /** @description For instance `Member added successfully`. */
             message: string;
@@ -2193,55 +2193,55 @@ export interface components {
              */
             content: string;
         };
-        /** @description One server that gave a message to its clients. */
+        /** @description A node that sent a message to its clients. */
         FanOut: {
             at: components["schemas"]["Time"] | null;
             /**
              * Format: int64
-             * @description For how many connections.
+             * @description Number of connections.
              * @example 2
              */
             connections: number;
-            /** @description Which server; null where there is one alone. */
+            /** @description Id of the node; null for a single server. */
             node: string | null;
         };
-        /** @description The end of a message that was being written. */
+        /** @description The end of a streaming message. */
         FinishRequest: {
-            /** @description Whether it stays unfinished. */
+            /** @description Whether the message stays incomplete. */
             abandoned?: boolean;
-            /** @description The whole text once more, if it is to be replaced. */
+            /** @description Final text, if it should replace the streamed one. */
             content?: string | null;
         };
-        /** @description Where a message is to be sent once more: exactly one of the three. */
+        /** @description Destination of a forwarded message: exactly one of the three ids. */
         ForwardRequest: {
             /** @description The sender's key for the new message. */
             client_msg_id?: string | null;
             /**
              * Format: int64
-             * @description Into a conversation.
+             * @description Id of the conversation.
              */
             conversation_id?: number | null;
             /**
              * Format: int64
-             * @description To a group.
+             * @description Id of the group.
              */
             to_group?: number | null;
             /**
              * Format: int64
-             * @description To a user.
+             * @description Id of the recipient.
              */
             to_user?: number | null;
         };
-        /** @description Where a forwarded message comes from. */
+        /** @description Origin of a forwarded message. */
         Forwarded: {
             /**
              * Format: int64
-             * @description The message that was forwarded.
+             * @description Id of the message that was forwarded first.
              */
             message_id: number;
             /**
              * Format: int64
-             * @description Who wrote it.
+             * @description Id of the author.
              */
             sender_id: number;
         };
@@ -2251,18 +2251,18 @@ export interface components {
             created_at: components["schemas"]["Time"];
             /**
              * Format: int64
-             * @description The group's number.
+             * @description Id of the group.
              * @example 1
              */
             id: number;
             /**
-             * @description Its name.
+             * @description File name to show.
              * @example Cheese lovers
              */
             name: string;
             /**
              * Format: int64
-             * @description Who owns it.
+             * @description Id of the owner.
              * @example 1
              */
             owner_id: number;
@@ -2271,13 +2271,13 @@ export interface components {
         GroupCreated: {
             /**
              * Format: int64
-             * @description The same number.
+             * @description The same as `id`.
              * @example 1
              */
             group_id: number;
             /**
              * Format: int64
-             * @description The group's number.
+             * @description Id of the group.
              * @example 1
              */
             id: number;
@@ -2287,7 +2287,7 @@ export interface components {
             name: string;
             /**
              * Format: int64
-             * @description Who owns it: the caller.
+             * @description Id of the owner, the caller.
              * @example 1
              */
             owner_id: number;
@@ -2303,11 +2303,11 @@ export interface components {
         /** @description A page of messages, oldest first. */
         History: {
             /**
-             * @description How many there are in this page.
+             * @description Number of messages in this page.
              * @example 1
              */
             count: number;
-            /** @description The messages. */
+            /** @description The messages of the page. */
             messages: components["schemas"]["Message"][];
         };
         /** @description A login that succeeded. */
@@ -2320,7 +2320,7 @@ export interface components {
             token: string;
             /**
              * Format: int64
-             * @description The account's number.
+             * @description Id of the account.
              * @example 1
              */
             user_id: number;
@@ -2330,10 +2330,10 @@ export interface components {
              */
             username: string;
         };
-        /** @description A request to log in: the password with one of the names. */
+        /** @description A request to log in: the password, and either `email` or `username`. */
         LoginRequest: {
             /**
-             * @description The address; or give `username`.
+             * @description The email address, unless `username` is given.
              * @example tom@temp.com
              */
             email?: string | null;
@@ -2344,37 +2344,37 @@ export interface components {
              */
             password: string;
             /**
-             * @description The name; or give `email`.
+             * @description The username, unless `email` is given.
              * @example tom
              */
             username?: string | null;
         };
         /** @description A request to log out. */
         LogoutRequest: {
-            /** @description Whether all tokens of the caller end, instead of the one that was sent. */
+            /** @description Whether to revoke all of the caller's tokens instead of only the one that was sent. */
             everywhere?: boolean;
         };
-        /** @description Something attached to a message; only `url` must be there. */
+        /** @description A link attached to a message. Only `url` is required. */
         Media: {
             /**
              * Format: int32
-             * @description Its height in pixels.
+             * @description Height in pixels.
              */
             height?: number;
-            /** @description Its name. */
+            /** @description File name to show. */
             name?: string;
             /**
              * Format: int64
-             * @description Its size in bytes.
+             * @description Size in bytes.
              */
             size?: number;
             /** @description `image`, `video`, `audio` or `file`. */
             type?: string;
-            /** @description Where it is. */
+            /** @description `https://`, `http://`, or a path on this server that begins with one `/`. */
             url: string;
             /**
              * Format: int32
-             * @description Its width in pixels.
+             * @description Width in pixels.
              */
             width?: number;
         };
@@ -2382,7 +2382,7 @@ export interface components {
         Member: {
             /**
              * Format: int64
-             * @description The member's account.
+             * @description Id of the member's account.
              * @example 1
              */
             id: number;
@@ -2397,114 +2397,114 @@ export interface components {
              */
             username: string;
         };
-        /** @description How far a member has come. */
+        /** @description A member's delivered and read pointers. */
         MemberReceipt: {
             /**
              * Format: int64
-             * @description The last message that a client of the member has confirmed.
+             * @description `seq` of the last message that a client of the member has confirmed.
              */
             delivered_seq: number;
             /**
              * Format: int64
-             * @description The last message that the member has read.
+             * @description `seq` of the last message that the member has read.
              */
             read_seq: number;
             /**
              * Format: int64
-             * @description Who.
+             * @description Id of the user.
              * @example 2
              */
             user_id: number;
         };
         /** @description A message. */
         Message: {
-            /** @description The key it was sent under, if any. */
+            /** @description The sender's key, if it was sent with one. */
             client_msg_id: string | null;
-            /** @description Text; empty once it is deleted. */
+            /** @description Text; empty if the message was deleted. */
             content: string;
             /**
              * Format: int64
-             * @description The conversation it is in.
+             * @description Id of the message's conversation.
              * @example 1
              */
             conversation_id: number;
-            /** @description An object of the application's own. */
+            /** @description Custom JSON object of the application. */
             custom: Record<string, unknown> | null;
             deleted_at: components["schemas"]["Time"] | null;
             edited_at: components["schemas"]["Time"] | null;
             forwarded_from: components["schemas"]["Forwarded"] | null;
             /**
              * Format: int64
-             * @description To which group; 0 in a P2P message.
+             * @description Id of the group; 0 in a direct message.
              * @example 0
              */
             group_id: number;
             /**
              * Format: int64
-             * @description The message's number, unique on the server.
+             * @description Id of the message, unique on the server.
              * @example 7
              */
             id: number;
-            /** @description What is attached. */
+            /** @description Attachments. */
             media: components["schemas"]["Media"][];
-            /** @description Where the first media is; empty where none. */
+            /** @description URL of the first attachment; empty without one. */
             media_url: string;
-            /** @description Whether it calls upon all members. */
+            /** @description Whether all members are mentioned. */
             mention_all: boolean;
-            /** @description The members it calls upon. */
+            /** @description Ids of mentioned members. */
             mentions: number[];
             pinned_at: components["schemas"]["Time"] | null;
             /**
              * Format: int64
-             * @description Who pinned it.
+             * @description Id of the user who pinned it.
              */
             pinned_by: number | null;
             quote: components["schemas"]["Quote"] | null;
-            /** @description Reactions, the first used emoji first. */
+            /** @description Reactions, in order of first use. */
             reactions: components["schemas"]["Reaction"][];
             /**
              * Format: int64
-             * @description To which user; 0 in a group message.
+             * @description Id of the recipient; 0 in a group message.
              * @example 2
              */
             recipient_id: number;
             /**
              * Format: int64
-             * @description The message it answers.
+             * @description Id of the message that this one replies to.
              */
             reply_to: number | null;
             /**
              * Format: int64
-             * @description The conversation's count of changes when this message last changed.
+             * @description The conversation's `rev` at the last change of this message.
              * @example 1
              */
             rev: number;
             /**
              * Format: int64
-             * @description Who wrote it.
+             * @description Id of the author.
              * @example 1
              */
             sender_id: number;
             /**
              * Format: int64
-             * @description Its place in the conversation: 1, 2, 3 … without gaps.
+             * @description Number of the message in its conversation: 1, 2, 3 … without gaps.
              * @example 1
              */
             seq: number;
             /**
-             * @description P2P: `PENDING`, `DELIVERED` or `READ`; group: `SENT`.
+             * @description `PENDING`, `DELIVERED` or `READ` for a direct message, `SENT` for a group message.
              * @example DELIVERED
              */
             status: string;
-            /** @description `growing`, `finished` or `abandoned`; null for messages that were whole from the start. */
+            /** @description `growing`, `finished` or `abandoned`; null for messages sent in one piece. */
             streaming: string | null;
             thread: components["schemas"]["ThreadSummary"] | null;
             /**
              * Format: int64
-             * @description The root of the thread it is in.
+             * @description Id of the root of the thread that contains this message.
              */
             thread_id: number | null;
-            /** @description When the server accepted it. */
+            /** @description When the server accepted the message. */
             timestamp: components["schemas"]["Time"];
             /**
              * @description `text`, `image`, `video`, `audio` or `file`.
@@ -2512,86 +2512,86 @@ export interface components {
              */
             type: string;
         };
-        /** @description The way of one message: what is kept for good, and what the answering server still remembers. */
+        /** @description The delivery of one message: what is stored, and what the answering server still remembers. */
         MessageTrace: {
-            /** @description When the server accepted it. */
+            /** @description When the server accepted the message. */
             accepted_at: components["schemas"]["Time"];
             committed_at: components["schemas"]["Time"] | null;
             /**
-             * @description Whether this is all there is to tell. False where the answering server has restarted or forgotten since, and always
-             *     where there are several: each tells of what it saw itself.
+             * @description Whether nothing is missing. False if the answering server has restarted or forgotten since, and always in
+             *     a cluster, where each node reports only what it saw itself.
              */
             complete: boolean;
             /**
              * Format: int64
-             * @description Its conversation.
+             * @description Id of the message's conversation.
              * @example 1
              */
             conversation_id: number;
-            /** @description Where it was given to clients that were connected; empty where the answering server remembers no more. */
+            /** @description Nodes that sent it to connected clients; empty if the answering server has forgotten. */
             fanned_out: components["schemas"]["FanOut"][];
-            /** @description How it reached those whom it was for, at most 200 of them: members of then who still are some, less its author. */
+            /** @description Delivery to the members of that time who still are members, without the author; at most 200. */
             members: components["schemas"]["TracedMember"][];
             /**
              * Format: int64
-             * @description Which message.
+             * @description Id of the message.
              * @example 3
              */
             message_id: number;
             /**
              * Format: int64
-             * @description The place of its making in the log of all changes.
+             * @description Log position of the message's creation.
              * @example 6
              */
             position: number;
             /**
              * Format: int64
-             * @description Its place there.
+             * @description Number of the message in its conversation.
              * @example 3
              */
             seq: number;
         };
-        /** @description What a conversation is to one member alone. */
+        /** @description State of a conversation that belongs to one member. */
         OwnPart: {
-            /** @description Put away. */
+            /** @description Whether the conversation is archived. */
             archived: boolean;
-            /** @description What the caller may do here. */
+            /** @description What the caller may do: `post`, `react`, `pin`, `delete_any`, `add_member`, `remove_member`, `rename`, `change_role`. */
             capabilities: string[];
             /**
              * Format: int64
-             * @description The last message that a client of the caller has confirmed.
+             * @description `seq` of the last message that a client of the caller has confirmed.
              */
             delivered_seq: number;
-            /** @description A text that the caller has begun. */
+            /** @description Text that the caller has not sent yet. */
             draft: string | null;
-            /** @description Marked as unread by hand. */
+            /** @description Whether the caller marked the conversation as unread. */
             marked_unread: boolean;
             /**
              * Format: int32
-             * @description Those of them that mention the caller or all.
+             * @description Number of those that mention the caller or everyone.
              */
             mentions: number;
             muted_until: components["schemas"]["Time"] | null;
-            /** @description Kept at the top. */
+            /** @description Whether the conversation is pinned to the top. */
             pinned: boolean;
             /**
              * Format: int64
-             * @description The last message that the caller has read.
+             * @description `seq` of the last message that the caller has read.
              */
             read_seq: number;
-            /** @description `owner`, `admin` or `member`; null for somebody who is no member any more. */
+            /** @description `owner`, `admin` or `member`; null for a user who is no longer a member. */
             role: string | null;
             /**
              * Format: int32
-             * @description Messages of others after that.
+             * @description Number of later messages by others that are not deleted.
              */
             unread: number;
         };
-        /** @description A password that was changed. */
+        /** @description The answer to a password change. */
         PasswordChanged: {
             /** @description `Password changed successfully`. */
             message: string;
-            /** @description A JWT in place of those that ended. */
+            /** @description A new JWT; all earlier ones are revoked. */
             token: string;
         };
         /** @description `GET /ping`. */
@@ -2617,26 +2617,26 @@ export interface components {
             status: string;
             /**
              * Format: int64
-             * @description Whose.
+             * @description Id of the user.
              * @example 2
              */
             user_id: number;
         };
-        /** @description A refusal. `error` and `detail` say the same; the first is for clients of the first hour. */
+        /** @description An error. `error` and `detail` are equal; `error` is for early clients. */
         Problem: {
             /**
-             * @description Stable and meant for programs.
+             * @description Stable name for programs.
              * @example invalid_request
              */
             code: string;
-            /** @description What was wrong, as a sentence. */
+            /** @description A sentence for people. */
             detail: string;
             /**
-             * @description The same sentence.
+             * @description The same sentence as `detail`.
              * @example Invalid request format: username must be 3 to 32 characters
              */
             error: string;
-            /** @description Names this request in the server's log. */
+            /** @description Identifies this request in the server's log. */
             request_id: string;
             /**
              * Format: int32
@@ -2645,29 +2645,29 @@ export interface components {
              */
             status: number;
             /**
-             * @description The status in words.
+             * @description Reason phrase of the status.
              * @example Bad Request
              */
             title: string;
-            /** @description `about:blank`, since `code` says what kind of problem it is; or the registered type of a limit that was reached. */
+            /** @description `about:blank`, because `code` names the problem; or the registered type for an exceeded limit. */
             type: string;
-            /** @description The limits that were reached, by name, where they are the problem. */
+            /** @description Names of the exceeded limits, if any. */
             "violated-policies"?: string[];
         };
-        /** @description The message that another one answers, as it is now. */
+        /** @description The message that a reply refers to, in its present state. */
         Quote: {
-            /** @description At most 200 characters of its text; empty once it is deleted. */
+            /** @description At most 200 characters of the text; empty if the message was deleted. */
             content: string;
-            /** @description Whether it is deleted. */
+            /** @description Whether the message was deleted. */
             deleted: boolean;
             /**
              * Format: int64
-             * @description Which message.
+             * @description Id of the message.
              */
             message_id: number;
             /**
              * Format: int64
-             * @description Who wrote it.
+             * @description Id of the author.
              */
             sender_id: number;
         };
@@ -2675,7 +2675,7 @@ export interface components {
         Reaction: {
             /**
              * Format: int32
-             * @description How many used it.
+             * @description Number of users who reacted with it.
              * @example 2
              */
             count: number;
@@ -2684,42 +2684,42 @@ export interface components {
              * @example 👍
              */
             emoji: string;
-            /** @description Whether the caller is one of them. */
+            /** @description Whether the caller is one of those users. */
             me: boolean;
         };
         /** @description A member's reaction. */
         Reactor: {
-            /** @description When. */
+            /** @description When the user reacted. */
             at: components["schemas"]["Time"];
             /**
-             * @description With what.
+             * @description The emoji.
              * @example 👍
              */
             emoji: string;
             /**
              * Format: int64
-             * @description Who.
+             * @description Id of the user.
              * @example 2
              */
             user_id: number;
         };
-        /** @description How far the caller has come in a conversation, or in a thread of it. */
+        /** @description The caller's read pointer in a conversation, or in one of its threads. */
         ReadRequest: {
             /**
              * Format: int64
-             * @description The last message that has been read.
+             * @description `seq` of the last message read.
              * @example 2
              */
             seq: number;
             /**
              * Format: int64
-             * @description The thread's root, where it is a thread that was read.
+             * @description Id of the thread's root, if a thread was read.
              */
             thread_id?: number | null;
         };
         /** @description `GET /readyz`. */
         Readiness: {
-            /** @description How news travels between this node of a cluster and the others; left out by a server that is alone. */
+            /** @description State of the bus to the other nodes of a cluster; omitted on SQLite. */
             bus?: components["schemas"]["Bus"];
             /**
              * Format: int64
@@ -2738,7 +2738,7 @@ export interface components {
         RegisterRequest: {
             /**
              * Format: email
-             * @description Unique without regard to case.
+             * @description Unique regardless of case.
              * @example spike@temp.com
              */
             email: string;
@@ -2749,18 +2749,18 @@ export interface components {
              */
             password: string;
             /**
-             * @description 3 to 32 characters that can be seen; unique without regard to case and looks.
+             * @description 3 to 32 visible characters; unique regardless of case and look.
              * @example spike
              */
             username: string;
         };
         /** @description A new account. */
         Registered: {
-            /** @description The address as it is kept. */
+            /** @description The email address as stored. */
             email: string;
             /**
              * Format: int64
-             * @description The account's number.
+             * @description Id of the account.
              * @example 3
              */
             id: number;
@@ -2768,7 +2768,7 @@ export interface components {
             message: string;
             /** @description A JWT for the new account. */
             token: string;
-            /** @description The name as it is kept and shown. */
+            /** @description The name as stored and shown. */
             username: string;
         };
         /** @description A request to rename a group. */
@@ -2779,157 +2779,157 @@ export interface components {
              */
             name: string;
         };
-        /** @description A message to be sent: `content`, `media_url` or `media`, or several of them. */
+        /** @description A message to send. At least one of `content`, `media_url` and `media` is required. */
         SendRequest: {
-            /** @description The sender's key for this message: a retry under the same key gets the first result, and another message is refused (`key_reused`). */
+            /** @description The sender's key for this message, at most 128 bytes. A retry with the same key gets the first result; a different message is refused (`key_reused`). */
             client_msg_id?: string | null;
             /**
              * @description Text, at most 16 KiB.
              * @example Hello, Jerry!
              */
             content?: string | null;
-            /** @description An object of the application's own, at most 4 KiB. */
+            /** @description Custom JSON object of the application, at most 4 KiB. */
             custom?: Record<string, unknown> | null;
-            /** @description What is attached, in place of `media_url`; at most 10. */
+            /** @description Attachments, instead of `media_url`; at most 10. */
             media?: components["schemas"]["Media"][] | null;
-            /** @description Where the media is, if there is one: `https://`, `http://`, or a path that begins with one `/`. */
+            /** @description URL of one attachment: `https://`, `http://`, or a path that begins with one `/`. */
             media_url?: string | null;
-            /** @description Whether it calls upon all members. */
+            /** @description Whether all members are mentioned. */
             mention_all?: boolean | null;
-            /** @description The members it calls upon, by id; at most 100. */
+            /** @description Ids of mentioned members; at most 100. */
             mentions?: number[] | null;
             /**
              * Format: int64
-             * @description The message that it answers.
+             * @description Id of the message that this one replies to.
              */
             reply_to?: number | null;
-            /** @description Whether it grows while it is written. */
+            /** @description Whether the text grows by `append` until `finish`. */
             streaming?: boolean | null;
             /**
              * Format: int64
-             * @description The root of the thread that it belongs to.
+             * @description Id of the root of the thread that this message belongs to.
              */
             thread_id?: number | null;
-            /** @description `text`, `image`, `video`, `audio` or `file`; where absent, that of the first media, else `text`. */
+            /** @description `text`, `image`, `video`, `audio` or `file`. Default: the type of the first attachment, else `text`. */
             type?: string | null;
         };
-        /** @description A message that is stored. */
+        /** @description A stored message, as the answer to a send. */
         Sent: {
-            /** @description The key it was sent under, if any. */
+            /** @description The sender's key, if it was sent with one. */
             client_msg_id: string | null;
             /**
              * Format: int64
-             * @description The conversation it is in.
+             * @description Id of the message's conversation.
              * @example 1
              */
             conversation_id: number;
-            /** @description Whether this is the first result of an earlier request with the same key. */
+            /** @description Whether this repeats the result of an earlier request with the same key. */
             duplicate: boolean;
             /**
              * Format: int64
-             * @description The message's number.
+             * @description Id of the message, unique on the server.
              * @example 7
              */
             id: number;
-            /** @description What was done, in words. */
+            /** @description A sentence about the result. */
             message: string;
             /**
              * Format: int64
-             * @description The conversation's count of changes at this message.
+             * @description The conversation's `rev` with this message.
              * @example 1
              */
             rev: number;
             /**
              * Format: int64
-             * @description Its place in the conversation: 1, 2, 3 … without gaps.
+             * @description Number of the message in its conversation: 1, 2, 3 … without gaps.
              * @example 1
              */
             seq: number;
             /**
-             * @description As in the message object.
+             * @description The same as in the message object.
              * @example PENDING
              */
             status: string;
-            /** @description When the server accepted it. */
+            /** @description When the server accepted the message. */
             timestamp: components["schemas"]["Time"];
             /**
-             * @description As in the message object.
+             * @description The same as in the message object.
              * @example text
              */
             type: string;
         };
-        /** @description What the caller changes of their own part; what is left out stays. */
+        /** @description Changes to the caller's per-member state. Omitted fields stay as they are. */
         StateRequest: {
-            /** @description Put away or back. */
+            /** @description Archive, or move back. */
             archived?: boolean | null;
-            /** @description Leave a draft; null to take it away. */
+            /** @description Save a draft; null to remove it. */
             draft?: string | null;
-            /** @description Mark as unread, or take the mark away. */
+            /** @description Mark as unread, or remove the mark. */
             marked_unread?: boolean | null;
             muted_until?: components["schemas"]["Time"] | null;
-            /** @description Keep at the top or not. */
+            /** @description Pin to the top, or unpin. */
             pinned?: boolean | null;
         };
         /** @description A thread as the caller sees it; its replies are read from the conversation with `thread_id`. */
         Thread: {
             /**
              * Format: int64
-             * @description The last reply that the caller has read.
+             * @description `seq` of the last reply that the caller has read.
              */
             read_seq: number;
-            /** @description Its root. */
+            /** @description The root message. */
             root: components["schemas"]["Message"];
             /**
              * Format: int32
-             * @description Replies of others after that.
+             * @description Number of later replies by others.
              */
             unread: number;
         };
-        /** @description What a thread's root tells of its replies. */
+        /** @description Summary of the replies to a thread's root. */
         ThreadSummary: {
-            /** @description When the last one was sent. */
+            /** @description When the last reply was sent. */
             last_reply_at: components["schemas"]["Time"];
             /**
              * Format: int32
-             * @description How many there are.
+             * @description Number of replies; deleted ones count.
              * @example 2
              */
             replies: number;
         };
         /** Format: date-time */
         Time: string;
-        /** @description What waits for the caller. */
+        /** @description Unread counts over all conversations. */
         Totals: {
             /**
              * Format: int32
-             * @description Conversations in which something waits.
+             * @description Number of conversations with unread messages.
              * @example 2
              */
             conversations: number;
             /**
              * Format: int32
-             * @description Those of them that mention the caller or all.
+             * @description Number of those that mention the caller or everyone.
              * @example 1
              */
             mentions: number;
             /**
              * Format: int32
-             * @description Unread messages in conversations that are not muted.
+             * @description Number of unread messages in conversations that are not muted.
              * @example 3
              */
             unread: number;
         };
         /** @description How a message reached a member. */
         TracedMember: {
-            /** @description Whether a client of the member has confirmed it. */
+            /** @description Whether a client of the member has confirmed the message. */
             delivered: boolean;
             delivered_at: components["schemas"]["Time"] | null;
-            /** @description Whether the member has read it. */
+            /** @description Whether the member has read the message. */
             read: boolean;
             read_at: components["schemas"]["Time"] | null;
             /**
              * Format: int64
-             * @description Who.
+             * @description Id of the user.
              * @example 2
              */
             user_id: number;
@@ -2942,7 +2942,7 @@ export interface components {
             email: string | null;
             /**
              * Format: int64
-             * @description The account's number.
+             * @description Id of the account.
              * @example 1
              */
             id: number;
@@ -2954,20 +2954,20 @@ export interface components {
         };
         /** @description A user, with the last message between the caller and them. */
         UserWithChatInfo: components["schemas"]["User"] & {
-            /** @description The message's text; null where the two have not written to each other. */
+            /** @description Text of that message; null if there is none. */
             last_message_content: string | null;
             /**
              * Format: int64
-             * @description Who sent it.
+             * @description Id of its sender; null if there is none.
              */
             last_message_sender_id: number | null;
             last_message_timestamp: components["schemas"]["Time"] | null;
         };
-        /** @description A text that a message had before. */
+        /** @description An earlier text of a message. */
         Version: {
             /** @description The text. */
             content: string;
-            /** @description Since when it had that. */
+            /** @description When the message got this text. */
             since: components["schemas"]["Time"];
         };
         /** @description `POST /v1/ws-ticket`. */
@@ -2978,7 +2978,7 @@ export interface components {
              * @example 30
              */
             expires_in: number;
-            /** @description To be used once, as `/ws?ticket=`. */
+            /** @description Valid once, as `/ws?ticket=`. */
             ticket: string;
         };
     };
