@@ -9,6 +9,7 @@ mod accounts;
 mod cluster;
 mod conversations;
 mod edits;
+mod feed;
 mod groups;
 mod hidden;
 mod history;
@@ -36,6 +37,7 @@ mod test_store;
 mod threads;
 mod trace;
 
+pub use feed::{add_reader, assert_entries, must_reload, read_rest, reader_name};
 pub use list::tests;
 pub use posting::rich;
 pub use rows::{ChangeRow, ConversationRow, MessageRow, Rows};

@@ -52,6 +52,13 @@ macro_rules! store_tests {
                 async an_event_tells_what_there_is_to_read;
                 async a_refusal_leaves_no_trace_among_writes_that_stand;
             }
+            feed {
+                async entries_are_written_only_while_somebody_reads;
+                async a_place_stays_where_it_was_acknowledged_and_never_goes_back;
+                async who_stays_away_for_too_long_has_to_reload;
+                threads readers_keep_up_with_senders;
+                fn any_sequence_of_deeds_is_read_as_it_was_told;
+            }
             groups {
                 async a_group_begins_with_its_owner_alone;
                 async adding_is_checked_in_the_promised_order;
@@ -223,6 +230,8 @@ macro_rules! cluster_tests {
                 async one_node_goes_on_when_the_other_ends_and_comes_back;
                 fn any_sequence_of_deeds_leaves_what_a_model_says_whichever_node_is_asked;
                 fn a_client_that_resumes_at_another_node_each_time_has_what_a_fresh_one_has;
+                threads readers_of_the_feed_keep_up_with_both_nodes;
+                fn any_sequence_of_deeds_by_way_of_two_nodes_is_read_as_it_was_published;
             }
         }
     };

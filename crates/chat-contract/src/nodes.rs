@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use crate::cluster::{Cases, Cluster};
 use crate::samples::{ALL, NOW, account, code, deed, keyed, message, seqs};
 use crate::test_store::{Stores, TestStore};
-use crate::{random, sync};
+use crate::{feed, random, sync};
 
 /// Longer than anything here takes, and a deadlock takes forever.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -324,5 +324,16 @@ pub fn a_client_that_resumes_at_another_node_each_time_has_what_a_fresh_one_has(
     let cases = Cases::on(async || two(stores).await);
     proptest!(ProptestConfig::with_cases(32), |(life in sync::random::life())| {
         cases.run(async |cluster| sync::random::run(cluster, life).await);
+    });
+}
+
+pub async fn readers_of_the_feed_keep_up_with_both_nodes(stores: &dyn Stores) {
+    feed::run_beside_readers(&two(stores).await).await;
+}
+
+pub fn any_sequence_of_deeds_by_way_of_two_nodes_is_read_as_it_was_published(stores: &dyn Stores) {
+    let cases = Cases::on(async || two(stores).await);
+    proptest!(ProptestConfig::with_cases(8), |(moves in random::moves(), limit in 1..50_u16)| {
+        cases.run(async |cluster| feed::run(cluster, moves, limit).await);
     });
 }

@@ -34,6 +34,8 @@ pub struct Rows {
     pub saved: BTreeMap<(i64, i64), (bool, i64)>,
     /// Conversation, user (0 for all) and `seq` of each message that calls upon somebody.
     pub mentions: BTreeSet<(i64, i64, i64)>,
+    /// The places of the feed's entries, in order.
+    pub feed: Vec<i64>,
 }
 
 /// The last change of any kind but receipts, and the last that all members see of the conversation itself.

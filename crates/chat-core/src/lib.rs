@@ -16,6 +16,7 @@ pub mod edits;
 pub mod error;
 pub mod event;
 pub mod failpoints;
+pub mod feed;
 pub mod groups;
 pub mod ids;
 pub mod intention;
@@ -41,12 +42,13 @@ pub mod transfer;
 pub mod typing;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use access::TicketStore;
 pub use error::{Error, Result, Unique};
 use ports::{Clock, EventSink, Passwords, Store};
 
-/// Bounds on what a client may send; a value over a bound is refused with [`Error::Invalid`].
+/// Bounds on what a client may send, where a value over a bound is refused with [`Error::Invalid`], and on what is kept.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Longest message text, in bytes of UTF-8.
@@ -65,6 +67,10 @@ pub struct Limits {
     pub client_msg_id_bytes: usize,
     /// Longest group name, in characters.
     pub group_name_chars: usize,
+    /// How long entries of the feed are kept.
+    pub feed_age: Duration,
+    /// Most entries of the feed that are kept.
+    pub feed_entries: u64,
 }
 
 impl Default for Limits {
@@ -78,6 +84,8 @@ impl Default for Limits {
             custom_bytes: 4096,
             client_msg_id_bytes: 128,
             group_name_chars: 100,
+            feed_age: Duration::from_secs(7 * 24 * 3600),
+            feed_entries: 1_000_000,
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::conversations::ConversationStore;
 use crate::edits::EditStore;
 use crate::error::Result;
 use crate::event::{Event, Signal};
+use crate::feed::FeedStore;
 use crate::groups::GroupStore;
 use crate::live_text::LiveTextStore;
 use crate::messages::MessageStore;
@@ -43,6 +44,7 @@ pub trait Store:
     + SavedStore
     + SearchStore
     + SyncStore
+    + FeedStore
     + TraceStore
 {
     /// Makes a small durable write; an error says why no write would succeed now.

@@ -59,6 +59,8 @@ pub struct End {
     pub epoch: Epoch,
     /// Its end.
     pub position: Position,
+    /// The place after which the feed has every change, if anybody reads it.
+    pub feed_from: Position,
     /// Of messages.
     pub messages: i64,
     /// Of users.

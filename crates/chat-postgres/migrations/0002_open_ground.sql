@@ -44,3 +44,25 @@ ALTER TABLE log ADD COLUMN origin text;
 
 -- The epochs that it had before, the last one first: who finds a log with one of them has come to a server that was left.
 ALTER TABLE log ADD COLUMN left_epochs bigint[] NOT NULL DEFAULT '{}';
+
+-- The feed: what was committed, for readers who keep their places here. Only while there is one are entries written, one
+-- for each position after `feed_from`. Nodes of the release before write none: those after `feed_noted` are made of the
+-- journal by the next node that can.
+ALTER TABLE log ADD COLUMN feed_readers bigint NOT NULL DEFAULT 0;
+ALTER TABLE log ADD COLUMN feed_from bigint NOT NULL DEFAULT 0;
+ALTER TABLE log ADD COLUMN feed_noted bigint NOT NULL DEFAULT 0;
+CREATE TABLE feed (
+    position        bigint PRIMARY KEY,
+    at              bigint NOT NULL,
+    kind            text NOT NULL,
+    conversation_id bigint,
+    message_id      bigint,
+    user_id         bigint,
+    actor_id        bigint
+);
+CREATE TABLE feed_readers (
+    name     text COLLATE "C" PRIMARY KEY,
+    epoch    bigint NOT NULL,
+    position bigint NOT NULL,
+    added_at bigint NOT NULL
+);

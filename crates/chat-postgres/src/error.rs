@@ -89,6 +89,9 @@ pub enum OpenError {
         /// The newest version known.
         known: i64,
     },
+    /// The database was not brought up to date yet.
+    #[error("the database {0} is of an earlier release; start a node of this release on it first")]
+    Outdated(String),
     /// The schema has a name that would have to be quoted.
     #[error(
         "DATABASE_SCHEMA is {0:?}; it may contain only lower-case letters, digits and _, and must not begin with a digit or pg_"

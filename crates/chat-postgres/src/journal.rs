@@ -91,7 +91,7 @@ fn read(db: &Db, after: Position, limit: u16) -> fault::Result<JournalPage> {
 
 /// What is written in no way that is known here stays so. Whoever tried again and again would never come to what is
 /// behind it.
-fn decode(first: i64, body: &[u8]) -> Option<Vec<Event>> {
+pub(crate) fn decode(first: i64, body: &[u8]) -> Option<Vec<Event>> {
     let batch = chat_codec::event::decode(body);
     let warn = |error| tracing::warn!(%error, position = first, "a batch of the journal cannot be read");
     batch.map_err(warn).ok()

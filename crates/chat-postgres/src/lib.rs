@@ -15,6 +15,7 @@ mod edits;
 mod encryption;
 mod error;
 mod fault;
+mod feed;
 mod fitness;
 mod groups;
 mod home;
@@ -56,6 +57,7 @@ use chat_store::Metrics;
 use prometheus_client::registry::Registry;
 
 pub use error::OpenError;
+pub use feed::FeedDesk;
 pub use home::{USUAL_SCHEMA, schema_of};
 pub use journal::PostgresJournal;
 pub use names::usernames;

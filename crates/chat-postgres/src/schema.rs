@@ -72,6 +72,16 @@ fn bring_up_to_date(db: &Db, is_new: bool) -> std::result::Result<(), OpenError>
     Ok(())
 }
 
+/// Refuses a database that is not of this release, where it is not to be brought up to date.
+pub(crate) fn check(db: &Db, name: &str) -> std::result::Result<(), OpenError> {
+    let row = db.row("SELECT version FROM schema_version", &[])?;
+    match row.try_get::<_, i64>(0).map_err(unreadable)? {
+        version if version < VERSION => Err(OpenError::Outdated(name.into())),
+        version if version > VERSION => Err(OpenError::Newer { version, known: VERSION }),
+        _ => Ok(()),
+    }
+}
+
 fn unreadable(error: tokio_postgres::Error) -> OpenError {
     Fault::from(error).into()
 }

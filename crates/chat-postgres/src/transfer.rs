@@ -139,8 +139,9 @@ fn failure(fault: Fault) -> Failure {
 
 /// Lets everything go on where it has ended, and servers begin.
 fn finish(db: &Db, end: &End, token_key: Option<&str>) -> Result<()> {
-    let sql = "UPDATE log SET epoch = $1, position = $2, message_id = $3";
-    db.execute(sql, &[&i64::from(end.epoch.0), &end.position.0, &end.messages])?;
+    let sql = "UPDATE log SET epoch = $1, position = $2, message_id = $3, feed_noted = $2, feed_from = $4,
+                      feed_readers = (SELECT count(*) FROM feed_readers)";
+    db.execute(sql, &[&i64::from(end.epoch.0), &end.position.0, &end.messages, &end.feed_from.0])?;
     let versions: i64 = db.row("SELECT coalesce(max(id), 0) FROM message_versions", &[])?.try_get(0)?;
     for (table, last) in [
         ("users", end.users),

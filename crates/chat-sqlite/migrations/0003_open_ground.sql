@@ -46,3 +46,23 @@ INSERT INTO probe WITH RECURSIVE pages (page) AS (SELECT 1 UNION ALL SELECT page
 -- While it is served, or was and has not been closed in order: which file it is, and under which name. Its newest messages
 -- are then in a log beside that name.
 ALTER TABLE log ADD COLUMN served TEXT;
+
+-- The feed: what was committed, for readers who keep their places here. Only while there is one are entries written, one
+-- for each position after `feed_from`.
+ALTER TABLE log ADD COLUMN feed_readers INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE log ADD COLUMN feed_from INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE feed (
+    position        INTEGER PRIMARY KEY,
+    at              INTEGER NOT NULL,
+    kind            TEXT NOT NULL,
+    conversation_id INTEGER,
+    message_id      INTEGER,
+    user_id         INTEGER,
+    actor_id        INTEGER
+) STRICT;
+CREATE TABLE feed_readers (
+    name     TEXT PRIMARY KEY,
+    epoch    INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    added_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

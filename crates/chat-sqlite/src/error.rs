@@ -86,6 +86,9 @@ pub enum OpenError {
         "{0} belongs to an earlier release and is in use; stop its server and run this again, which migrates the file"
     )]
     Outdated(PathBuf),
+    /// A file that another release has made is not brought up to date by what only looks at it.
+    #[error("{0} is of an earlier release; start a server of this release on it first")]
+    Older(PathBuf),
     /// The system gave no thread.
     #[error("cannot start a thread ({0})")]
     Thread(std::io::Error),

@@ -14,6 +14,7 @@ mod conversations;
 mod edits;
 mod error;
 mod fault;
+mod feed;
 mod groups;
 mod in_place;
 mod legacy;
@@ -50,6 +51,7 @@ use prometheus_client::registry::Registry;
 
 pub use backup::{Backup, BackupError, Contents};
 pub use error::OpenError;
+pub use feed::FeedDesk;
 pub use names::usernames;
 pub use open::{Opened, Options, Prepared, followed};
 use reader::Readers;

@@ -62,7 +62,7 @@ impl Export {
 }
 
 /// One that is in use may be of any release.
-fn check_version(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+pub(crate) fn check_version(connection: &Connection, path: &Path) -> Result<(), OpenError> {
     let path = path.to_owned();
     match schema::recognise(connection).map_err(|error| OpenError::of(&path, error))? {
         schema::Found::Current => Ok(()),
@@ -82,6 +82,7 @@ fn end_of(connection: &Connection) -> rusqlite::Result<End> {
     Ok(End {
         epoch: Epoch(u32::try_from(number("SELECT epoch FROM log")?).unwrap_or(0)),
         position: Position(number("SELECT position FROM log")?),
+        feed_from: Position(number("SELECT feed_from FROM log")?),
         messages: last("messages")?,
         users: last("users")?,
         conversations: last("conversations")?,

@@ -16,13 +16,14 @@ use chat_core::ports::EventSink;
 use chat_core::room::Room;
 use chat_core::{Error, failpoints};
 use chat_store::{WriteQueue, WriterMetrics};
-use rusqlite::Connection;
 use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::oneshot;
 
 use crate::checkpoint::{self, Checkpointer};
 use crate::error::OpenError;
 use crate::fault::Result;
+use crate::feed;
 use crate::overwritten::Contents;
 use crate::place::Place;
 use crate::probe;
@@ -33,8 +34,8 @@ use crate::told::Told;
 mod connection;
 mod job;
 
-pub(crate) use connection::forget_what_is_deleted;
-use connection::{LOCK_WAIT, connect};
+use connection::LOCK_WAIT;
+pub(crate) use connection::{connect, forget_what_is_deleted};
 use job::{Failure, Job, Write};
 
 /// Writes that may wait before further ones are refused.
@@ -290,7 +291,7 @@ impl Log {
             }
         }
         let position = Position(position);
-        if let Err(error) = self.finish(position) {
+        if let Err(error) = self.finish(position, &events) {
             let _ = execute(&self.connection, "ROLLBACK");
             return Err(error.into());
         }
@@ -298,14 +299,19 @@ impl Log {
         Ok(events)
     }
 
-    fn finish(&self, position: Position) -> rusqlite::Result<()> {
+    fn finish(&self, position: Position, events: &[Arc<Event>]) -> rusqlite::Result<()> {
         if position != self.position {
-            let sql = "UPDATE log SET position = ?1 WHERE only_row = 1 AND position = ?2";
-            let n_changed = self.connection.prepare_cached(sql)?.execute([position.0, self.position.0])?;
-            if n_changed == 0 {
+            let sql =
+                "UPDATE log SET position = ?1 WHERE only_row = 1 AND position = ?2 RETURNING feed_readers";
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let moved = statement.query_row([position.0, self.position.0], |row| row.get::<_, i64>(0));
+            let Some(n_readers) = moved.optional()? else {
                 // Nobody else moves it, so this is another content, such as `.restore` of SQLite's shell leaves.
                 self.place.contents().condemn();
                 return Err(rusqlite::Error::StatementChangedRows(0));
+            };
+            if n_readers > 0 {
+                feed::note(&self.connection, events)?;
             }
         }
         failpoints::pass("before_commit");

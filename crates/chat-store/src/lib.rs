@@ -1,6 +1,7 @@
 //! What stores share, whatever their engine: the bounded queues in front of their threads, what they count, and the lines
 //! that they log when storage fails and when it is back. No statement and no driver belongs here.
 
+mod feed;
 mod metrics;
 mod outage;
 mod queue;
@@ -9,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use chat_core::Error;
 
+pub use feed::FeedMetrics;
 pub use metrics::{Metrics, ReaderMetrics, SearchLag, WriterMetrics};
 pub use outage::Outage;
 pub use queue::{Batches, CLOSED, Queue, ReadQueue, Reads, Sender, WriteQueue};

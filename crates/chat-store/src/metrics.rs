@@ -11,7 +11,7 @@ use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::Outage;
+use crate::{FeedMetrics, Outage};
 
 /// Upper ends of the classes of commit times, in seconds: a disk with a cache takes less than a millisecond for an
 /// fsync, a spinning one tens of them.
@@ -143,6 +143,7 @@ impl EncodeMetric for SearchLag {
 pub struct Metrics {
     pub writer: WriterMetrics,
     pub readers: ReaderMetrics,
+    pub feed: FeedMetrics,
     pub search: Option<SearchLag>,
 }
 
@@ -151,6 +152,7 @@ impl Metrics {
     pub fn register(&self, registry: &mut Registry, threads: usize) {
         self.writer.register(registry);
         self.readers.register(registry, threads);
+        self.feed.register(registry);
         if let Some(lag) = &self.search {
             registry.register(
                 "search_lag_events",

@@ -73,7 +73,7 @@ const fn optional(column: Column) -> Column {
 }
 
 /// The tables, in the order in which they are moved; the largest come last.
-pub static TABLES: [Table; 17] = [
+pub static TABLES: [Table; 19] = [
     Table {
         name: "users",
         n_keys: 1,
@@ -195,6 +195,24 @@ pub static TABLES: [Table; 17] = [
         name: "reactions",
         n_keys: 3,
         columns: &[number("message_id"), text("emoji"), number("user_id"), number("at"), number("position")],
+    },
+    Table {
+        name: "feed_readers",
+        n_keys: 1,
+        columns: &[text("name"), number("epoch"), number("position"), number("added_at")],
+    },
+    Table {
+        name: "feed",
+        n_keys: 1,
+        columns: &[
+            number("position"),
+            number("at"),
+            text("kind"),
+            optional(number("conversation_id")),
+            optional(number("message_id")),
+            optional(number("user_id")),
+            optional(number("actor_id")),
+        ],
     },
     Table { name: "messages", n_keys: 1, columns: MESSAGES },
 ];

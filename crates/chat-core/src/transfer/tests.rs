@@ -113,8 +113,15 @@ impl Source for Giver<'_> {
     }
 }
 
-const END: End =
-    End { epoch: Epoch(7), position: Position(9), messages: 5, users: 4, conversations: 3, groups: 2 };
+const END: End = End {
+    epoch: Epoch(7),
+    position: Position(9),
+    feed_from: Position(8),
+    messages: 5,
+    users: 4,
+    conversations: 3,
+    groups: 2,
+};
 
 struct Taker<'a> {
     memory: &'a mut Memory,

@@ -1,15 +1,21 @@
 //! A database of the release before, and nodes of that release beside one of this: they go on writing rows without what
 //! this release keeps beside names.
 
+use std::sync::Arc;
+
 use chat_core::accounts::{AccountQuery, LoginName, NewAccount};
 use chat_core::event::{Change, Event};
+use chat_core::feed::{Start, Why};
 use chat_core::groups::RemoveMember;
-use chat_core::ids::UserId;
+use chat_core::ids::{MessageId, Position, UserId};
 use chat_core::messages::Recipient;
+use chat_core::sync::Cursor;
 use tokio_postgres::Client;
 
 use crate::support::PostgresStore;
-use chat_contract::{TestStore, account, code};
+use chat_contract::{
+    TestStore, account, add_reader, assert_entries, code, must_reload, read_rest, reader_name,
+};
 
 const FIRST: &str = include_str!("../../migrations/0001_initial.sql");
 
@@ -127,4 +133,55 @@ async fn the_demo_users_of_the_release_before_are_known_by_how_they_were_made() 
         assert_eq!(node.store.demo_accounts().await.unwrap().len(), n_demo, "{users:?}");
         node.close().await;
     }
+}
+
+/// As a node of the release before commits: with what it tells the others, and no entry of the feed.
+async fn commit_as_before(db: &Client, count: i64) -> Vec<Arc<Event>> {
+    let end: i64 = db.query_one("SELECT position FROM log", &[]).await.unwrap().get(0);
+    let saved = |n| Change::MessageSaved { user: UserId(n), message: MessageId(1), saved: n % 2 == 0 };
+    let event = |n| Arc::new(Event { position: Position(end + n), change: saved(n) });
+    let events: Vec<_> = (1..=count).map(event).collect();
+    let sql = "WITH moved AS (UPDATE log SET position = $2)
+               INSERT INTO journal (first, last, body) VALUES ($1, $2, $3)";
+    db.execute(sql, &[&(end + 1), &(end + count), &chat_codec::event::encode(&events)]).await.unwrap();
+    events
+}
+
+#[tokio::test]
+async fn readers_get_what_the_release_before_writes() {
+    let node = PostgresStore::fresh().await;
+    let db = node.connect().await;
+    let [tom, jerry] = node.users(["tom", "jerry"]).await;
+    node.say(tom, Recipient::User(jerry), "before").await;
+    commit_as_before(&db, 1).await;
+    let start = add_reader(&*node.store, "a", Start::End).await.at.position;
+    assert_eq!(start, node.store.log_end().await.unwrap().position);
+    let mut all = commit_as_before(&db, 3).await;
+    all.extend(commit_as_before(&db, 2).await);
+    assert_entries(&read_rest(&*node.store, "a", 2).await, &all);
+    // And where a node of this release is the next to write.
+    let mut more = commit_as_before(&db, 2).await;
+    node.say(tom, Recipient::User(jerry), "after").await;
+    more.extend(node.sink.events().last().cloned());
+    more.extend(commit_as_before(&db, 1).await);
+    let second = node.second().await;
+    assert_eq!(second.store.feed_readers().await.unwrap()[0].lag, 4);
+    assert_entries(&read_rest(&*second.store, "a", 10).await, &more);
+}
+
+#[tokio::test]
+async fn readers_reload_where_the_release_before_has_written_what_the_journal_lacks() {
+    let node = PostgresStore::fresh().await;
+    let db = node.connect().await;
+    let start = add_reader(&*node.store, "a", Start::End).await.at;
+    let whole = commit_as_before(&db, 1).await;
+    assert_entries(&read_rest(&*node.store, "a", 10).await, &whole);
+    commit_as_before(&db, 2).await;
+    db.execute("DELETE FROM journal", &[]).await.unwrap();
+    commit_as_before(&db, 2).await;
+    let end = Cursor { position: Position(start.position.0 + 5), ..start };
+    assert_eq!(must_reload(&*node.store, "a").await, (Why::TooOld, end));
+    node.store.acknowledge(reader_name("a"), end).await.unwrap();
+    let after = commit_as_before(&db, 1).await;
+    assert_entries(&read_rest(&*node.store, "a", 10).await, &after);
 }

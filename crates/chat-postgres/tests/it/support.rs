@@ -162,6 +162,7 @@ impl Backend for Behind {
             .await,
             saved: all(db, "SELECT user_id, message_id, saved, position FROM saved_messages", saved).await,
             mentions: all(db, "SELECT conversation_id, user_id, seq FROM mentions", mention).await,
+            feed: all(db, "SELECT position FROM feed ORDER BY position", |row| row.get(0)).await,
         }
     }
 

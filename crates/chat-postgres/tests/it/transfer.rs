@@ -64,7 +64,15 @@ impl Source for Rows {
 
     fn end(&mut self) -> Result<End, Failure> {
         let position = Position(1000);
-        Ok(End { epoch: EPOCH, position, messages: 500, users: 70, conversations: 60, groups: 0 })
+        Ok(End {
+            epoch: EPOCH,
+            position,
+            feed_from: Position(990),
+            messages: 500,
+            users: 70,
+            conversations: 60,
+            groups: 0,
+        })
     }
 }
 

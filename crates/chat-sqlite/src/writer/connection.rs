@@ -12,7 +12,7 @@ const CACHE_KIB: i64 = 64 * 1024;
 pub(super) const LOCK_WAIT: Duration = Duration::from_secs(5);
 
 /// Opens a database that is there.
-pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
+pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     // One that is not there is not made: what was served before is looked for.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;

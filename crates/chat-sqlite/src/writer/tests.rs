@@ -223,3 +223,39 @@ async fn an_outcome_without_a_change_takes_no_position() {
     bench.insert(2).await.unwrap();
     assert_eq!(bench.events(), [(1, 1), (2, 2)]);
 }
+
+#[tokio::test]
+async fn what_is_rolled_back_leaves_nothing_in_the_feed() {
+    let bench = Bench::new();
+    let rows = Connection::open(&bench.path).unwrap();
+    rows.execute_batch("INSERT INTO feed_readers VALUES ('a', 0, 0, 0); UPDATE log SET feed_readers = 1")
+        .unwrap();
+    let (held, release) = bench.hold();
+    let before = bench.insert(1);
+    let fails = bench.queue(|tx| -> Result<Saved> {
+        insert(tx, 2)?;
+        insert(tx, 2)
+    });
+    let after = bench.insert(3);
+    release.send(()).unwrap();
+    held.await.unwrap();
+    before.await.unwrap();
+    fails.await.unwrap_err();
+    after.await.unwrap();
+    // A commit that fails, with a whole batch that it takes with it.
+    let (held, release) = bench.hold();
+    let neighbour = bench.insert(4);
+    let orphan = bench.queue(|tx| -> Result<Saved> {
+        tx.execute("INSERT INTO orphans VALUES (99)", ())?;
+        Ok(Saved::Now { user: UserId(5), message: MessageId(1), saved: true })
+    });
+    release.send(()).unwrap();
+    held.await.unwrap();
+    neighbour.await.unwrap_err();
+    orphan.await.unwrap_err();
+    bench.insert(6).await.unwrap();
+    let mut statement = rows.prepare("SELECT position, user_id FROM feed ORDER BY position").unwrap();
+    let feed = statement.query_map((), |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    assert_eq!(feed.collect::<rusqlite::Result<Vec<(i64, i64)>>>().unwrap(), bench.events());
+    assert_eq!(bench.events(), [(1, 1), (2, 3), (3, 6)]);
+}

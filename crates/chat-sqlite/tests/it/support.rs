@@ -167,6 +167,7 @@ fn rows_of(path: &Path) -> rusqlite::Result<Rows> {
         )?,
         saved: all(&db, "SELECT user_id, message_id, saved, position FROM saved_messages", saved)?,
         mentions: all(&db, "SELECT conversation_id, user_id, seq FROM mentions", three)?,
+        feed: all(&db, "SELECT position FROM feed ORDER BY position", |row| row.get(0))?,
     })
 }
 

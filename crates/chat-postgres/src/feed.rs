@@ -1,0 +1,311 @@
+//! Statements about the feed and its readers. Who may do what with it is for the core (`feed.rs` there).
+//!
+//! Nodes of the release before write no entries. Since every transaction begins with the log's row, the next one of this
+//! release sees how far the feed goes, and first makes the missing entries of the journal, where old nodes have written the
+//! same events down (`catch_up`). What the journal does not have any more is not kept: readers behind it have to reload.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chat_core::Result;
+use chat_core::event::Event;
+use chat_core::feed::{
+    self, Entry, Feed, FeedRows, FeedStore, FeedTables, Keep, Page, Progress, Pruned, Reader, ReaderName,
+    Start,
+};
+use chat_core::ids::{ConversationId, MessageId, Position, UserId};
+use chat_core::sync::{Cursor, Epoch};
+use chat_core::time::Timestamp;
+use tokio_postgres::Row;
+
+use crate::db::Db;
+use crate::fault::{self, Fault};
+use crate::tx::Tx;
+use crate::{Postgres, journal, lineage};
+
+mod desk;
+
+pub use desk::FeedDesk;
+
+/// Most changes of old nodes whose entries one transaction makes, while all nodes wait for it.
+const CAUGHT_UP: i64 = 20_000;
+
+#[async_trait]
+impl FeedStore for Postgres {
+    async fn add_reader(&self, name: ReaderName, start: Start, now: Timestamp) -> Result<Reader> {
+        self.writer.write(move |tx| feed::add(tx, name.clone(), start, now)).await
+    }
+
+    async fn remove_reader(&self, name: ReaderName) -> Result<()> {
+        self.writer.write(move |tx| feed::remove(tx, &name)).await
+    }
+
+    async fn feed_readers(&self) -> Result<Vec<Progress>> {
+        self.catch_up().await?;
+        let read = |db: &Db| Ok((snapshot(db, |rows| feed::list(rows))?, now(db)?));
+        let (progress, now) = self.readers.read(read).await?;
+        self.metrics.feed.set(progress.iter().map(|it| it.counted(now)));
+        Ok(progress)
+    }
+
+    async fn read_feed(&self, name: ReaderName, limit: u16) -> Result<Page> {
+        self.catch_up().await?;
+        self.readers.read(move |db| snapshot(db, |rows| feed::page(rows, &name, limit))).await
+    }
+
+    async fn acknowledge(&self, name: ReaderName, up_to: Cursor) -> Result<Reader> {
+        self.writer.write(move |tx| feed::acknowledge(tx, &name, up_to)).await
+    }
+
+    async fn prune_feed(&self, keep: Keep, now: Timestamp) -> Result<Pruned> {
+        match self.readers.read(move |db| snapshot(db, |rows| feed::has_expired(rows, keep, now))).await? {
+            true => self.writer.write(move |tx| feed::prune(tx, keep, now)).await,
+            false => Ok(Pruned { has_more: false }),
+        }
+    }
+}
+
+impl Postgres {
+    /// Where nodes of the release before have written since the last entry, a transaction of this one makes the missing
+    /// ones.
+    async fn catch_up(&self) -> Result<()> {
+        let sql = "SELECT feed_readers > 0 AND feed_noted < position FROM log";
+        match self.readers.read(|db| Ok(db.row(sql, &[])?.try_get::<_, bool>(0)?)).await? {
+            true => self.writer.write(|_| Ok(())).await,
+            false => Ok(()),
+        }
+    }
+}
+
+/// Reads in the log that this server tells of.
+fn snapshot<T>(db: &Db, read: impl FnOnce(&Rows<'_>) -> fault::Result<T>) -> fault::Result<T> {
+    lineage::end(db)?;
+    db.snapshot(|db| read(&Rows(db)))
+}
+
+fn now(db: &Db) -> fault::Result<Timestamp> {
+    let row = db.row("SELECT (extract(epoch FROM now()) * 1000000)::bigint", &[])?;
+    Ok(Timestamp(row.try_get(0)?))
+}
+
+/// The feed's rows, within a transaction.
+struct Rows<'a>(&'a Db);
+
+impl FeedRows for Rows<'_> {
+    type Fault = Fault;
+
+    fn feed(&self) -> fault::Result<Feed> {
+        // Where there is no reader, nothing is noted.
+        let sql =
+            "SELECT epoch, CASE WHEN feed_readers > 0 THEN feed_noted ELSE position END, feed_from FROM log";
+        let row = self.0.row(sql, &[])?;
+        let end = Cursor { epoch: epoch(row.try_get(0)?), position: Position(row.try_get(1)?) };
+        Ok(Feed { end, kept_from: Position(row.try_get(2)?) })
+    }
+
+    fn readers(&self) -> fault::Result<Vec<Reader>> {
+        let sql = "SELECT name, epoch, position, added_at FROM feed_readers ORDER BY name";
+        self.0.rows(sql, &[])?.iter().map(reader).collect()
+    }
+
+    fn entries(&self, after: Position, limit: u16) -> fault::Result<Vec<Entry>> {
+        let sql = "SELECT position, at, kind, conversation_id, message_id, user_id, actor_id FROM feed
+                   WHERE position > $1 ORDER BY position LIMIT $2";
+        self.0.rows(sql, &[&after.0, &i64::from(limit)])?.iter().map(entry).collect()
+    }
+
+    fn oldest(&self, limit: u16) -> fault::Result<Vec<(Position, Timestamp)>> {
+        let sql = "SELECT position, at FROM feed ORDER BY position LIMIT $1";
+        let oldest = |row: &Row| Ok((Position(row.try_get(0)?), Timestamp(row.try_get(1)?)));
+        self.0.rows(sql, &[&i64::from(limit)])?.iter().map(oldest).collect()
+    }
+}
+
+impl FeedRows for Tx<'_> {
+    type Fault = Fault;
+
+    fn feed(&self) -> fault::Result<Feed> {
+        Rows(self).feed()
+    }
+
+    fn readers(&self) -> fault::Result<Vec<Reader>> {
+        Rows(self).readers()
+    }
+
+    fn entries(&self, after: Position, limit: u16) -> fault::Result<Vec<Entry>> {
+        Rows(self).entries(after, limit)
+    }
+
+    fn oldest(&self, limit: u16) -> fault::Result<Vec<(Position, Timestamp)>> {
+        Rows(self).oldest(limit)
+    }
+}
+
+impl FeedTables for Tx<'_> {
+    fn begin(&self, at: Position) -> fault::Result<()> {
+        self.execute("UPDATE log SET feed_from = $1, feed_noted = $1", &[&at.0]).map(drop)
+    }
+
+    fn put(&self, reader: &Reader) -> fault::Result<()> {
+        let sql = "INSERT INTO feed_readers (name, epoch, position, added_at) VALUES ($1, $2, $3, $4)
+                   ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch, position = excluded.position";
+        let Cursor { epoch, position } = reader.at;
+        let row: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
+            [&reader.name.as_str(), &i64::from(epoch.0), &position.0, &reader.added_at.0];
+        self.execute(sql, &row)?;
+        self.count_readers()
+    }
+
+    fn take_away(&self, name: &ReaderName) -> fault::Result<()> {
+        self.execute("DELETE FROM feed_readers WHERE name = $1", &[&name.as_str()])?;
+        self.count_readers()
+    }
+
+    fn forget(&self, up_to: Position) -> fault::Result<()> {
+        self.execute("DELETE FROM feed WHERE position <= $1", &[&up_to.0])?;
+        self.execute("UPDATE log SET feed_from = greatest(feed_from, $1)", &[&up_to.0]).map(drop)
+    }
+}
+
+impl Tx<'_> {
+    fn count_readers(&self) -> fault::Result<()> {
+        let sql = "UPDATE log SET feed_readers = (SELECT count(*) FROM feed_readers) RETURNING feed_readers";
+        self.has_feed_readers(self.row(sql, &[])?.try_get::<_, i64>(0)? > 0);
+        Ok(())
+    }
+}
+
+fn epoch(number: i64) -> Epoch {
+    Epoch(u32::try_from(number).unwrap_or(0))
+}
+
+fn reader(row: &Row) -> fault::Result<Reader> {
+    let name = ReaderName::parse(row.try_get(0)?).map_err(chat_core::Error::internal)?;
+    let at = Cursor { epoch: epoch(row.try_get(1)?), position: Position(row.try_get(2)?) };
+    Ok(Reader { name, at, added_at: Timestamp(row.try_get(3)?) })
+}
+
+fn entry(row: &Row) -> fault::Result<Entry> {
+    Ok(Entry {
+        position: Position(row.try_get(0)?),
+        at: Timestamp(row.try_get(1)?),
+        kind: row.try_get(2)?,
+        conversation: row.try_get::<_, Option<i64>>(3)?.map(ConversationId),
+        message: row.try_get::<_, Option<i64>>(4)?.map(MessageId),
+        user: row.try_get::<_, Option<i64>>(5)?.map(UserId),
+        actor: row.try_get::<_, Option<i64>>(6)?.map(UserId),
+    })
+}
+
+/// What stands for a batch in the journal.
+pub(crate) struct Batch<'a> {
+    pub(crate) first: Position,
+    pub(crate) last: Position,
+    pub(crate) body: &'a [u8],
+}
+
+/// Entries as they are written: one list for each column.
+#[derive(Default)]
+struct Columns<'a> {
+    positions: Vec<i64>,
+    times: Vec<i64>,
+    kinds: Vec<&'a str>,
+    conversations: Vec<Option<i64>>,
+    messages: Vec<Option<i64>>,
+    users: Vec<Option<i64>>,
+    actors: Vec<Option<i64>>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(entries: &'a [Entry]) -> Self {
+        let mut columns = Self::default();
+        for entry in entries {
+            columns.positions.push(entry.position.0);
+            columns.times.push(entry.at.0);
+            columns.kinds.push(&entry.kind);
+            columns.conversations.push(entry.conversation.map(|id| id.0));
+            columns.messages.push(entry.message.map(|id| id.0));
+            columns.users.push(entry.user.map(|id| id.0));
+            columns.actors.push(entry.actor.map(|id| id.0));
+        }
+        columns
+    }
+}
+
+macro_rules! insert {
+    () => {
+        "INSERT INTO feed (position, at, kind, conversation_id, message_id, user_id, actor_id)
+         SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[],
+                              $7::bigint[])"
+    };
+}
+
+/// Writes down what a transaction has changed, and the same in the journal, and then does what ends it: all in one round
+/// trip.
+pub(crate) fn note(
+    db: &Db,
+    (events, at): (&[Arc<Event>], Timestamp),
+    batch: &Batch<'_>,
+    then: &str,
+) -> fault::Result<()> {
+    let entries: Vec<_> = events.iter().map(|event| Entry::of(event, at)).collect();
+    let it = Columns::of(&entries);
+    let sql = concat!(
+        "WITH noted AS (",
+        insert!(),
+        ") INSERT INTO journal (first, last, body) VALUES ($8, $9, $10)"
+    );
+    db.execute_then(
+        sql,
+        &[
+            &it.positions,
+            &it.times,
+            &it.kinds,
+            &it.conversations,
+            &it.messages,
+            &it.users,
+            &it.actors,
+            &batch.first.0,
+            &batch.last.0,
+            &batch.body,
+        ],
+        then,
+    )
+}
+
+/// Makes the entries of what old nodes have written after the last entry. The caller holds the log's lock.
+pub(crate) fn catch_up(db: &Db, noted: i64, end: i64) -> fault::Result<()> {
+    if noted >= end {
+        return Ok(());
+    }
+    let entries = if end - noted > CAUGHT_UP { None } else { of_journal(db, noted, end)? };
+    let Some(entries) = entries else {
+        tracing::warn!(
+            after = noted,
+            up_to = end,
+            "nodes of an earlier release have written more than the journal has: readers of the feed have to reload"
+        );
+        return db.execute("UPDATE log SET feed_noted = $1, feed_from = $1", &[&end]).map(drop);
+    };
+    let it = Columns::of(&entries);
+    db.execute(
+        insert!(),
+        &[&it.positions, &it.times, &it.kinds, &it.conversations, &it.messages, &it.users, &it.actors],
+    )?;
+    db.execute("UPDATE log SET feed_noted = $1", &[&end]).map(drop)
+}
+
+/// The entries of the changes after a place and up to another one; none if any of them is missing.
+fn of_journal(db: &Db, after: i64, end: i64) -> fault::Result<Option<Vec<Entry>>> {
+    let sql = "SELECT first, body, (extract(epoch FROM at) * 1000000)::bigint FROM journal
+               WHERE last > $1 AND last <= $2 ORDER BY last";
+    let mut entries = Vec::new();
+    for row in db.rows(sql, &[&after, &end])? {
+        let Some(events) = journal::decode(row.try_get(0)?, row.try_get(1)?) else { return Ok(None) };
+        let at = Timestamp(row.try_get(2)?);
+        entries.extend(events.iter().map(|event| Entry::of(event, at)));
+    }
+    entries.retain(|entry| entry.position.0 > after);
+    let is_whole = entries.iter().map(|entry| entry.position.0).eq(after + 1..=end);
+    Ok(is_whole.then_some(entries))
+}

@@ -1,0 +1,75 @@
+//! The readers of a database that may be served meanwhile, for the operator. Nothing in here is called by a server.
+
+use chat_core::feed::{self, Desk, Page, Progress, Reader, ReaderName, Start};
+use chat_core::sync::Cursor;
+use chat_core::{Error, Result};
+
+use crate::connect::Address;
+use crate::db::Db;
+use crate::error::OpenError;
+use crate::lineage::Lineage;
+use crate::open::{Options, connect};
+use crate::tx::Tx;
+use crate::{fault, home, schema, transfer};
+
+/// How long a call waits for the log's row.
+const LOCK_WAIT_MS: u32 = 5000;
+
+/// A session of its own with the database.
+pub struct FeedDesk(Db);
+
+impl FeedDesk {
+    /// Reaches the database.
+    ///
+    /// # Errors
+    /// If it cannot be reached, is none of ours, or one of another release.
+    pub fn open(options: &Options) -> std::result::Result<Self, OpenError> {
+        let address = Address::parse(&options.url)?.called("chatserver-readers");
+        let (db, name) = (connect(&address)?, address.describe());
+        home::look_in(&db, options, &name)?;
+        schema::check(&db, &name)?;
+        if transfer::source_of(&db)?.is_some() {
+            return Err(OpenError::Unfinished(name));
+        }
+        // A database that was restored or has gone back is another log, even if no node has seen it yet.
+        Lineage::begin(&db)?;
+        Ok(Self(db))
+    }
+
+    /// In a transaction that has the log to itself, so that what nodes of the release before have written is in the feed.
+    fn within<T>(&mut self, work: impl FnOnce(&Tx<'_>) -> fault::Result<T>) -> Result<T> {
+        let work = || -> fault::Result<T> {
+            let tx = Tx::begin(&self.0, LOCK_WAIT_MS)?;
+            let done = work(&tx)?;
+            tx.commit()?;
+            Ok(done)
+        };
+        let done = work();
+        if done.is_err() && self.0.batch("ROLLBACK").is_err() {
+            self.0.give_up();
+        }
+        done.map_err(Error::from)
+    }
+}
+
+impl Desk for FeedDesk {
+    fn add(&mut self, name: ReaderName, start: Start) -> Result<Reader> {
+        self.within(|tx| feed::add(tx, name, start, tx.began_at()))
+    }
+
+    fn remove(&mut self, name: &ReaderName) -> Result<()> {
+        self.within(|tx| feed::remove(tx, name))
+    }
+
+    fn list(&mut self) -> Result<Vec<Progress>> {
+        self.within(|tx| feed::list(tx))
+    }
+
+    fn page(&mut self, name: &ReaderName, limit: u16) -> Result<Page> {
+        self.within(|tx| feed::page(tx, name, limit))
+    }
+
+    fn acknowledge(&mut self, name: &ReaderName, up_to: Cursor) -> Result<Reader> {
+        self.within(|tx| feed::acknowledge(tx, name, up_to))
+    }
+}

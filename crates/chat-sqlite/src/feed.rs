@@ -1,0 +1,186 @@
+//! Statements about the feed and its readers. Who may do what with it is for the core (`feed.rs` there).
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chat_core::event::Event;
+use chat_core::feed::{
+    self, Entry, Feed, FeedRows, FeedStore, FeedTables, Keep, Page, Progress, Pruned, Reader, ReaderName,
+    Start,
+};
+use chat_core::ids::{ConversationId, MessageId, Position, UserId};
+use chat_core::sync::{Cursor, Epoch};
+use chat_core::time::Timestamp;
+use chat_core::{Error, Result};
+use rusqlite::{Connection, Row, params};
+
+use crate::Sqlite;
+use crate::fault::{self, Fault};
+
+mod desk;
+
+pub use desk::FeedDesk;
+
+#[async_trait]
+impl FeedStore for Sqlite {
+    async fn add_reader(&self, name: ReaderName, start: Start, now: Timestamp) -> Result<Reader> {
+        self.writer.write(move |tx| feed::add(&Rows(tx), name.clone(), start, now)).await
+    }
+
+    async fn remove_reader(&self, name: ReaderName) -> Result<()> {
+        self.writer.write(move |tx| feed::remove(&Rows(tx), &name)).await
+    }
+
+    async fn feed_readers(&self) -> Result<Vec<Progress>> {
+        let read = |db: &Connection| Ok((snapshot(db, |rows| feed::list(rows))?, now(db)?));
+        let (progress, now) = self.readers.read(read).await?;
+        self.metrics.feed.set(progress.iter().map(|it| it.counted(now)));
+        Ok(progress)
+    }
+
+    async fn read_feed(&self, name: ReaderName, limit: u16) -> Result<Page> {
+        self.readers.read(move |db| snapshot(db, |rows| feed::page(rows, &name, limit))).await
+    }
+
+    async fn acknowledge(&self, name: ReaderName, up_to: Cursor) -> Result<Reader> {
+        self.writer.write(move |tx| feed::acknowledge(&Rows(tx), &name, up_to)).await
+    }
+
+    async fn prune_feed(&self, keep: Keep, now: Timestamp) -> Result<Pruned> {
+        let ask = move |db: &Connection| snapshot(db, |rows| feed::has_expired(rows, keep, now));
+        match self.readers.read(ask).await? {
+            true => self.writer.write(move |tx| feed::prune(&Rows(tx), keep, now)).await,
+            false => Ok(Pruned { has_more: false }),
+        }
+    }
+}
+
+fn snapshot<T>(db: &Connection, read: impl FnOnce(&Rows<'_>) -> fault::Result<T>) -> fault::Result<T> {
+    read(&Rows(&*db.unchecked_transaction()?))
+}
+
+/// Writes down what a transaction has changed, within it.
+pub(crate) fn note(db: &Connection, events: &[Arc<Event>]) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO feed (position, at, kind, conversation_id, message_id, user_id, actor_id)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let (mut statement, at) = (db.prepare_cached(sql)?, now(db)?);
+    for event in events {
+        let it = Entry::of(event, at);
+        statement.execute(params![
+            it.position.0,
+            it.at.0,
+            it.kind,
+            it.conversation.map(|id| id.0),
+            it.message.map(|id| id.0),
+            it.user.map(|id| id.0),
+            it.actor.map(|id| id.0),
+        ])?;
+    }
+    Ok(())
+}
+
+/// To the millisecond, which is what SQLite says.
+fn now(db: &Connection) -> rusqlite::Result<Timestamp> {
+    let sql = "SELECT CAST(round(unixepoch('subsec') * 1000) AS INTEGER) * 1000";
+    db.prepare_cached(sql)?.query_row((), |row| row.get(0)).map(Timestamp)
+}
+
+/// The feed's rows, within a transaction.
+struct Rows<'a>(&'a Connection);
+
+impl FeedRows for Rows<'_> {
+    type Fault = Fault;
+
+    fn feed(&self) -> fault::Result<Feed> {
+        let sql = "SELECT epoch, position, feed_from FROM log WHERE only_row = 1";
+        let feed = |row: &Row<'_>| {
+            let end = Cursor { epoch: epoch(row.get(0)?), position: Position(row.get(1)?) };
+            Ok(Feed { end, kept_from: Position(row.get(2)?) })
+        };
+        Ok(self.0.prepare_cached(sql)?.query_row((), feed)?)
+    }
+
+    fn readers(&self) -> fault::Result<Vec<Reader>> {
+        let sql = "SELECT name, epoch, position, added_at FROM feed_readers ORDER BY name";
+        let mut statement = self.0.prepare_cached(sql)?;
+        let mut rows = statement.query(())?;
+        let mut readers = Vec::new();
+        while let Some(row) = rows.next()? {
+            let name = ReaderName::parse(row.get_ref(0)?.as_str().unwrap_or_default());
+            let at = Cursor { epoch: epoch(row.get(1)?), position: Position(row.get(2)?) };
+            readers.push(Reader {
+                name: name.map_err(Error::internal)?,
+                at,
+                added_at: Timestamp(row.get(3)?),
+            });
+        }
+        Ok(readers)
+    }
+
+    fn entries(&self, after: Position, limit: u16) -> fault::Result<Vec<Entry>> {
+        let sql = "SELECT position, at, kind, conversation_id, message_id, user_id, actor_id FROM feed
+                   WHERE position > ?1 ORDER BY position LIMIT ?2";
+        let mut statement = self.0.prepare_cached(sql)?;
+        let rows = statement.query_map(params![after.0, limit], entry)?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    fn oldest(&self, limit: u16) -> fault::Result<Vec<(Position, Timestamp)>> {
+        let sql = "SELECT position, at FROM feed ORDER BY position LIMIT ?1";
+        let mut statement = self.0.prepare_cached(sql)?;
+        let rows = statement.query_map([limit], |row| Ok((Position(row.get(0)?), Timestamp(row.get(1)?))))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+}
+
+impl FeedTables for Rows<'_> {
+    fn begin(&self, at: Position) -> fault::Result<()> {
+        self.0.prepare_cached("UPDATE log SET feed_from = ?1")?.execute([at.0])?;
+        Ok(())
+    }
+
+    fn put(&self, reader: &Reader) -> fault::Result<()> {
+        let sql = "INSERT INTO feed_readers (name, epoch, position, added_at) VALUES (?1, ?2, ?3, ?4)
+                   ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch, position = excluded.position";
+        let Cursor { epoch, position } = reader.at;
+        let row = params![reader.name.as_str(), epoch.0, position.0, reader.added_at.0];
+        self.0.prepare_cached(sql)?.execute(row)?;
+        self.count()
+    }
+
+    fn take_away(&self, name: &ReaderName) -> fault::Result<()> {
+        self.0.prepare_cached("DELETE FROM feed_readers WHERE name = ?1")?.execute([name.as_str()])?;
+        self.count()
+    }
+
+    fn forget(&self, up_to: Position) -> fault::Result<()> {
+        self.0.prepare_cached("DELETE FROM feed WHERE position <= ?1")?.execute([up_to.0])?;
+        let sql = "UPDATE log SET feed_from = max(feed_from, ?1)";
+        self.0.prepare_cached(sql)?.execute([up_to.0])?;
+        Ok(())
+    }
+}
+
+impl Rows<'_> {
+    fn count(&self) -> fault::Result<()> {
+        let sql = "UPDATE log SET feed_readers = (SELECT count(*) FROM feed_readers)";
+        self.0.prepare_cached(sql)?.execute(())?;
+        Ok(())
+    }
+}
+
+fn epoch(number: i64) -> Epoch {
+    Epoch(u32::try_from(number).unwrap_or(0))
+}
+
+fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+    Ok(Entry {
+        position: Position(row.get(0)?),
+        at: Timestamp(row.get(1)?),
+        kind: row.get(2)?,
+        conversation: row.get::<_, Option<i64>>(3)?.map(ConversationId),
+        message: row.get::<_, Option<i64>>(4)?.map(MessageId),
+        user: row.get::<_, Option<i64>>(5)?.map(UserId),
+        actor: row.get::<_, Option<i64>>(6)?.map(UserId),
+    })
+}
