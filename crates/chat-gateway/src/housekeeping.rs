@@ -1,5 +1,5 @@
 //! What is done every so often: writing out who was last seen when, seeing whether the clock was set, and forgetting what
-//! has expired; and reading anew what was revoked, where events were missed.
+//! has expired or is kept no longer; and reading anew what was revoked, where events were missed.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,6 +14,8 @@ use crate::{Hub, failures};
 const INTERVAL: Duration = Duration::from_secs(2);
 /// How often the log is told how many lines were left out.
 const LEFT_OUT: Duration = Duration::from_secs(10);
+/// How often old changes are deleted that are kept for readers of the feed.
+const TEND_FEED: Duration = Duration::from_secs(10);
 
 /// Runs as long as the server does.
 pub(crate) async fn keep(chat: Chat, hub: Hub, audit: Arc<Audit>) {
@@ -21,6 +23,7 @@ pub(crate) async fn keep(chat: Chat, hub: Hub, audit: Arc<Audit>) {
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut has_missed = false;
     let mut said_at = Instant::now();
+    let mut tended_at = Instant::now();
     let started = Instant::now();
     let moment = || Moment { now: chat.now(), elapsed: started.elapsed() };
     let mut clock = Watch::begin(moment());
@@ -47,6 +50,10 @@ pub(crate) async fn keep(chat: Chat, hub: Hub, audit: Arc<Audit>) {
             said_at = Instant::now();
             audit.say_what_was_left_out();
         }
+        if tended_at.elapsed() >= TEND_FEED {
+            tended_at = Instant::now();
+            tend_feed(&chat).await;
+        }
         hub.revocations().forget_expired(clock.earliest().seconds());
     }
 }
@@ -64,6 +71,12 @@ fn say_that_it_was_set(step_us: i64) {
 pub(crate) async fn read_revocations(chat: &Chat, hub: &Hub) -> chat_core::Result<()> {
     hub.end_access(chat.revocations().await?).await;
     Ok(())
+}
+
+async fn tend_feed(chat: &Chat) {
+    if let Err(error) = chat.tend_feed().await {
+        failures::note(&error, "old changes of the feed could not be deleted; trying later");
+    }
 }
 
 /// Writes out who was last seen since the last time. What can't be written is let go of: it is not worth keeping.

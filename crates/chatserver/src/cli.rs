@@ -6,6 +6,7 @@ mod chat;
 mod healthcheck;
 mod migrate;
 mod names;
+mod readers;
 mod restore;
 mod serve;
 mod trials;
@@ -60,6 +61,8 @@ enum Command {
     Migrate(migrate::Args),
     /// List usernames that would be refused today, and those that look like another; changes nothing
     Names(names::Args),
+    /// List who reads the feed of all changes and how far each has come; add, read, acknowledge and remove by hand
+    Readers(readers::Args),
     /// Kill a server repeatedly under load and check that it keeps its promises; exits 0 if it does
     Torture(chat_trials::torture::Args),
     /// Print the OpenAPI document
@@ -96,6 +99,7 @@ pub(crate) fn run(dotenv: Dotenv) -> Result<ExitCode> {
         Command::Restore(args) => restore::run(&args),
         Command::Migrate(args) => migrate::run(&args, is_found("to")),
         Command::Names(args) => names::run(&args, is_found("database_url")),
+        Command::Readers(args) => readers::run(args, is_found("database_url")),
         Command::Torture(args) => trials::torture(&args),
         Command::Openapi => openapi(),
         Command::Asyncapi => asyncapi::run(),

@@ -36,6 +36,7 @@ pub(crate) struct Plan {
     pub(crate) token_lifetime: Duration,
     pub(crate) demo: demo::Wish,
     pub(crate) search: bool,
+    pub(crate) limits: Limits,
     /// Whose pages may use the server from a browser.
     pub(crate) origins: Origins,
     pub(crate) gateway: GatewayOptions,
@@ -100,7 +101,7 @@ pub(crate) async fn compose(plan: Plan) -> Result<Server> {
         passwords: Arc::new(Argon2Passwords::new(cores / 2)),
         clock,
     };
-    let chat = Chat::new(adapters, Limits::default());
+    let chat = Chat::new(adapters, plan.limits);
     let circumstances = demo::Circumstances {
         wish: plan.demo,
         is_loopback: address.ip().is_loopback(),

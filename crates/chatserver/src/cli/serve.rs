@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use chat_core::failpoints;
+use chat_core::{Limits, failpoints};
 use chat_gateway::{GatewayOptions, Origins, OutboxLimits, Pace, ProxyHeader, ServeOptions, TrustedProxies};
 use tokio::runtime::Handle;
 use tracing::level_filters::LevelFilter;
@@ -109,6 +109,12 @@ pub(crate) struct Args {
     /// Whether messages can be searched; needs a file beside the database and up to a quarter of a core
     #[arg(long, env = "SEARCH", default_value_t = true, action = clap::ArgAction::Set)]
     search: bool,
+    /// Days for which changes are kept for readers of the feed
+    #[arg(long, env = "FEED_DAYS", default_value_t = 7, value_parser = clap::value_parser!(u64).range(1..=3650))]
+    feed_days: u64,
+    /// Maximum number of changes that are kept for readers of the feed, the newest
+    #[arg(long, env = "FEED_CHANGES", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    feed_changes: u64,
     /// Origins whose pages may embed the widget and call the API, such as https://app.example.com, separated by commas or spaces
     #[arg(long, env = "ALLOWED_ORIGINS", default_value = "", hide_default_value = true, value_parser = Origins::parse)]
     allowed_origins: Origins,
@@ -245,6 +251,11 @@ fn plan(args: Args, database: Database) -> Result<Plan> {
         tls: certificate::files(args.tls_cert, args.tls_key)?,
         demo,
         search: args.search,
+        limits: Limits {
+            feed_age: Duration::from_secs(24 * 3600 * args.feed_days),
+            feed_entries: args.feed_changes,
+            ..Limits::default()
+        },
         origins: args.allowed_origins,
         gateway: GatewayOptions {
             connections_per_user: args.max_connections_per_user,

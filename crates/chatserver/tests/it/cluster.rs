@@ -6,6 +6,7 @@ mod bus;
 mod clocks;
 mod database;
 mod failover;
+mod feed;
 mod journal;
 mod nodes;
 mod pause;

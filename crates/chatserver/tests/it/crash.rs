@@ -4,6 +4,7 @@
 #[cfg(feature = "failpoints")]
 mod broken;
 mod failing;
+mod feed;
 mod paused;
 #[cfg(feature = "failpoints")]
 mod points;

@@ -13,7 +13,7 @@ use tokio::task::{block_in_place, spawn_blocking};
 
 use crate::support::people::p2p;
 use crate::support::v2::to_user;
-use crate::support::{Request, Server, Setup, Stream, User, eventually};
+use crate::support::{Request, Server, Setup, Stream, User, eventually, feed};
 use world::World;
 
 /// The exit status that says that a server still writes to the file.
@@ -54,6 +54,7 @@ async fn write_on(from: User, to: i64, mut stop: tokio::sync::oneshot::Receiver<
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_moves_with_all_that_its_clients_know() {
     let mut server = Setup::new().start();
+    feed::done(&server.setup, &["add", "mirror"]);
     let mut world = World::fill(&server).await;
     let database = block_in_place(new_database);
     let url = database.url();
@@ -80,11 +81,17 @@ async fn a_server_moves_with_all_that_its_clients_know() {
     assert!(said.contains("read back and compared") && said.contains("Next: start servers"), "{said}");
 
     let moved = block_in_place(|| on(&database).start());
+    let there = feed::rest(&server.setup, "mirror");
+    assert_eq!(feed::rest(&moved.setup, "mirror"), there, "the feed and its readers come too");
+    feed::assert_whole(&there);
+    assert_eq!(feed::posted(&there).last(), Some(&world.last_message));
     assert_eq!(world.seen(&moved).await, before);
     assert_eq!(world.missed_by_jerry(&moved).await, missed);
     let gone = Request::get("/v1/test-auth").bearer(&world.logged_out);
     moved.send(gone).await.refused(401, "unauthenticated");
     goes_on(&world, &server, &moved, written.len()).await;
+
+    assert_eq!(feed::posted(&feed::rest(&moved.setup, "mirror")), [world.last_message + 1]);
 
     // A second time would take back what happened since.
     let again = block_in_place(|| migrate(&server.setup, &url));

@@ -17,6 +17,7 @@ mod overwritten;
 mod place;
 mod private;
 mod proxies;
+mod readers;
 mod ready;
 mod settings;
 mod shutdown;

@@ -1,6 +1,7 @@
 //! What the tests stand on: a server of their own, users, and clients for HTTP and the stream.
 
 pub mod cluster;
+pub mod feed;
 pub mod frames;
 pub mod http;
 pub mod jwt;

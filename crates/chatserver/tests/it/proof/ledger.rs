@@ -59,6 +59,13 @@ impl Cast {
     }
 }
 
+impl Cast {
+    /// The same people at another node.
+    pub fn at(&self, server: &Server) -> Self {
+        Self { users: self.users.iter().map(|user| user.at(server)).collect(), targets: self.targets.clone() }
+    }
+}
+
 /// What all senders of a load share.
 #[derive(Clone)]
 struct Shared {

@@ -17,7 +17,7 @@ use super::proxy::Proxy;
 use super::{Answer, Request};
 
 /// What could change the server's behaviour from outside the test.
-const SETTINGS: [&str; 27] = [
+const SETTINGS: [&str; 29] = [
     "CHATSERVER_FAILPOINTS",
     "HOST",
     "PORT",
@@ -43,6 +43,8 @@ const SETTINGS: [&str; 27] = [
     "MAX_CONNECTIONS_PER_ADDRESS",
     "ANSWER_TIMEOUT",
     "HEARTBEAT",
+    "FEED_DAYS",
+    "FEED_CHANGES",
     "PROXY_PROTOCOL",
     "TRUSTED_PROXIES_HEADER",
 ];

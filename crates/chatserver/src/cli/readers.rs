@@ -1,0 +1,166 @@
+//! `chatserver readers`: who reads the feed of committed changes, how far each has come, and reading it by hand.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, anyhow};
+use chat_core::feed::{Desk, Entry, MAX_PAGE, Page, Progress, Reader, ReaderName, Reload, Start};
+use chat_core::sync::{Cursor, Epoch};
+use chat_core::time::Timestamp;
+use chat_postgres::Options;
+use serde_json::{Map, Value};
+
+use super::print_line;
+
+/// The reader has to reload before it reads on.
+const RELOAD: u8 = 3;
+
+/// What to do, and where.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
+    /// The SQLite file; a server may run on it, and goes on
+    #[arg(long, env = "DATABASE_PATH", default_value = "./chatserver.db", global = true)]
+    database: PathBuf,
+    /// A PostgreSQL database in place of the file, such as postgres://user:password@host/database
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, global = true)]
+    database_url: Option<String>,
+    /// The schema of that database with our tables
+    #[arg(long, env = "DATABASE_SCHEMA", global = true)]
+    database_schema: Option<String>,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    /// List the readers, their positions, and how far they are behind (the default)
+    List,
+    /// Register a reader; from now on changes are kept for it
+    Add {
+        /// 1 to 64 letters, digits, -, _ and .
+        #[arg(value_parser = ReaderName::parse)]
+        name: ReaderName,
+        /// Begin with the oldest change that is kept for others, in place of the next one
+        #[arg(long)]
+        oldest: bool,
+    },
+    /// Print the changes after a reader's position, one JSON object a line; exits 3 if the reader has to reload
+    Read {
+        /// Which reader
+        #[arg(value_parser = ReaderName::parse)]
+        name: ReaderName,
+        /// At most this many changes
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_PAGE)))]
+        limit: u16,
+    },
+    /// Move a reader to a position: it has dealt with everything up to there
+    Ack {
+        /// Which reader
+        #[arg(value_parser = ReaderName::parse)]
+        name: ReaderName,
+        /// As `read` prints it
+        #[arg(value_parser = cursor)]
+        position: Cursor,
+    },
+    /// Remove a reader; without any, no changes are kept
+    Remove {
+        /// Which reader
+        #[arg(value_parser = ReaderName::parse)]
+        name: ReaderName,
+    },
+}
+
+fn cursor(text: &str) -> Result<Cursor, String> {
+    let example = Cursor { epoch: Epoch(0x1f2e_3d4c), position: chat_core::ids::Position(77) };
+    Cursor::parse(text).ok_or_else(|| format!("a position looks like {example}"))
+}
+
+/// Does it. An address that was found in a file may be meant for another program.
+pub(crate) fn run(args: Args, url_is_found: bool) -> Result<ExitCode> {
+    let mut desk = open(&args, url_is_found)?;
+    match args.what.unwrap_or(What::List) {
+        What::List => print_line(&table(&desk.list()?))?,
+        What::Add { name, oldest } => {
+            let start = if oldest { Start::Oldest } else { Start::End };
+            print_line(&stands(&desk.add(name, start)?))?;
+        }
+        What::Read { name, limit } => return print(desk.page(&name, limit)?),
+        What::Ack { name, position } => print_line(&stands(&desk.acknowledge(&name, position)?))?,
+        What::Remove { name } => {
+            desk.remove(&name)?;
+            print_line(&format!("{name} is removed."))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn open(args: &Args, url_is_found: bool) -> Result<Box<dyn Desk>> {
+    // Their sentences have the cause in them.
+    let given = |setting: &Option<String>| setting.clone().filter(|text| !text.is_empty());
+    match given(&args.database_url) {
+        Some(url) => {
+            let schema = given(&args.database_schema);
+            let options = Options { url, schema, is_found: url_is_found, ..Options::default() };
+            let desk = chat_postgres::FeedDesk::open(&options).map_err(|error| anyhow!("{error}"))?;
+            Ok(Box::new(desk))
+        }
+        None => {
+            let desk = chat_sqlite::FeedDesk::open(&args.database).map_err(|error| anyhow!("{error}"))?;
+            Ok(Box::new(desk))
+        }
+    }
+}
+
+fn stands(reader: &Reader) -> String {
+    format!("{} is at {}.", reader.name, reader.at)
+}
+
+fn table(readers: &[Progress]) -> String {
+    if readers.is_empty() {
+        return "No readers: no changes are kept.".into();
+    }
+    let mut lines = vec![format!("{:<24} {:<24} {:>10}  oldest", "reader", "position", "behind")];
+    for Progress { reader, lag, oldest_at, reload } in readers {
+        let oldest = oldest_at.map_or_else(|| "-".into(), time);
+        let reload = reload.map_or_else(String::new, |it| format!("  has to reload: {}", it.why));
+        let (name, at) = (reader.name.as_str(), reader.at.to_string());
+        lines.push(format!("{name:<24} {at:<24} {lag:>10}  {oldest}{reload}"));
+    }
+    lines.join("\n")
+}
+
+fn print(page: Page) -> Result<ExitCode> {
+    match page {
+        Page::Entries { entries, up_to, .. } => {
+            for entry in &entries {
+                print_line(&line(entry, up_to.epoch)?)?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Page::Reload(Reload { why, from }) => {
+            print_line(
+                &serde_json::json!({ "reload": why.as_str(), "position": from.to_string() }).to_string(),
+            )?;
+            Ok(ExitCode::from(RELOAD))
+        }
+    }
+}
+
+fn line(entry: &Entry, epoch: Epoch) -> Result<String> {
+    let mut fields = Map::new();
+    let mut put =
+        |name: &str, value: Option<Value>| drop(value.and_then(|value| fields.insert(name.into(), value)));
+    put("position", Some(Cursor { epoch, position: entry.position }.to_string().into()));
+    put("at", Some(time(entry.at).into()));
+    put("kind", Some(entry.kind.as_str().into()));
+    put("conversation", entry.conversation.map(|id| id.0.into()));
+    put("message", entry.message.map(|id| id.0.into()));
+    put("user", entry.user.map(|id| id.0.into()));
+    put("actor", entry.actor.map(|id| id.0.into()));
+    serde_json::to_string(&Value::Object(fields)).context("an entry cannot be written")
+}
+
+/// With microseconds, in UTC.
+fn time(at: Timestamp) -> String {
+    jiff::Timestamp::from_microsecond(at.0).map_or_else(|_| at.0.to_string(), |at| format!("{at:.6}"))
+}

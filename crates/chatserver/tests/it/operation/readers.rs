@@ -1,0 +1,134 @@
+//! The readers of the feed, as an operator sees to them while the server runs and while it does not.
+
+use std::process::Command;
+
+use serde_json::json;
+
+use crate::support::feed::{RELOAD, assert_whole, done, page, place, posted, readers, rest};
+use crate::support::{Server, Setup, User, eventually};
+
+/// One sentence that says why.
+#[track_caller]
+fn refused(setup: &Setup, args: &[&str], why: &str) {
+    let output = readers(setup, args);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && output.stdout.is_empty(), "{said}");
+    assert!(said.contains(why) && !said.contains("panicked"), "{said}");
+}
+
+async fn say(from: &User, to: &User, count: usize) -> Vec<i64> {
+    let mut ids = Vec::new();
+    for number in 0..count {
+        ids.push(from.write(to, &format!("{number}")).await["id"].as_i64().unwrap());
+    }
+    ids
+}
+
+#[tokio::test]
+async fn a_reader_is_added_reads_acknowledges_and_goes() {
+    let mut server = Server::start();
+    let setup = server.setup.clone();
+    let (tom, jerry) = server.tom_and_jerry().await;
+    say(&tom, &jerry, 1).await;
+    assert_eq!(done(&setup, &[]), "No readers: no changes are kept.\n");
+    assert!(done(&setup, &["add", "hooks"]).starts_with("hooks is at "));
+    refused(&setup, &["add", "hooks"], "There is a reader hooks already");
+    refused(&setup, &["add", "a b"], "must be 1 to 64 letters");
+    refused(&setup, &["read", "none"], "There is no reader none");
+    assert_eq!(done(&setup, &["read", "hooks"]), "");
+
+    let sent = say(&tom, &jerry, 3).await;
+    jerry.put(&format!("/v1/messages/{}/reactions/+1", sent[0])).await.expect(200);
+    let entries = page(&setup, "hooks", 100);
+    assert_whole(&entries);
+    assert_eq!(posted(&entries), sent);
+    let first = &entries[0];
+    assert_eq!((&first["user"], &first["actor"]), (&json!(jerry.id), &json!(tom.id)));
+    assert_eq!(first["conversation"], tom.message(&json!(sent[0])).await["conversation_id"]);
+    assert!(entries.iter().any(|it| it["kind"] == "message.reaction" && it["message"] == sent[0]));
+    assert!(!done(&setup, &["read", "hooks"]).contains("content"));
+
+    let second = page(&setup, "hooks", 2)[1]["position"].as_str().unwrap().to_owned();
+    assert_eq!(done(&setup, &["ack", "hooks", &second]), format!("hooks is at {second}.\n"));
+    let (epoch, at) = place(&entries[0]);
+    let back = format!("{epoch}-{at}");
+    assert_eq!(done(&setup, &["ack", "hooks", &back]), format!("hooks is at {second}.\n"));
+    refused(&setup, &["ack", "hooks", &format!("{epoch}-{}", at + 1000)], "does not reach to that position");
+    refused(&setup, &["ack", "hooks", "77"], "a position looks like");
+    let listed = done(&setup, &["list"]);
+    let lag = (entries.len() - 2).to_string();
+    let row = listed.lines().nth(1).unwrap().split_whitespace().collect::<Vec<_>>();
+    assert_eq!(row[..3], ["hooks", &second, &lag], "{listed}");
+
+    server.stop();
+    done(&setup, &["add", "late", "--oldest"]);
+    let server = setup.start();
+    let (tom, jerry) = (tom.at(&server), jerry.at(&server));
+    let last = say(&tom, &jerry, 1).await;
+    assert_eq!(posted(&rest(&setup, "hooks")), [&sent[2..], &last].concat());
+    let all = rest(&setup, "late");
+    assert_eq!(all[..entries.len()], entries);
+    assert_eq!(done(&setup, &["remove", "hooks"]), "hooks is removed.\n");
+    refused(&setup, &["remove", "hooks"], "There is no reader hooks");
+}
+
+#[tokio::test]
+async fn who_stays_away_for_too_long_learns_where_to_go_on() {
+    let server = Setup::new().env("FEED_CHANGES", "3").start();
+    let (tom, jerry) = server.tom_and_jerry().await;
+    let setup = &server.setup;
+    done(setup, &["add", "slow"]);
+    let sent = say(&tom, &jerry, 6).await;
+    eventually(40, "the oldest are deleted", async || {
+        readers(setup, &["read", "slow"]).status.code() == Some(RELOAD)
+    })
+    .await;
+    let answer: serde_json::Value =
+        serde_json::from_slice(&readers(setup, &["read", "slow"]).stdout).unwrap();
+    assert_eq!(answer["reload"], "too_old");
+    assert!(done(setup, &["list"]).contains("has to reload: too_old"));
+    done(setup, &["ack", "slow", answer["position"].as_str().unwrap()]);
+    assert_eq!(posted(&rest(setup, "slow")), sent[3..]);
+}
+
+#[tokio::test]
+async fn after_a_restore_a_reader_has_to_reload() {
+    if Setup::new().database_url().is_some() {
+        eprintln!("on SQLite alone: PostgreSQL is restored by programs of its own");
+        return;
+    }
+    let mut server = Server::start();
+    let setup = server.setup.clone();
+    let (tom, jerry) = server.tom_and_jerry().await;
+    done(&setup, &["add", "mirror"]);
+    say(&tom, &jerry, 2).await;
+    assert!(setup.tool(&["backup", "backup.db"]).output().unwrap().status.success());
+    say(&tom, &jerry, 2).await;
+    let lost = rest(&setup, "mirror");
+    server.stop();
+    let restored = setup.tool(&["restore", "backup.db", "--force"]).output().unwrap();
+    assert!(restored.status.success(), "{restored:?}");
+    let server = setup.start();
+    let (tom, jerry) = (tom.at(&server), jerry.at(&server));
+    // As many as were lost, at the places that they had.
+    say(&tom, &jerry, 2).await;
+    let output = readers(&setup, &["read", "mirror"]);
+    assert_eq!(output.status.code(), Some(RELOAD), "{output:?}");
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answer["reload"], "other_log");
+    let stale = lost.last().unwrap()["position"].as_str().unwrap();
+    refused(&setup, &["ack", "mirror", stale], "of another log");
+    done(&setup, &["ack", "mirror", answer["position"].as_str().unwrap()]);
+    let sent = say(&tom, &jerry, 1).await;
+    assert_eq!(posted(&rest(&setup, "mirror")), sent);
+}
+
+#[test]
+fn where_there_is_no_database_none_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("none.db");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chatserver"));
+    let output =
+        command.args(["readers", "--database"]).arg(&path).env_remove("DATABASE_URL").output().unwrap();
+    assert!(!output.status.success() && !path.exists());
+}
