@@ -1,4 +1,5 @@
-//! How messages and events are written down as JSON: for the columns of stores, for the journal, for other nodes.
+//! How messages and events are written down as JSON: for the columns of stores, for the journal, for other nodes. And what
+//! the columns of both stores hold.
 //! Nothing but the core's types and their spelling may stand here; where bytes are kept or sent is for adapters, and
 //! what clients read is `chat-protocol`'s.
 //!
@@ -10,6 +11,7 @@ mod attached;
 pub mod event;
 pub mod extra;
 mod fields;
+pub mod row;
 pub mod signal;
 
 /// What was to be decoded was written by no release of this server, or is damaged.

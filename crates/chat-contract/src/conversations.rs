@@ -11,7 +11,7 @@ use chat_core::posting::{Body, NewMessage};
 use chat_core::receipts::Pointers;
 use chat_core::time::Timestamp;
 
-use super::samples::{NOW, code, deed, message};
+use super::samples::{NOW, code, command, message};
 use super::test_store::{Stores, TestStore};
 
 const NOT_FOUND: &str = "conversation_not_found";
@@ -100,11 +100,11 @@ pub async fn the_last_message_is_the_last_that_the_user_has_not_hidden(stores: &
     let one = node.say(tom, Recipient::User(jerry), "1").await;
     let two = node.say(tom, Recipient::User(jerry), "2").await;
     let last = async |user| list(&node, user).await.remove(0).last_message.map(|message| message.id);
-    node.store.hide(deed(jerry, &two)).await.unwrap();
+    node.store.hide(command(jerry, &two)).await.unwrap();
     assert_eq!((last(tom).await, last(jerry).await), (Some(two.id), Some(one.id)));
-    node.store.hide(deed(jerry, &one)).await.unwrap();
+    node.store.hide(command(jerry, &one)).await.unwrap();
     assert_eq!(last(jerry).await, None);
-    node.store.delete(deed(tom, &two)).await.unwrap();
+    node.store.delete(command(tom, &two)).await.unwrap();
     let view = list(&node, tom).await.remove(0);
     assert!(view.last_message.is_some_and(|message| message.id == two.id && message.deleted_at.is_some()));
 }
@@ -125,7 +125,7 @@ pub async fn what_waits_is_what_others_wrote_after_the_pointer_and_did_not_delet
     assert_eq!(counts(&node, tom, id).await, (4, 2));
     let gone = node.post(calling(tom, to, &[jerry], false)).await;
     assert_eq!(counts(&node, jerry, id).await, (5, 3));
-    node.store.delete(deed(tom, &gone)).await.unwrap();
+    node.store.delete(command(tom, &gone)).await.unwrap();
     assert_eq!(counts(&node, jerry, id).await, (4, 2));
     read(&node, jerry, id, 3).await;
     assert_eq!(counts(&node, jerry, id).await, (2, 1));

@@ -1,7 +1,8 @@
 //! The MUSTs of changing a message: who may, what is refused, what is kept, and that doing it twice changes nothing.
 
 use chat_core::changes::{Changed, MessageEvent};
-use chat_core::edits::{Deed, MAX_VERSIONS, Version};
+use chat_core::command::MessageCommand;
+use chat_core::edits::{MAX_VERSIONS, Version};
 use chat_core::event::Change;
 use chat_core::groups::{ChangeRole, Role};
 use chat_core::ids::{ConversationId, MessageId, UserId};
@@ -12,11 +13,11 @@ use chat_core::time::Timestamp;
 use chat_core::{Error, Result};
 
 use super::rows;
-use super::samples::{NOW, code, deed, ids, message};
+use super::samples::{NOW, code, command, ids, message};
 use super::test_store::Stores;
 
-fn later(actor: UserId, message: &Message, seconds: i64) -> Deed {
-    Deed { at: Timestamp(NOW.0 + seconds), ..deed(actor, message) }
+fn later(actor: UserId, message: &Message, seconds: i64) -> MessageCommand {
+    MessageCommand::new(actor, message.id, Timestamp(NOW.0 + seconds))
 }
 
 /// What a change made of the message.
@@ -65,10 +66,10 @@ pub async fn of_many_former_texts_the_last_ones_are_kept(stores: &dyn Stores) {
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
     let sent = node.say(tom, Recipient::User(jerry), "text 0").await;
     let other = node.say(tom, Recipient::User(jerry), "another's first").await;
-    now(node.store.edit(deed(tom, &other), "another's second".into()).await);
+    now(node.store.edit(command(tom, &other), "another's second".into()).await);
     let last = usize::from(MAX_VERSIONS) + 3;
     for number in 1..=last {
-        now(node.store.edit(deed(tom, &sent), format!("text {number}")).await);
+        now(node.store.edit(command(tom, &sent), format!("text {number}")).await);
     }
     let versions = node.store.versions(jerry, sent.id).await.unwrap();
     let wanted: Vec<_> = (3..last).map(|number| format!("text {number}")).collect();
@@ -89,11 +90,11 @@ pub async fn only_its_author_edits_and_only_what_can_be_edited(stores: &dyn Stor
     let body = Body { content: "look".into(), media: vec![picture], ..Body::default() };
     let shown = node.post(NewMessage { body, ..message(jerry, to_group, "") }).await;
     let gone = node.say(jerry, to_group, "gone").await;
-    node.store.delete(deed(jerry, &gone)).await.unwrap();
+    node.store.delete(command(jerry, &gone)).await.unwrap();
     let nowhere = Message { id: MessageId(99), ..sent.clone() };
 
     let events = node.sink.events().len();
-    let edit = async |actor, message, text: &str| node.store.edit(deed(actor, message), text.into()).await;
+    let edit = async |actor, message, text: &str| node.store.edit(command(actor, message), text.into()).await;
     assert_eq!(code(edit(tom, &sent, "x").await), "forbidden", "though Tom owns the group");
     assert_eq!(code(edit(spike, &sent, "x").await), "message_not_found");
     assert_eq!(code(edit(jerry, &nowhere, "x").await), "message_not_found");
@@ -126,9 +127,9 @@ pub async fn a_deleted_message_keeps_its_place_and_nothing_else(stores: &dyn Sto
     let new =
         NewMessage { kind: MessageKind::Image, body, forwarded, ..message(tom, Recipient::User(jerry), "") };
     let sent = node.post(new).await;
-    now(node.store.edit(deed(tom, &sent), "secret too".into()).await);
-    now(node.store.react(deed(jerry, &sent), "🤫".into(), true).await);
-    now(node.store.pin(deed(jerry, &sent), true).await);
+    now(node.store.edit(command(tom, &sent), "secret too".into()).await);
+    now(node.store.react(command(jerry, &sent), "🤫".into(), true).await);
+    now(node.store.pin(command(jerry, &sent), true).await);
 
     let (gone, what) = now(node.store.delete(later(tom, &sent, 60)).await);
     assert_eq!(what, MessageEvent::Deleted);
@@ -138,7 +139,7 @@ pub async fn a_deleted_message_keeps_its_place_and_nothing_else(stores: &dyn Sto
         media: Vec::new(),
         mentions: Mentions::default(),
         custom: None,
-        edited_at: Some(deed(tom, &sent).at),
+        edited_at: Some(command(tom, &sent).at),
         deleted_at: Some(Timestamp(NOW.0 + 60)),
         ..sent.clone()
     };
@@ -152,8 +153,8 @@ pub async fn a_deleted_message_keeps_its_place_and_nothing_else(stores: &dyn Sto
 
     let events = node.sink.events().len();
     assert_eq!(already(node.store.delete(later(tom, &sent, 99)).await), wanted);
-    assert_eq!(code(node.store.pin(deed(tom, &sent), true).await), "message_deleted");
-    assert_eq!(code(node.store.pin(deed(tom, &sent), false).await), "message_deleted");
+    assert_eq!(code(node.store.pin(command(tom, &sent), true).await), "message_deleted");
+    assert_eq!(code(node.store.pin(command(tom, &sent), false).await), "message_deleted");
     assert_eq!(node.sink.events().len(), events);
     rows::check(&node).await;
 }
@@ -162,19 +163,19 @@ pub async fn authors_and_leaders_delete_for_everyone(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry, tyke, spike] = node.users(["tom", "jerry", "tyke", "spike"]).await;
     let group = node.group(tom, &[jerry, tyke]).await;
-    let command = ChangeRole { actor: tom, group: group.id, user: tyke, role: Role::Admin };
-    node.store.change_role(command).await.unwrap();
+    let to_admin = ChangeRole { actor: tom, group: group.id, user: tyke, role: Role::Admin };
+    node.store.change_role(to_admin).await.unwrap();
     let mut sent = Vec::new();
     for _ in 0..3 {
         sent.push(node.say(jerry, Recipient::Group(group.id), "hi").await);
     }
     let toms = node.say(tom, Recipient::Group(group.id), "mine").await;
     let direct = node.say(jerry, Recipient::User(tom), "hi").await;
-    assert_eq!(code(node.store.delete(deed(jerry, &toms)).await), "forbidden");
-    assert_eq!(code(node.store.delete(deed(tom, &direct)).await), "forbidden", "nobody leads there");
-    assert_eq!(code(node.store.delete(deed(spike, &toms)).await), "message_not_found");
+    assert_eq!(code(node.store.delete(command(jerry, &toms)).await), "forbidden");
+    assert_eq!(code(node.store.delete(command(tom, &direct)).await), "forbidden", "nobody leads there");
+    assert_eq!(code(node.store.delete(command(spike, &toms)).await), "message_not_found");
     for (actor, message) in [(jerry, &sent[0]), (tom, &sent[1]), (tyke, &sent[2])] {
-        now(node.store.delete(deed(actor, message)).await);
+        now(node.store.delete(command(actor, message)).await);
     }
     rows::check(&node).await;
 }
@@ -186,7 +187,7 @@ pub async fn deleting_ends_the_growth(stores: &dyn Stores) {
     let new =
         NewMessage { streaming: Some(Streaming::Growing), ..message(tom, Recipient::User(jerry), "so far") };
     let sent = node.post(new).await;
-    assert_eq!(now(node.store.delete(deed(tom, &sent)).await).0.streaming, Some(Streaming::Abandoned));
+    assert_eq!(now(node.store.delete(command(tom, &sent)).await).0.streaming, Some(Streaming::Abandoned));
 }
 
 pub async fn pins_are_listed_the_last_one_first(stores: &dyn Stores) {
@@ -213,7 +214,7 @@ pub async fn pins_are_listed_the_last_one_first(stores: &dyn Stores) {
     already(node.store.pin(later(tom, &sent[2], 11), false).await);
     assert_eq!(list(9).await, [sent[1].id.0, sent[0].id.0]);
 
-    assert_eq!(code(node.store.pin(deed(spike, &sent[0]), true).await), "message_not_found");
+    assert_eq!(code(node.store.pin(command(spike, &sent[0]), true).await), "message_not_found");
     for conversation in [sent[0].conversation, ConversationId(99)] {
         assert_eq!(code(node.store.pinned(spike, conversation, 9).await), "conversation_not_found");
     }
@@ -236,7 +237,7 @@ pub async fn an_event_tells_what_there_is_to_read(stores: &dyn Stores) {
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
     let sent = node.say(tom, Recipient::User(jerry), "one").await;
     node.confirm(jerry, sent.conversation, sent.seq.0).await;
-    let answered = now(node.store.edit(deed(tom, &sent), "two".into()).await).0;
+    let answered = now(node.store.edit(command(tom, &sent), "two".into()).await).0;
     let events = node.sink.events();
     let Some(Change::MessageChanged { message: told, .. }) = events.last().map(|event| &event.change) else {
         panic!("{events:?}")
@@ -253,8 +254,8 @@ pub async fn a_refusal_leaves_no_trace_among_writes_that_stand(stores: &dyn Stor
     let edits = (0..20).map(|number| {
         let store = node.store.clone();
         let actor = if number % 2 == 0 { tom } else { jerry };
-        let deed = deed(actor, &sent);
-        tokio::spawn(async move { store.edit(deed, format!("edit {number}")).await })
+        let command = command(actor, &sent);
+        tokio::spawn(async move { store.edit(command, format!("edit {number}")).await })
     });
     let mut refused = 0;
     for edit in edits.collect::<Vec<_>>() {

@@ -7,7 +7,7 @@ use chat_core::ids::{MessageId, Rev, UserId};
 use chat_core::messages::{Message, Page, Recipient, Start, Stretch};
 
 use super::rows;
-use super::samples::{ALL, code, deed, ids, keyed, message};
+use super::samples::{ALL, code, command, ids, keyed, message};
 use super::test_store::{Stores, TestStore};
 
 pub async fn hiding_is_for_members_and_happens_once(stores: &dyn Stores) {
@@ -16,16 +16,16 @@ pub async fn hiding_is_for_members_and_happens_once(stores: &dyn Stores) {
     let sent = node.say(tom, Recipient::User(jerry), "hi").await;
     let rev_before = rev(&node, &sent).await;
     let hidden = Hidden::Now { user: jerry, conversation: sent.conversation, message: sent.id };
-    assert_eq!(node.store.hide(deed(jerry, &sent)).await.unwrap(), hidden);
+    assert_eq!(node.store.hide(command(jerry, &sent)).await.unwrap(), hidden);
     let events = node.sink.events();
     let told = &events.last().unwrap().change;
     assert!(matches!(told, Change::MessageHidden { user, .. } if *user == jerry), "{told:?}");
-    assert_eq!(node.store.hide(deed(jerry, &sent)).await.unwrap(), Hidden::Already);
+    assert_eq!(node.store.hide(command(jerry, &sent)).await.unwrap(), Hidden::Already);
     assert_eq!(node.sink.events().len(), events.len());
     assert_eq!(rev(&node, &sent).await, rev_before, "it is nothing to the other side");
     let nowhere = Message { id: MessageId(99), ..sent.clone() };
-    assert_eq!(code(node.store.hide(deed(spike, &sent)).await), "message_not_found");
-    assert_eq!(code(node.store.hide(deed(tom, &nowhere)).await), "message_not_found");
+    assert_eq!(code(node.store.hide(command(spike, &sent)).await), "message_not_found");
+    assert_eq!(code(node.store.hide(command(tom, &nowhere)).await), "message_not_found");
     rows::check(&node).await;
 }
 
@@ -71,9 +71,9 @@ pub async fn what_is_hidden_is_in_no_answer_to_that_reader(stores: &dyn Stores) 
     let sent = node.post(in_thread.clone()).await;
     let first_in_group = node.say(tom, Recipient::Group(group.id), "first").await;
     let grouped = node.say(tom, Recipient::Group(group.id), "last").await;
-    node.store.pin(deed(tom, &sent), true).await.unwrap();
+    node.store.pin(command(tom, &sent), true).await.unwrap();
     for reader in [tom, jerry] {
-        node.store.save(deed(reader, &sent), true).await.unwrap();
+        node.store.save(command(reader, &sent), true).await.unwrap();
     }
     let before = [seen(&node, tom, &sent, &grouped).await, seen(&node, jerry, &sent, &grouped).await];
     for answer in before.iter().flatten() {
@@ -81,7 +81,7 @@ pub async fn what_is_hidden_is_in_no_answer_to_that_reader(stores: &dyn Stores) 
     }
 
     for hidden in [&sent, &grouped] {
-        node.store.hide(deed(jerry, hidden)).await.unwrap();
+        node.store.hide(command(jerry, hidden)).await.unwrap();
     }
     let after = seen(&node, jerry, &sent, &grouped).await;
     for answer in &after {
@@ -102,7 +102,7 @@ pub async fn whoever_has_hidden_everything_has_no_last_message(stores: &dyn Stor
     let node = stores.fresh().await;
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
     let sent = node.say(tom, Recipient::User(jerry), "hi").await;
-    node.store.hide(deed(tom, &sent)).await.unwrap();
+    node.store.hide(command(tom, &sent)).await.unwrap();
     assert_eq!(node.store.last_of_each(tom, 9).await.unwrap(), []);
     assert_eq!(node.store.direct_history(tom, jerry, ALL).await.unwrap(), []);
     node.store.post(message(jerry, Recipient::User(tom), "you there?")).await.unwrap();
@@ -121,6 +121,6 @@ pub async fn the_list_of_users_does_not_show_it_either(stores: &dyn Stores) {
         last.unwrap().content
     };
     assert_eq!(shown(tom, jerry).await, "last");
-    node.store.hide(deed(tom, &last)).await.unwrap();
+    node.store.hide(command(tom, &last)).await.unwrap();
     assert_eq!((shown(tom, jerry).await, shown(jerry, tom).await), ("first".into(), "last".into()));
 }

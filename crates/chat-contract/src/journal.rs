@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use crate::cluster::Cluster;
 use crate::posting::rich;
-use crate::samples::{deed, keyed, message};
+use crate::samples::{command, keyed, message};
 use crate::test_store::{Stores, TestStore};
 
 /// How long all writers together may take before a test gives up on them.
@@ -79,12 +79,12 @@ const KINDS: usize = 11;
 
 async fn change_messages(node: &TestStore, [tom, jerry]: [UserId; 2], sent: &Message) {
     let store = &node.store;
-    store.edit(deed(tom, sent), "Käse\n🧀 \"\u{7f}".into()).await.unwrap();
-    store.react(deed(jerry, sent), "🧀".into(), true).await.unwrap();
-    store.pin(deed(jerry, sent), true).await.unwrap();
-    store.save(deed(jerry, sent), true).await.unwrap();
-    store.save(deed(jerry, sent), false).await.unwrap();
-    store.hide(deed(jerry, sent)).await.unwrap();
+    store.edit(command(tom, sent), "Käse\n🧀 \"\u{7f}".into()).await.unwrap();
+    store.react(command(jerry, sent), "🧀".into(), true).await.unwrap();
+    store.pin(command(jerry, sent), true).await.unwrap();
+    store.save(command(jerry, sent), true).await.unwrap();
+    store.save(command(jerry, sent), false).await.unwrap();
+    store.hide(command(jerry, sent)).await.unwrap();
     let answer =
         Body { content: "re".into(), thread: Some(sent.id), reply_to: Some(sent.id), ..Body::default() };
     node.post(NewMessage { body: answer, ..message(tom, Recipient::User(jerry), "") }).await;
@@ -93,10 +93,10 @@ async fn change_messages(node: &TestStore, [tom, jerry]: [UserId; 2], sent: &Mes
         ..keyed(tom, Recipient::User(jerry), "Once", "grows")
     };
     let growing = node.post(growing).await;
-    store.append(deed(tom, &growing), Piece { offset: 4, content: " upon".into() }, 1000).await.unwrap();
+    store.append(command(tom, &growing), Piece { offset: 4, content: " upon".into() }, 1000).await.unwrap();
     let ending = Ending { state: Streaming::Abandoned, content: None };
-    store.finish(deed(tom, &growing), ending).await.unwrap();
-    store.delete(deed(tom, sent)).await.unwrap();
+    store.finish(command(tom, &growing), ending).await.unwrap();
+    store.delete(command(tom, sent)).await.unwrap();
 }
 
 /// Changes of all kinds, and writes that change nothing in between.
@@ -108,7 +108,7 @@ async fn everything(node: &TestStore) {
     node.store.post(rich(jerry, Recipient::Group(group.id), &[tom, jerry])).await.unwrap();
     let sent = node.say(tom, Recipient::User(jerry), "hi").await;
     change_messages(node, [tom, jerry], &sent).await;
-    assert!(store.edit(deed(jerry, &sent), "not Jerry's".into()).await.is_err());
+    assert!(store.edit(command(jerry, &sent), "not Jerry's".into()).await.is_err());
     node.confirm(jerry, sent.conversation, 2).await;
     node.confirm(jerry, sent.conversation, 2).await;
     let role = ChangeRole { actor: tom, group: group.id, user: spike, role: Role::Owner };

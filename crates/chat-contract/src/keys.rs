@@ -9,7 +9,7 @@ use chat_core::posting::{Body, Destination, Forward, NewMessage, Posted};
 use tokio::task::JoinSet;
 
 use super::rows;
-use super::samples::{code, deed, keyed, message, under};
+use super::samples::{code, command, keyed, message, under};
 use super::test_store::Stores;
 
 fn duplicate(posted: chat_core::Result<Posted>) -> Message {
@@ -81,11 +81,11 @@ pub async fn the_same_again_is_the_first_message_also_after_it_was_changed(store
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
     let again = || node.store.post(keyed(tom, Recipient::User(jerry), "hi", "k"));
     let sent = node.post(keyed(tom, Recipient::User(jerry), "hi", "k")).await;
-    node.store.edit(deed(tom, &sent), "ho".into()).await.unwrap();
+    node.store.edit(command(tom, &sent), "ho".into()).await.unwrap();
     assert_eq!(duplicate(again().await).content, "ho");
     let edited = keyed(tom, Recipient::User(jerry), "ho", "k");
     assert_eq!(code(node.store.post(edited).await), "key_reused", "it was sent as something else");
-    node.store.delete(deed(tom, &sent)).await.unwrap();
+    node.store.delete(command(tom, &sent)).await.unwrap();
     let gone = duplicate(again().await);
     assert_eq!((gone.id, gone.content.as_str(), gone.deleted_at.is_some()), (sent.id, "", true));
 }
@@ -137,7 +137,7 @@ pub async fn forwarding_again_is_known_by_what_is_forwarded_and_not_by_what_it_s
             ..keyed(tom, Recipient::User(spike), "cheese", "f")
         })
         .await;
-    node.store.delete(deed(jerry, &original)).await.unwrap();
+    node.store.delete(command(jerry, &original)).await.unwrap();
     let again = before(forward(&original, spike, Some("f"))).await.unwrap();
     assert_eq!(again, Some(Posted::Duplicate(first.clone())));
     assert_eq!(before(forward(&original, spike, None)).await.unwrap(), None);
@@ -157,10 +157,10 @@ pub async fn who_was_removed_is_told_of_an_old_key_what_was_so_at_first(stores: 
     let plain = node.post(keyed(jerry, to, "hi", "plain")).await;
     let answer = node.post(answering(jerry, to, answered.id, "answer")).await;
     node.store.remove_member(RemoveMember { actor: tom, group: group.id, user: jerry }).await.unwrap();
-    node.store.edit(deed(tom, &answered), "a secret since".into()).await.unwrap();
+    node.store.edit(command(tom, &answered), "a secret since".into()).await.unwrap();
     for sent in [&plain, &answer] {
-        node.store.react(deed(spike, sent), "🧀".into(), true).await.unwrap();
-        node.store.pin(deed(spike, sent), true).await.unwrap();
+        node.store.react(command(spike, sent), "🧀".into(), true).await.unwrap();
+        node.store.pin(command(spike, sent), true).await.unwrap();
         let mut below = message(spike, to, "below");
         below.body.thread = Some(sent.id);
         node.post(below).await;

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 
 use super::cluster::runtime;
 use super::rows;
-use super::samples::{code, deed, message};
+use super::samples::{code, command, message};
 use super::test_store::{Stores, TestStore};
 
 const MAX_BYTES: usize = 64;
@@ -30,7 +30,7 @@ async fn growing(node: &TestStore, sender: UserId, to: Recipient, content: &str)
 }
 
 async fn append(node: &TestStore, actor: UserId, message: &Message, piece: Piece) -> Result<Appended> {
-    node.store.append(deed(actor, message), piece, MAX_BYTES).await
+    node.store.append(command(actor, message), piece, MAX_BYTES).await
 }
 
 pub async fn text_grows_piece_by_piece(stores: &dyn Stores) {
@@ -80,7 +80,7 @@ pub async fn only_its_author_lets_a_message_grow_and_only_one_that_does(stores: 
     let sent = growing(&node, jerry, Recipient::Group(group.id), "a").await;
     let whole = node.say(jerry, Recipient::Group(group.id), "a").await;
     let gone = growing(&node, jerry, Recipient::Group(group.id), "a").await;
-    node.store.delete(deed(jerry, &gone)).await.unwrap();
+    node.store.delete(command(jerry, &gone)).await.unwrap();
     let nowhere = Message { id: MessageId(99), ..sent.clone() };
     let events = node.sink.events().len();
     for (actor, message, wanted) in [
@@ -91,7 +91,7 @@ pub async fn only_its_author_lets_a_message_grow_and_only_one_that_does(stores: 
         (jerry, &gone, "message_deleted"),
     ] {
         assert_eq!(code(append(&node, actor, message, piece(1, "b")).await), wanted);
-        let finished = node.store.finish(deed(actor, message), ending(Streaming::Finished, None)).await;
+        let finished = node.store.finish(command(actor, message), ending(Streaming::Finished, None)).await;
         assert_eq!(code(finished), wanted);
     }
     assert_eq!(node.sink.events().len(), events);
@@ -115,13 +115,13 @@ pub async fn growth_ends_once_and_in_one_way(stores: &dyn Stores) {
     let (finished, abandoned) = (Streaming::Finished, Streaming::Abandoned);
     for (state, other) in [(finished, abandoned), (abandoned, finished)] {
         let sent = growing(&node, tom, Recipient::User(jerry), "so far").await;
-        let done = node.store.finish(deed(tom, &sent), ending(state, None)).await.unwrap();
+        let done = node.store.finish(command(tom, &sent), ending(state, None)).await.unwrap();
         let Changed::Now(done, MessageEvent::Finished) = done else { panic!("{done:?}") };
         assert_eq!((done.content.as_str(), done.streaming, done.edited_at), ("so far", Some(state), None));
         let events = node.sink.events().len();
-        let again = node.store.finish(deed(tom, &sent), ending(state, None)).await.unwrap();
+        let again = node.store.finish(command(tom, &sent), ending(state, None)).await.unwrap();
         assert_eq!(again, Changed::Already(done));
-        assert_eq!(code(node.store.finish(deed(tom, &sent), ending(other, None)).await), "not_growing");
+        assert_eq!(code(node.store.finish(command(tom, &sent), ending(other, None)).await), "not_growing");
         assert_eq!(code(append(&node, tom, &sent, piece(6, "x")).await), "not_growing");
         assert_eq!(node.sink.events().len(), events);
     }
@@ -133,12 +133,12 @@ pub async fn finishing_may_give_the_whole_text_and_then_it_can_be_edited(stores:
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
     let sent = growing(&node, tom, Recipient::User(jerry), "dra").await;
     let end = ending(Streaming::Finished, Some("the draft"));
-    let done = node.store.finish(deed(tom, &sent), end.clone()).await.unwrap().into_message();
+    let done = node.store.finish(command(tom, &sent), end.clone()).await.unwrap().into_message();
     assert_eq!(done.content, "the draft");
     assert_eq!(node.store.versions(tom, sent.id).await.unwrap(), [], "what was half-written is no version");
-    node.store.edit(deed(tom, &sent), "edited".into()).await.unwrap();
+    node.store.edit(command(tom, &sent), "edited".into()).await.unwrap();
     // The answer to the first one was lost, and its sender asks again.
-    let again = node.store.finish(deed(tom, &sent), end).await.unwrap();
+    let again = node.store.finish(command(tom, &sent), end).await.unwrap();
     assert!(matches!(&again, Changed::Already(message) if message.content == "edited"), "{again:?}");
     assert_eq!(node.store.versions(jerry, sent.id).await.unwrap()[0].content, "the draft");
     rows::check(&node).await;
@@ -165,7 +165,7 @@ pub fn whatever_is_sent_again_the_text_is_that_of_its_pieces(stores: &dyn Stores
         for index in picks.into_iter().chain(in_order).filter(|index| *index < pieces.len()) {
             let piece = &pieces[index];
             let length = u32::try_from(so_far.chars().count()).unwrap();
-            let answer = node.store.append(deed(tom, &sent), piece.clone(), 4096).await;
+            let answer = node.store.append(command(tom, &sent), piece.clone(), 4096).await;
             if piece.offset == length {
                 so_far.push_str(&piece.content);
                 assert!(!answer.unwrap().already);

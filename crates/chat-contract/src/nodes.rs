@@ -20,7 +20,7 @@ use proptest::prelude::*;
 use tokio::task::JoinSet;
 
 use crate::cluster::{Cases, Cluster};
-use crate::samples::{ALL, NOW, account, code, deed, keyed, message, seqs};
+use crate::samples::{ALL, NOW, account, code, command, keyed, message, seqs};
 use crate::test_store::{Stores, TestStore};
 use crate::{feed, random, sync};
 
@@ -242,7 +242,7 @@ pub async fn one_message_keeps_what_both_nodes_did_to_it(stores: &dyn Stores) {
     let mut pieces = JoinSet::new();
     for number in 0..16 {
         let store = cluster.node().store.clone();
-        let (edit, reaction) = (deed(tom, &sent), deed([tom, jerry][number / 2 % 2], &sent));
+        let (edit, reaction) = (command(tom, &sent), command([tom, jerry][number / 2 % 2], &sent));
         tasks.spawn(async move {
             let edited = store.edit(edit, format!("edit {number}")).await.unwrap();
             let reacted = store.react(reaction, format!(":{}:", number / 4), true).await.unwrap();
@@ -250,8 +250,8 @@ pub async fn one_message_keeps_what_both_nodes_did_to_it(stores: &dyn Stores) {
         });
         let (store, piece) =
             (cluster.node().store.clone(), Piece { offset: 0, content: "Once upon a time".into() });
-        let deed = deed(tom, &growing);
-        pieces.spawn(async move { store.append(deed, piece, 1000).await.unwrap().already });
+        let command = command(tom, &growing);
+        pieces.spawn(async move { store.append(command, piece, 1000).await.unwrap().already });
     }
     let changes = all(tasks).await;
     assert_eq!(changes.iter().filter(|[edited, _]| *edited).count(), 16);
@@ -277,7 +277,7 @@ pub async fn what_one_node_has_answered_the_other_knows(stores: &dyn Stores) {
     here.add(tom, group.id, jerry).await.unwrap();
     let sent = there.say(jerry, to, "hi").await;
     assert_eq!(here.store.message(tom, sent.id).await.unwrap(), sent);
-    here.store.edit(deed(jerry, &sent), "hi Tom".into()).await.unwrap();
+    here.store.edit(command(jerry, &sent), "hi Tom".into()).await.unwrap();
     assert_eq!(there.store.message(tom, sent.id).await.unwrap().content, "hi Tom");
     there.store.remove_member(RemoveMember { actor: tom, group: group.id, user: jerry }).await.unwrap();
     assert_eq!(code(here.store.post(message(jerry, to, "still here")).await), "not_a_member");

@@ -7,7 +7,7 @@ use chat_core::messages::Recipient;
 use chat_core::posting::{Body, NewMessage};
 use chat_core::receipts::{Delivered, Moved, Pointers, Receipt};
 
-use super::samples::{code, deed, message};
+use super::samples::{code, command, message};
 use super::test_store::{Stores, TestStore};
 
 fn at(delivered: i64, read: i64) -> Pointers {
@@ -159,7 +159,7 @@ pub async fn a_thread_has_a_pointer_of_its_own(stores: &dyn Stores) {
     assert_eq!(thread().await.2, 0);
     let later = reply(tom).await;
     assert_eq!(thread().await, (4, last.seq.0, 1));
-    node.store.delete(deed(tom, &later)).await.unwrap();
+    node.store.delete(command(tom, &later)).await.unwrap();
     assert_eq!(thread().await, (4, last.seq.0, 0), "a deleted reply keeps its place and waits no more");
     assert_eq!(node.store.thread(tom, root.id).await.unwrap().read, Seq(0), "each member has their own");
     for (user, root) in [(tyke, root.id), (jerry, MessageId(99))] {

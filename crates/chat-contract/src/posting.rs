@@ -13,7 +13,7 @@ use chat_core::posting::{Body, Destination, NewMessage, Posted};
 use chat_core::receipts::Pointers;
 
 use super::rows;
-use super::samples::{ALL, NOW, code, deed, keyed, message};
+use super::samples::{ALL, NOW, code, command, keyed, message};
 use super::test_store::{Stores, TestStore};
 
 /// A message that says something in every field.
@@ -156,9 +156,9 @@ pub async fn a_reply_quotes_the_message_as_it_is_now(stores: &dyn Stores) {
     let read = || node.store.message(tom, answer.id);
     assert_eq!(read().await.unwrap(), answer);
 
-    node.store.edit(deed(tom, &original), "edited".into()).await.unwrap();
+    node.store.edit(command(tom, &original), "edited".into()).await.unwrap();
     assert_eq!(read().await.unwrap().reply_to.unwrap().content, "edited");
-    node.store.delete(deed(tom, &original)).await.unwrap();
+    node.store.delete(command(tom, &original)).await.unwrap();
     let quote = read().await.unwrap().reply_to.unwrap();
     assert_eq!((quote.message, quote.content.as_str(), quote.deleted), (original.id, "", true));
     let late = node.post(reply(jerry, to_tom, &original)).await;

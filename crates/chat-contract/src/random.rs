@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use chat_core::changes::Changed;
-use chat_core::edits::{Deed, Hidden};
+use chat_core::command::MessageCommand;
+use chat_core::edits::Hidden;
 use chat_core::groups::{ChangeRole, Role};
 use chat_core::ids::{MessageId, UserId};
 use chat_core::live_text::{Ending, Piece};
@@ -241,9 +242,8 @@ impl<'a> Pair<'a> {
             (self.model.post(actor, root, answers, grows), found, 1 + usize::from(root.is_some()))
         } else {
             let Some(index) = index.checked_rem(self.posted.len()) else { return };
-            let deed =
-                Deed { actor: self.users[actor], message: self.posted[index], at: Timestamp(NOW.0 + at) };
-            (self.model.change(actor, index, step), self.change(deed, step).await, 1)
+            let command = MessageCommand::new(self.users[actor], self.posted[index], Timestamp(NOW.0 + at));
+            (self.model.change(actor, index, step), self.change(command, step).await, 1)
         };
         assert_eq!(answer(found), wanted, "user {actor}, message {index}, {step:?}");
         let told = self.cluster.n_events() - events;
@@ -270,22 +270,22 @@ impl<'a> Pair<'a> {
         Ok(matches!(posted, Posted::New { .. }))
     }
 
-    async fn change(&self, deed: Deed, step: Step) -> Result<bool> {
+    async fn change(&self, command: MessageCommand, step: Step) -> Result<bool> {
         let store = self.cluster.store();
         let changed = match step {
-            Step::Edit(text) => store.edit(deed, text.into()).await?,
-            Step::Delete => store.delete(deed).await?,
-            Step::Pin(on) => store.pin(deed, on).await?,
-            Step::React(emoji, on) => store.react(deed, emoji.into(), on).await?,
+            Step::Edit(text) => store.edit(command, text.into()).await?,
+            Step::Delete => store.delete(command).await?,
+            Step::Pin(on) => store.pin(command, on).await?,
+            Step::React(emoji, on) => store.react(command, emoji.into(), on).await?,
             Step::Finish(state, text) => {
-                store.finish(deed, Ending { state, content: text.map(str::to_owned) }).await?
+                store.finish(command, Ending { state, content: text.map(str::to_owned) }).await?
             }
             Step::Append(offset, text) => {
                 let piece = Piece { offset, content: text.into() };
-                return Ok(!store.append(deed, piece, MAX_BYTES).await?.already);
+                return Ok(!store.append(command, piece, MAX_BYTES).await?.already);
             }
-            Step::Hide => return Ok(store.hide(deed).await? != Hidden::Already),
-            Step::Save(on) => return Ok(store.save(deed, on).await? != Saved::Already),
+            Step::Hide => return Ok(store.hide(command).await? != Hidden::Already),
+            Step::Save(on) => return Ok(store.save(command, on).await? != Saved::Already),
             Step::Post(..) => unreachable!("posts change nothing in place"),
         };
         Ok(matches!(changed, Changed::Now(..)))

@@ -1,14 +1,14 @@
 //! The MUSTs of reactions.
 
 use chat_core::changes::{Changed, MessageEvent};
-use chat_core::edits::Deed;
+use chat_core::command::MessageCommand;
 use chat_core::ids::{MessageId, UserId};
 use chat_core::messages::{Message, Recipient};
 use chat_core::reactions::{MAX_KINDS, MAX_REACTIONS, Reaction, Reactor};
 use chat_core::time::Timestamp;
 
 use super::rows;
-use super::samples::{ALL, NOW, code, deed};
+use super::samples::{ALL, NOW, code, command};
 use super::test_store::{Stores, TestStore};
 
 fn reaction(emoji: &str, count: u32, users: &[UserId]) -> Reaction {
@@ -16,7 +16,7 @@ fn reaction(emoji: &str, count: u32, users: &[UserId]) -> Reaction {
 }
 
 async fn react(node: &TestStore, actor: UserId, message: &Message, emoji: &str) -> Message {
-    match node.store.react(deed(actor, message), emoji.into(), true).await {
+    match node.store.react(command(actor, message), emoji.into(), true).await {
         Ok(Changed::Now(message, MessageEvent::Reaction)) => message,
         other => panic!("{other:?}"),
     }
@@ -44,7 +44,7 @@ pub async fn an_event_tells_of_everybody_and_a_reading_of_the_reader(stores: &dy
     assert_eq!(read(tom).await, [reaction("🧀", 2, &[tom]), reaction("+1", 1, &[])]);
     assert_eq!(read(spike).await, [reaction("🧀", 2, &[]), reaction("+1", 1, &[])]);
     let reactors = node.store.reactors(spike, sent.id).await.unwrap();
-    let by = |user, emoji: &str| Reactor { user, emoji: emoji.into(), at: deed(user, &sent).at };
+    let by = |user, emoji: &str| Reactor { user, emoji: emoji.into(), at: command(user, &sent).at };
     assert_eq!(reactors, [by(jerry, "🧀"), by(jerry, "+1"), by(tom, "🧀")]);
     rows::check(&node).await;
 }
@@ -54,8 +54,8 @@ pub async fn doing_it_twice_changes_nothing(stores: &dyn Stores) {
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
     let sent = node.say(tom, Recipient::User(jerry), "cheese?").await;
     let set = async |present, at| {
-        let deed = Deed { at: Timestamp(NOW.0 + at), ..deed(jerry, &sent) };
-        node.store.react(deed, "🧀".into(), present).await.unwrap()
+        let command = MessageCommand::new(jerry, sent.id, Timestamp(NOW.0 + at));
+        node.store.react(command, "🧀".into(), present).await.unwrap()
     };
     assert!(matches!(set(false, 1).await, Changed::Already(_)), "there is none to take back");
     assert!(matches!(set(true, 2).await, Changed::Now(..)));
@@ -77,14 +77,14 @@ pub async fn strangers_do_not_react_and_nobody_to_what_is_deleted(stores: &dyn S
     let sent = node.say(tom, Recipient::User(jerry), "cheese?").await;
     let nowhere = Message { id: MessageId(99), ..sent.clone() };
     let set = async |actor, message, present| {
-        code(node.store.react(deed(actor, message), "🧀".into(), present).await)
+        code(node.store.react(command(actor, message), "🧀".into(), present).await)
     };
     assert_eq!(set(spike, &sent, true).await, "message_not_found");
     assert_eq!(set(spike, &sent, false).await, "message_not_found");
     assert_eq!(set(tom, &nowhere, true).await, "message_not_found");
     assert_eq!(code(node.store.reactors(spike, sent.id).await), "message_not_found");
     react(&node, jerry, &sent, "🧀").await;
-    node.store.delete(deed(tom, &sent)).await.unwrap();
+    node.store.delete(command(tom, &sent)).await.unwrap();
     assert_eq!(set(jerry, &sent, true).await, "message_deleted");
     assert_eq!(set(jerry, &sent, false).await, "message_deleted");
     rows::check(&node).await;
@@ -97,12 +97,12 @@ pub async fn there_is_an_end_to_different_emoji(stores: &dyn Stores) {
     for number in 0..MAX_KINDS {
         react(&node, tom, &sent, &format!(":{number}:")).await;
     }
-    let add = |actor, emoji: &str| node.store.react(deed(actor, &sent), emoji.into(), true);
+    let add = |actor, emoji: &str| node.store.react(command(actor, &sent), emoji.into(), true);
     let events = node.sink.events().len();
     assert_eq!(code(add(jerry, "one more").await), "too_many_reactions");
     assert_eq!(node.sink.events().len(), events);
     react(&node, jerry, &sent, ":0:").await;
-    node.store.react(deed(tom, &sent), ":1:".into(), false).await.unwrap();
+    node.store.react(command(tom, &sent), ":1:".into(), false).await.unwrap();
     react(&node, jerry, &sent, "one more").await;
     rows::check(&node).await;
 }
@@ -114,11 +114,14 @@ pub async fn there_is_an_end_to_reactions(stores: &dyn Stores) {
     node.add_reactions(sent.id, "+1", MAX_REACTIONS - 1).await;
     let told = react(&node, tom, &sent, "+1").await;
     assert_eq!(told.reactions[0].count, MAX_REACTIONS);
-    assert_eq!(code(node.store.react(deed(jerry, &sent), "+1".into(), true).await), "too_many_reactions");
-    assert!(matches!(node.store.react(deed(tom, &sent), "+1".into(), true).await, Ok(Changed::Already(_))));
+    assert_eq!(code(node.store.react(command(jerry, &sent), "+1".into(), true).await), "too_many_reactions");
+    assert!(matches!(
+        node.store.react(command(tom, &sent), "+1".into(), true).await,
+        Ok(Changed::Already(_))
+    ));
     let reactors = node.store.reactors(jerry, sent.id).await.unwrap();
     assert_eq!(u32::try_from(reactors.len()), Ok(MAX_REACTIONS));
-    let Ok(Changed::Now(..)) = node.store.react(deed(tom, &sent), "+1".into(), false).await else {
+    let Ok(Changed::Now(..)) = node.store.react(command(tom, &sent), "+1".into(), false).await else {
         panic!("taking back always works")
     };
     react(&node, jerry, &sent, "+1").await;

@@ -1,7 +1,7 @@
 //! Accounts, messages and commands that tests are made of, and what is compared of the answers.
 
 use chat_core::accounts::NewAccount;
-use chat_core::edits::Deed;
+use chat_core::command::MessageCommand;
 use chat_core::ids::UserId;
 use chat_core::intention::Intention;
 use chat_core::media::MessageKind;
@@ -50,8 +50,8 @@ pub fn under(key: &str, new: NewMessage) -> NewMessage {
 }
 
 /// A command on a message, one second after it was sent.
-pub fn deed(actor: UserId, message: &Message) -> Deed {
-    Deed { actor, message: message.id, at: Timestamp(NOW.0 + 1_000_000) }
+pub fn command(actor: UserId, message: &Message) -> MessageCommand {
+    MessageCommand::new(actor, message.id, Timestamp(NOW.0 + 1_000_000))
 }
 
 /// The stable code of a refusal.

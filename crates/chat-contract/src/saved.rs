@@ -7,7 +7,7 @@ use chat_core::messages::{Message, Page, Recipient};
 use chat_core::saved::Saved;
 
 use super::rows;
-use super::samples::{ALL, code, deed, ids};
+use super::samples::{ALL, code, command, ids};
 use super::test_store::Stores;
 
 pub async fn saving_is_for_members_and_twice_changes_nothing(stores: &dyn Stores) {
@@ -15,9 +15,9 @@ pub async fn saving_is_for_members_and_twice_changes_nothing(stores: &dyn Stores
     let [tom, jerry, spike] = node.users(["tom", "jerry", "spike"]).await;
     let sent = node.say(tom, Recipient::User(jerry), "hi").await;
     let nowhere = Message { id: MessageId(99), ..sent.clone() };
-    assert_eq!(code(node.store.save(deed(spike, &sent), true).await), "message_not_found");
-    assert_eq!(code(node.store.save(deed(tom, &nowhere), true).await), "message_not_found");
-    let save = async |saved| node.store.save(deed(jerry, &sent), saved).await.unwrap();
+    assert_eq!(code(node.store.save(command(spike, &sent), true).await), "message_not_found");
+    assert_eq!(code(node.store.save(command(tom, &nowhere), true).await), "message_not_found");
+    let save = async |saved| node.store.save(command(jerry, &sent), saved).await.unwrap();
     let events = node.sink.events().len();
     assert_eq!(save(false).await, Saved::Already);
     for saved in [true, false, true] {
@@ -44,7 +44,7 @@ pub async fn the_newest_message_comes_first_page_by_page(stores: &dyn Stores) {
     }
     // In another order than that of the messages.
     for index in [3, 0, 6, 2, 5] {
-        node.store.save(deed(tom, &sent[index]), true).await.unwrap();
+        node.store.save(command(tom, &sent[index]), true).await.unwrap();
     }
     let page = async |before: Option<MessageId>, limit| {
         ids(&node.store.saved(tom, Page { before, limit }).await.unwrap())
@@ -67,10 +67,10 @@ pub async fn what_one_may_see_no_more_is_not_in_the_list(stores: &dyn Stores) {
     let deleted = node.say(tom, Recipient::Group(group.id), "hi").await;
     let hidden = node.say(tom, Recipient::User(jerry), "hi").await;
     for message in [&direct, &grouped, &deleted, &hidden] {
-        node.store.save(deed(jerry, message), true).await.unwrap();
+        node.store.save(command(jerry, message), true).await.unwrap();
     }
-    node.store.hide(deed(jerry, &hidden)).await.unwrap();
-    node.store.delete(deed(tom, &deleted)).await.unwrap();
+    node.store.hide(command(jerry, &hidden)).await.unwrap();
+    node.store.delete(command(tom, &deleted)).await.unwrap();
     let list = async |user: UserId| ids(&node.store.saved(user, ALL).await.unwrap());
     assert_eq!(
         list(jerry).await,

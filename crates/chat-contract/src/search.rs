@@ -12,7 +12,7 @@ use chat_core::posting::{Body, NewMessage};
 use chat_core::search::{Order, Search, Term, parse_terms};
 use chat_core::time::Timestamp;
 
-use super::samples::{NOW, code, contents, deed, ids, message};
+use super::samples::{NOW, code, command, contents, ids, message};
 use super::test_store::{Stores, TestStore};
 
 /// How long the index may take before a test gives up on it.
@@ -176,10 +176,10 @@ pub async fn one_finds_only_what_one_may_see(stores: &dyn Stores) {
     assert_eq!(found(&node, spike, secret).await, [], "naming a conversation does not open it");
 
     // None of these waits for the index.
-    node.store.hide(deed(spike, &hidden)).await.unwrap();
+    node.store.hide(command(spike, &hidden)).await.unwrap();
     assert_eq!(texts(&node, spike, "cheese").await, ["common cheese"]);
     assert_eq!(texts(&node, tom, "embarrassing").await, ["embarrassing cheese"]);
-    node.store.delete(deed(tom, &shared)).await.unwrap();
+    node.store.delete(command(tom, &shared)).await.unwrap();
     assert_eq!(texts(&node, spike, "cheese").await, [""; 0]);
     let leave = |user| RemoveMember { actor: tom, group: group.id, user };
     node.store.remove_member(leave(jerry)).await.unwrap();
@@ -195,8 +195,8 @@ pub async fn the_index_follows_edits_deletions_and_texts_that_grow(stores: &dyn 
     let edited = node.say(tom, to, "old cheddar").await;
     let deleted = node.say(tom, to, "old gouda").await;
     settle(&node).await;
-    node.store.edit(deed(tom, &edited), "new brie".into()).await.unwrap();
-    node.store.delete(deed(tom, &deleted)).await.unwrap();
+    node.store.edit(command(tom, &edited), "new brie".into()).await.unwrap();
+    node.store.delete(command(tom, &deleted)).await.unwrap();
     wait_for(&node, jerry, "brie", &["new brie"]).await;
     for gone in ["old", "cheddar", "gouda"] {
         assert_eq!(texts(&node, jerry, gone).await, [""; 0], "{gone}");
@@ -205,11 +205,11 @@ pub async fn the_index_follows_edits_deletions_and_texts_that_grow(stores: &dyn 
     let growing = node.post(new).await;
     wait_for(&node, jerry, "mouse", &["a mouse"]).await;
     let piece = Piece { offset: 7, content: "trap snaps".into() };
-    node.store.append(deed(tom, &growing), piece, 1000).await.unwrap();
+    node.store.append(command(tom, &growing), piece, 1000).await.unwrap();
     wait_for(&node, jerry, "mousetrap", &["a mousetrap snaps"]).await;
     assert_eq!(texts(&node, jerry, "mouse").await, [""; 0]);
     let ending = Ending { state: Streaming::Finished, content: Some("a trap door".into()) };
-    node.store.finish(deed(tom, &growing), ending).await.unwrap();
+    node.store.finish(command(tom, &growing), ending).await.unwrap();
     wait_for(&node, jerry, "door", &["a trap door"]).await;
     assert_eq!(texts(&node, jerry, "mousetrap").await, [""; 0]);
 }
@@ -220,7 +220,7 @@ pub async fn what_changes_while_search_is_off_is_found_when_it_is_on_again(store
     let edited = node.say(tom, Recipient::User(jerry), "old cheddar").await;
     settle(&node).await;
     let node = node.reopen_without_search().await;
-    node.store.edit(deed(tom, &edited), "new brie".into()).await.unwrap();
+    node.store.edit(command(tom, &edited), "new brie".into()).await.unwrap();
     node.say(jerry, Recipient::User(tom), "more brie").await;
     assert_eq!(code(node.store.search(tom, search("brie")).await), "search_off");
     let node = node.reopen().await;

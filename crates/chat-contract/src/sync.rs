@@ -14,7 +14,7 @@ use chat_core::messages::{Message, Recipient, Streaming};
 use chat_core::posting::{Body, NewMessage};
 use chat_core::receipts::{Delivered, MAX_TOLD_MEMBERS, Receipt};
 
-use super::samples::{contents, deed, message, seqs};
+use super::samples::{command, contents, message, seqs};
 use super::test_store::{Stores, TestStore};
 
 async fn end(node: &TestStore) -> Position {
@@ -78,7 +78,7 @@ pub async fn where_nothing_changed_nothing_is_told(stores: &dyn Stores) {
     let start = end(&node).await;
     assert!(since(&node, tom, start).await.is_empty());
     let sent = node.say(tom, Recipient::User(jerry), "hi").await;
-    node.store.save(deed(tom, &sent), true).await.unwrap();
+    node.store.save(command(tom, &sent), true).await.unwrap();
     let muted = OwnChange { archived: Some(true), ..OwnChange::default() };
     node.store.change_own_part(tom, sent.conversation, muted).await.unwrap();
     assert!(since(&node, spike, start).await.is_empty(), "others' affairs");
@@ -93,8 +93,8 @@ pub async fn a_message_is_told_of_once_where_it_was_added_and_as_it_is_now(store
     let one = node.say(tom, Recipient::User(jerry), "won").await;
     let added = announced(&node);
     let two = node.say(tom, Recipient::User(jerry), "two").await;
-    node.store.edit(deed(tom, &one), "one".into()).await.unwrap();
-    node.store.react(deed(jerry, &one), "👍".into(), true).await.unwrap();
+    node.store.edit(command(tom, &one), "one".into()).await.unwrap();
+    node.store.react(command(jerry, &one), "👍".into(), true).await.unwrap();
     let reacted = announced(&node);
 
     let events = since(&node, jerry, start).await;
@@ -123,7 +123,7 @@ pub async fn text_that_grew_and_threads_are_told_of_as_changed_messages(stores: 
     let start = end(&node).await;
     for (offset, content) in [(4, " upon"), (9, " a")] {
         let piece = Piece { offset, content: content.into() };
-        node.store.append(deed(tom, &growing), piece, 1000).await.unwrap();
+        node.store.append(command(tom, &growing), piece, 1000).await.unwrap();
     }
     let body = Body { content: "?".into(), thread: Some(growing.id), ..Body::default() };
     let reply = NewMessage { body, ..message(jerry, Recipient::User(tom), "") };
@@ -146,11 +146,11 @@ pub async fn what_the_user_hid_and_saved_is_told_and_the_hidden_message_is_not(s
     let start = end(&node).await;
     let two = node.say(tom, Recipient::User(jerry), "two").await;
     for sent in [&one, &two] {
-        node.store.hide(deed(jerry, sent)).await.unwrap();
-        node.store.edit(deed(tom, sent), "changed".into()).await.unwrap();
+        node.store.hide(command(jerry, sent)).await.unwrap();
+        node.store.edit(command(tom, sent), "changed".into()).await.unwrap();
     }
-    node.store.save(deed(jerry, &one), true).await.unwrap();
-    node.store.save(deed(jerry, &one), false).await.unwrap();
+    node.store.save(command(jerry, &one), true).await.unwrap();
+    node.store.save(command(jerry, &one), false).await.unwrap();
     let events = since(&node, jerry, start).await;
     assert_eq!(kinds(&events), ["hidden", "hidden", "saved"]);
     let Change::MessageSaved { message, saved, .. } = events[2].change else { panic!("{events:?}") };
@@ -312,7 +312,7 @@ pub async fn pages_have_no_hole_between_them(stores: &dyn Stores) {
         let (sender, to) = routes[number % routes.len()];
         sent.push(node.say(sender, to, "hi").await);
         if number % 7 == 0 {
-            node.store.react(deed(jerry, &sent[number / 2]), "👍".into(), true).await.unwrap();
+            node.store.react(command(jerry, &sent[number / 2]), "👍".into(), true).await.unwrap();
         }
     }
     let mut told = Vec::new();

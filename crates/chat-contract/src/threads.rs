@@ -8,7 +8,7 @@ use chat_core::posting::{NewMessage, Posted};
 use chat_core::time::Timestamp;
 
 use super::rows;
-use super::samples::{ALL, NOW, code, deed, ids, keyed, message};
+use super::samples::{ALL, NOW, code, command, ids, keyed, message};
 use super::test_store::Stores;
 
 fn below(root: MessageId, new: NewMessage) -> NewMessage {
@@ -21,7 +21,7 @@ pub async fn a_reply_brings_its_root_up_to_date(stores: &dyn Stores) {
     let node = stores.fresh().await;
     let [tom, jerry] = node.users(["tom", "jerry"]).await;
     let root = node.say(tom, Recipient::User(jerry), "root").await;
-    node.store.react(deed(jerry, &root), "🧀".into(), true).await.unwrap();
+    node.store.react(command(jerry, &root), "🧀".into(), true).await.unwrap();
     assert_eq!((root.thread, root.replies), (None, None));
     for (n_replies, at) in [(1, Timestamp(NOW.0 + 5)), (2, Timestamp(NOW.0 + 7))] {
         let new = NewMessage { at, ..below(root.id, message(jerry, Recipient::User(tom), "reply")) };
@@ -93,7 +93,7 @@ pub async fn a_reply_that_is_sent_again_counts_once_and_a_deleted_one_keeps_coun
     let events = node.sink.events().len();
     assert_eq!(node.store.post(new).await.unwrap(), Posted::Duplicate(reply.clone()));
     assert_eq!(node.sink.events().len(), events);
-    node.store.delete(deed(jerry, &reply)).await.unwrap();
+    node.store.delete(command(jerry, &reply)).await.unwrap();
     let root = node.store.message(tom, root.id).await.unwrap();
     assert_eq!(root.replies.unwrap().n_replies, 1);
     rows::check(&node).await;

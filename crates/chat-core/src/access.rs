@@ -77,12 +77,22 @@ pub struct ChangePassword {
     pub turn: Turn,
 }
 
-/// Succeeds if the password is still the one that was checked: `stored` is its hash now, `checked` the one it had then.
-///
-/// # Errors
-/// `WrongCredentials` where it was changed meanwhile, or the account is gone.
-pub fn check_unchanged(stored: Option<&str>, checked: &str) -> Result<()> {
-    if stored == Some(checked) { Ok(()) } else { Err(Error::WrongCredentials) }
+/// What is revoked of the tokens of a user whose tokens so far count from `tokens_from` on; `None` where there is no such
+/// user. The second before which all are revoked grows each time, by one at least, whatever is wished: clocks differ, and
+/// are set back.
+pub fn decide(ended: Ended, tokens_from: Option<i64>) -> Result<Ended> {
+    let Some(tokens_from) = tokens_from else { return Err(Error::UnknownCaller) };
+    let which = match ended.which {
+        one @ Revoked::One { .. } => one,
+        Revoked::IssuedBefore(wished) => Revoked::IssuedBefore(wished.max(tokens_from + 1)),
+    };
+    Ok(Ended { which, ..ended })
+}
+
+/// Refuses a new password for a user whose password's hash is no longer the `old` one, by which the present password was
+/// checked.
+pub fn check_unchanged(hash: Option<&str>, old: &str) -> Result<()> {
+    if hash == Some(old) { Ok(()) } else { Err(Error::WrongCredentials) }
 }
 
 /// Where tickets wait for their use: where there are several nodes, in one place for all of them, since a client may
@@ -99,12 +109,10 @@ pub trait TicketStore: Send + Sync + 'static {
 /// The durable side of ending access.
 #[async_trait]
 pub trait AccessStore: Send + Sync + 'static {
-    /// Remembers that tokens are revoked. One MUST be remembered for [`REMEMBERED_S`] after it has expired, and SHOULD be
-    /// forgotten then. The second before which all of a user's are revoked MUST grow each time, by one at least, whatever it
-    /// is given: clocks differ, and are set back. The answer has the second that was taken.
+    /// Remembers that tokens are revoked, as [`decide`] has it. One MUST be remembered for [`REMEMBERED_S`] after it has
+    /// expired, and SHOULD be forgotten then. The answer has the second that was taken.
     async fn revoke(&self, ended: Ended) -> Result<Ended>;
-    /// Replaces the password's hash and revokes the tokens, in one transaction; MUST refuse with `WrongCredentials` if
-    /// the hash is no longer `old`.
+    /// Replaces the password's hash and revokes the tokens, in one transaction; MUST ask [`check_unchanged`].
     async fn change_password(&self, ended: Ended, old: String, new: String) -> Result<Ended>;
     /// What was revoked and would still be valid at `now`, in seconds since 1970.
     async fn revocations(&self, now: i64) -> Result<Vec<Ended>>;
@@ -170,5 +178,35 @@ impl Chat {
     /// that of whoever issued the token that asks.
     fn second_after(&self, counts_from: i64) -> i64 {
         self.clock.now().seconds().max(counts_from).saturating_add(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_before_which_tokens_are_revoked_grows() {
+        let everywhere = |second| Ended { user: UserId(1), which: Revoked::IssuedBefore(second) };
+        for (tokens_from, wished, taken) in [(0, 50, 50), (50, 50, 51), (90, 50, 91), (50, 51, 51)] {
+            assert_eq!(decide(everywhere(wished), Some(tokens_from)).unwrap(), everywhere(taken));
+        }
+        assert!(matches!(decide(everywhere(50), None), Err(Error::UnknownCaller)));
+    }
+
+    #[test]
+    fn one_token_is_revoked_as_it_is_named() {
+        let which = Revoked::One { token: Fingerprint([7; 16]), expires_at: 50 };
+        let one = Ended { user: UserId(1), which };
+        assert_eq!(decide(one, Some(90)).unwrap(), one);
+        assert!(matches!(decide(one, None), Err(Error::UnknownCaller)));
+    }
+
+    #[test]
+    fn a_password_that_was_changed_meanwhile_is_not_replaced() {
+        assert!(check_unchanged(Some("a"), "a").is_ok());
+        for hash in [Some("b"), None] {
+            assert!(matches!(check_unchanged(hash, "a"), Err(Error::WrongCredentials)));
+        }
     }
 }

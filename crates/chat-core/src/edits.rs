@@ -4,26 +4,17 @@ use async_trait::async_trait;
 
 use crate::Chat;
 use crate::changes::Changed;
-use crate::error::Result;
+use crate::command::{Decision, MessageCommand};
+use crate::error::{Error, Result};
 use crate::event::{Change, Outcome};
 use crate::ids::{ConversationId, MessageId, UserId};
-use crate::messages::Message;
+use crate::messages::{Mentions, Message, Pin, Streaming};
+use crate::policy::{Access, Action, allowed};
 use crate::posting;
 use crate::time::Timestamp;
 
 /// How many former texts are kept of one message, the newest: else everybody could fill the disk through one message.
 pub const MAX_VERSIONS: u16 = 100;
-
-/// Who does something to which message, and when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Deed {
-    /// Who.
-    pub actor: UserId,
-    /// Which message.
-    pub message: MessageId,
-    /// When.
-    pub at: Timestamp,
-}
 
 /// A text that a message had before.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,20 +52,92 @@ impl Outcome for Hidden {
     }
 }
 
+/// Whether a text may take the place of the message's, by a user with this access. Applied, the version is the one to
+/// keep.
+pub fn decide_edit(message: &Message, access: Access, content: &str) -> Result<Decision<Version>> {
+    allowed(access, Action::Edit)?;
+    not_deleted(message)?;
+    if message.streaming == Some(Streaming::Growing) {
+        let sentence = "This message is still being written; finish it first";
+        return Err(Error::conflict("still_growing", sentence));
+    }
+    if message.content == content {
+        return Ok(Decision::Already);
+    }
+    if content.trim().is_empty() && message.media.is_empty() {
+        return Err(Error::invalid("content", "must not be empty where there is no media"));
+    }
+    let since = message.edited_at.unwrap_or(message.sent_at);
+    Ok(Decision::Apply(Version { content: message.content.clone(), since }))
+}
+
+/// Whether the message may be deleted for everyone, by a user with this access, at `at`. Applied, it is the message that
+/// remains, but for its `rev`.
+pub fn decide_delete(message: &Message, access: Access, at: Timestamp) -> Result<Decision<Message>> {
+    allowed(access, Action::Delete)?;
+    if message.deleted_at.is_some() {
+        return Ok(Decision::Already);
+    }
+    // Nobody can end the growth of a deleted message any more, so it ends here.
+    let streaming = message.streaming.map(|state| match state {
+        Streaming::Growing => Streaming::Abandoned,
+        ended => ended,
+    });
+    Ok(Decision::Apply(Message {
+        content: String::new(),
+        media: Vec::new(),
+        mentions: Mentions::default(),
+        custom: None,
+        reactions: Vec::new(),
+        pin: None,
+        streaming,
+        deleted_at: Some(at),
+        ..message.clone()
+    }))
+}
+
+/// What comes of deleting the message for the actor alone, who has done so before or not. Deleted messages may be hidden
+/// too: their place is still shown.
+pub fn decide_hide(command: MessageCommand, message: &Message, is_hidden: bool) -> Hidden {
+    if is_hidden {
+        return Hidden::Already;
+    }
+    Hidden::Now { user: command.actor, conversation: message.conversation, message: command.message }
+}
+
+/// Whether the message may be pinned, or its pin be taken away, by a user with this access. Applied, it is the pin that
+/// the message has then.
+pub fn decide_pin(
+    message: &Message,
+    access: Access,
+    (command, pinned): (MessageCommand, bool),
+) -> Result<Decision<Option<Pin>>> {
+    allowed(access, Action::Pin)?;
+    not_deleted(message)?;
+    if message.pin.is_some() == pinned {
+        return Ok(Decision::Already);
+    }
+    Ok(Decision::Apply(pinned.then_some(Pin { by: command.actor, at: command.at })))
+}
+
+/// Refuses what would change a deleted message.
+pub(crate) fn not_deleted(message: &Message) -> Result<()> {
+    if message.deleted_at.is_some() { Err(posting::deleted()) } else { Ok(()) }
+}
+
 /// The durable side of changing messages. Every method MUST answer `NotFound` where the actor is not a member of the
-/// message's conversation, and ask the policy in the same transaction; every change moves the message's `rev`.
+/// message's conversation, and ask for the decision in the transaction that writes; every change moves the message's
+/// `rev`.
 #[async_trait]
 pub trait EditStore: Send + Sync + 'static {
-    /// Replaces the text and keeps the former one, and no more than [`MAX_VERSIONS`] of them. MUST refuse a deleted
-    /// message and one that is still growing, and an empty text where there is no media; MUST answer `Already` for the
-    /// same text.
-    async fn edit(&self, deed: Deed, content: String) -> Result<Changed>;
-    /// Empties the message: text, media, mentions, custom data, reactions, pin and former texts. It keeps its place.
-    async fn delete(&self, deed: Deed) -> Result<Changed>;
+    /// Replaces the text as [`decide_edit`] has it and keeps the former one, and no more than [`MAX_VERSIONS`] of them.
+    async fn edit(&self, command: MessageCommand, content: String) -> Result<Changed>;
+    /// Empties the message as [`decide_delete`] has it, and forgets its former texts. It keeps its place.
+    async fn delete(&self, command: MessageCommand) -> Result<Changed>;
     /// Takes the message out of what the actor sees.
-    async fn hide(&self, deed: Deed) -> Result<Hidden>;
-    /// Pins the message or takes the pin away. MUST refuse a deleted message.
-    async fn pin(&self, deed: Deed, pinned: bool) -> Result<Changed>;
+    async fn hide(&self, command: MessageCommand) -> Result<Hidden>;
+    /// Pins the message or takes the pin away, as [`decide_pin`] has it.
+    async fn pin(&self, command: MessageCommand, pinned: bool) -> Result<Changed>;
     /// The texts the message had before, oldest first; none once it is deleted.
     async fn versions(&self, reader: UserId, message: MessageId) -> Result<Vec<Version>>;
     /// The pinned messages of a conversation, the last pinned first, at most `limit`. MUST answer `NotFound` to those
@@ -83,29 +146,25 @@ pub trait EditStore: Send + Sync + 'static {
 }
 
 impl Chat {
-    fn deed(&self, actor: UserId, message: MessageId) -> Deed {
-        Deed { actor, message, at: self.clock.now() }
-    }
-
     /// Replaces a message's text; for its author.
     pub async fn edit(&self, actor: UserId, message: MessageId, content: String) -> Result<Message> {
         posting::check_content(&content, &self.limits)?;
-        Ok(self.store.edit(self.deed(actor, message), content).await?.into_message())
+        Ok(self.store.edit(self.command(actor, message), content).await?.into_message())
     }
 
     /// Deletes a message for everyone.
     pub async fn delete(&self, actor: UserId, message: MessageId) -> Result<Message> {
-        Ok(self.store.delete(self.deed(actor, message)).await?.into_message())
+        Ok(self.store.delete(self.command(actor, message)).await?.into_message())
     }
 
     /// Deletes a message for the actor alone.
     pub async fn hide(&self, actor: UserId, message: MessageId) -> Result<()> {
-        self.store.hide(self.deed(actor, message)).await.map(drop)
+        self.store.hide(self.command(actor, message)).await.map(drop)
     }
 
     /// Pins a message or takes the pin away.
     pub async fn pin(&self, actor: UserId, message: MessageId, pinned: bool) -> Result<Message> {
-        Ok(self.store.pin(self.deed(actor, message), pinned).await?.into_message())
+        Ok(self.store.pin(self.command(actor, message), pinned).await?.into_message())
     }
 
     /// The texts a message had before, oldest first.
@@ -121,5 +180,135 @@ impl Chat {
         limit: u16,
     ) -> Result<Vec<Message>> {
         self.store.pinned(reader, conversation, limit).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::groups::Role;
+    use crate::media::Media;
+    use crate::reactions::Reaction;
+    use crate::sample::{self, author, stranger};
+
+    fn member() -> Access {
+        sample::access(Role::Member)
+    }
+
+    fn admin() -> Access {
+        sample::access(Role::Admin)
+    }
+
+    fn with(change: impl FnOnce(&mut Message)) -> Message {
+        let mut message = sample::text("old");
+        change(&mut message);
+        message
+    }
+
+    fn picture(message: &mut Message) {
+        message.media = vec![Media { url: "https://example.com/a.png".into(), ..Media::default() }];
+    }
+
+    fn deleted(message: &mut Message) {
+        message.deleted_at = Some(Timestamp(150));
+    }
+
+    fn code<T>(result: Result<T>) -> &'static str {
+        result.map_or_else(|error| error.code(), |_| "none")
+    }
+
+    #[test]
+    fn an_edit_keeps_the_former_text_with_its_time() {
+        let former = |since| Decision::Apply(Version { content: "old".into(), since: Timestamp(since) });
+        let edited = with(|message| message.edited_at = Some(Timestamp(120)));
+        assert_eq!(decide_edit(&sample::text("old"), author(), "new").unwrap(), former(100));
+        assert_eq!(decide_edit(&edited, author(), "new").unwrap(), former(120));
+        assert_eq!(decide_edit(&with(picture), author(), "").unwrap(), former(100));
+        assert_eq!(decide_edit(&edited, author(), "old").unwrap(), Decision::Already);
+    }
+
+    #[test]
+    fn edits_are_refused_in_this_order() {
+        let growing = |message: &mut Message| message.streaming = Some(Streaming::Growing);
+        let table: [(Message, Access, &str, &str); 9] = [
+            (with(deleted), stranger(), "new", "not_a_member"),
+            (with(deleted), admin(), "new", "forbidden"),
+            (with(deleted), author(), "new", "message_deleted"),
+            (with(growing), author(), "new", "still_growing"),
+            (with(growing), author(), "old", "still_growing"),
+            (with(growing), author(), "", "still_growing"),
+            (with(|_| {}), author(), " \n", "invalid_request"),
+            (with(|_| {}), member(), "old", "forbidden"),
+            (with(|message| message.content = " ".into()), author(), " ", "none"),
+        ];
+        for (message, access, content, expected) in table {
+            assert_eq!(code(decide_edit(&message, access, content)), expected, "{content:?} of {message:?}");
+        }
+    }
+
+    #[test]
+    fn an_ended_message_may_be_edited() {
+        for state in [Streaming::Finished, Streaming::Abandoned] {
+            let ended = with(|message| message.streaming = Some(state));
+            assert!(matches!(decide_edit(&ended, author(), "new"), Ok(Decision::Apply(_))));
+        }
+    }
+
+    #[test]
+    fn deletion_leaves_the_place_and_no_substance() {
+        let full = with(|message| {
+            picture(message);
+            message.mentions = Mentions { users: vec![UserId(2)], all: true };
+            message.custom = Some("{}".into());
+            Reaction::add(&mut message.reactions, "👍", UserId(2));
+            message.pin = Some(Pin { by: UserId(2), at: Timestamp(130) });
+            message.edited_at = Some(Timestamp(120));
+        });
+        let edited_at = Some(Timestamp(120));
+        let left = Message { edited_at, deleted_at: Some(Timestamp(150)), ..sample::text("") };
+        assert_eq!(decide_delete(&full, admin(), Timestamp(150)).unwrap(), Decision::Apply(left));
+        assert_eq!(decide_delete(&with(deleted), admin(), Timestamp(160)).unwrap(), Decision::Already);
+        assert_eq!(code(decide_delete(&full, member(), Timestamp(150))), "forbidden");
+        assert_eq!(code(decide_delete(&with(deleted), stranger(), Timestamp(160))), "not_a_member");
+    }
+
+    #[test]
+    fn deletion_ends_growth() {
+        for (before, after) in [
+            (None, None),
+            (Some(Streaming::Growing), Some(Streaming::Abandoned)),
+            (Some(Streaming::Abandoned), Some(Streaming::Abandoned)),
+            (Some(Streaming::Finished), Some(Streaming::Finished)),
+        ] {
+            let message = with(|message| message.streaming = before);
+            let Ok(Decision::Apply(left)) = decide_delete(&message, author(), Timestamp(150)) else {
+                panic!("{before:?} was not deleted")
+            };
+            assert_eq!(left.streaming, after);
+        }
+    }
+
+    #[test]
+    fn pins_come_and_go_once() {
+        let command = MessageCommand::new(UserId(2), MessageId(30), Timestamp(140));
+        let pin = Pin { by: UserId(2), at: Timestamp(140) };
+        let pinned = with(|message| message.pin = Some(Pin { by: UserId(1), at: Timestamp(130) }));
+        let decide = |message: &Message, wanted| decide_pin(message, member(), (command, wanted));
+        assert_eq!(decide(&with(|_| {}), true).unwrap(), Decision::Apply(Some(pin)));
+        assert_eq!(decide(&with(|_| {}), false).unwrap(), Decision::Already);
+        assert_eq!(decide(&pinned, true).unwrap(), Decision::Already);
+        assert_eq!(decide(&pinned, false).unwrap(), Decision::Apply(None));
+        assert_eq!(code(decide(&with(deleted), false)), "message_deleted");
+        assert_eq!(code(decide_pin(&with(deleted), stranger(), (command, true))), "not_a_member");
+    }
+
+    #[test]
+    fn a_message_is_hidden_once() {
+        let command = MessageCommand::new(UserId(2), MessageId(30), Timestamp(140));
+        let message = sample::text("old");
+        let hidden =
+            Hidden::Now { user: UserId(2), conversation: message.conversation, message: MessageId(30) };
+        assert_eq!(decide_hide(command, &message, false), hidden);
+        assert_eq!(decide_hide(command, &message, true), Hidden::Already);
     }
 }

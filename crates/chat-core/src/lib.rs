@@ -10,6 +10,7 @@ pub mod accounts;
 pub mod changes;
 pub mod clocks;
 pub mod cluster;
+pub mod command;
 pub mod conversations;
 pub mod demo;
 pub mod edits;
@@ -33,6 +34,8 @@ pub mod presence;
 pub mod reactions;
 pub mod receipts;
 pub mod room;
+#[cfg(test)]
+mod sample;
 pub mod saved;
 pub mod search;
 pub mod sync;

@@ -4,12 +4,14 @@ use async_trait::async_trait;
 
 use crate::Chat;
 use crate::changes::Changed;
+use crate::command::{Decision, MessageCommand};
 use crate::conversations::Audience;
-use crate::edits::Deed;
+use crate::edits::not_deleted;
 use crate::error::{Error, Result};
 use crate::event::{Change, Outcome};
 use crate::ids::{ConversationId, MessageId, Rev, Seq, UserId};
 use crate::messages::{Message, Streaming};
+use crate::policy::{Access, Action, allowed};
 use crate::posting;
 
 /// A piece of text and where it belongs, in characters (Unicode code points) from the beginning.
@@ -48,9 +50,25 @@ impl Outcome for Appended {
     }
 }
 
+impl Appended {
+    /// A piece that `message` has now, or had before it was given (`already`).
+    pub fn to(message: &Message, piece: &Piece, already: bool) -> Self {
+        Self {
+            message: message.id,
+            conversation: message.conversation,
+            seq: message.seq,
+            rev: message.rev,
+            audience: message.audience(),
+            piece: piece.clone(),
+            length: length(&message.content),
+            already,
+        }
+    }
+}
+
 /// What becomes of a piece at this offset of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fit {
+enum Fit {
     /// It continues the text.
     Next,
     /// The text has it there already.
@@ -60,8 +78,8 @@ pub enum Fit {
 }
 
 /// How a piece fits a text.
-pub fn fit(text: &str, piece: &Piece) -> Fit {
-    let length = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
+fn fit(text: &str, piece: &Piece) -> Fit {
+    let length = length(text);
     if piece.offset == length {
         return Fit::Next;
     }
@@ -70,14 +88,54 @@ pub fn fit(text: &str, piece: &Piece) -> Fit {
     if piece.offset < length && there == piece.content { Fit::Already } else { Fit::Mismatch(length) }
 }
 
-/// The refusal of a piece that does not fit.
-pub fn offset_mismatch(length: u32) -> Error {
-    Error::conflict("offset_mismatch", format!("The text has {length} characters; continue from there"))
+/// In characters.
+fn length(text: &str) -> u32 {
+    u32::try_from(text.chars().count()).unwrap_or(u32::MAX)
 }
 
-/// The refusal of a piece for a message that does not grow any more.
-pub fn not_growing() -> Error {
-    Error::conflict("not_growing", "This message is no longer streaming")
+/// Whether a piece may be added to the message, by a user with this access, where no text has more than `max_bytes`.
+/// Applied, it is the whole text.
+pub fn decide_append(
+    message: &Message,
+    access: Access,
+    (piece, max_bytes): (&Piece, usize),
+) -> Result<Decision<String>> {
+    may_write(message, access)?;
+    if message.streaming != Some(Streaming::Growing) {
+        return Err(not_growing());
+    }
+    match fit(&message.content, piece) {
+        Fit::Next => {}
+        Fit::Already => return Ok(Decision::Already),
+        Fit::Mismatch(length) => {
+            let sentence = format!("The text has {length} characters; continue from there");
+            return Err(Error::conflict("offset_mismatch", sentence));
+        }
+    }
+    if message.content.len() + piece.content.len() > max_bytes {
+        return Err(Error::invalid("content", format!("must be at most {max_bytes} bytes in all")));
+    }
+    Ok(Decision::Apply(format!("{}{}", message.content, piece.content)))
+}
+
+/// Whether the message's growth may end so, by a user with this access.
+pub fn decide_finish(message: &Message, access: Access, ending: &Ending) -> Result<Decision<()>> {
+    may_write(message, access)?;
+    match message.streaming {
+        Some(Streaming::Growing) => Ok(Decision::Apply(())),
+        // Its text may have been edited since, so that it need not be the one given.
+        Some(state) if state == ending.state => Ok(Decision::Already),
+        _ => Err(not_growing()),
+    }
+}
+
+fn may_write(message: &Message, access: Access) -> Result<()> {
+    allowed(access, Action::Edit)?;
+    not_deleted(message)
+}
+
+fn not_growing() -> Error {
+    Error::conflict("not_growing", "This message is not being written any more")
 }
 
 /// How live text ends.
@@ -92,11 +150,10 @@ pub struct Ending {
 /// The durable side of live text.
 #[async_trait]
 pub trait LiveTextStore: Send + Sync + 'static {
-    /// Adds a piece by the rule of [`fit`]. MUST answer `NotFound` where the actor is not a member, refuse whoever is
-    /// not the author, a message that does not grow, and a text of more than `max_bytes`.
-    async fn append(&self, deed: Deed, piece: Piece, max_bytes: usize) -> Result<Appended>;
-    /// Ends the growth. MUST answer `Already` where it has ended so before, and refuse one that has ended otherwise.
-    async fn finish(&self, deed: Deed, ending: Ending) -> Result<Changed>;
+    /// Adds a piece as [`decide_append`] has it. MUST answer `NotFound` where the actor is not a member.
+    async fn append(&self, command: MessageCommand, piece: Piece, max_bytes: usize) -> Result<Appended>;
+    /// Ends the growth as [`decide_finish`] has it. MUST answer `NotFound` where the actor is not a member.
+    async fn finish(&self, command: MessageCommand, ending: Ending) -> Result<Changed>;
 }
 
 impl Chat {
@@ -106,8 +163,7 @@ impl Chat {
         if piece.content.is_empty() {
             return Err(Error::invalid("content", "must not be empty"));
         }
-        let deed = Deed { actor, message, at: self.clock.now() };
-        self.store.append(deed, piece, self.limits.content_bytes).await
+        self.store.append(self.command(actor, message), piece, self.limits.content_bytes).await
     }
 
     /// Ends a message that is being written.
@@ -115,14 +171,93 @@ impl Chat {
         if let Some(content) = &ending.content {
             posting::check_content(content, &self.limits)?;
         }
-        let deed = Deed { actor, message, at: self.clock.now() };
-        Ok(self.store.finish(deed, ending).await?.into_message())
+        Ok(self.store.finish(self.command(actor, message), ending).await?.into_message())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::groups::Role;
+    use crate::sample::{self, author};
+    use crate::time::Timestamp;
+
+    fn member() -> Access {
+        sample::access(Role::Member)
+    }
+
+    fn in_state(streaming: Option<Streaming>) -> Message {
+        Message { streaming, ..sample::text("née") }
+    }
+
+    fn code<T>(result: Result<T>) -> &'static str {
+        result.map_or_else(|error| error.code(), |_| "none")
+    }
+
+    #[test]
+    fn a_piece_makes_the_whole_text_or_is_refused() {
+        let growing = in_state(Some(Streaming::Growing));
+        let append = |piece: &Piece, max_bytes| decide_append(&growing, author(), (piece, max_bytes));
+        assert_eq!(append(&piece(3, " à"), 7).unwrap(), Decision::Apply("née à".into()));
+        assert_eq!(code(append(&piece(3, " à"), 6)), "invalid_request");
+        assert_eq!(append(&piece(1, "ée"), 0).unwrap(), Decision::Already);
+        assert_eq!(code(append(&piece(4, "x"), 100)), "offset_mismatch");
+        assert_eq!(code(decide_append(&growing, member(), (&piece(3, "x"), 100))), "forbidden");
+        for state in [None, Some(Streaming::Finished), Some(Streaming::Abandoned)] {
+            assert_eq!(code(decide_append(&in_state(state), author(), (&piece(3, "x"), 100))), "not_growing");
+        }
+    }
+
+    #[test]
+    fn growth_ends_once() {
+        use Streaming::{Abandoned, Finished, Growing};
+        for (before, wanted, expected) in [
+            (Some(Growing), Finished, "apply"),
+            (Some(Growing), Abandoned, "apply"),
+            (Some(Finished), Finished, "already"),
+            (Some(Abandoned), Abandoned, "already"),
+            (Some(Finished), Abandoned, "not_growing"),
+            (Some(Abandoned), Finished, "not_growing"),
+            (None, Finished, "not_growing"),
+        ] {
+            let ending = Ending { state: wanted, content: Some("other".into()) };
+            let outcome = match decide_finish(&in_state(before), author(), &ending) {
+                Ok(Decision::Already) => "already",
+                Ok(Decision::Apply(())) => "apply",
+                Err(error) => error.code(),
+            };
+            assert_eq!(outcome, expected, "{before:?} to {wanted:?}");
+            assert_eq!(code(decide_finish(&in_state(before), member(), &ending)), "forbidden");
+        }
+    }
+
+    #[test]
+    fn a_deleted_message_neither_grows_nor_ends() {
+        let deleted = Message { deleted_at: Some(Timestamp(150)), ..in_state(Some(Streaming::Abandoned)) };
+        let ending = Ending { state: Streaming::Abandoned, content: None };
+        assert_eq!(code(decide_append(&deleted, author(), (&piece(3, "x"), 100))), "message_deleted");
+        assert_eq!(code(decide_finish(&deleted, author(), &ending)), "message_deleted");
+    }
+
+    proptest! {
+        // However a text is cut, and however often each piece is sent, the pieces in their order make the text.
+        #[test]
+        fn pieces_sent_again_make_the_same_text(pieces in prop::collection::vec("\\PC{1,5}", 1..8), again in 1..4_usize) {
+            let mut message = Message { streaming: Some(Streaming::Growing), ..sample::text("") };
+            for content in &pieces {
+                let piece = piece(length(&message.content), content);
+                for _ in 0..again {
+                    let decided = decide_append(&message, author(), (&piece, 1000)).unwrap();
+                    if let Decision::Apply(content) = decided {
+                        message.content = content;
+                    }
+                }
+            }
+            prop_assert_eq!(message.content, pieces.concat());
+        }
+    }
 
     fn piece(offset: u32, content: &str) -> Piece {
         Piece { offset, content: content.into() }

@@ -4,14 +4,16 @@ use async_trait::async_trait;
 
 use crate::Chat;
 use crate::changes::Changed;
-use crate::edits::Deed;
+use crate::command::{Decision, MessageCommand};
+use crate::edits::not_deleted;
 use crate::error::{Error, Result};
 use crate::ids::{MessageId, UserId};
 use crate::messages::Message;
+use crate::policy::{Access, Action, allowed};
 use crate::time::Timestamp;
 
 /// Most different emoji under one message.
-pub const MAX_KINDS: usize = 20;
+pub const MAX_KINDS: u32 = 20;
 /// Most reactions under one message: an event carries who reacted, so there must be an end to it.
 pub const MAX_REACTIONS: u32 = 10_000;
 /// Longest emoji in bytes: families and flags are long sequences.
@@ -53,13 +55,48 @@ pub struct Reactor {
     pub at: Timestamp,
 }
 
+/// What there is under a message before somebody reacts to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Under {
+    /// How many reactions there are.
+    pub n_reactions: u32,
+    /// Whether the actor's is among them, with the emoji in question.
+    pub is_present: bool,
+    /// How many different emoji there are; `None` where the emoji in question is one of them.
+    pub n_other_kinds: Option<u32>,
+}
+
+/// Whether a user with this access may react (`present`) or take the reaction back, where there is this under the
+/// message.
+pub fn decide(message: &Message, access: Access, under: Under, present: bool) -> Result<Decision<()>> {
+    allowed(access, Action::React)?;
+    not_deleted(message)?;
+    if under.is_present == present {
+        return Ok(Decision::Already);
+    }
+    if present {
+        check_bounds(under)?;
+    }
+    Ok(Decision::Apply(()))
+}
+
+fn check_bounds(under: Under) -> Result<()> {
+    let full = |what| Err(Error::conflict("too_many_reactions", what));
+    if under.n_reactions >= MAX_REACTIONS {
+        return full(format!("This message has {MAX_REACTIONS} reactions, and no room for more"));
+    }
+    if under.n_other_kinds.is_some_and(|kinds| kinds >= MAX_KINDS) {
+        return full(format!("This message has {MAX_KINDS} different emoji; use one of them"));
+    }
+    Ok(())
+}
+
 /// The durable side of reactions.
 #[async_trait]
 pub trait ReactionStore: Send + Sync + 'static {
-    /// Adds the actor's reaction (`present`) or takes it back. MUST answer `NotFound` where the actor is not a member of
-    /// the message's conversation, refuse a deleted message, keep to [`MAX_KINDS`] and [`MAX_REACTIONS`], and answer
-    /// `Already` where nothing changes.
-    async fn react(&self, deed: Deed, emoji: String, present: bool) -> Result<Changed>;
+    /// Adds the actor's reaction (`present`) or takes it back, as [`decide`] has it. MUST answer `NotFound` where the
+    /// actor is not a member of the message's conversation.
+    async fn react(&self, command: MessageCommand, emoji: String, present: bool) -> Result<Changed>;
     /// Who reacted, first come first, at most [`MAX_REACTIONS`]. MUST answer `NotFound` where the reader is not a member.
     async fn reactors(&self, reader: UserId, message: MessageId) -> Result<Vec<Reactor>>;
 }
@@ -74,8 +111,7 @@ impl Chat {
         present: bool,
     ) -> Result<Message> {
         check_emoji(&emoji)?;
-        let deed = Deed { actor, message, at: self.clock.now() };
-        Ok(self.store.react(deed, emoji, present).await?.into_message())
+        Ok(self.store.react(self.command(actor, message), emoji, present).await?.into_message())
     }
 
     /// Who reacted to a message.
@@ -96,6 +132,48 @@ fn check_emoji(emoji: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::groups::Role;
+    use crate::sample;
+
+    fn outcome(message: &Message, under: Under, present: bool) -> &'static str {
+        match decide(message, sample::access(Role::Member), under, present) {
+            Ok(Decision::Already) => "already",
+            Ok(Decision::Apply(())) => "apply",
+            Err(error) => error.code(),
+        }
+    }
+
+    #[test]
+    fn a_member_reacts_once_with_each_emoji_up_to_the_bounds() {
+        let under = |n_reactions, is_present, n_other_kinds| Under { n_reactions, is_present, n_other_kinds };
+        for (under, present, expected) in [
+            (under(0, false, Some(0)), true, "apply"),
+            (under(1, true, None), true, "already"),
+            (under(1, true, None), false, "apply"),
+            (under(1, false, None), false, "already"),
+            (under(19, false, Some(19)), true, "apply"),
+            (under(20, false, Some(20)), true, "too_many_reactions"),
+            (under(20, false, None), true, "apply"),
+            (under(20, false, Some(20)), false, "already"),
+            (under(9_999, false, None), true, "apply"),
+            (under(10_000, false, None), true, "too_many_reactions"),
+            (under(10_000, true, None), true, "already"),
+            (under(10_000, true, None), false, "apply"),
+        ] {
+            assert_eq!(outcome(&sample::text("hi"), under, present), expected, "{under:?}, {present}");
+        }
+    }
+
+    #[test]
+    fn nobody_reacts_to_a_deleted_message_and_no_stranger_to_any() {
+        let deleted = Message { deleted_at: Some(Timestamp(150)), ..sample::text("") };
+        let under = Under { n_reactions: 0, is_present: false, n_other_kinds: Some(0) };
+        for present in [false, true] {
+            assert_eq!(outcome(&deleted, under, present), "message_deleted");
+            let stranger = decide(&deleted, sample::stranger(), under, present);
+            assert!(matches!(stranger, Err(Error::NotMember)));
+        }
+    }
 
     #[test]
     fn an_emoji_is_short_and_visible() {

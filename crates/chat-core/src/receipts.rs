@@ -1,6 +1,8 @@
 //! How far each member has come in a conversation. Pointers only grow; a message's status and what waits for a member
 //! derive from them (docs/contract.md, "The model"), so there is no row per recipient per message.
 
+use std::cmp::Reverse;
+
 use async_trait::async_trait;
 
 use crate::Chat;
@@ -63,6 +65,85 @@ impl Receipt {
     }
 }
 
+/// A conversation, as far as the pointers in it are concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// Its last message, beyond which no pointer goes.
+    pub last: Seq,
+    /// How many members it has.
+    pub n_members: u32,
+    /// All of them.
+    pub members: Audience,
+}
+
+impl Place {
+    /// A receipt of this member's pointers there.
+    pub fn receipt(&self, user: UserId, pointers: Pointers) -> Receipt {
+        let audience = Receipt::audience(self.members, self.n_members, user);
+        Receipt { user, conversation: self.conversation, pointers, audience, counts: None }
+    }
+}
+
+/// How far a member has come in a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// The member.
+    pub user: UserId,
+    /// The conversation.
+    pub place: Place,
+    /// The member's pointers there.
+    pub pointers: Pointers,
+    /// Whether the member has marked the conversation as unread by hand.
+    pub marked_unread: bool,
+}
+
+/// What is to be written of a member who has come further.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Advance {
+    /// Where the pointers are now.
+    pub receipt: Receipt,
+    /// Whether the member has read, so that the receipt is to say what still waits.
+    pub is_reading: bool,
+    /// Whether the mark of being unread is taken away.
+    pub unmarks: bool,
+}
+
+impl Progress {
+    /// Moves the pointers; `None` where nothing changes.
+    pub fn advance(&mut self, to: Pointers) -> Option<Advance> {
+        let before = self.pointers;
+        self.pointers = before.moved(to, self.place.last);
+        // A reading that comes late, from behind the pointer, says nothing of what the user has looked at since.
+        let is_reading = to.read > Seq(0) && to.read >= before.read;
+        let unmarks = is_reading && std::mem::take(&mut self.marked_unread);
+        if self.pointers == before && !unmarks {
+            return None;
+        }
+        Some(Advance { receipt: self.place.receipt(self.user, self.pointers), is_reading, unmarks })
+    }
+}
+
+/// Moves the pointers of somebody who was found to be a member, or not.
+pub fn decide(found: Option<&mut Progress>, to: Pointers) -> Result<Option<Advance>> {
+    found.map(|member| member.advance(to)).ok_or(Error::NotFound(Kind::Conversation))
+}
+
+impl Delivered {
+    /// The pointers that say so.
+    pub fn pointers(&self) -> Pointers {
+        Pointers { delivered: self.seq, read: Seq(0) }
+    }
+
+    /// The furthest of each member, those of one conversation beside each other, in the order of the members' ids.
+    pub fn furthest(mut receipts: Vec<Self>) -> Vec<Self> {
+        receipts.sort_unstable_by_key(|receipt| (receipt.conversation, receipt.user, Reverse(receipt.seq)));
+        receipts.dedup_by_key(|receipt| (receipt.conversation, receipt.user));
+        receipts
+    }
+}
+
 /// What came of moving pointers: those that did move, each conversation's together.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Moved(pub Vec<Receipt>);
@@ -95,11 +176,10 @@ pub struct ThreadView {
 /// The durable side of receipts.
 #[async_trait]
 pub trait ReceiptStore: Send + Sync + 'static {
-    /// MUST move each pointer by the rule of [`Pointers::moved`], ignore those who are not members, and do all of it in
-    /// one transaction.
+    /// MUST move each pointer as [`Progress::advance`] has it, ignore those who are not members, and do all of it in one
+    /// transaction.
     async fn mark_delivered(&self, receipts: Vec<Delivered>) -> Result<Moved>;
-    /// Moves a member's pointers by the rule of [`Pointers::moved`]. MUST answer `NotFound` to those who are not
-    /// members. Moving the read pointer, or asking to where it is already, takes away a mark of `marked_unread`.
+    /// Moves a member's pointers as [`decide`] has it, with what waits for a member who has read.
     async fn move_pointers(&self, user: UserId, conversation: ConversationId, to: Pointers) -> Result<Moved>;
     /// The pointers of the members, in the order of their ids, at most `limit` after `after`. MUST answer `NotFound` to
     /// readers who are not members.
@@ -171,6 +251,8 @@ impl Chat {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn at(delivered: i64, read: i64) -> Pointers {
@@ -187,6 +269,75 @@ mod tests {
     #[test]
     fn what_is_read_has_been_delivered() {
         assert_eq!(at(1, 1).moved(at(0, 4), Seq(9)), at(4, 4));
+    }
+
+    fn progress(pointers: Pointers, marked_unread: bool) -> Progress {
+        let members = Audience::Group(ConversationId(5));
+        let place = Place { conversation: ConversationId(5), last: Seq(9), n_members: 3, members };
+        Progress { user: UserId(1), place, pointers, marked_unread }
+    }
+
+    #[test]
+    fn reading_moves_pointers_and_takes_the_mark_away() {
+        for (before, marked, to, moved) in [
+            (at(3, 1), false, at(2, 0), None),
+            (at(3, 1), true, at(2, 0), None),
+            (at(3, 1), true, at(5, 0), Some((at(5, 1), false, false))),
+            (at(3, 1), false, at(5, 5), Some((at(5, 5), true, false))),
+            (at(3, 1), true, at(5, 5), Some((at(5, 5), true, true))),
+            (at(3, 3), false, at(3, 3), None),
+            (at(3, 3), true, at(3, 3), Some((at(3, 3), true, true))),
+            // From behind the pointer; the delivered one may still move.
+            (at(3, 3), true, at(2, 2), None),
+            (at(3, 3), true, at(4, 2), Some((at(4, 3), false, false))),
+            (at(9, 9), true, at(99, 99), Some((at(9, 9), true, true))),
+        ] {
+            let mut member = progress(before, marked);
+            let advance = decide(Some(&mut member), to).unwrap();
+            let seen = advance.map(|it| (it.receipt.pointers, it.is_reading, it.unmarks));
+            assert_eq!(seen, moved, "{before:?} to {to:?}, marked: {marked}");
+            let unmarks = moved.is_some_and(|(_, _, unmarks)| unmarks);
+            let after = moved.map_or(before, |(after, _, _)| after);
+            assert_eq!((member.pointers, member.marked_unread), (after, marked && !unmarks));
+        }
+        assert!(matches!(decide(None, at(1, 1)), Err(Error::NotFound(Kind::Conversation))));
+    }
+
+    #[test]
+    fn the_furthest_receipt_of_each_member_counts() {
+        let receipt = |conversation, user, seq| Delivered {
+            user: UserId(user),
+            conversation: ConversationId(conversation),
+            seq: Seq(seq),
+        };
+        let given =
+            [receipt(6, 1, 4), receipt(5, 2, 1), receipt(6, 1, 9), receipt(5, 1, 3), receipt(5, 2, 2)];
+        let furthest = [receipt(5, 1, 3), receipt(5, 2, 2), receipt(6, 1, 9)];
+        assert_eq!(Delivered::furthest(given.to_vec()), furthest);
+    }
+
+    proptest! {
+        // Moves that are sent again, or come late, change nothing: a member ends where the furthest of them leads.
+        #[test]
+        fn pointers_do_not_depend_on_the_order_of_moves(
+            moves in prop::collection::vec((0..12_i64, 0..12_i64), 1..8),
+            marked in any::<bool>(),
+        ) {
+            let end = |moves: &mut dyn Iterator<Item = &(i64, i64)>| {
+                let mut member = progress(at(2, 1), marked);
+                for &(delivered, read) in moves {
+                    let before = member;
+                    let advance = member.advance(at(delivered, read));
+                    assert_eq!(advance.is_none(), before == member);
+                    assert!(member.pointers.read >= before.pointers.read);
+                    assert!(member.pointers.delivered >= before.pointers.delivered.max(member.pointers.read));
+                    assert!(member.pointers.delivered <= Seq(9));
+                    assert_eq!(member.advance(at(delivered, read)), None);
+                }
+                member.pointers
+            };
+            prop_assert_eq!(end(&mut moves.iter()), end(&mut moves.iter().rev()));
+        }
     }
 
     #[test]

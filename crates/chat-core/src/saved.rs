@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::Chat;
-use crate::edits::Deed;
+use crate::command::MessageCommand;
 use crate::error::Result;
 use crate::event::{Change, Outcome};
 use crate::ids::{MessageId, UserId};
@@ -34,11 +34,19 @@ impl Outcome for Saved {
     }
 }
 
+/// What comes of saving the message or of no longer doing so, where it is saved or not.
+pub fn decide(command: MessageCommand, is_saved: bool, saved: bool) -> Saved {
+    if is_saved == saved {
+        return Saved::Already;
+    }
+    Saved::Now { user: command.actor, message: command.message, saved }
+}
+
 /// The durable side of saved messages.
 #[async_trait]
 pub trait SavedStore: Send + Sync + 'static {
-    /// Saves the message or no longer does. MUST answer `NotFound` where the actor is not a member of its conversation.
-    async fn save(&self, deed: Deed, saved: bool) -> Result<Saved>;
+    /// Saves the message or no longer does, as [`decide`] has it. MUST answer `NotFound` where the actor is not a member of its conversation.
+    async fn save(&self, command: MessageCommand, saved: bool) -> Result<Saved>;
     /// A page of the saved messages that the user may still see, the newest message first.
     async fn saved(&self, user: UserId, page: Page) -> Result<Vec<Message>>;
 }
@@ -46,12 +54,27 @@ pub trait SavedStore: Send + Sync + 'static {
 impl Chat {
     /// Saves a message for the user, or no longer does.
     pub async fn save(&self, user: UserId, message: MessageId, saved: bool) -> Result<()> {
-        let deed = Deed { actor: user, message, at: self.clock.now() };
-        self.store.save(deed, saved).await.map(drop)
+        self.store.save(self.command(user, message), saved).await.map(drop)
     }
 
     /// A page of the user's saved messages, the newest message first.
     pub async fn saved(&self, user: UserId, page: Page) -> Result<Vec<Message>> {
         self.store.saved(user, page).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Timestamp;
+
+    #[test]
+    fn what_is_so_already_changes_nothing() {
+        let command = MessageCommand::new(UserId(1), MessageId(30), Timestamp(5));
+        for (is_saved, saved) in [(false, true), (true, false)] {
+            let now = Saved::Now { user: UserId(1), message: MessageId(30), saved };
+            assert_eq!(decide(command, is_saved, saved), now);
+            assert_eq!(decide(command, saved, saved), Saved::Already);
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Searching the messages that one may see.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use crate::Chat;
@@ -13,6 +15,13 @@ pub const MAX_RESULTS: u16 = 100;
 /// Longest query in bytes, and most words in it.
 const MAX_QUERY_BYTES: usize = 256;
 const MAX_TERMS: usize = 16;
+/// Among at most so many of the newest matches the best are looked for.
+const RANKED: usize = 1000;
+/// How far back the server's clock may have been set without a search between two times missing anything, in
+/// microseconds.
+const CLOCK_MARGIN: i64 = 3_600_000_000;
+/// How long a search may take.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// One thing that must be in a message's text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +65,65 @@ pub struct Search {
     pub order: Order,
     /// At most so many; 1 to [`MAX_RESULTS`].
     pub limit: u16,
+}
+
+impl Search {
+    /// Most messages in the answer.
+    pub fn limit(&self) -> usize {
+        usize::from(self.limit)
+    }
+
+    /// How many matches are looked for, the newest first: those of the answer, or those among which the best are.
+    pub fn wanted(&self) -> usize {
+        if self.order == Order::Best { RANKED.max(self.limit()) } else { self.limit() }
+    }
+
+    /// The times between which a message was sent, the first included: microseconds since 1970.
+    pub fn times(&self) -> (i64, i64) {
+        (self.since.map_or(i64::MIN, |at| at.0), self.until.map_or(i64::MAX, |at| at.0))
+    }
+
+    /// The ids that come into question: those between the two, without either. `next` is the id of the next message or a
+    /// larger number, `first_sent_at` the id of the first message sent at a time or later. Ids grow with time, but for the
+    /// clock's being set.
+    pub fn range<E>(
+        &self,
+        next: i64,
+        mut first_sent_at: impl FnMut(i64) -> std::result::Result<i64, E>,
+    ) -> std::result::Result<Range, E> {
+        let mut range = Range { after: 0, before: self.before.map_or(next, |id| id.0.min(next)) };
+        if let Some(Timestamp(since)) = self.since {
+            range.after = first_sent_at(since.saturating_sub(CLOCK_MARGIN))? - 1;
+        }
+        if let Some(Timestamp(until)) = self.until {
+            range.before = range.before.min(first_sent_at(until.saturating_add(CLOCK_MARGIN))?);
+        }
+        Ok(range)
+    }
+}
+
+/// Ids of messages: those between the two, without either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    /// The largest that is too small.
+    pub after: i64,
+    /// The smallest that is too large.
+    pub before: i64,
+}
+
+/// The index of a store, where there is one.
+pub fn index<T>(index: Option<&T>) -> Result<&T> {
+    index.ok_or_else(|| Error::conflict("search_off", "Searching is switched off on this server"))
+}
+
+/// Refuses a search that has gone on for longer than searches may.
+pub fn check_patience(elapsed: Duration) -> Result<()> {
+    if elapsed > PATIENCE { Err(too_slow()) } else { Ok(()) }
+}
+
+/// The refusal of a search that the database itself has stopped, since it took too long.
+pub fn too_slow() -> Error {
+    Error::SearchTooSlow
 }
 
 /// Understands a query as people type it: words, `"a phrase"`, `begin*`. Every word must be found.
@@ -127,6 +195,47 @@ mod tests {
         for empty in ["", "   ", "* \"\" - ()", "\"  \""] {
             assert_eq!(parse_terms(empty).unwrap(), [], "{empty:?}");
         }
+    }
+
+    #[test]
+    fn a_range_of_ids_holds_all_that_may_have_been_sent_in_time() {
+        // Message n was sent n hours after 1970.
+        const HOUR: i64 = CLOCK_MARGIN;
+        let first = |at: i64| Ok::<_, Error>(at.clamp(0, 21 * HOUR).div_euclid(HOUR).max(1));
+        let range = |search: &Search| {
+            let Range { after, before } = search.range(21, first).unwrap();
+            (after, before)
+        };
+        let at = |hours| Some(Timestamp(hours * HOUR));
+        let all = Search::default();
+        assert_eq!(range(&all), (0, 21));
+        assert_eq!(range(&Search { before: Some(MessageId(7)), ..all.clone() }), (0, 7));
+        assert_eq!(range(&Search { before: Some(MessageId(99)), ..all.clone() }), (0, 21));
+        assert_eq!(range(&Search { since: at(10), until: at(12), ..all.clone() }), (8, 13));
+        assert_eq!(range(&Search { until: at(12), before: Some(MessageId(7)), ..all.clone() }), (0, 7));
+        let ever = Search { since: Some(Timestamp(i64::MIN)), until: Some(Timestamp(i64::MAX)), ..all };
+        assert_eq!(range(&ever), (0, 21));
+        assert_eq!((ever.times(), Search::default().times()), ((i64::MIN, i64::MAX), (i64::MIN, i64::MAX)));
+    }
+
+    #[test]
+    fn the_best_are_looked_for_among_more_than_a_page() {
+        let search = |order, limit| Search { order, limit, ..Search::default() };
+        assert_eq!(search(Order::Newest, 20).wanted(), 20);
+        assert_eq!(search(Order::Best, 20).wanted(), RANKED);
+    }
+
+    #[test]
+    fn a_search_is_given_up_after_a_while() {
+        assert!(check_patience(PATIENCE).is_ok());
+        let longer = PATIENCE + Duration::from_millis(1);
+        assert!(matches!(check_patience(longer), Err(Error::SearchTooSlow)));
+    }
+
+    #[test]
+    fn without_an_index_nothing_is_searched() {
+        assert_eq!(index(Some(&7)).unwrap(), &7);
+        assert_eq!(index::<()>(None).unwrap_err().code(), "search_off");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Resuming: what changed for a user since a place in the log (docs/contract.md, "The model"; README, promise 4).
 
+pub mod page;
+
 use std::fmt;
 
 use async_trait::async_trait;

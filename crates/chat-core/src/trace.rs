@@ -6,6 +6,8 @@ use async_trait::async_trait;
 use crate::Chat;
 use crate::error::Result;
 use crate::ids::{ConversationId, MessageId, Position, Seq, UserId};
+use crate::messages::Message;
+use crate::policy::{Access, Action, allowed};
 use crate::receipts::Pointers;
 use crate::time::Timestamp;
 
@@ -31,6 +33,19 @@ pub struct Trace {
 }
 
 impl Trace {
+    /// The way of a message that was made at `position`, for a reader with this access, still without members.
+    pub fn of(message: &Message, access: Access, position: Position) -> Result<Self> {
+        allowed(access, Action::Trace)?;
+        Ok(Self {
+            message: message.id,
+            conversation: message.conversation,
+            seq: message.seq,
+            position,
+            accepted_at: message.sent_at,
+            members: Vec::new(),
+        })
+    }
+
     /// Whether a member's client has confirmed the message, and whether the member has read it.
     pub fn reached(&self, pointers: Pointers) -> (bool, bool) {
         (pointers.delivered >= self.seq, pointers.read >= self.seq)
@@ -40,8 +55,8 @@ impl Trace {
 /// The durable side of tracing.
 #[async_trait]
 pub trait TraceStore: Send + Sync + 'static {
-    /// What is kept of a message's way, with at most `limit` members. MUST answer `NotFound` to readers who are not members
-    /// of its conversation, and ask the policy. MUST leave out who became a member after the message was sent: whoever
+    /// What is kept of a message's way, for those to whom [`Trace::of`] gives it, with at most `limit` members. MUST answer
+    /// `NotFound` to readers who are not members of its conversation. MUST leave out who became a member after the message was sent: whoever
     /// joins has read what was before.
     async fn trace(&self, reader: UserId, message: MessageId, limit: u16) -> Result<Trace>;
 }
@@ -56,6 +71,20 @@ impl Chat {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Error;
+    use crate::groups::Role;
+    use crate::sample;
+
+    #[test]
+    fn authors_and_leaders_trace_and_others_do_not() {
+        let message = sample::text("hi");
+        let trace = |access| Trace::of(&message, access, Position(7));
+        let traced = trace(sample::author()).unwrap();
+        assert_eq!((traced.seq, traced.position, traced.accepted_at), (Seq(9), Position(7), Timestamp(100)));
+        assert_eq!(trace(sample::access(Role::Admin)).unwrap(), traced);
+        assert!(matches!(trace(sample::access(Role::Member)), Err(Error::Forbidden(_))));
+        assert!(matches!(trace(sample::stranger()), Err(Error::NotMember)));
+    }
 
     #[test]
     fn a_message_has_reached_whoever_has_come_as_far() {

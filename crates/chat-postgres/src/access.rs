@@ -1,15 +1,14 @@
-//! Statements about tokens that are worth nothing any more.
+//! Statements about tokens that are no longer valid.
 
 use async_trait::async_trait;
-use chat_core::access::{AccessStore, Ended, Fingerprint, REMEMBERED_S, Revoked, check_unchanged};
-use chat_core::accounts::check_caller;
+use chat_core::access::{self, AccessStore, Ended, Fingerprint, REMEMBERED_S, Revoked};
 use chat_core::ids::UserId;
 use chat_core::{Error, Result};
 use tokio_postgres::Row;
 
 use crate::db::Db;
 use crate::writer::Tx;
-use crate::{Postgres, accounts, fault};
+use crate::{Postgres, fault};
 
 #[async_trait]
 impl AccessStore for Postgres {
@@ -26,8 +25,9 @@ impl AccessStore for Postgres {
     }
 }
 
-fn revoke(tx: &Tx<'_>, mut ended: Ended) -> fault::Result<Ended> {
-    check_caller(accounts::exists(tx, ended.user)?)?;
+fn revoke(tx: &Tx<'_>, ended: Ended) -> fault::Result<Ended> {
+    let found = tx.opt("SELECT tokens_from FROM users WHERE id = $1", &[&ended.user.0])?;
+    let ended = access::decide(ended, found.map(|row| row.try_get(0)).transpose()?)?;
     match ended.which {
         Revoked::One { token, expires_at } => {
             forget_expired(tx)?;
@@ -36,11 +36,8 @@ fn revoke(tx: &Tx<'_>, mut ended: Ended) -> fault::Result<Ended> {
             tx.execute(sql, &[&token.0.as_slice(), &ended.user.0, &expires_at])?;
         }
         Revoked::IssuedBefore(second) => {
-            let sql = "UPDATE users SET tokens_from = greatest(tokens_from + 1, $2) WHERE id = $1
-                       RETURNING tokens_from";
-            if let Some(row) = tx.opt(sql, &[&ended.user.0, &second])? {
-                ended.which = Revoked::IssuedBefore(row.try_get(0)?);
-            }
+            let sql = "UPDATE users SET tokens_from = $2 WHERE id = $1";
+            tx.execute(sql, &[&ended.user.0, &second])?;
         }
     }
     Ok(ended)
@@ -55,7 +52,7 @@ fn forget_expired(tx: &Tx<'_>) -> fault::Result<()> {
 fn change_password(tx: &Tx<'_>, ended: Ended, old: &str, new: &str) -> fault::Result<Ended> {
     let found = tx.opt("SELECT password_hash FROM users WHERE id = $1", &[&ended.user.0])?;
     let hash: Option<String> = found.map(|row| row.try_get(0)).transpose()?;
-    check_unchanged(hash.as_deref(), old)?;
+    access::check_unchanged(hash.as_deref(), old)?;
     tx.execute("UPDATE users SET password_hash = $2 WHERE id = $1", &[&ended.user.0, &new])?;
     revoke(tx, ended)
 }

@@ -3,13 +3,33 @@
 
 use chat_core::Error;
 use chat_core::changes::{Changed, MessageEvent};
-use chat_core::ids::{ConversationId, MessageId, Position, Rev, UserId};
+use chat_core::command::{Decision, MessageCommand};
+use chat_core::ids::{ConversationId, MessageId, Position, Rev};
 use chat_core::messages::Message;
+use chat_core::policy::Access;
 
-use crate::db::Db;
 use crate::fault::Result;
 use crate::load::{Stored, complete, load};
+use crate::membership;
 use crate::writer::Tx;
+
+/// Changes a message in place by a command: what the core decides is counted, noted and applied. `apply` writes what is
+/// decided, with the message's next `rev`.
+pub(crate) fn change<T>(
+    tx: &Tx<'_>,
+    (command, event): (MessageCommand, MessageEvent),
+    decide: impl FnOnce(&Stored, Access) -> Result<Decision<T>>,
+    apply: impl FnOnce(&Message, Rev, T) -> Result<()>,
+) -> Result<Changed> {
+    let (stored, access) = membership::to_message(tx, command.actor, command.message)?;
+    let Decision::Apply(what) = decide(&stored, access)? else {
+        return Ok(Changed::Already(complete(tx, stored, Some(command.actor))?));
+    };
+    let rev = count(tx, &stored.message, event)?;
+    apply(&stored.message, rev, what)?;
+    let message = load(tx, &[command.message], None)?.pop();
+    Ok(Changed::Now(message.ok_or_else(|| Error::internal("a message that was changed is gone"))?, event))
+}
 
 /// Counts a change of a message, this write's first, and notes it; the answer is the `rev` that the message has now.
 pub(crate) fn count(tx: &Tx<'_>, message: &Message, event: MessageEvent) -> Result<Rev> {
@@ -30,15 +50,4 @@ pub(crate) fn note(
         "INSERT INTO message_changes (message_id, conversation_id, position, event) VALUES ($1, $2, $3, $4)
                ON CONFLICT (message_id) DO UPDATE SET position = excluded.position, event = excluded.event";
     tx.execute(sql, &[&message.0, &conversation.0, &position.0, &event.as_str()]).map(drop)
-}
-
-/// The message that was changed, as everybody is told of it.
-pub(crate) fn changed(tx: &Tx<'_>, message: MessageId, event: MessageEvent) -> Result<Changed> {
-    let message = load(tx, &[message], None)?.pop();
-    Ok(Changed::Now(message.ok_or_else(|| Error::internal("a message that was changed is gone"))?, event))
-}
-
-/// The answer to whoever asked for what is so already.
-pub(crate) fn already(db: &Db, stored: Stored, actor: UserId) -> Result<Changed> {
-    Ok(Changed::Already(complete(db, stored, Some(actor))?))
 }

@@ -2,13 +2,10 @@
 
 use std::collections::HashMap;
 
-use chat_codec::extra::{self, Extra};
-use chat_core::ids::{ConversationId, GroupId, MessageId, Rev, Seq, UserId};
-use chat_core::media::MessageKind;
-use chat_core::messages::{Message, Pin, Quote, Recipient, Status, Streaming, ThreadSummary};
+use chat_codec::row;
+use chat_core::ids::{MessageId, UserId};
+use chat_core::messages::{Message, Quote};
 use chat_core::reactions::Reaction;
-use chat_core::receipts::Pointers;
-use chat_core::time::Timestamp;
 use tokio_postgres::Row;
 
 use crate::db::{Db, Params};
@@ -40,10 +37,43 @@ macro_rules! is_shown {
 }
 pub(crate) use {is_shown, select_messages};
 
-/// A message without its reactions, which few have.
-pub(crate) struct Stored {
-    pub(crate) message: Message,
-    pub(crate) n_reactions: u32,
+pub(crate) use row::Stored;
+
+/// A row of PostgreSQL's, for what reads the rows of both stores.
+pub(crate) struct Columns<'a>(pub(crate) &'a Row);
+
+impl row::Row for Columns<'_> {
+    type Error = tokio_postgres::Error;
+
+    fn int(&self, column: usize) -> std::result::Result<i64, Self::Error> {
+        self.0.try_get(column)
+    }
+
+    fn opt_int(&self, column: usize) -> std::result::Result<Option<i64>, Self::Error> {
+        self.0.try_get(column)
+    }
+
+    fn flag(&self, column: usize) -> std::result::Result<bool, Self::Error> {
+        self.0.try_get(column)
+    }
+
+    fn text(&self, column: usize) -> std::result::Result<&str, Self::Error> {
+        self.0.try_get(column)
+    }
+
+    fn opt_text(&self, column: usize) -> std::result::Result<Option<&str>, Self::Error> {
+        self.0.try_get(column)
+    }
+}
+
+/// All rows that a statement gives, as `read` has them.
+pub(crate) fn all<T>(
+    db: &Db,
+    sql: &'static str,
+    params: Params<'_>,
+    read: impl Fn(&Columns<'_>) -> std::result::Result<T, tokio_postgres::Error>,
+) -> Result<Vec<T>> {
+    db.rows(sql, params)?.iter().map(|row| Ok(read(&Columns(row))?)).collect()
 }
 
 /// These messages, in this order, less those that are not there. For a `viewer` they hold what that one needs to know
@@ -73,76 +103,21 @@ pub(crate) fn one(db: &Db, id: MessageId) -> Result<Option<Stored>> {
 
 /// Reads a row of a statement made by [`select_messages`].
 pub(crate) fn stored(row: &Row) -> Result<Stored> {
-    let to = match row.try_get(6)? {
-        0 => Recipient::User(UserId(row.try_get(5)?)),
-        group => Recipient::Group(GroupId(group)),
-    };
-    let (seq, sent_at) = (Seq(row.try_get(2)?), Timestamp(row.try_get(11)?));
-    let extra = row.try_get::<_, Option<&str>>(22)?.map(Extra::decode).unwrap_or_default();
-    let message = Message {
-        id: MessageId(row.try_get(0)?),
-        conversation: ConversationId(row.try_get(1)?),
-        seq,
-        rev: Rev(row.try_get(3)?),
-        sender: UserId(row.try_get(4)?),
-        to,
-        kind: MessageKind::parse(row.try_get(7)?).unwrap_or(MessageKind::Text),
-        content: row.try_get(8)?,
-        media: extra::media(row.try_get(9)?, extra.media),
-        reply_to: quote(row)?,
-        thread: row.try_get::<_, Option<i64>>(13)?.map(MessageId),
-        replies: replies(row, sent_at)?,
-        forwarded: extra.forwarded,
-        mentions: extra.mentions,
-        custom: extra.custom,
-        reactions: Vec::new(),
-        client_msg_id: row.try_get(10)?,
-        sent_at,
-        edited_at: row.try_get::<_, Option<i64>>(17)?.map(Timestamp),
-        deleted_at: row.try_get::<_, Option<i64>>(18)?.map(Timestamp),
-        pin: pin(row)?,
-        streaming: row.try_get::<_, Option<&str>>(21)?.and_then(Streaming::parse),
-        status: status(row, to, seq)?,
-    };
-    Ok(Stored { message, n_reactions: count(row, 16)? })
+    let mut stored = row::message(&Columns(row))?;
+    stored.message.reply_to = quote(row, stored.reply_to)?;
+    Ok(stored)
 }
 
 /// A column that holds a number of things.
 pub(crate) fn count(row: &Row, column: usize) -> Result<u32> {
-    Ok(u32::try_from(row.try_get::<_, i64>(column)?).unwrap_or(0))
+    Ok(row::count(&Columns(row), column)?)
 }
 
 /// What a reply shows of the message that it answers, as that is now.
-fn quote(row: &Row) -> Result<Option<Quote>> {
-    let answered = (row.try_get::<_, Option<i64>>(12)?, row.try_get::<_, Option<i64>>(25)?);
-    let (Some(message), Some(sender)) = answered else { return Ok(None) };
+fn quote(row: &Row, answered: Option<MessageId>) -> Result<Option<Quote>> {
+    let (Some(message), Some(sender)) = (answered, row.try_get(25)?) else { return Ok(None) };
     let content = Quote::excerpt(row.try_get::<_, Option<&str>>(26)?.unwrap_or_default());
-    Ok(Some(Quote {
-        message: MessageId(message),
-        sender: UserId(sender),
-        content,
-        deleted: row.try_get(27)?,
-    }))
-}
-
-fn replies(row: &Row, sent_at: Timestamp) -> Result<Option<ThreadSummary>> {
-    let n_replies = count(row, 14)?;
-    if n_replies == 0 {
-        return Ok(None);
-    }
-    let last_reply_at = row.try_get::<_, Option<i64>>(15)?.map_or(sent_at, Timestamp);
-    Ok(Some(ThreadSummary { n_replies, last_reply_at }))
-}
-
-fn pin(row: &Row) -> Result<Option<Pin>> {
-    let (at, by): (Option<i64>, Option<i64>) = (row.try_get(19)?, row.try_get(20)?);
-    Ok(at.zip(by).map(|(at, by)| Pin { by: UserId(by), at: Timestamp(at) }))
-}
-
-fn status(row: &Row, to: Recipient, seq: Seq) -> Result<Status> {
-    let (delivered, read): (Option<i64>, Option<i64>) = (row.try_get(23)?, row.try_get(24)?);
-    let pointers = Pointers { delivered: Seq(delivered.unwrap_or(0)), read: Seq(read.unwrap_or(0)) };
-    Ok(Status::of(to, seq, pointers))
+    Ok(Some(Quote { message, sender: UserId(sender), content, deleted: row.try_get(27)? }))
 }
 
 /// Adds what is not in the message's own row, where there is any.
@@ -183,8 +158,7 @@ fn reactions_for(db: &Db, messages: &[i64], viewer: UserId) -> Result<Reactions>
                WHERE message_id = ANY($1) GROUP BY message_id, emoji ORDER BY min(position)";
     let mut found = Reactions::new();
     for row in db.rows(sql, &[&messages, &viewer.0])? {
-        let users = if row.try_get(3)? { vec![viewer] } else { Vec::new() };
-        let reaction = Reaction { emoji: row.try_get(1)?, count: count(&row, 2)?, users };
+        let reaction = row::reaction(&Columns(&row), 1, viewer)?;
         found.entry(MessageId(row.try_get(0)?)).or_default().push(reaction);
     }
     Ok(found)

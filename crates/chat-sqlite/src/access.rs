@@ -1,14 +1,13 @@
-//! Statements about tokens that are worth nothing any more.
+//! Statements about tokens that are no longer valid.
 
 use async_trait::async_trait;
 use chat_core::Result;
-use chat_core::access::{AccessStore, Ended, Fingerprint, REMEMBERED_S, Revoked, check_unchanged};
-use chat_core::accounts::check_caller;
+use chat_core::access::{self, AccessStore, Ended, Fingerprint, REMEMBERED_S, Revoked};
 use chat_core::ids::UserId;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::writer::Tx;
-use crate::{Sqlite, accounts, fault};
+use crate::{Sqlite, fault};
 
 #[async_trait]
 impl AccessStore for Sqlite {
@@ -25,8 +24,10 @@ impl AccessStore for Sqlite {
     }
 }
 
-fn revoke(tx: &Tx<'_>, mut ended: Ended) -> fault::Result<Ended> {
-    check_caller(accounts::exists(tx, ended.user)?)?;
+fn revoke(tx: &Tx<'_>, ended: Ended) -> fault::Result<Ended> {
+    let sql = "SELECT tokens_from FROM users WHERE id = ?1";
+    let found = tx.prepare_cached(sql)?.query_row([ended.user.0], |row| row.get(0)).optional()?;
+    let ended = access::decide(ended, found)?;
     match ended.which {
         Revoked::One { token, expires_at } => {
             forget_expired(tx)?;
@@ -35,10 +36,8 @@ fn revoke(tx: &Tx<'_>, mut ended: Ended) -> fault::Result<Ended> {
             tx.prepare_cached(sql)?.execute(params![token.0, ended.user.0, expires_at])?;
         }
         Revoked::IssuedBefore(second) => {
-            let sql =
-                "UPDATE users SET tokens_from = max(tokens_from + 1, ?2) WHERE id = ?1 RETURNING tokens_from";
-            let taken = tx.prepare_cached(sql)?.query_row([ended.user.0, second], |row| row.get(0))?;
-            ended.which = Revoked::IssuedBefore(taken);
+            let sql = "UPDATE users SET tokens_from = ?2 WHERE id = ?1";
+            tx.prepare_cached(sql)?.execute([ended.user.0, second])?;
         }
     }
     Ok(ended)
@@ -54,7 +53,7 @@ fn change_password(tx: &Tx<'_>, ended: Ended, old: &str, new: &str) -> fault::Re
     let sql = "SELECT password_hash FROM users WHERE id = ?1";
     let hash: Option<String> =
         tx.prepare_cached(sql)?.query_row([ended.user.0], |row| row.get(0)).optional()?;
-    check_unchanged(hash.as_deref(), old)?;
+    access::check_unchanged(hash.as_deref(), old)?;
     tx.forgets();
     let sql = "UPDATE users SET password_hash = ?2 WHERE id = ?1";
     tx.prepare_cached(sql)?.execute(params![ended.user.0, new])?;

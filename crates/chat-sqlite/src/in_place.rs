@@ -2,13 +2,33 @@
 //! one of each message. What is changed stands with each feature.
 
 use chat_core::changes::{Changed, MessageEvent};
-use chat_core::ids::{ConversationId, MessageId, Position, Rev, UserId};
+use chat_core::command::{Decision, MessageCommand};
+use chat_core::ids::{ConversationId, MessageId, Position, Rev};
 use chat_core::messages::Message;
-use rusqlite::{Connection, params};
+use chat_core::policy::Access;
+use rusqlite::params;
 
-use crate::fault;
 use crate::load::{Stored, complete, load};
 use crate::writer::Tx;
+use crate::{fault, membership};
+
+/// Changes a message in place by a command: what the core decides is counted, noted and applied. `apply` writes what is
+/// decided, with the message's next `rev`.
+pub(crate) fn change<T>(
+    tx: &Tx<'_>,
+    (command, event): (MessageCommand, MessageEvent),
+    decide: impl FnOnce(&Stored, Access) -> fault::Result<Decision<T>>,
+    apply: impl FnOnce(&Message, Rev, T) -> fault::Result<()>,
+) -> fault::Result<Changed> {
+    let (stored, access) = membership::to_message(tx, command.actor, command.message)?;
+    let Decision::Apply(what) = decide(&stored, access)? else {
+        return Ok(Changed::Already(complete(tx, stored, Some(command.actor))?));
+    };
+    let rev = count(tx, &stored.message, event)?;
+    apply(&stored.message, rev, what)?;
+    let message = load(tx, &[command.message], None)?.pop();
+    Ok(Changed::Now(message.ok_or(rusqlite::Error::QueryReturnedNoRows)?, event))
+}
 
 /// Counts a change of a message, this write's first, and notes it; the answer is the `rev` that the message has now.
 pub(crate) fn count(tx: &Tx<'_>, message: &Message, event: MessageEvent) -> rusqlite::Result<Rev> {
@@ -32,15 +52,4 @@ pub(crate) fn note(
                ON CONFLICT (message_id) DO UPDATE SET position = excluded.position, event = excluded.event";
     let row = params![message.0, conversation.0, position.0, event.as_str()];
     tx.prepare_cached(sql)?.execute(row).map(drop)
-}
-
-/// The message that was changed, as everybody is told of it.
-pub(crate) fn changed(tx: &Tx<'_>, message: MessageId, event: MessageEvent) -> fault::Result<Changed> {
-    let message = load(tx, &[message], None)?.pop();
-    Ok(Changed::Now(message.ok_or(rusqlite::Error::QueryReturnedNoRows)?, event))
-}
-
-/// The answer to whoever asked for what is so already.
-pub(crate) fn already(db: &Connection, stored: Stored, actor: UserId) -> fault::Result<Changed> {
-    Ok(Changed::Already(complete(db, stored, Some(actor))?))
 }

@@ -1,12 +1,9 @@
 //! The one way from rows to messages as they are now. Who may see them is asked elsewhere.
 
-use chat_codec::extra::{self, Extra};
-use chat_core::ids::{ConversationId, GroupId, MessageId, Rev, Seq, UserId};
-use chat_core::media::MessageKind;
-use chat_core::messages::{Message, Pin, Quote, Recipient, Status, Streaming, ThreadSummary};
+use chat_codec::row;
+use chat_core::ids::{MessageId, UserId};
+use chat_core::messages::{Message, Quote};
 use chat_core::reactions::Reaction;
-use chat_core::receipts::Pointers;
-use chat_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use crate::fault;
@@ -35,11 +32,43 @@ macro_rules! is_shown {
 }
 pub(crate) use {is_shown, select_messages};
 
-/// A message as its own row has it: without the quote and the reactions, which few have.
-pub(crate) struct Stored {
-    pub(crate) message: Message,
-    pub(crate) reply_to: Option<MessageId>,
-    pub(crate) n_reactions: u32,
+pub(crate) use row::Stored;
+
+/// A row of SQLite's, for what reads the rows of both stores.
+pub(crate) struct Columns<'a, 'b>(pub(crate) &'a Row<'b>);
+
+impl row::Row for Columns<'_, '_> {
+    type Error = rusqlite::Error;
+
+    fn int(&self, column: usize) -> rusqlite::Result<i64> {
+        self.0.get(column)
+    }
+
+    fn opt_int(&self, column: usize) -> rusqlite::Result<Option<i64>> {
+        self.0.get(column)
+    }
+
+    fn flag(&self, column: usize) -> rusqlite::Result<bool> {
+        self.0.get(column)
+    }
+
+    fn text(&self, column: usize) -> rusqlite::Result<&str> {
+        Ok(self.0.get_ref(column)?.as_str()?)
+    }
+
+    fn opt_text(&self, column: usize) -> rusqlite::Result<Option<&str>> {
+        Ok(self.0.get_ref(column)?.as_str_or_null()?)
+    }
+}
+
+/// All rows that a statement gives, as `read` has them.
+pub(crate) fn all<T>(
+    db: &Connection,
+    sql: &'static str,
+    params: impl Params,
+    read: impl Fn(&Columns<'_, '_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Vec<T>> {
+    db.prepare_cached(sql)?.query_map(params, |row| read(&Columns(row)))?.collect()
 }
 
 /// These messages, in this order, less those that are not there. For a `viewer` they hold what that one needs to know
@@ -78,59 +107,7 @@ pub(crate) fn one(db: &Connection, id: MessageId) -> rusqlite::Result<Option<Sto
 
 /// Reads a row of a statement made by [`select_messages`].
 pub(crate) fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
-    let to = match row.get(6)? {
-        0 => Recipient::User(UserId(row.get(5)?)),
-        group => Recipient::Group(GroupId(group)),
-    };
-    let (seq, sent_at) = (Seq(row.get(2)?), Timestamp(row.get(11)?));
-    let extra = row.get_ref(22)?.as_str_or_null()?.map(Extra::decode).unwrap_or_default();
-    let message = Message {
-        id: MessageId(row.get(0)?),
-        conversation: ConversationId(row.get(1)?),
-        seq,
-        rev: Rev(row.get(3)?),
-        sender: UserId(row.get(4)?),
-        to,
-        kind: MessageKind::parse(row.get_ref(7)?.as_str()?).unwrap_or(MessageKind::Text),
-        content: row.get(8)?,
-        media: extra::media(row.get(9)?, extra.media),
-        reply_to: None,
-        thread: row.get::<_, Option<i64>>(13)?.map(MessageId),
-        replies: replies(row, sent_at)?,
-        forwarded: extra.forwarded,
-        mentions: extra.mentions,
-        custom: extra.custom,
-        reactions: Vec::new(),
-        client_msg_id: row.get(10)?,
-        sent_at,
-        edited_at: row.get::<_, Option<i64>>(17)?.map(Timestamp),
-        deleted_at: row.get::<_, Option<i64>>(18)?.map(Timestamp),
-        pin: pin(row)?,
-        streaming: row.get_ref(21)?.as_str_or_null()?.and_then(Streaming::parse),
-        status: status(row, to, seq)?,
-    };
-    let reply_to = row.get::<_, Option<i64>>(12)?.map(MessageId);
-    Ok(Stored { message, reply_to, n_reactions: row.get(16)? })
-}
-
-fn replies(row: &Row<'_>, sent_at: Timestamp) -> rusqlite::Result<Option<ThreadSummary>> {
-    let n_replies = row.get(14)?;
-    if n_replies == 0 {
-        return Ok(None);
-    }
-    let last_reply_at = row.get::<_, Option<i64>>(15)?.map_or(sent_at, Timestamp);
-    Ok(Some(ThreadSummary { n_replies, last_reply_at }))
-}
-
-fn pin(row: &Row<'_>) -> rusqlite::Result<Option<Pin>> {
-    let (at, by): (Option<i64>, Option<i64>) = (row.get(19)?, row.get(20)?);
-    Ok(at.zip(by).map(|(at, by)| Pin { by: UserId(by), at: Timestamp(at) }))
-}
-
-fn status(row: &Row<'_>, to: Recipient, seq: Seq) -> rusqlite::Result<Status> {
-    let (delivered, read): (Option<i64>, Option<i64>) = (row.get(23)?, row.get(24)?);
-    let pointers = Pointers { delivered: Seq(delivered.unwrap_or(0)), read: Seq(read.unwrap_or(0)) };
-    Ok(Status::of(to, seq, pointers))
+    row::message(&Columns(row))
 }
 
 /// Adds what is not in the message's own row, where there is any.
@@ -165,12 +142,7 @@ fn quote(db: &Connection, id: MessageId) -> rusqlite::Result<Option<Quote>> {
 fn reactions_for(db: &Connection, id: MessageId, viewer: UserId) -> rusqlite::Result<Vec<Reaction>> {
     let sql = "SELECT emoji, count(*), max(user_id = ?2) FROM reactions WHERE message_id = ?1
                GROUP BY emoji ORDER BY min(position)";
-    let mut statement = db.prepare_cached(sql)?;
-    let rows = statement.query_map([id.0, viewer.0], |row| {
-        let users = if row.get(2)? { vec![viewer] } else { Vec::new() };
-        Ok(Reaction { emoji: row.get(0)?, count: row.get(1)?, users })
-    })?;
-    rows.collect()
+    all(db, sql, [id.0, viewer.0], |columns| row::reaction(columns, 0, viewer))
 }
 
 fn reactions_for_all(db: &Connection, id: MessageId) -> rusqlite::Result<Vec<Reaction>> {

@@ -1,24 +1,22 @@
 //! Statements about reactions.
 
 use async_trait::async_trait;
+use chat_codec::row;
+use chat_core::Result;
 use chat_core::changes::{Changed, MessageEvent};
-use chat_core::edits::Deed;
+use chat_core::command::MessageCommand;
 use chat_core::ids::{MessageId, UserId};
-use chat_core::policy::{Action, allowed};
-use chat_core::posting::deleted;
-use chat_core::reactions::{MAX_KINDS, MAX_REACTIONS, ReactionStore, Reactor};
-use chat_core::time::Timestamp;
-use chat_core::{Error, Result};
+use chat_core::reactions::{self, MAX_REACTIONS, ReactionStore, Reactor, Under};
 use rusqlite::{Connection, params};
 
-use crate::load::Stored;
+use crate::load::{Stored, all};
 use crate::writer::Tx;
 use crate::{Sqlite, fault, in_place, membership};
 
 #[async_trait]
 impl ReactionStore for Sqlite {
-    async fn react(&self, deed: Deed, emoji: String, present: bool) -> Result<Changed> {
-        self.writer.write(move |tx| react(tx, deed, &emoji, present)).await
+    async fn react(&self, command: MessageCommand, emoji: String, present: bool) -> Result<Changed> {
+        self.writer.write(move |tx| react(tx, command, &emoji, present)).await
     }
 
     async fn reactors(&self, reader: UserId, message: MessageId) -> Result<Vec<Reactor>> {
@@ -32,59 +30,49 @@ impl ReactionStore for Sqlite {
     }
 }
 
-fn react(tx: &Tx<'_>, deed: Deed, emoji: &str, present: bool) -> fault::Result<Changed> {
-    let (stored, access) = membership::to_message(tx, deed.actor, deed.message)?;
-    allowed(access, Action::React)?;
-    if stored.message.deleted_at.is_some() {
-        return Err(deleted().into());
-    }
-    let sql = "SELECT 1 FROM reactions WHERE message_id = ?1 AND emoji = ?2 AND user_id = ?3";
-    if tx.prepare_cached(sql)?.exists(params![deed.message.0, emoji, deed.actor.0])? == present {
-        return in_place::already(tx, stored, deed.actor);
-    }
-    if present {
-        check_bounds(tx, &stored, emoji)?;
-    }
-    let rev = in_place::count(tx, &stored.message, MessageEvent::Reaction)?;
-    if present {
-        let sql =
-            "INSERT INTO reactions (message_id, emoji, user_id, at, position) VALUES (?1, ?2, ?3, ?4, ?5)";
-        let row = params![deed.message.0, emoji, deed.actor.0, deed.at.0, tx.position.0];
-        tx.prepare_cached(sql)?.execute(row)?;
-    } else {
-        let sql = "DELETE FROM reactions WHERE message_id = ?1 AND emoji = ?2 AND user_id = ?3";
-        tx.prepare_cached(sql)?.execute(params![deed.message.0, emoji, deed.actor.0])?;
-        tx.forgets();
-    }
-    let step = if present { 1 } else { -1 };
-    let sql = "UPDATE messages SET n_reactions = n_reactions + ?2, rev = ?3 WHERE id = ?1";
-    tx.prepare_cached(sql)?.execute([deed.message.0, step, rev.0])?;
-    in_place::changed(tx, deed.message, MessageEvent::Reaction)
+fn react(tx: &Tx<'_>, command: MessageCommand, emoji: &str, present: bool) -> fault::Result<Changed> {
+    in_place::change(
+        tx,
+        (command, MessageEvent::Reaction),
+        |stored, access| {
+            let under = under(tx, stored, (emoji, command))?;
+            Ok(reactions::decide(&stored.message, access, under, present)?)
+        },
+        |message, rev, ()| {
+            if present {
+                let sql = "INSERT INTO reactions (message_id, emoji, user_id, at, position)
+                           VALUES (?1, ?2, ?3, ?4, ?5)";
+                let row = params![message.id.0, emoji, command.actor.0, command.at.0, tx.position.0];
+                tx.prepare_cached(sql)?.execute(row)?;
+            } else {
+                let sql = "DELETE FROM reactions WHERE message_id = ?1 AND emoji = ?2 AND user_id = ?3";
+                tx.prepare_cached(sql)?.execute(params![message.id.0, emoji, command.actor.0])?;
+                tx.forgets();
+            }
+            let step = if present { 1 } else { -1 };
+            let sql = "UPDATE messages SET n_reactions = n_reactions + ?2, rev = ?3 WHERE id = ?1";
+            tx.prepare_cached(sql)?.execute([message.id.0, step, rev.0])?;
+            Ok(())
+        },
+    )
 }
 
-fn check_bounds(db: &Connection, stored: &Stored, emoji: &str) -> fault::Result<()> {
-    let full = |what| Err(Error::conflict("too_many_reactions", what).into());
-    if stored.n_reactions >= MAX_REACTIONS {
-        return full(format!("This message has {MAX_REACTIONS} reactions, the maximum"));
-    }
-    let message = stored.message.id;
-    let sql = "SELECT 1 FROM reactions WHERE message_id = ?1 AND emoji = ?2";
-    if db.prepare_cached(sql)?.exists(params![message.0, emoji])? {
-        return Ok(());
-    }
-    let sql = "SELECT count(DISTINCT emoji) FROM reactions WHERE message_id = ?1";
-    let kinds: u32 = db.prepare_cached(sql)?.query_row([message.0], |row| row.get(0))?;
-    if usize::try_from(kinds).unwrap_or(usize::MAX) >= MAX_KINDS {
-        return full(format!("This message has {MAX_KINDS} different emoji; use one of them"));
-    }
-    Ok(())
+/// What there is under a message, to somebody who reacts to it with this emoji.
+fn under(
+    db: &Connection,
+    stored: &Stored,
+    (emoji, command): (&str, MessageCommand),
+) -> rusqlite::Result<Under> {
+    // How many there are is counted only where the emoji is a new one.
+    let sql = "SELECT EXISTS (SELECT 1 FROM reactions WHERE message_id = ?1 AND emoji = ?2 AND user_id = ?3),
+                      CASE WHEN NOT EXISTS (SELECT 1 FROM reactions WHERE message_id = ?1 AND emoji = ?2)
+                           THEN (SELECT count(DISTINCT emoji) FROM reactions WHERE message_id = ?1) END";
+    db.prepare_cached(sql)?.query_row(params![command.message.0, emoji, command.actor.0], |row| {
+        Ok(Under { n_reactions: stored.n_reactions, is_present: row.get(0)?, n_other_kinds: row.get(1)? })
+    })
 }
 
 fn reactors(db: &Connection, message: MessageId) -> fault::Result<Vec<Reactor>> {
     let sql = "SELECT user_id, emoji, at FROM reactions WHERE message_id = ?1 ORDER BY position LIMIT ?2";
-    let mut statement = db.prepare_cached(sql)?;
-    let rows = statement.query_map(params![message.0, MAX_REACTIONS], |row| {
-        Ok(Reactor { user: UserId(row.get(0)?), emoji: row.get(1)?, at: Timestamp(row.get(2)?) })
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    Ok(all(db, sql, params![message.0, MAX_REACTIONS], |row| row::reactor(row))?)
 }

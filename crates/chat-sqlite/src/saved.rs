@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 use chat_core::Result;
-use chat_core::edits::Deed;
+use chat_core::command::MessageCommand;
 use chat_core::ids::UserId;
 use chat_core::messages::{Message, Page};
-use chat_core::saved::{Saved, SavedStore};
+use chat_core::saved::{self, Saved, SavedStore};
 use rusqlite::{OptionalExtension, params};
 
 use crate::load::{is_shown, select, select_messages};
@@ -14,8 +14,8 @@ use crate::{Sqlite, fault, membership};
 
 #[async_trait]
 impl SavedStore for Sqlite {
-    async fn save(&self, deed: Deed, saved: bool) -> Result<Saved> {
-        self.writer.write(move |tx| save(tx, deed, saved)).await
+    async fn save(&self, command: MessageCommand, saved: bool) -> Result<Saved> {
+        self.writer.write(move |tx| save(tx, command, saved)).await
     }
 
     async fn saved(&self, user: UserId, page: Page) -> Result<Vec<Message>> {
@@ -40,15 +40,16 @@ impl SavedStore for Sqlite {
     }
 }
 
-fn save(tx: &Tx<'_>, deed: Deed, saved: bool) -> fault::Result<Saved> {
-    membership::to_message(tx, deed.actor, deed.message)?;
+fn save(tx: &Tx<'_>, command: MessageCommand, saved: bool) -> fault::Result<Saved> {
+    membership::to_message(tx, command.actor, command.message)?;
     let sql = "SELECT saved FROM saved_messages WHERE user_id = ?1 AND message_id = ?2";
-    let found = tx.prepare_cached(sql)?.query_row([deed.actor.0, deed.message.0], |row| row.get(0));
-    if found.optional()?.unwrap_or(false) == saved {
-        return Ok(Saved::Already);
+    let found = tx.prepare_cached(sql)?.query_row([command.actor.0, command.message.0], |row| row.get(0));
+    let saved = saved::decide(command, found.optional()?.unwrap_or(false), saved);
+    if let Saved::Now { user, message, saved } = saved {
+        let sql = "INSERT INTO saved_messages (user_id, message_id, saved, position) VALUES (?1, ?2, ?3, ?4)
+                   ON CONFLICT (user_id, message_id)
+                   DO UPDATE SET saved = excluded.saved, position = excluded.position";
+        tx.prepare_cached(sql)?.execute(params![user.0, message.0, saved, tx.position.0])?;
     }
-    let sql = "INSERT INTO saved_messages (user_id, message_id, saved, position) VALUES (?1, ?2, ?3, ?4)
-               ON CONFLICT (user_id, message_id) DO UPDATE SET saved = excluded.saved, position = excluded.position";
-    tx.prepare_cached(sql)?.execute(params![deed.actor.0, deed.message.0, saved, tx.position.0])?;
-    Ok(Saved::Now { user: deed.actor, message: deed.message, saved })
+    Ok(saved)
 }

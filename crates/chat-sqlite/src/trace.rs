@@ -1,13 +1,13 @@
 //! Statements about the way of one message.
 
 use async_trait::async_trait;
+use chat_codec::row;
 use chat_core::Result;
-use chat_core::ids::{MessageId, Position, Seq, UserId};
-use chat_core::policy::{Action, allowed};
-use chat_core::receipts::Pointers;
+use chat_core::ids::{MessageId, Position, UserId};
 use chat_core::trace::{Trace, TraceStore};
 use rusqlite::{Connection, params};
 
+use crate::load::all;
 use crate::{Sqlite, fault, membership};
 
 #[async_trait]
@@ -19,23 +19,12 @@ impl TraceStore for Sqlite {
 
 fn trace(db: &Connection, reader: UserId, message: MessageId, limit: u16) -> fault::Result<Trace> {
     let (stored, access) = membership::to_message(db, reader, message)?;
-    allowed(access, Action::Trace)?;
-    let message = stored.message;
     let sql = "SELECT position FROM messages WHERE id = ?1";
-    let position: i64 = db.prepare_cached(sql)?.query_row([message.id.0], |row| row.get(0))?;
+    let position = db.prepare_cached(sql)?.query_row([message.0], |row| row.get(0))?;
+    let trace = Trace::of(&stored.message, access, Position(position))?;
     let sql = "SELECT user_id, delivered_seq, read_seq FROM members
                WHERE conversation_id = ?1 AND joined_position <= ?2 AND user_id <> ?3 ORDER BY user_id LIMIT ?4";
-    let mut statement = db.prepare_cached(sql)?;
-    let rows = statement
-        .query_map(params![message.conversation.0, position, message.sender.0, limit], |row| {
-            Ok((UserId(row.get(0)?), Pointers { delivered: Seq(row.get(1)?), read: Seq(row.get(2)?) }))
-        })?;
-    Ok(Trace {
-        message: message.id,
-        conversation: message.conversation,
-        seq: message.seq,
-        position: Position(position),
-        accepted_at: message.sent_at,
-        members: rows.collect::<rusqlite::Result<_>>()?,
-    })
+    let of_others = params![trace.conversation.0, position, stored.message.sender.0, limit];
+    let members = all(db, sql, of_others, |row| row::member(row, 0))?;
+    Ok(Trace { members, ..trace })
 }

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chat_core::Error;
+use chat_core::command::MessageCommand;
 use chat_core::conversations::OwnChange;
-use chat_core::edits::Deed;
 use chat_core::groups::{ChangeRole, RemoveMember, Role};
 use chat_core::ids::{ConversationId, GroupId, MessageId, Seq, UserId};
 use chat_core::live_text::{Ending, Piece};
@@ -282,8 +282,8 @@ impl<'a> World<'a> {
     async fn change(&mut self, actor: UserId, message: &Message, how: How) {
         let store = self.cluster.store();
         let at = Timestamp(NOW.0 + 1_000_000);
-        let deed = Deed { actor, message: message.id, at };
-        let own = Deed { actor: message.sender, ..deed };
+        let command = MessageCommand::new(actor, message.id, at);
+        let own = MessageCommand::new(message.sender, message.id, at);
         match how {
             How::Edit => {
                 let content = format!("{} once more by {actor}", message.content);
@@ -292,9 +292,9 @@ impl<'a> World<'a> {
             How::Delete => done(store.delete(own).await).map(drop),
             How::React(which, present) => {
                 let emoji = if which { "👍" } else { ":cheese:" };
-                done(store.react(deed, emoji.into(), present).await).map(drop)
+                done(store.react(command, emoji.into(), present).await).map(drop)
             }
-            How::Pin(pinned) => done(store.pin(deed, pinned).await).map(drop),
+            How::Pin(pinned) => done(store.pin(command, pinned).await).map(drop),
             How::Append => {
                 let offset = message.content.chars().count();
                 let piece = Piece { offset: u32::try_from(offset).unwrap(), content: "…".into() };
@@ -304,10 +304,10 @@ impl<'a> World<'a> {
                 let ending = Ending { state: Streaming::Finished, content: None };
                 done(store.finish(own, ending).await).map(drop)
             }
-            How::Hide => done(store.hide(deed).await).map(|_| {
+            How::Hide => done(store.hide(command).await).map(|_| {
                 self.hidden.insert((actor, message.id));
             }),
-            How::Save(saved) => done(store.save(deed, saved).await).map(drop),
+            How::Save(saved) => done(store.save(command, saved).await).map(drop),
         };
     }
 

@@ -9,7 +9,7 @@ use chat_core::reactions::ReactionStore;
 use tokio_postgres::Client;
 
 use crate::support::PostgresStore;
-use chat_contract::deed;
+use chat_contract::command;
 
 const DEADLINE: Duration = Duration::from_secs(60);
 /// How often everything is done.
@@ -26,7 +26,7 @@ async fn no_statement_reads_a_growing_table_from_end_to_end() {
         let said = node.say(tom, Recipient::User(jerry), "Is there cheese?").await;
         node.say(jerry, Recipient::Group(group.id), "There is.").await;
         node.confirm(jerry, said.conversation, said.seq.0).await;
-        node.postgres.react(deed(jerry, &said), "+1".into(), true).await.unwrap();
+        node.postgres.react(command(jerry, &said), "+1".into(), true).await.unwrap();
         if round % 10 == 0 {
             let page = Page { before: None, limit: 20 };
             node.store.direct_history(jerry, tom, page).await.unwrap();

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::support::SqliteStore;
 use chat_contract::settle;
-use chat_contract::{deed, message};
+use chat_contract::{command, message};
 
 /// Longest wait for what takes a second or two.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -76,18 +76,18 @@ async fn what_is_deleted_is_in_no_file_a_moment_later() {
     let kept = node.say(tom, to, &word("kept")).await;
     let growing = NewMessage { streaming: Some(Streaming::Growing), ..message(tom, to, &word("begun")) };
     let growing = node.post(growing).await;
-    node.store.edit(deed(tom, &sent), word("edited")).await.unwrap();
-    node.store.react(deed(jerry, &kept), word("reaction"), true).await.unwrap();
+    node.store.edit(command(tom, &sent), word("edited")).await.unwrap();
+    node.store.react(command(jerry, &kept), word("reaction"), true).await.unwrap();
     let draft = |draft: Option<String>| OwnChange { draft: Some(draft), ..OwnChange::default() };
     node.store.change_own_part(tom, sent.conversation, draft(Some(word("draft")))).await.unwrap();
     let words = ["text", "media", "custom", "long", "begun", "edited", "reaction", "draft"].map(word);
     assert_eq!(found(&node.path, &words).len(), words.len(), "what is not there can't be forgotten");
 
-    node.store.delete(deed(tom, &sent)).await.unwrap();
-    node.store.delete(deed(tom, &long)).await.unwrap();
+    node.store.delete(command(tom, &sent)).await.unwrap();
+    node.store.delete(command(tom, &long)).await.unwrap();
     let ending = Ending { state: Streaming::Finished, content: Some("all".into()) };
-    node.store.finish(deed(tom, &growing), ending).await.unwrap();
-    node.store.react(deed(jerry, &kept), word("reaction"), false).await.unwrap();
+    node.store.finish(command(tom, &growing), ending).await.unwrap();
+    node.store.react(command(jerry, &kept), word("reaction"), false).await.unwrap();
     node.store.change_own_part(tom, sent.conversation, draft(None)).await.unwrap();
     gone(&node.path, &words).await;
     assert_eq!(found(&node.path, &[word("kept")]), [format!("{} in \"\"", word("kept"))]);
@@ -108,11 +108,11 @@ async fn no_copy_of_a_deleted_text_stays_behind_on_pages_that_were_divided() {
     }
     for round in 1..4 {
         for (number, message) in sent.iter().enumerate().filter(|(number, _)| number % (round + 1) == 0) {
-            node.store.edit(deed(tom, message), text(number, round)).await.unwrap();
+            node.store.edit(command(tom, message), text(number, round)).await.unwrap();
         }
     }
     for message in &sent {
-        node.store.delete(deed(tom, message)).await.unwrap();
+        node.store.delete(command(tom, message)).await.unwrap();
     }
     let words: Vec<_> =
         (0..120).flat_map(|number| (0..4).map(move |round| word(&format!("{number}:{round}")))).collect();
@@ -128,7 +128,7 @@ async fn a_reader_that_holds_an_old_state_keeps_it_no_longer_than_it_reads() {
     reader.execute_batch("BEGIN").unwrap();
     let content = || reader.query_row("SELECT content FROM messages", (), |row| row.get::<_, String>(0));
     assert_eq!(content().unwrap(), word("held"));
-    node.store.delete(deed(tom, &sent)).await.unwrap();
+    node.store.delete(command(tom, &sent)).await.unwrap();
     // Others write meanwhile, and wait for nobody.
     for number in 0..20 {
         node.say(tom, Recipient::User(jerry), &format!("message {number}")).await;
@@ -145,7 +145,7 @@ async fn what_a_killed_server_left_in_its_log_goes_after_the_next_start() {
     let sent = node.say(tom, Recipient::User(jerry), &word("left")).await;
     let reader = Connection::open_with_flags(&node.path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
     reader.execute_batch("BEGIN; SELECT * FROM messages").unwrap();
-    node.store.delete(deed(tom, &sent)).await.unwrap();
+    node.store.delete(command(tom, &sent)).await.unwrap();
     // Its files as they were at that moment.
     let folder = tempfile::tempdir().unwrap();
     let copy = folder.path().join("chat.db");
@@ -192,7 +192,7 @@ async fn the_words_of_a_deleted_message_leave_the_index_when_it_is_time() {
     let has = |word: &str| is_in(&index, word);
     assert!(has("bravo") && has("delta") && has("secret"));
     for number in [1, 3] {
-        node.store.delete(deed(tom, &sent[number])).await.unwrap();
+        node.store.delete(command(tom, &sent[number])).await.unwrap();
     }
     settle(&node).await;
     assert!(has("bravo"), "it is not time yet");
