@@ -1,21 +1,21 @@
-//! What rows of the stores' databases hold, as the core's types. The columns of both stores mean the same; which ones a
-//! statement gives, and in which order, each function here says. Statements and drivers are the stores' own.
+//! Reads rows of the stores' databases as the core's types. The columns of both stores mean the same; each function here says
+//! which ones a statement has to give, and in which order. No statement and no driver may be here.
 
-use chat_core::conversations::Departure;
+use chat_core::conversations::{Audience, Departure};
 use chat_core::edits::Version;
 use chat_core::ids::{ConversationId, GroupId, MessageId, Position, Rev, Seq, UserId};
 use chat_core::media::MessageKind;
 use chat_core::messages::{Message, Pin, Recipient, Status, Streaming, ThreadSummary};
 use chat_core::reactions::{Reaction, Reactor};
-use chat_core::receipts::Pointers;
+use chat_core::receipts::{Place, Pointers};
 use chat_core::sync::page::Concerned;
 use chat_core::time::Timestamp;
 
 use crate::extra::{self, Extra};
 
-/// A row of a driver's, read by the numbers of its columns, from 0 on.
+/// A row, read by the numbers of its columns, from 0 on.
 pub trait Row {
-    /// Why a column can't be read: it is of another type, or is not there.
+    /// The driver's error: a column has another type, or does not exist.
     type Error;
 
     /// A whole number.
@@ -30,7 +30,7 @@ pub trait Row {
     fn opt_text(&self, column: usize) -> Result<Option<&str>, Self::Error>;
 }
 
-/// A message as the columns of its own row have it: without its quote and its reactions, which few messages have.
+/// A message as its own row has it, without its quote and its reactions, which few messages have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
     /// The message.
@@ -127,6 +127,19 @@ pub fn reactor<R: Row>(row: &R) -> Result<Reactor, R::Error> {
 /// A text that a message had before: `content`, `since`.
 pub fn version<R: Row>(row: &R) -> Result<Version, R::Error> {
     Ok(Version { content: row.text(0)?.to_owned(), since: Timestamp(row.int(1)?) })
+}
+
+/// What limits the pointers in a conversation: `id`, `last_seq`, `n_members`, whether it is a group's, and the two
+/// of a direct one.
+pub fn place<R: Row>(row: &R) -> Result<Place, R::Error> {
+    let conversation = ConversationId(row.int(0)?);
+    let members = if row.flag(3)? {
+        Audience::Group(conversation)
+    } else {
+        let user = |column| Ok(UserId(row.opt_int(column)?.unwrap_or_default()));
+        Audience::Pair(user(4)?, user(5)?)
+    };
+    Ok(Place { conversation, last: Seq(row.int(1)?), n_members: count(row, 2)?, members })
 }
 
 /// A conversation in which something changed: `id`, `last_seq`, `n_members`, `position`, `meta_position`,

@@ -77,9 +77,12 @@ pub struct ChangePassword {
     pub turn: Turn,
 }
 
-/// What is revoked of the tokens of a user whose tokens so far count from `tokens_from` on; `None` where there is no such
-/// user. The second before which all are revoked grows each time, by one at least, whatever is wished: clocks differ, and
-/// are set back.
+/// Decides which tokens are revoked. `tokens_from` is the second, since 1970, from which the user's tokens count so far; `None`
+/// if there is no such user. It grows by at least one each time, whatever second is asked for: clocks differ, and are set
+/// back.
+///
+/// # Errors
+/// `UnknownCaller` if there is no such user.
 pub fn decide(ended: Ended, tokens_from: Option<i64>) -> Result<Ended> {
     let Some(tokens_from) = tokens_from else { return Err(Error::UnknownCaller) };
     let which = match ended.which {
@@ -89,8 +92,10 @@ pub fn decide(ended: Ended, tokens_from: Option<i64>) -> Result<Ended> {
     Ok(Ended { which, ..ended })
 }
 
-/// Refuses a new password for a user whose password's hash is no longer the `old` one, by which the present password was
-/// checked.
+/// Checks that the user's password hash is still the `old` one, with which the present password was compared.
+///
+/// # Errors
+/// `WrongCredentials` if the password was changed meanwhile, or the user is gone.
 pub fn check_unchanged(hash: Option<&str>, old: &str) -> Result<()> {
     if hash == Some(old) { Ok(()) } else { Err(Error::WrongCredentials) }
 }

@@ -1,39 +1,39 @@
-//! A command about one message: who gives it, about which message and when, and what is to be done about it. What the
-//! commands are and when they are refused is in each feature's file.
+//! The context of a command about one message, and the outcome of deciding about it. Each feature's file has its own commands
+//! and refusals; neither may be here.
 
 use crate::Chat;
 use crate::ids::{MessageId, UserId};
 use crate::time::Timestamp;
 
-/// Who wants to change something about a message, and when.
+/// The context of a command about one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MessageCommand {
     /// The user who gives the command.
     pub actor: UserId,
     /// The message that it is about.
     pub message: MessageId,
-    /// When the server took it.
+    /// When the server received it.
     pub at: Timestamp,
 }
 
 impl MessageCommand {
-    /// A command of `actor` about `message`, taken at `at`.
+    /// A command of `actor` about `message`, received at `at`.
     pub fn new(actor: UserId, message: MessageId, at: Timestamp) -> Self {
         Self { actor, message, at }
     }
 }
 
-/// What a store does about a command that is not refused.
+/// What a store does about a command that the core does not refuse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision<T> {
-    /// Nothing: all is as the command wants it.
+    /// Nothing changes: the message is already as the command wants it.
     Already,
-    /// It writes this.
+    /// The store writes this.
     Apply(T),
 }
 
 impl Chat {
-    /// A command that is taken now.
+    /// A command that is received now.
     pub(crate) fn command(&self, actor: UserId, message: MessageId) -> MessageCommand {
         MessageCommand::new(actor, message, self.clock.now())
     }

@@ -52,27 +52,32 @@ impl Outcome for Hidden {
     }
 }
 
-/// Whether a text may take the place of the message's, by a user with this access. Applied, the version is the one to
-/// keep.
+/// Decides whether a user with this access may give the message this text. Applied, the former text is kept.
+///
+/// # Errors
+/// What the policy says of [`Action::Edit`]; `message_deleted`; `still_growing`; an empty text without media.
 pub fn decide_edit(message: &Message, access: Access, content: &str) -> Result<Decision<Version>> {
     allowed(access, Action::Edit)?;
     not_deleted(message)?;
     if message.streaming == Some(Streaming::Growing) {
-        let sentence = "This message is still being written; finish it first";
+        let sentence = "This message is still streaming; finish it first";
         return Err(Error::conflict("still_growing", sentence));
     }
     if message.content == content {
         return Ok(Decision::Already);
     }
     if content.trim().is_empty() && message.media.is_empty() {
-        return Err(Error::invalid("content", "must not be empty where there is no media"));
+        return Err(Error::invalid("content", "must not be empty without media"));
     }
     let since = message.edited_at.unwrap_or(message.sent_at);
     Ok(Decision::Apply(Version { content: message.content.clone(), since }))
 }
 
-/// Whether the message may be deleted for everyone, by a user with this access, at `at`. Applied, it is the message that
-/// remains, but for its `rev`.
+/// Decides whether a user with this access may delete the message for everyone at `at`. Applied, the message becomes the
+/// given one, with another `rev`.
+///
+/// # Errors
+/// What the policy says of [`Action::Delete`].
 pub fn decide_delete(message: &Message, access: Access, at: Timestamp) -> Result<Decision<Message>> {
     allowed(access, Action::Delete)?;
     if message.deleted_at.is_some() {
@@ -96,8 +101,8 @@ pub fn decide_delete(message: &Message, access: Access, at: Timestamp) -> Result
     }))
 }
 
-/// What comes of deleting the message for the actor alone, who has done so before or not. Deleted messages may be hidden
-/// too: their place is still shown.
+/// Decides what deleting the message for the actor alone changes. A message that is deleted for everyone may be hidden too,
+/// since its place is still shown.
 pub fn decide_hide(command: MessageCommand, message: &Message, is_hidden: bool) -> Hidden {
     if is_hidden {
         return Hidden::Already;
@@ -105,8 +110,11 @@ pub fn decide_hide(command: MessageCommand, message: &Message, is_hidden: bool) 
     Hidden::Now { user: command.actor, conversation: message.conversation, message: command.message }
 }
 
-/// Whether the message may be pinned, or its pin be taken away, by a user with this access. Applied, it is the pin that
-/// the message has then.
+/// Decides whether a user with this access may pin the message (`pinned`) or remove the pin. Applied, the message has the
+/// given pin.
+///
+/// # Errors
+/// What the policy says of [`Action::Pin`]; `message_deleted`.
 pub fn decide_pin(
     message: &Message,
     access: Access,

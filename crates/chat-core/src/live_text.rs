@@ -51,7 +51,7 @@ impl Outcome for Appended {
 }
 
 impl Appended {
-    /// A piece that `message` has now, or had before it was given (`already`).
+    /// A piece that was added to `message`, now or before (`already`).
     pub fn to(message: &Message, piece: &Piece, already: bool) -> Self {
         Self {
             message: message.id,
@@ -93,8 +93,11 @@ fn length(text: &str) -> u32 {
     u32::try_from(text.chars().count()).unwrap_or(u32::MAX)
 }
 
-/// Whether a piece may be added to the message, by a user with this access, where no text has more than `max_bytes`.
-/// Applied, it is the whole text.
+/// Decides whether a user with this access may add a piece to the message, whose text has at most `max_bytes`. Applied, the
+/// message has the given text.
+///
+/// # Errors
+/// What the policy says of [`Action::Edit`]; `message_deleted`; `not_growing`; `offset_mismatch`; a text that gets too long.
 pub fn decide_append(
     message: &Message,
     access: Access,
@@ -113,12 +116,15 @@ pub fn decide_append(
         }
     }
     if message.content.len() + piece.content.len() > max_bytes {
-        return Err(Error::invalid("content", format!("must be at most {max_bytes} bytes in all")));
+        return Err(Error::invalid("content", format!("must be at most {max_bytes} bytes in total")));
     }
     Ok(Decision::Apply(format!("{}{}", message.content, piece.content)))
 }
 
-/// Whether the message's growth may end so, by a user with this access.
+/// Decides whether a user with this access may end the message's growth like this.
+///
+/// # Errors
+/// What the policy says of [`Action::Edit`]; `message_deleted`; `not_growing` if it has ended in another way.
 pub fn decide_finish(message: &Message, access: Access, ending: &Ending) -> Result<Decision<()>> {
     may_write(message, access)?;
     match message.streaming {
@@ -135,7 +141,7 @@ fn may_write(message: &Message, access: Access) -> Result<()> {
 }
 
 fn not_growing() -> Error {
-    Error::conflict("not_growing", "This message is not being written any more")
+    Error::conflict("not_growing", "This message is no longer streaming")
 }
 
 /// How live text ends.

@@ -250,6 +250,24 @@ pub struct Page {
     pub limit: u16,
 }
 
+impl Page {
+    /// The id below which its messages are. The largest number for the newest page.
+    pub fn below(&self) -> i64 {
+        self.before.map_or(i64::MAX, |id| id.0)
+    }
+}
+
+/// The conversation of a pair, as it was looked up.
+///
+/// # Errors
+/// `NotFound` if there is none and the other user does not exist.
+pub fn of_pair(conversation: Option<ConversationId>, other_is_known: bool) -> Result<Option<ConversationId>> {
+    if conversation.is_none() && !other_is_known {
+        return Err(Error::NotFound(Kind::User));
+    }
+    Ok(conversation)
+}
+
 /// From where a part of a conversation is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
@@ -270,6 +288,42 @@ pub struct Stretch {
     pub from: Start,
     /// At most so many; 1 to [`MAX_PAGE`].
     pub limit: u16,
+}
+
+impl Stretch {
+    /// The numbers between which its messages are, without either.
+    pub fn bounds(&self) -> (i64, i64) {
+        match self.from {
+            Start::Before(seq) => (i64::MIN, seq.0),
+            Start::After(seq) => (seq.0, i64::MAX),
+            Start::End => (i64::MIN, i64::MAX),
+        }
+    }
+
+    /// Whether the oldest messages between the bounds are wanted, and not the newest.
+    pub fn is_forward(&self) -> bool {
+        matches!(self.from, Start::After(_))
+    }
+
+    /// Puts the messages, which were found beginning at the bound, into the order of their numbers.
+    pub fn in_order(&self, mut found: Vec<Message>) -> Vec<Message> {
+        if !self.is_forward() {
+            found.reverse();
+        }
+        found
+    }
+
+    /// Checks that the thread's root, as it was looked up, is in this conversation.
+    ///
+    /// # Errors
+    /// `NotFound` if it is not, or does not exist.
+    pub fn check_root(&self, conversation: ConversationId, root: Option<&Message>) -> Result<()> {
+        let is_here = root.is_some_and(|root| root.conversation == conversation);
+        if self.thread.is_some() && !is_here {
+            return Err(Error::NotFound(Kind::Message));
+        }
+        Ok(())
+    }
 }
 
 /// The durable side of reading messages. Messages that a reader has hidden are in none of its answers to that reader, but for
@@ -359,6 +413,7 @@ impl Chat {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sample;
 
     #[test]
     fn status_follows_the_recipients_pointers() {
@@ -376,6 +431,45 @@ mod tests {
         for state in [Streaming::Growing, Streaming::Finished, Streaming::Abandoned] {
             assert_eq!(Streaming::parse(state.as_str()), Some(state));
         }
+    }
+
+    #[test]
+    fn a_stretch_has_bounds_and_an_order() {
+        let stretch = |from| Stretch { thread: None, from, limit: 2 };
+        let message = |seq| Message { seq: Seq(seq), ..sample::text("hi") };
+        let seqs = |stretch: Stretch, found: [i64; 2]| -> Vec<i64> {
+            stretch.in_order(found.map(message).to_vec()).iter().map(|message| message.seq.0).collect()
+        };
+        for (from, bounds, found) in [
+            (Start::Before(Seq(7)), (i64::MIN, 7), [6, 5]),
+            (Start::After(Seq(4)), (4, i64::MAX), [5, 6]),
+            (Start::End, (i64::MIN, i64::MAX), [6, 5]),
+        ] {
+            assert_eq!(stretch(from).bounds(), bounds);
+            assert_eq!(seqs(stretch(from), found), [5, 6], "{from:?}");
+        }
+        let page = |before| Page { before, limit: 1 };
+        assert_eq!((page(None).below(), page(Some(MessageId(7))).below()), (i64::MAX, 7));
+    }
+
+    #[test]
+    fn a_thread_is_read_in_its_own_conversation() {
+        let root = sample::text("root");
+        let thread = Stretch { thread: Some(root.id), from: Start::End, limit: 2 };
+        assert!(thread.check_root(root.conversation, Some(&root)).is_ok());
+        assert!(Stretch { thread: None, ..thread }.check_root(root.conversation, None).is_ok());
+        for (conversation, found) in [(ConversationId(99), Some(&root)), (root.conversation, None)] {
+            let refused = thread.check_root(conversation, found);
+            assert!(matches!(refused, Err(Error::NotFound(Kind::Message))));
+        }
+    }
+
+    #[test]
+    fn an_unknown_user_has_no_history() {
+        let conversation = Some(ConversationId(3));
+        assert_eq!(of_pair(conversation, false).unwrap(), conversation);
+        assert_eq!(of_pair(None, true).unwrap(), None);
+        assert!(matches!(of_pair(None, false), Err(Error::NotFound(Kind::User))));
     }
 
     #[test]

@@ -55,19 +55,21 @@ pub struct Reactor {
     pub at: Timestamp,
 }
 
-/// What there is under a message before somebody reacts to it.
+/// The reactions to a message, as far as they matter for one more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Under {
     /// How many reactions there are.
     pub n_reactions: u32,
     /// Whether the actor's is among them, with the emoji in question.
     pub is_present: bool,
-    /// How many different emoji there are; `None` where the emoji in question is one of them.
+    /// How many different emoji there are. `None` if the emoji in question is one of them.
     pub n_other_kinds: Option<u32>,
 }
 
-/// Whether a user with this access may react (`present`) or take the reaction back, where there is this under the
-/// message.
+/// Decides whether a user with this access may react (`present`) or take the reaction back.
+///
+/// # Errors
+/// What the policy says of [`Action::React`]; `message_deleted`; `too_many_reactions`.
 pub fn decide(message: &Message, access: Access, under: Under, present: bool) -> Result<Decision<()>> {
     allowed(access, Action::React)?;
     not_deleted(message)?;
@@ -83,7 +85,7 @@ pub fn decide(message: &Message, access: Access, under: Under, present: bool) ->
 fn check_bounds(under: Under) -> Result<()> {
     let full = |what| Err(Error::conflict("too_many_reactions", what));
     if under.n_reactions >= MAX_REACTIONS {
-        return full(format!("This message has {MAX_REACTIONS} reactions, and no room for more"));
+        return full(format!("This message has {MAX_REACTIONS} reactions, the maximum"));
     }
     if under.n_other_kinds.is_some_and(|kinds| kinds >= MAX_KINDS) {
         return full(format!("This message has {MAX_KINDS} different emoji; use one of them"));

@@ -65,7 +65,7 @@ impl Receipt {
     }
 }
 
-/// A conversation, as far as the pointers in it are concerned.
+/// What limits the pointers in a conversation, and whose clients hear of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     /// The conversation.
@@ -99,19 +99,19 @@ pub struct Progress {
     pub marked_unread: bool,
 }
 
-/// What is to be written of a member who has come further.
+/// What a store writes about a member who has come further.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Advance {
     /// Where the pointers are now.
     pub receipt: Receipt,
-    /// Whether the member has read, so that the receipt is to say what still waits.
+    /// Whether the member has read. The receipt then says what still waits.
     pub is_reading: bool,
     /// Whether the mark of being unread is taken away.
     pub unmarks: bool,
 }
 
 impl Progress {
-    /// Moves the pointers; `None` where nothing changes.
+    /// Moves the pointers. `None` if nothing changes.
     pub fn advance(&mut self, to: Pointers) -> Option<Advance> {
         let before = self.pointers;
         self.pointers = before.moved(to, self.place.last);
@@ -125,18 +125,21 @@ impl Progress {
     }
 }
 
-/// Moves the pointers of somebody who was found to be a member, or not.
+/// Moves the pointers of a user who was looked up among the members. `None` if nothing changes.
+///
+/// # Errors
+/// `NotFound` if the user is not a member.
 pub fn decide(found: Option<&mut Progress>, to: Pointers) -> Result<Option<Advance>> {
     found.map(|member| member.advance(to)).ok_or(Error::NotFound(Kind::Conversation))
 }
 
 impl Delivered {
-    /// The pointers that say so.
+    /// The pointers of a member of whom no more is known.
     pub fn pointers(&self) -> Pointers {
         Pointers { delivered: self.seq, read: Seq(0) }
     }
 
-    /// The furthest of each member, those of one conversation beside each other, in the order of the members' ids.
+    /// The furthest of each member, by conversation, then by member.
     pub fn furthest(mut receipts: Vec<Self>) -> Vec<Self> {
         receipts.sort_unstable_by_key(|receipt| (receipt.conversation, receipt.user, Reverse(receipt.seq)));
         receipts.dedup_by_key(|receipt| (receipt.conversation, receipt.user));

@@ -34,7 +34,7 @@ impl Outcome for Saved {
     }
 }
 
-/// What comes of saving the message or of no longer doing so, where it is saved or not.
+/// Decides what saving the message, or no longer saving it, changes.
 pub fn decide(command: MessageCommand, is_saved: bool, saved: bool) -> Saved {
     if is_saved == saved {
         return Saved::Already;

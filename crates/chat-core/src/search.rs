@@ -73,7 +73,7 @@ impl Search {
         usize::from(self.limit)
     }
 
-    /// How many matches are looked for, the newest first: those of the answer, or those among which the best are.
+    /// How many of the newest matches are looked for: as many as the answer holds, or those that are ranked.
     pub fn wanted(&self) -> usize {
         if self.order == Order::Best { RANKED.max(self.limit()) } else { self.limit() }
     }
@@ -83,9 +83,9 @@ impl Search {
         (self.since.map_or(i64::MIN, |at| at.0), self.until.map_or(i64::MAX, |at| at.0))
     }
 
-    /// The ids that come into question: those between the two, without either. `next` is the id of the next message or a
-    /// larger number, `first_sent_at` the id of the first message sent at a time or later. Ids grow with time, but for the
-    /// clock's being set.
+    /// The ids of the messages that may match. `next` is the id of the next message or a larger number; `first_sent_at` gives
+    /// the id of the first message sent at a time, in microseconds since 1970, or later. Ids grow with time unless the clock is
+    /// set back.
     pub fn range<E>(
         &self,
         next: i64,
@@ -111,17 +111,23 @@ pub struct Range {
     pub before: i64,
 }
 
-/// The index of a store, where there is one.
+/// The index of a store.
+///
+/// # Errors
+/// `search_off` if the store has none.
 pub fn index<T>(index: Option<&T>) -> Result<&T> {
-    index.ok_or_else(|| Error::conflict("search_off", "Searching is switched off on this server"))
+    index.ok_or_else(|| Error::conflict("search_off", "Search is turned off on this server"))
 }
 
-/// Refuses a search that has gone on for longer than searches may.
+/// Checks that a search may go on.
+///
+/// # Errors
+/// `SearchTooSlow` if it has taken too long.
 pub fn check_patience(elapsed: Duration) -> Result<()> {
     if elapsed > PATIENCE { Err(too_slow()) } else { Ok(()) }
 }
 
-/// The refusal of a search that the database itself has stopped, since it took too long.
+/// The refusal of a search that the database has stopped because it took too long.
 pub fn too_slow() -> Error {
     Error::SearchTooSlow
 }

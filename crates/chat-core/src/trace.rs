@@ -33,7 +33,10 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// The way of a message that was made at `position`, for a reader with this access, still without members.
+    /// The trace of a message that was posted at this log position, without members, for a reader with this access.
+    ///
+    /// # Errors
+    /// What the policy says of [`Action::Trace`].
     pub fn of(message: &Message, access: Access, position: Position) -> Result<Self> {
         allowed(access, Action::Trace)?;
         Ok(Self {
@@ -55,7 +58,7 @@ impl Trace {
 /// The durable side of tracing.
 #[async_trait]
 pub trait TraceStore: Send + Sync + 'static {
-    /// What is kept of a message's way, for those to whom [`Trace::of`] gives it, with at most `limit` members. MUST answer
+    /// What is kept of a message's way, for readers who get it from [`Trace::of`], with at most `limit` members. MUST answer
     /// `NotFound` to readers who are not members of its conversation. MUST leave out who became a member after the message was sent: whoever
     /// joins has read what was before.
     async fn trace(&self, reader: UserId, message: MessageId, limit: u16) -> Result<Trace>;

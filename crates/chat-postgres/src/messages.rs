@@ -1,11 +1,10 @@
 //! Statements that read messages back. Posting is in `posting.rs`, and what makes a message of a row in `load.rs`.
 
 use async_trait::async_trait;
-use chat_core::error::Kind;
+use chat_core::Result;
 use chat_core::ids::{ConversationId, GroupId, MessageId, UserId};
-use chat_core::messages::{Message, MessageStore, Page, Start, Stretch};
+use chat_core::messages::{self, Message, MessageStore, Page, Stretch};
 use chat_core::policy::Action;
-use chat_core::{Error, Result};
 
 use crate::db::Db;
 use crate::load::{complete, is_shown, one, select, select_messages};
@@ -38,10 +37,11 @@ impl MessageStore for Postgres {
 
     async fn direct_history(&self, reader: UserId, other: UserId, page: Page) -> Result<Vec<Message>> {
         self.readers
-            .read(move |db| match direct(db, reader, other)? {
-                Some(conversation) => history(db, reader, conversation, page),
-                None if accounts::exists(db, other)? => Ok(Vec::new()),
-                None => Err(Error::NotFound(Kind::User).into()),
+            .read(move |db| {
+                let found = direct(db, reader, other)?;
+                let is_known = found.is_some() || accounts::exists(db, other)?;
+                let conversation = messages::of_pair(found, is_known)?;
+                conversation.map_or(Ok(Vec::new()), |conversation| history(db, reader, conversation, page))
             })
             .await
     }
@@ -111,9 +111,8 @@ fn history(db: &Db, reader: UserId, conversation: ConversationId, page: Page) ->
         is_shown!(),
         " ORDER BY m.seq DESC LIMIT $4"
     );
-    let before = page.before.map_or(i64::MAX, |id| id.0);
     let mut messages =
-        select(db, sql, &[&reader.0, &conversation.0, &before, &i64::from(page.limit)], reader)?;
+        select(db, sql, &[&reader.0, &conversation.0, &page.below(), &i64::from(page.limit)], reader)?;
     messages.reverse();
     Ok(messages)
 }
@@ -125,49 +124,33 @@ fn stretch(
     conversation: ConversationId,
     part: Stretch,
 ) -> fault::Result<Vec<Message>> {
-    let Stretch { thread, from, limit } = part;
-    if let Some(root) = thread {
-        one(db, root)?
-            .filter(|root| root.message.conversation == conversation)
-            .ok_or(Error::NotFound(Kind::Message))?;
+    if let Some(root) = part.thread {
+        part.check_root(conversation, one(db, root)?.map(|root| root.message).as_ref())?;
     }
-    let (after, before) = match from {
-        Start::Before(seq) => (i64::MIN, seq.0),
-        Start::After(seq) => (seq.0, i64::MAX),
-        Start::End => (i64::MIN, i64::MAX),
-    };
-    let is_forward = matches!(from, Start::After(_));
-    let whole = thread.map_or(conversation.0, |root| root.0);
-    let sql = stretch_sql(thread.is_some(), is_forward);
-    let mut messages = select(db, sql, &[&reader.0, &whole, &after, &before, &i64::from(limit)], reader)?;
-    if !is_forward {
-        messages.reverse();
-    }
-    Ok(messages)
+    let (after, before) = part.bounds();
+    let whole = part.thread.map_or(conversation.0, |root| root.0);
+    let sql = stretch_sql(part.thread.is_some(), part.is_forward());
+    Ok(part.in_order(select(db, sql, &[&reader.0, &whole, &after, &before, &i64::from(part.limit)], reader)?))
 }
 
 fn stretch_sql(is_thread: bool, is_forward: bool) -> &'static str {
+    macro_rules! stretch {
+        ($whole:literal, $order:literal) => {
+            select_messages!(
+                "WHERE ",
+                $whole,
+                " = $2 AND m.seq > $3 AND m.seq < $4 AND ",
+                is_shown!(),
+                $order,
+                " LIMIT $5"
+            )
+        };
+    }
     match (is_thread, is_forward) {
-        (false, false) => select_messages!(
-            "WHERE m.conversation_id = $2 AND m.seq > $3 AND m.seq < $4 AND ",
-            is_shown!(),
-            " ORDER BY m.seq DESC LIMIT $5"
-        ),
-        (false, true) => select_messages!(
-            "WHERE m.conversation_id = $2 AND m.seq > $3 AND m.seq < $4 AND ",
-            is_shown!(),
-            " ORDER BY m.seq LIMIT $5"
-        ),
-        (true, false) => select_messages!(
-            "WHERE m.thread_id = $2 AND m.seq > $3 AND m.seq < $4 AND ",
-            is_shown!(),
-            " ORDER BY m.seq DESC LIMIT $5"
-        ),
-        (true, true) => select_messages!(
-            "WHERE m.thread_id = $2 AND m.seq > $3 AND m.seq < $4 AND ",
-            is_shown!(),
-            " ORDER BY m.seq LIMIT $5"
-        ),
+        (false, false) => stretch!("m.conversation_id", " ORDER BY m.seq DESC"),
+        (false, true) => stretch!("m.conversation_id", " ORDER BY m.seq"),
+        (true, false) => stretch!("m.thread_id", " ORDER BY m.seq DESC"),
+        (true, true) => stretch!("m.thread_id", " ORDER BY m.seq"),
     }
 }
 

@@ -30,8 +30,7 @@ impl SavedStore for Postgres {
                     "    ORDER BY s.message_id DESC LIMIT $3)
                      ORDER BY m.id DESC"
                 );
-                let before = page.before.map_or(i64::MAX, |id| id.0);
-                select(db, sql, &[&user.0, &before, &i64::from(page.limit)], user)
+                select(db, sql, &[&user.0, &page.below(), &i64::from(page.limit)], user)
             })
             .await
     }

@@ -14,13 +14,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
+use chat_core::Result;
 use chat_core::event::{Event, Signal};
 use chat_core::ids::UserId;
 use chat_core::messages::Message;
 use chat_core::ports::EventSink;
-use chat_core::search::{Search, SearchStore};
+use chat_core::search::{self, Search, SearchStore};
 use chat_core::sync::Cursor;
-use chat_core::{Error, Result};
 use chat_store::{Outage, ReaderMetrics, SearchLag};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
@@ -34,15 +34,13 @@ const READERS: usize = 2;
 
 #[async_trait]
 impl SearchStore for Postgres {
-    async fn search(&self, reader: UserId, search: Search) -> Result<Vec<Message>> {
-        let Some(index) = &self.search else {
-            return Err(Error::conflict("search_off", "Search is turned off on this server"));
-        };
+    async fn search(&self, reader: UserId, wanted: Search) -> Result<Vec<Message>> {
+        let index = search::index(self.search.as_ref())?;
         index
             .readers
             .read(move |db| {
                 db.snapshot(|db| {
-                    let ids = finder::find(db, reader, &search)?;
+                    let ids = finder::find(db, reader, &wanted)?;
                     load::load(db, &ids, Some(reader))
                 })
             })

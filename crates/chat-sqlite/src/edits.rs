@@ -34,25 +34,23 @@ impl EditStore for Sqlite {
 
     async fn versions(&self, reader: UserId, message: MessageId) -> Result<Vec<Version>> {
         self.readers
-            .read(move |db| {
-                let snapshot = db.unchecked_transaction()?;
-                membership::shown(&snapshot, reader, message)?;
-                versions(&snapshot, message)
+            .snapshot(move |db| {
+                membership::shown(db, reader, message)?;
+                versions(db, message)
             })
             .await
     }
 
     async fn pinned(&self, reader: UserId, conversation: ConversationId, limit: u16) -> Result<Vec<Message>> {
         self.readers
-            .read(move |db| {
-                let snapshot = db.unchecked_transaction()?;
-                membership::of_member(&snapshot, reader, conversation)?;
+            .snapshot(move |db| {
+                membership::of_member(db, reader, conversation)?;
                 let sql = select_messages!(
                     "WHERE m.conversation_id = ?2 AND m.pinned_at IS NOT NULL AND ",
                     is_shown!(),
                     " ORDER BY m.pinned_at DESC, m.id DESC LIMIT ?3"
                 );
-                select(&snapshot, sql, params![reader.0, conversation.0, limit], reader)
+                select(db, sql, params![reader.0, conversation.0, limit], reader)
             })
             .await
     }

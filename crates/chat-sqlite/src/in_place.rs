@@ -12,8 +12,8 @@ use crate::load::{Stored, complete, load};
 use crate::writer::Tx;
 use crate::{fault, membership};
 
-/// Changes a message in place by a command: what the core decides is counted, noted and applied. `apply` writes what is
-/// decided, with the message's next `rev`.
+/// Changes a message in place: asks for the decision, counts and notes the change, and applies what was decided. `apply`
+/// receives the message as it was, and its next `rev`.
 pub(crate) fn change<T>(
     tx: &Tx<'_>,
     (command, event): (MessageCommand, MessageEvent),

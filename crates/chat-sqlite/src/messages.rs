@@ -1,11 +1,10 @@
 //! Statements that read messages back. Posting is in `posting.rs`, and what makes a message of a row in `load.rs`.
 
 use async_trait::async_trait;
-use chat_core::error::Kind;
+use chat_core::Result;
 use chat_core::ids::{ConversationId, GroupId, MessageId, UserId};
-use chat_core::messages::{Message, MessageStore, Page, Start, Stretch};
+use chat_core::messages::{self, Message, MessageStore, Page, Stretch};
 use chat_core::policy::Action;
-use chat_core::{Error, Result};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::load::{complete, is_shown, one, select, select_messages};
@@ -15,10 +14,9 @@ use crate::{Sqlite, accounts, fault, groups, membership};
 impl MessageStore for Sqlite {
     async fn message(&self, reader: UserId, id: MessageId) -> Result<Message> {
         self.readers
-            .read(move |db| {
-                let snapshot = db.unchecked_transaction()?;
-                let stored = membership::shown(&snapshot, reader, id)?;
-                Ok(complete(&snapshot, stored, Some(reader))?)
+            .snapshot(move |db| {
+                let stored = membership::shown(db, reader, id)?;
+                Ok(complete(db, stored, Some(reader))?)
             })
             .await
     }
@@ -30,41 +28,36 @@ impl MessageStore for Sqlite {
         part: Stretch,
     ) -> Result<Vec<Message>> {
         self.readers
-            .read(move |db| {
-                let snapshot = db.unchecked_transaction()?;
-                membership::of_member(&snapshot, reader, conversation)?;
-                stretch(&snapshot, reader, conversation, part)
+            .snapshot(move |db| {
+                membership::of_member(db, reader, conversation)?;
+                stretch(db, reader, conversation, part)
             })
             .await
     }
 
     async fn direct_history(&self, reader: UserId, other: UserId, page: Page) -> Result<Vec<Message>> {
         self.readers
-            .read(move |db| {
-                let snapshot = db.unchecked_transaction()?;
-                match direct(&snapshot, reader, other)? {
-                    Some(conversation) => history(&snapshot, reader, conversation, page),
-                    None if accounts::exists(&snapshot, other)? => Ok(Vec::new()),
-                    None => Err(Error::NotFound(Kind::User).into()),
-                }
+            .snapshot(move |db| {
+                let found = direct(db, reader, other)?;
+                let is_known = found.is_some() || accounts::exists(db, other)?;
+                let conversation = messages::of_pair(found, is_known)?;
+                conversation.map_or(Ok(Vec::new()), |conversation| history(db, reader, conversation, page))
             })
             .await
     }
 
     async fn group_history(&self, reader: UserId, group: GroupId, page: Page) -> Result<Vec<Message>> {
         self.readers
-            .read(move |db| {
-                let snapshot = db.unchecked_transaction()?;
-                let conversation = groups::conversation_for(&snapshot, group, reader, Action::Read)?;
-                history(&snapshot, reader, conversation, page)
+            .snapshot(move |db| {
+                let conversation = groups::conversation_for(db, group, reader, Action::Read)?;
+                history(db, reader, conversation, page)
             })
             .await
     }
 
     async fn last_of_each(&self, reader: UserId, limit: u16) -> Result<Vec<Message>> {
         self.readers
-            .read(move |db| {
-                let snapshot = db.unchecked_transaction()?;
+            .snapshot(move |db| {
                 let sql = select_messages!(
                     "WHERE m.id IN (
                          SELECT (SELECT x.id FROM messages x
@@ -75,7 +68,7 @@ impl MessageStore for Sqlite {
                          FROM members me WHERE me.user_id = ?1)
                      ORDER BY m.id DESC LIMIT ?2"
                 );
-                select(&snapshot, sql, params![reader.0, limit], reader)
+                select(db, sql, params![reader.0, limit], reader)
             })
             .await
     }
@@ -96,12 +89,7 @@ impl MessageStore for Sqlite {
         after: MessageId,
         limit: u16,
     ) -> Result<Vec<Message>> {
-        self.readers
-            .read(move |db| {
-                let snapshot = db.unchecked_transaction()?;
-                backlog(&snapshot, user, (live_from, after), limit)
-            })
-            .await
+        self.readers.snapshot(move |db| backlog(db, user, (live_from, after), limit)).await
     }
 }
 
@@ -132,8 +120,7 @@ fn history(
         is_shown!(),
         " ORDER BY m.seq DESC LIMIT ?4"
     );
-    let before = page.before.map_or(i64::MAX, |id| id.0);
-    let mut messages = select(db, sql, params![reader.0, conversation.0, before, page.limit], reader)?;
+    let mut messages = select(db, sql, params![reader.0, conversation.0, page.below(), page.limit], reader)?;
     messages.reverse();
     Ok(messages)
 }
@@ -145,49 +132,33 @@ fn stretch(
     conversation: ConversationId,
     part: Stretch,
 ) -> fault::Result<Vec<Message>> {
-    let Stretch { thread, from, limit } = part;
-    if let Some(root) = thread {
-        one(db, root)?
-            .filter(|root| root.message.conversation == conversation)
-            .ok_or(Error::NotFound(Kind::Message))?;
+    if let Some(root) = part.thread {
+        part.check_root(conversation, one(db, root)?.map(|root| root.message).as_ref())?;
     }
-    let (after, before) = match from {
-        Start::Before(seq) => (i64::MIN, seq.0),
-        Start::After(seq) => (seq.0, i64::MAX),
-        Start::End => (i64::MIN, i64::MAX),
-    };
-    let is_forward = matches!(from, Start::After(_));
-    let whole = thread.map_or(conversation.0, |root| root.0);
-    let sql = stretch_sql(thread.is_some(), is_forward);
-    let mut messages = select(db, sql, params![reader.0, whole, after, before, limit], reader)?;
-    if !is_forward {
-        messages.reverse();
-    }
-    Ok(messages)
+    let (after, before) = part.bounds();
+    let whole = part.thread.map_or(conversation.0, |root| root.0);
+    let sql = stretch_sql(part.thread.is_some(), part.is_forward());
+    Ok(part.in_order(select(db, sql, params![reader.0, whole, after, before, part.limit], reader)?))
 }
 
 fn stretch_sql(is_thread: bool, is_forward: bool) -> &'static str {
+    macro_rules! stretch {
+        ($whole:literal, $order:literal) => {
+            select_messages!(
+                "WHERE ",
+                $whole,
+                " = ?2 AND m.seq > ?3 AND m.seq < ?4 AND ",
+                is_shown!(),
+                $order,
+                " LIMIT ?5"
+            )
+        };
+    }
     match (is_thread, is_forward) {
-        (false, false) => select_messages!(
-            "WHERE m.conversation_id = ?2 AND m.seq > ?3 AND m.seq < ?4 AND ",
-            is_shown!(),
-            " ORDER BY m.seq DESC LIMIT ?5"
-        ),
-        (false, true) => select_messages!(
-            "WHERE m.conversation_id = ?2 AND m.seq > ?3 AND m.seq < ?4 AND ",
-            is_shown!(),
-            " ORDER BY m.seq LIMIT ?5"
-        ),
-        (true, false) => select_messages!(
-            "WHERE m.thread_id = ?2 AND m.seq > ?3 AND m.seq < ?4 AND ",
-            is_shown!(),
-            " ORDER BY m.seq DESC LIMIT ?5"
-        ),
-        (true, true) => select_messages!(
-            "WHERE m.thread_id = ?2 AND m.seq > ?3 AND m.seq < ?4 AND ",
-            is_shown!(),
-            " ORDER BY m.seq LIMIT ?5"
-        ),
+        (false, false) => stretch!("m.conversation_id", " ORDER BY m.seq DESC"),
+        (false, true) => stretch!("m.conversation_id", " ORDER BY m.seq"),
+        (true, false) => stretch!("m.thread_id", " ORDER BY m.seq DESC"),
+        (true, true) => stretch!("m.thread_id", " ORDER BY m.seq"),
     }
 }
 

@@ -21,10 +21,9 @@ impl ReactionStore for Sqlite {
 
     async fn reactors(&self, reader: UserId, message: MessageId) -> Result<Vec<Reactor>> {
         self.readers
-            .read(move |db| {
-                let snapshot = db.unchecked_transaction()?;
-                membership::shown(&snapshot, reader, message)?;
-                reactors(&snapshot, message)
+            .snapshot(move |db| {
+                membership::shown(db, reader, message)?;
+                reactors(db, message)
             })
             .await
     }

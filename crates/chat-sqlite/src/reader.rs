@@ -76,6 +76,15 @@ impl Readers {
         answer
     }
 
+    /// The same for a `read` of several statements, which see the database as of one moment.
+    pub(crate) async fn snapshot<T, F>(&self, read: F) -> chat_core::Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    {
+        self.read(move |db| read(&*db.unchecked_transaction()?)).await
+    }
+
     /// Ends the threads after the reads that wait. Blocks.
     pub(crate) fn close(&self) {
         self.queue.close();

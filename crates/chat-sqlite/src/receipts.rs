@@ -1,27 +1,26 @@
 //! Statements about members' pointers, in conversations and in threads.
 
-use std::cmp::Reverse;
-
 use async_trait::async_trait;
+use chat_codec::row;
+use chat_core::Result;
 use chat_core::conversations::Audience;
-use chat_core::error::Kind;
 use chat_core::ids::{ConversationId, MessageId, Seq, UserId};
-use chat_core::receipts::{Delivered, Moved, Pointers, Receipt, ReceiptStore, ThreadView};
-use chat_core::{Error, Result};
-use rusqlite::{Connection, OptionalExtension, params};
+use chat_core::receipts::{
+    self, Advance, Delivered, Moved, Place, Pointers, Progress, Receipt, ReceiptStore, ThreadView,
+};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::conversations::view;
+use crate::load::{Columns, all};
 use crate::writer::Tx;
-use crate::{Sqlite, fault};
+use crate::{Sqlite, fault, membership};
 
 mod threads;
 
 #[async_trait]
 impl ReceiptStore for Sqlite {
-    async fn mark_delivered(&self, mut receipts: Vec<Delivered>) -> Result<Moved> {
-        // In this order each conversation is looked up once, and a member's furthest receipt is the one that is kept.
-        receipts.sort_unstable_by_key(|receipt| (receipt.conversation, receipt.user, Reverse(receipt.seq)));
-        receipts.dedup_by_key(|receipt| (receipt.conversation, receipt.user));
+    async fn mark_delivered(&self, receipts: Vec<Delivered>) -> Result<Moved> {
+        let receipts = Delivered::furthest(receipts);
         self.writer.write(move |tx| mark_delivered(tx, &receipts)).await
     }
 
@@ -37,47 +36,22 @@ impl ReceiptStore for Sqlite {
         limit: u16,
     ) -> Result<Vec<(UserId, Pointers)>> {
         self.readers
-            .read(move |db| {
-                let snapshot = db.unchecked_transaction()?;
-                member(&snapshot, conversation, reader)?.ok_or(Error::NotFound(Kind::Conversation))?;
+            .snapshot(move |db| {
+                membership::of_member(db, reader, conversation)?;
                 let sql = "SELECT user_id, delivered_seq, read_seq FROM members
                            WHERE conversation_id = ?1 AND user_id > ?2 ORDER BY user_id LIMIT ?3";
-                let mut statement = snapshot.prepare_cached(sql)?;
-                let rows = statement.query_map(params![conversation.0, after.0, limit], |row| {
-                    Ok((
-                        UserId(row.get(0)?),
-                        Pointers { delivered: Seq(row.get(1)?), read: Seq(row.get(2)?) },
-                    ))
-                })?;
-                Ok(rows.collect::<rusqlite::Result<_>>()?)
+                let page = params![conversation.0, after.0, limit];
+                Ok(all(db, sql, page, |row| row::member(row, 0))?)
             })
             .await
     }
 
     async fn thread(&self, reader: UserId, root: MessageId) -> Result<ThreadView> {
-        self.readers.read(move |db| threads::view(db, reader, root)).await
+        self.readers.snapshot(move |db| threads::view(db, reader, root)).await
     }
 
     async fn read_thread(&self, reader: UserId, root: MessageId, seq: Seq) -> Result<()> {
         self.writer.write(move |tx| threads::read(tx, reader, root, seq)).await
-    }
-}
-
-/// What a moved pointer has to do with its conversation.
-pub(crate) struct Place {
-    /// The conversation's last message, beyond which no pointer goes.
-    pub(crate) last: Seq,
-    /// How many members there are.
-    pub(crate) n_members: u32,
-    /// All of them.
-    pub(crate) members: Audience,
-}
-
-impl Place {
-    /// A receipt of this user's pointers there.
-    pub(crate) fn receipt(&self, user: UserId, conversation: ConversationId, pointers: Pointers) -> Receipt {
-        let audience = Receipt::audience(self.members, self.n_members, user);
-        Receipt { user, conversation, pointers, audience, counts: None }
     }
 }
 
@@ -96,22 +70,18 @@ pub(crate) fn place(db: &Connection, id: ConversationId) -> rusqlite::Result<Opt
         let (low, high) = view::pair(db, id)?;
         Audience::Pair(low, high)
     };
-    Ok(Some(Place { last, n_members, members }))
+    Ok(Some(Place { conversation: id, last, n_members, members }))
 }
 
-/// A member's pointers and mark of being unread.
-fn member(
-    db: &Connection,
-    conversation: ConversationId,
-    user: UserId,
-) -> rusqlite::Result<Option<(Pointers, bool)>> {
+/// How far the user has come there; `None` for somebody who is not a member.
+fn progress(db: &Connection, user: UserId, place: Place) -> rusqlite::Result<Option<Progress>> {
     let sql = "SELECT delivered_seq, read_seq, marked_unread FROM members
                WHERE conversation_id = ?1 AND user_id = ?2";
-    db.prepare_cached(sql)?
-        .query_row([conversation.0, user.0], |row| {
-            Ok((Pointers { delivered: Seq(row.get(0)?), read: Seq(row.get(1)?) }, row.get(2)?))
-        })
-        .optional()
+    let progress = |row: &Row<'_>| {
+        let (pointers, marked_unread) = (row::pointers(&Columns(row), 0)?, row.get(2)?);
+        Ok(Progress { user, place, pointers, marked_unread })
+    };
+    db.prepare_cached(sql)?.query_row([place.conversation.0, user.0], progress).optional()
 }
 
 fn mark_delivered(tx: &Tx<'_>, receipts: &[Delivered]) -> fault::Result<Moved> {
@@ -120,11 +90,8 @@ fn mark_delivered(tx: &Tx<'_>, receipts: &[Delivered]) -> fault::Result<Moved> {
         let Some(&Delivered { conversation, .. }) = of_one.first() else { continue };
         let Some(place) = place(tx, conversation)? else { continue };
         for receipt in of_one {
-            let Some((before, _)) = member(tx, conversation, receipt.user)? else { continue };
-            let after = before.moved(Pointers { delivered: receipt.seq, read: Seq(0) }, place.last);
-            if after != before {
-                moved.push(place.receipt(receipt.user, conversation, after));
-            }
+            let Some(mut member) = progress(tx, receipt.user, place)? else { continue };
+            moved.extend(member.advance(receipt.pointers()).map(|advance| advance.receipt));
         }
     }
     let moved = Moved(moved);
@@ -138,21 +105,13 @@ fn move_pointers(
     conversation: ConversationId,
     to: Pointers,
 ) -> fault::Result<Moved> {
-    let not_found = Error::NotFound(Kind::Conversation);
-    let (Some((before, marked)), Some(place)) = (member(tx, conversation, user)?, place(tx, conversation)?)
-    else {
-        return Err(not_found.into());
-    };
-    let after = before.moved(to, place.last);
-    // A reading that comes late, from behind the pointer, says nothing of what the user has looked at since.
-    let is_reading = to.read > Seq(0) && to.read >= before.read;
-    let unmarks = is_reading && marked;
-    if after == before && !unmarks {
+    let place = place(tx, conversation)?;
+    let mut member = place.map(|place| progress(tx, user, place)).transpose()?.flatten();
+    let Some(Advance { mut receipt, is_reading, unmarks }) = receipts::decide(member.as_mut(), to)? else {
         return Ok(Moved::default());
-    }
-    let mut receipt = place.receipt(user, conversation, after);
+    };
     if is_reading {
-        receipt.counts = Some(view::counts(tx, user, conversation, after.read)?);
+        receipt.counts = Some(view::counts(tx, user, conversation, receipt.pointers.read)?);
     }
     let moved = Moved(vec![receipt]);
     store(tx, &moved)?;

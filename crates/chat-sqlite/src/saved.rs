@@ -20,8 +20,7 @@ impl SavedStore for Sqlite {
 
     async fn saved(&self, user: UserId, page: Page) -> Result<Vec<Message>> {
         self.readers
-            .read(move |db| {
-                let snapshot = db.unchecked_transaction()?;
+            .snapshot(move |db| {
                 // CROSS JOIN keeps SQLite to the user's saved messages, from the newest on.
                 let sql = select_messages!(
                     "WHERE m.id IN (
@@ -33,8 +32,7 @@ impl SavedStore for Sqlite {
                     "    ORDER BY s.message_id DESC LIMIT ?3)
                      ORDER BY m.id DESC"
                 );
-                let before = page.before.map_or(i64::MAX, |id| id.0);
-                select(&snapshot, sql, params![user.0, before, page.limit], user)
+                select(db, sql, params![user.0, page.below(), page.limit], user)
             })
             .await
     }

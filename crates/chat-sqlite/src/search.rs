@@ -16,12 +16,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
+use chat_core::Result;
 use chat_core::event::{Event, Signal};
 use chat_core::ids::UserId;
 use chat_core::messages::Message;
 use chat_core::ports::EventSink;
-use chat_core::search::{Search, SearchStore};
-use chat_core::{Error, Result};
+use chat_core::search::{self, Search, SearchStore};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::error::OpenError;
@@ -35,17 +35,14 @@ const READERS: usize = 2;
 
 #[async_trait]
 impl SearchStore for Sqlite {
-    async fn search(&self, reader: UserId, search: Search) -> Result<Vec<Message>> {
-        let Some(index) = &self.search else {
-            return Err(Error::conflict("search_off", "Search is turned off on this server"));
-        };
+    async fn search(&self, reader: UserId, wanted: Search) -> Result<Vec<Message>> {
+        let index = search::index(self.search.as_ref())?;
         let shelf = index.shelf.clone();
         let read = move |db: &rusqlite::Connection| {
-            let snapshot = db.unchecked_transaction()?;
-            let ids = shelf.lend(|index| finder::find(&snapshot, index, reader, &search))?;
-            load::load(&snapshot, &ids, Some(reader))
+            let ids = shelf.lend(|index| finder::find(db, index, reader, &wanted))?;
+            load::load(db, &ids, Some(reader))
         };
-        index.readers.read(read).await
+        index.readers.snapshot(read).await
     }
 }
 

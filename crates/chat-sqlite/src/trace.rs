@@ -13,7 +13,7 @@ use crate::{Sqlite, fault, membership};
 #[async_trait]
 impl TraceStore for Sqlite {
     async fn trace(&self, reader: UserId, message: MessageId, limit: u16) -> Result<Trace> {
-        self.readers.read(move |db| trace(&*db.unchecked_transaction()?, reader, message, limit)).await
+        self.readers.snapshot(move |db| trace(db, reader, message, limit)).await
     }
 }
 

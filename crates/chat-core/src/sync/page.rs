@@ -1,5 +1,5 @@
-//! A page of what changed for a user: what is put into it, where it ends, and what it says once the present state of
-//! things is known. Pure; where something changed is found by stores, and only places and numbers are looked at for that.
+//! A page of what changed for a user: what it holds, where it ends, and which events it becomes once the present state is
+//! read. Pure: stores look up where something changed, fill a page with log positions and ids, and read what it asks for.
 
 use std::collections::HashMap;
 
@@ -35,26 +35,26 @@ pub struct Concerned {
 }
 
 impl Concerned {
-    /// After which position its messages are in the page, where the user asks for what is after `after`.
+    /// The log position after which its messages are in the page of a user who asks for what is after `after`.
     pub fn messages_after(&self, after: Position) -> Position {
         // New members load what is there, and the page has what comes after. A client that was offline while its user left
         // and joined again has what was there before, and needs what came in between.
         if self.is_back { after } else { after.max(self.joined) }
     }
 
-    /// Whether members hear of each other's receipts; otherwise each hears of their own alone.
+    /// Whether members receive each other's receipts, and not only their own.
     pub fn is_told_of_receipts(&self) -> bool {
         self.n_members <= MAX_TOLD_MEMBERS
     }
 
-    /// The first position at which the conversation itself is in the page, so that a client knows it before what is in it;
-    /// it is told again from between two.
+    /// The first log position at which the conversation itself changed, so that a client knows it before what is in it. A
+    /// client that resumes between two of its changes gets it again.
     fn seen_at(&self, after: Position) -> Option<Position> {
         [self.meta, self.joined, self.state].into_iter().filter(|&position| position > after).min()
     }
 }
 
-/// Something that changed, and where it stands in the log.
+/// Something that changed, and its log position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Item {
     position: Position,
@@ -76,8 +76,8 @@ enum What {
     Left(ConversationId, Option<Departure>),
 }
 
-/// A page while it is filled. Each source gives its first changes in the order of their positions, as many as
-/// [`Filling::enough`] says.
+/// A page while it is filled. Each source gives its first changes in the order of their log positions, up to
+/// [`Filling::enough`] of them.
 #[derive(Debug)]
 pub struct Filling {
     after: Position,
@@ -88,27 +88,27 @@ pub struct Filling {
 }
 
 impl Filling {
-    /// An empty page for what changed after a position and up to `end`: about `limit` changes.
+    /// An empty page for what changed after a log position and up to `end`. It holds about `limit` changes.
     pub fn new(after: Position, end: Position, limit: u16) -> Self {
         Self { after, end, horizon: end, limit: usize::from(limit.max(1)), items: Vec::new() }
     }
 
-    /// The position after which the user asks.
+    /// The log position after which the page begins.
     pub fn after(&self) -> Position {
         self.after
     }
 
-    /// Nothing beyond this position is wanted any more. It only comes nearer.
+    /// The log position beyond which nothing is looked up any more. It never grows.
     pub fn horizon(&self) -> Position {
         self.horizon
     }
 
-    /// How many changes are asked of each source: one more than the page holds.
+    /// How many changes each source gives at most: one more than the page holds.
     pub fn enough(&self) -> i64 {
         i64::try_from(self.limit + 1).unwrap_or(i64::MAX)
     }
 
-    /// Adds the conversation itself, where it or the user's own part of it changed.
+    /// Adds the conversation itself, if it or the user's own part of it changed.
     pub fn conversation(&mut self, concerned: &Concerned) {
         if let Some(position) = concerned.seen_at(self.after) {
             self.items.push(Item { position, what: What::Seen(concerned.id) });
@@ -120,13 +120,13 @@ impl Filling {
         self.items.push(Item { position, what: What::Posted(message) });
     }
 
-    /// Adds a message that was changed; `event` is how a store spells the last change.
+    /// Adds a message that was changed. `event` names the last change as stores do.
     pub fn changed(&mut self, position: Position, message: MessageId, event: &str) {
         let event = MessageEvent::parse(event).unwrap_or(MessageEvent::Edited);
         self.items.push(Item { position, what: What::Changed(message, event) });
     }
 
-    /// Adds a member's pointers. Those that moved together share a position and are given one after another.
+    /// Adds a member's pointers. Pointers that moved together share a log position and follow each other.
     pub fn moved(&mut self, position: Position, id: ConversationId, member: (UserId, Pointers)) {
         match self.items.last_mut() {
             Some(Item { position: last, what: What::Moved(_, members) }) if *last == position => {
@@ -141,12 +141,12 @@ impl Filling {
         self.items.push(Item { position, what: What::Hidden(conversation, message) });
     }
 
-    /// Adds a message that the user has saved, or no longer has.
+    /// Adds a message that the user saves, or no longer saves.
     pub fn saved(&mut self, position: Position, message: MessageId, saved: bool) {
         self.items.push(Item { position, what: What::Saved(message, saved) });
     }
 
-    /// Drops what is beyond the page, if it is full, and looks no further than its end from now on.
+    /// Drops what is beyond a full page, and brings the horizon to its end.
     pub fn narrow(&mut self) {
         // Of what shares a position, the conversation comes before what is in it.
         self.items.sort_by_key(|item| (item.position, !matches!(item.what, What::Seen(_))));
@@ -160,8 +160,8 @@ impl Filling {
     pub fn finish(mut self, left: Vec<(Position, ConversationId, Option<Departure>)>) -> Page {
         self.narrow();
         let mut items = self.items;
-        // Of what such a conversation has had since, the page has nothing. A client that is cut off before it forgets the
-        // conversation would have a hole if its user became a member again; so this comes first.
+        // The page has no later changes of such a conversation. A client that is cut off before it forgets the conversation
+        // would miss them if its user became a member again; so this comes first.
         let first = items.iter().map(|item| item.position).chain(left.iter().map(|left| left.0)).min();
         let complete = items.len() <= self.limit;
         let mut up_to = self.end;
@@ -177,7 +177,7 @@ impl Filling {
     }
 }
 
-/// A page of what changed, of which the present state has yet to be read.
+/// A page of what changed, before the present state is read.
 #[derive(Debug)]
 pub struct Page {
     items: Vec<Item>,
@@ -185,7 +185,7 @@ pub struct Page {
     complete: bool,
 }
 
-/// The present state of what is in a page, less what is not there any more.
+/// The present state of what is in a page, without what no longer exists.
 #[derive(Debug, Default)]
 pub struct Present {
     /// Of [`Page::messages`].
@@ -194,7 +194,7 @@ pub struct Present {
     pub views: Vec<ConversationView>,
     /// Of [`Page::moved`].
     pub places: Vec<Place>,
-    /// What waits after each of [`Page::readings`], in their order.
+    /// What waits for the user after each of [`Page::readings`], in their order.
     pub counts: Vec<Counts>,
     /// Of [`Page::left`].
     pub left: Vec<Conversation>,
@@ -209,12 +209,12 @@ impl Page {
         })
     }
 
-    /// The conversations in it that themselves changed.
+    /// The conversations that changed themselves.
     pub fn seen(&self) -> Vec<ConversationId> {
         self.each(|what| if let What::Seen(id) = what { Some(*id) } else { None })
     }
 
-    /// The conversations in it whose members' pointers moved.
+    /// The conversations in which pointers moved, each once.
     pub fn moved(&self) -> Vec<ConversationId> {
         let mut moved = self.each(|what| if let What::Moved(id, _) = what { Some(*id) } else { None });
         moved.sort_unstable();
@@ -222,7 +222,7 @@ impl Page {
         moved
     }
 
-    /// Up to where the user has read, in each conversation where that is in the page.
+    /// The conversations in which the user's own pointers moved, and up to where the user has read.
     pub fn readings(&self, user: UserId) -> Vec<(UserId, ConversationId, Seq)> {
         self.each(|what| {
             let What::Moved(id, members) = what else { return None };
@@ -230,7 +230,7 @@ impl Page {
         })
     }
 
-    /// The conversations in it that the user has left.
+    /// The conversations that the user is no longer a member of.
     pub fn left(&self) -> Vec<ConversationId> {
         self.each(|what| if let What::Left(id, _) = what { Some(*id) } else { None })
     }
@@ -239,7 +239,7 @@ impl Page {
         self.items.iter().filter_map(|item| part(&item.what)).collect()
     }
 
-    /// What the page says to the user. What is not there any more is left out.
+    /// The page as events for the user. What no longer exists is left out.
     pub fn changes(self, user: UserId, present: Present) -> Changes {
         let readings = self.readings(user).into_iter().map(|(_, id, _)| id);
         let mut state = State {
@@ -256,7 +256,7 @@ impl Page {
     }
 }
 
-/// The present state by what it is of.
+/// The present state, by id.
 struct State {
     messages: HashMap<MessageId, Message>,
     views: HashMap<ConversationId, ConversationView>,

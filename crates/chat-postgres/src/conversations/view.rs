@@ -82,6 +82,9 @@ pub(crate) fn view(db: &Db, user: UserId, id: ConversationId) -> fault::Result<O
 
 /// The same of several conversations, in this order, less those of which the user is no member.
 pub(crate) fn views(db: &Db, user: UserId, ids: &[ConversationId]) -> fault::Result<Vec<ConversationView>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     // With LIMIT each is looked up; else all conversations of the user might be read, of which there may be many more.
     let sql = concat!(
         "SELECT ",
@@ -98,17 +101,7 @@ pub(crate) fn views(db: &Db, user: UserId, ids: &[ConversationId]) -> fault::Res
     db.rows(sql, &[&user.0, &ids])?.iter().map(read_view).collect()
 }
 
-/// What waits for a member who has read up to `read`.
-pub(crate) fn counts(db: &Db, user: UserId, id: ConversationId, read: Seq) -> fault::Result<Counts> {
-    let sql = concat!(
-        "SELECT ",
-        select_counts!(),
-        "FROM (SELECT $1::bigint AS user_id, $2::bigint AS conversation_id, $3::bigint AS read_seq) AS me"
-    );
-    read_counts(&db.row(sql, &[&user.0, &id.0, &read.0])?, 0)
-}
-
-/// The same for several, in their order.
+/// What waits for each of these members, in their order, who have read up to there.
 pub(crate) fn counts_of_all(
     db: &Db,
     readers: impl Iterator<Item = (UserId, ConversationId, Seq)>,
@@ -124,6 +117,9 @@ pub(crate) fn counts_of_all(
         users.push(user.0);
         ids.push(id.0);
         read.push(seq.0);
+    }
+    if ids.is_empty() {
+        return Ok(Vec::new());
     }
     db.rows(sql, &[&users, &ids, &read])?.iter().map(|row| read_counts(row, 0)).collect()
 }

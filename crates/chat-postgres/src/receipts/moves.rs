@@ -3,15 +3,15 @@
 
 use std::collections::HashMap;
 
-use chat_core::Error;
-use chat_core::error::Kind;
+use chat_codec::row;
 use chat_core::ids::{ConversationId, Seq, UserId};
-use chat_core::receipts::{Delivered, Moved, Pointers, Receipt};
+use chat_core::receipts::{self, Delivered, Moved, Pointers, Progress, Receipt};
 
-use super::{Place, of_place};
+use super::of_place;
 use crate::conversations::view::{self, join_kind};
 use crate::db::Db;
 use crate::fault;
+use crate::load::Columns;
 use crate::writer::{Batched, Tx};
 
 /// How far a member wants to move their pointers.
@@ -26,8 +26,7 @@ impl Batched for Move {
     type Outcome = Moved;
 
     fn store(&self, tx: &Tx<'_>) -> fault::Result<Moved> {
-        let not_found = Err(Error::NotFound(Kind::Conversation).into());
-        move_all(tx, &[self])?.pop().unwrap_or(not_found)
+        move_all(tx, &[self])?.pop().unwrap_or_else(|| Ok(Moved::default()))
     }
 
     fn store_all(tx: &Tx<'_>, moves: &[&Self]) -> fault::Result<Vec<fault::Result<Moved>>> {
@@ -37,9 +36,7 @@ impl Batched for Move {
 
 /// A member as far as the moves so far have brought them.
 struct Member {
-    place: Place,
-    pointers: Pointers,
-    marked: bool,
+    progress: Progress,
     /// Where in the log the last move and the loss of the mark are told of, if there were such.
     moved_at: Option<i64>,
     unmarked_at: Option<i64>,
@@ -54,36 +51,37 @@ fn move_all(tx: &Tx<'_>, moves: &[&Move]) -> fault::Result<Vec<fault::Result<Mov
     let mut readings = Vec::new();
     let mut position = tx.position().0;
     for &&Move { user, conversation, to } in moves {
-        let Some(member) = members.get_mut(&(user, conversation)) else {
-            results.push(Err(Error::NotFound(Kind::Conversation).into()));
-            continue;
-        };
-        // A reading that comes late, from behind the pointer, says nothing of what the user has looked at since.
-        let is_reading = to.read > Seq(0) && to.read >= member.pointers.read;
-        if !member.go(to, is_reading, position) {
-            results.push(Ok(Moved::default()));
-            continue;
+        let mut member = members.get_mut(&(user, conversation));
+        let decided = receipts::decide(member.as_deref_mut().map(|member| &mut member.progress), to);
+        match (decided, member) {
+            (Ok(Some(advance)), Some(member)) => {
+                member.moved_at = Some(position);
+                if advance.unmarks {
+                    member.unmarked_at = Some(position);
+                }
+                position += 1;
+                if advance.is_reading {
+                    let reading = (user, conversation, advance.receipt.pointers.read);
+                    readings.push((results.len(), reading));
+                }
+                results.push(Ok(Moved(vec![advance.receipt])));
+            }
+            (Ok(_), _) => results.push(Ok(Moved::default())),
+            (Err(refusal), _) => results.push(Err(refusal.into())),
         }
-        position += 1;
-        if is_reading {
-            readings.push((results.len(), (user, conversation, member.pointers.read)));
-        }
-        results.push(Ok(Moved(vec![member.place.receipt(user, conversation, member.pointers)])));
     }
     count(tx, &readings, &mut results)?;
     store(tx, &members)?;
     Ok(results)
 }
 
-/// Moves the pointers of those who have received something; whoever is no member is left out.
+/// Moves the pointers of those who have received something; whoever is not a member is left out.
 pub(super) fn mark_delivered(tx: &Tx<'_>, receipts: &[Delivered]) -> fault::Result<Moved> {
     let mut members = load(tx, receipts.iter().map(|receipt| (receipt.user, receipt.conversation)))?;
     let mut moved = Vec::new();
-    for &Delivered { user, conversation, seq } in receipts {
-        let Some(member) = members.get_mut(&(user, conversation)) else { continue };
-        let to = Pointers { delivered: seq, read: Seq(0) };
-        if member.go(to, false, tx.position().0) {
-            moved.push(member.place.receipt(user, conversation, member.pointers));
+    for receipt in receipts {
+        if let Some(member) = members.get_mut(&(receipt.user, receipt.conversation)) {
+            moved.extend(member.progress.advance(receipt.pointers()).map(|advance| advance.receipt));
         }
     }
     let moved = Moved(moved);
@@ -96,24 +94,6 @@ pub(super) fn mark_delivered(tx: &Tx<'_>, receipts: &[Delivered]) -> fault::Resu
     }
     store(tx, &members)?;
     Ok(moved)
-}
-
-impl Member {
-    /// Moves the pointers, and takes the mark away from whoever reads. Says whether anything came of it.
-    fn go(&mut self, to: Pointers, is_reading: bool, position: i64) -> bool {
-        let after = self.pointers.moved(to, self.place.last);
-        let unmarks = is_reading && self.marked;
-        if after == self.pointers && !unmarks {
-            return false;
-        }
-        self.pointers = after;
-        self.moved_at = Some(position);
-        if unmarks {
-            self.marked = false;
-            self.unmarked_at = Some(position);
-        }
-        true
-    }
 }
 
 /// Those of them who are members.
@@ -131,14 +111,10 @@ fn load(db: &Db, who: impl Iterator<Item = (UserId, ConversationId)>) -> fault::
         who.map(|(user, conversation)| (user.0, conversation.0)).unzip();
     let mut members = Members::new();
     for row in db.rows(sql, &[&users, &conversations])? {
-        let member = Member {
-            place: Place::read(&row)?,
-            pointers: Pointers { delivered: Seq(row.try_get(7)?), read: Seq(row.try_get(8)?) },
-            marked: row.try_get(9)?,
-            moved_at: None,
-            unmarked_at: None,
-        };
-        members.insert((UserId(row.try_get(6)?), ConversationId(row.try_get(0)?)), member);
+        let columns = Columns(&row);
+        let ((user, pointers), place) = (row::member(&columns, 6)?, row::place(&columns)?);
+        let progress = Progress { user, place, pointers, marked_unread: row.try_get(9)? };
+        members.insert((user, place.conversation), Member { progress, moved_at: None, unmarked_at: None });
     }
     Ok(members)
 }
@@ -167,7 +143,7 @@ fn store(tx: &Tx<'_>, members: &Members) -> fault::Result<()> {
     let mut unmarked = Vec::new();
     for ((user, conversation), member) in members {
         let Some(moved_at) = member.moved_at else { continue };
-        let Pointers { delivered, read } = member.pointers;
+        let Pointers { delivered, read } = member.progress.pointers;
         for (column, value) in columns.iter_mut().zip([conversation.0, user.0, delivered.0, read.0, moved_at])
         {
             column.push(value);

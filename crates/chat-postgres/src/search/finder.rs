@@ -4,12 +4,10 @@
 //! words. Or one looks at messages from the newest back: quick for frequent words, and for whoever has few messages.
 //! What PostgreSQL knows of the words, and what a search has seen so far, say which will be the quicker.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use chat_core::Error;
 use chat_core::ids::{MessageId, UserId};
-use chat_core::search::{Order, Search};
-use chat_core::time::Timestamp;
+use chat_core::search::{self, Order, Range, Search};
 use tokio_postgres::error::SqlState;
 
 use super::expression::Question;
@@ -27,13 +25,7 @@ const CHOICE: i64 = 300;
 const CANDIDATES: i64 = 5000;
 /// Of how many messages is asked at once whether they are to be seen, at first.
 const CHECKED: usize = 200;
-/// Among at most so many of the newest matches the best are looked for.
-const RANKED: usize = 1000;
-/// How far back the server's clock may have been set without a search between two times missing anything.
-const CLOCK_MARGIN: i64 = 3_600_000_000;
-/// A search that takes longer is given up, the whole of it or one statement.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// The plans are made for each question, for the words decide which is good. No table is read from end to end, and
+/// One statement may take as long as a whole search. The plans are made for each question, for the words decide which is good. No table is read from end to end, and
 /// compiling a plan takes longer than any of these.
 const SETTINGS: &str = "SET LOCAL statement_timeout = '3s'; SET LOCAL plan_cache_mode = force_custom_plan; \
                         SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on";
@@ -44,7 +36,7 @@ pub(super) fn find(db: &Db, reader: UserId, search: &Search) -> Result<Vec<Messa
     db.batch(SETTINGS)?;
     let hunt = Hunt { db, reader, search, question, begun: Instant::now() };
     hunt.find().map_err(|fault| match fault {
-        Fault::Sql(error) if error.code() == Some(&SqlState::QUERY_CANCELED) => Error::SearchTooSlow.into(),
+        Fault::Sql(error) if error.code() == Some(&SqlState::QUERY_CANCELED) => search::too_slow().into(),
         other => other,
     })
 }
@@ -64,13 +56,6 @@ struct Ground {
     own: i64,
     /// And in all.
     all: i64,
-}
-
-/// Ids that come into question: those between the two, without either.
-#[derive(Clone, Copy)]
-struct Range {
-    after: i64,
-    before: i64,
 }
 
 impl Ground {
@@ -104,21 +89,12 @@ impl Hunt<'_> {
         if !ground.conversations.is_empty() {
             self.gather(&ground, &mut found)?;
         }
-        found.truncate(self.wanted());
+        found.truncate(self.search.wanted());
         if self.search.order == Order::Best && !self.question.words.is_empty() {
             found = self.best_of(&found)?;
         }
-        found.truncate(self.limit());
+        found.truncate(self.search.limit());
         Ok(found.into_iter().map(MessageId).collect())
-    }
-
-    fn limit(&self) -> usize {
-        usize::from(self.search.limit)
-    }
-
-    /// How many are looked for; for a page of the best ones fewer will do, if they are at hand.
-    fn wanted(&self) -> usize {
-        if self.search.order == Order::Best { RANKED.max(self.limit()) } else { self.limit() }
     }
 
     fn ground(&self) -> Result<Ground> {
@@ -134,12 +110,12 @@ impl Hunt<'_> {
 
     /// Goes back in time until there are enough.
     fn gather(&self, ground: &Ground, found: &mut Vec<i64>) -> Result<()> {
-        let mut range = self.range(ground)?;
+        let mut range = self.search.range(ground.all + 1, |at| self.first_sent_at(at))?;
         let expected = self.expected()?;
         let mut seen = Seen::default();
         let mut stride = 1;
-        while range.before - range.after > 1 && found.len() < self.limit() {
-            self.check_time()?;
+        while range.before - range.after > 1 && found.len() < self.search.limit() {
+            search::check_patience(self.begun.elapsed())?;
             let in_range = (range.before - range.after) / ground.one_in() + 1;
             let left = (ground.own - seen.messages).clamp(1, in_range);
             // Of so many messages one fits, as far as one can tell; one more than were seen is assumed to.
@@ -215,7 +191,7 @@ impl Hunt<'_> {
             let fitting: Vec<i64> = row.try_get(0)?;
             self.take_visible(&fitting, found)?;
             match fitting.last() {
-                Some(last) if count(fitting.len()) == CANDIDATES && found.len() < self.wanted() => {
+                Some(last) if count(fitting.len()) == CANDIDATES && found.len() < self.search.wanted() => {
                     range.before = *last;
                 }
                 _ => return Ok(()),
@@ -231,11 +207,10 @@ impl Hunt<'_> {
             is_shown!(),
             " ORDER BY m.id DESC"
         );
-        let since = self.search.since.map_or(i64::MIN, |at| at.0);
-        let until = self.search.until.map_or(i64::MAX, |at| at.0);
+        let (since, until) = self.search.times();
         let mut n_checked = CHECKED;
-        while !fitting.is_empty() && found.len() < self.wanted() {
-            self.check_time()?;
+        while !fitting.is_empty() && found.len() < self.search.wanted() {
+            search::check_patience(self.begun.elapsed())?;
             let (some, others) = fitting.split_at(n_checked.min(fitting.len()));
             for row in self.db.rows(sql, &[&self.reader.0, &some, &since, &until])? {
                 found.push(row.try_get(0)?);
@@ -245,29 +220,12 @@ impl Hunt<'_> {
         Ok(())
     }
 
-    fn check_time(&self) -> Result<()> {
-        if self.begun.elapsed() > PATIENCE { Err(Error::SearchTooSlow.into()) } else { Ok(()) }
-    }
-
     fn best_of(&self, found: &[i64]) -> Result<Vec<i64>> {
         // 1: a word weighs less in a long text.
         let sql = "SELECT message_id FROM message_words WHERE message_id = ANY($1::bigint[])
                    ORDER BY ts_rank(words, $2::text::tsquery, 1) DESC, message_id DESC LIMIT $3";
         let rows = self.db.rows(sql, &[&found, &self.question.words, &i64::from(self.search.limit)])?;
         rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
-    }
-
-    /// Ids grow with time, but for the clock's being set.
-    fn range(&self, ground: &Ground) -> Result<Range> {
-        let end = ground.all + 1;
-        let mut range = Range { after: 0, before: self.search.before.map_or(end, |id| id.0.min(end)) };
-        if let Some(Timestamp(since)) = self.search.since {
-            range.after = self.first_sent_at(since.saturating_sub(CLOCK_MARGIN))? - 1;
-        }
-        if let Some(Timestamp(until)) = self.search.until {
-            range.before = range.before.min(self.first_sent_at(until.saturating_add(CLOCK_MARGIN))?);
-        }
-        Ok(range)
     }
 
     /// The id of the first message sent at or after this, or the one that the next message will have.

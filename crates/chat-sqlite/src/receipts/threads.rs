@@ -9,15 +9,14 @@ use crate::{fault, load, membership};
 
 /// The thread below a root, as this member sees it.
 pub(super) fn view(db: &Connection, reader: UserId, root: MessageId) -> fault::Result<ThreadView> {
-    let snapshot = db.unchecked_transaction()?;
-    let stored = membership::shown(&snapshot, reader, root)?;
+    let stored = membership::shown(db, reader, root)?;
     let sql = "SELECT read_seq FROM thread_pointers WHERE user_id = ?1 AND thread_id = ?2";
-    let read = snapshot.prepare_cached(sql)?.query_row([reader.0, root.0], |row| row.get(0)).optional()?;
+    let read = db.prepare_cached(sql)?.query_row([reader.0, root.0], |row| row.get(0)).optional()?;
     let read = Seq(read.unwrap_or(0));
     let sql = "SELECT count(*) FROM messages INDEXED BY messages_in_threads
                WHERE thread_id = ?1 AND seq > ?2 AND sender_id <> ?3 AND deleted_at IS NULL";
-    let unread = snapshot.prepare_cached(sql)?.query_row([root.0, read.0, reader.0], |row| row.get(0))?;
-    Ok(ThreadView { root: load::complete(&snapshot, stored, Some(reader))?, read, unread })
+    let unread = db.prepare_cached(sql)?.query_row([root.0, read.0, reader.0], |row| row.get(0))?;
+    Ok(ThreadView { root: load::complete(db, stored, Some(reader))?, read, unread })
 }
 
 /// Moves the member's pointer, never back and never past the conversation's end.

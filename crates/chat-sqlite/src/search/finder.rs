@@ -2,8 +2,7 @@
 //! who may see what.
 
 use chat_core::ids::{ConversationId, MessageId, UserId};
-use chat_core::search::{Order, Search};
-use chat_core::time::Timestamp;
+use chat_core::search::{Order, Range, Search};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::expression::expression;
@@ -16,10 +15,6 @@ const CONVERSATIONS_AT_ONCE: usize = 500;
 /// How many of the newest messages with these words, whosoever they are, are looked at before the conversations are put
 /// into the question.
 const CANDIDATES: usize = 2000;
-/// Among at most so many of the newest matches the best are looked for.
-const RANKED: usize = 1000;
-/// How far back the server's clock may have been set without a search between two times missing anything.
-const CLOCK_MARGIN: i64 = 3_600_000_000;
 
 /// The ids of what was found, in the order in which it is wanted.
 pub(super) fn find(
@@ -29,8 +24,7 @@ pub(super) fn find(
     search: &Search,
 ) -> Result<Vec<MessageId>, Trouble> {
     let hunt = Hunt { db, index, reader, search };
-    let limit = hunt.limit();
-    let wanted = if search.order == Order::Best { RANKED.max(limit) } else { limit };
+    let wanted = search.wanted();
     let conversations = conversations_of(db, reader, search.conversation)?;
     let mut found = hunt.found(&conversations, wanted)?;
     if search.order == Order::Best {
@@ -38,7 +32,7 @@ pub(super) fn find(
         found.truncate(wanted);
         found.sort_by(|one, other| one.rank.total_cmp(&other.rank));
     }
-    found.truncate(limit);
+    found.truncate(search.limit());
     Ok(found.into_iter().map(|found| MessageId(found.id)).collect())
 }
 
@@ -61,13 +55,6 @@ struct Found {
     rank: f64,
 }
 
-/// Ids that come into question: those between the two, without either.
-#[derive(Clone, Copy)]
-struct Range {
-    after: i64,
-    before: i64,
-}
-
 struct Hunt<'a> {
     db: &'a Connection,
     index: &'a Connection,
@@ -76,21 +63,17 @@ struct Hunt<'a> {
 }
 
 impl Hunt<'_> {
-    fn limit(&self) -> usize {
-        usize::from(self.search.limit)
-    }
-
     /// At least the newest `wanted` that fit, the newest first.
     fn found(&self, conversations: &[ConversationId], wanted: usize) -> Result<Vec<Found>, Trouble> {
         let mut found = Vec::new();
-        let mut range = self.range()?;
+        let mut range = self.search.range(i64::MAX, |at| first_sent_at(self.db, at))?;
         let anywhere = expression(self.search, &[]);
         // For most readers some of the newest messages with these words are theirs, or these words are rare. Putting
         // hundreds of conversations into the question costs more than looking at what comes back.
         if conversations.len() > FEW_CONVERSATIONS && !anywhere.is_empty() {
             match self.pass(&anywhere, range, (wanted, CANDIDATES), &mut found)? {
                 // A page of the best of these will do: ranking with hundreds of conversations in the question is slow.
-                Some(_) if self.search.order == Order::Best && found.len() >= self.limit() => {
+                Some(_) if self.search.order == Order::Best && found.len() >= self.search.limit() => {
                     return Ok(found);
                 }
                 Some(rest) => range = rest,
@@ -149,22 +132,8 @@ impl Hunt<'_> {
                    JOIN members me ON me.conversation_id = m.conversation_id AND me.user_id = ?2
                    WHERE m.id = ?1 AND m.deleted_at IS NULL AND m.sent_at >= ?3 AND m.sent_at < ?4
                      AND NOT EXISTS (SELECT 1 FROM hidden_messages h WHERE h.user_id = ?2 AND h.message_id = ?1)";
-        let since = self.search.since.map_or(i64::MIN, |at| at.0);
-        let until = self.search.until.map_or(i64::MAX, |at| at.0);
+        let (since, until) = self.search.times();
         self.db.prepare_cached(sql)?.exists(params![id, self.reader.0, since, until])
-    }
-
-    /// Ids grow with time, but for the clock's being set.
-    fn range(&self) -> rusqlite::Result<Range> {
-        let mut range = Range { after: 0, before: self.search.before.map_or(i64::MAX, |id| id.0) };
-        if let Some(Timestamp(since)) = self.search.since {
-            range.after = first_sent_at(self.db, since.saturating_sub(CLOCK_MARGIN))? - 1;
-        }
-        if let Some(Timestamp(until)) = self.search.until {
-            let first_too_late = first_sent_at(self.db, until.saturating_add(CLOCK_MARGIN))?;
-            range.before = range.before.min(first_too_late);
-        }
-        Ok(range)
     }
 }
 

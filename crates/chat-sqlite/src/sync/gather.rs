@@ -1,114 +1,34 @@
 //! Where something changed for a user after a place in the log, and what; only places and numbers are read here.
 //!
 //! Every source gives its first changes in the order of their places, one more than a page holds. Once a page is full,
-//! nothing beyond its end is looked for: that is the horizon, which only comes nearer.
+//! nothing beyond its end is looked for.
 
-use chat_core::changes::MessageEvent;
-use chat_core::conversations::Departure;
-use chat_core::ids::{ConversationId, MessageId, Position, Rev, Seq, UserId};
-use chat_core::receipts::{MAX_TOLD_MEMBERS, Pointers};
-use rusqlite::{Connection, Row, params};
+use chat_codec::row;
+use chat_core::ids::{ConversationId, MessageId, Position, Seq, UserId};
+use chat_core::sync::page::{Concerned, Filling, Page};
+use rusqlite::{Connection, Params, Row};
 
-/// Something to tell, and where it stands in the log.
-pub(super) struct Item {
-    pub(super) position: Position,
-    pub(super) what: What,
-}
+use crate::load::{Columns, all};
 
-/// What there is to tell.
-pub(super) enum What {
-    /// The conversation itself, or the user's own part of it, is another.
-    Seen(ConversationId),
-    Posted(MessageId),
-    Changed(MessageId, MessageEvent),
-    /// These members' pointers moved.
-    Moved(ConversationId, Vec<(UserId, Pointers)>),
-    Hidden(ConversationId, MessageId),
-    Saved(MessageId, bool),
-    /// The user is no longer a member; how it was then, where that is known.
-    Left(ConversationId, Option<Departure>),
-}
-
-impl Item {
-    /// The message that has to be read to tell of it.
-    pub(super) fn message(&self) -> Option<MessageId> {
-        match self.what {
-            What::Posted(id) | What::Changed(id, _) => Some(id),
-            _ => None,
-        }
-    }
-}
-
-/// What was found, in the order of places.
-pub(super) struct Gathered {
-    /// The first things that changed: all of them if there are no more than the limit, else more than the limit.
-    pub(super) items: Vec<Item>,
-    /// Conversations that the user is to forget, all at the first of all places.
-    pub(super) left: Vec<Item>,
-}
-
-/// What changed for the user after one place and up to another.
-pub(super) fn gather(
-    db: &Connection,
-    user: UserId,
-    (after, end): (Position, Position),
-    limit: usize,
-) -> rusqlite::Result<Gathered> {
-    let mut gatherer = Gatherer { db, user, after, horizon: end, limit, items: Vec::new() };
+/// What changed for the user.
+pub(super) fn gather(db: &Connection, user: UserId, page: Filling) -> rusqlite::Result<Page> {
+    let after = page.after();
+    let mut gatherer = Gatherer { db, user, page };
     gatherer.own()?;
     for conversation in concerned(db, user, after)? {
         gatherer.conversation(&conversation)?;
-        gatherer.narrow();
+        gatherer.page.narrow();
     }
-    gatherer.narrow();
-    let items = gatherer.items;
-    let mut left = left(db, user, after)?;
-    // Of what such a conversation has had since, nothing is told. Were the client cut before it hears that it is to
-    // forget it, and the user a member again when it comes back, it would have a hole: so it hears of that first.
-    let first = items.iter().chain(&left).map(|item| item.position).min();
-    for (item, first) in left.iter_mut().zip(first.into_iter().cycle()) {
-        item.position = first;
-    }
-    Ok(Gathered { items, left })
-}
-
-/// The conversations of which the user ceased to be a member and is none now.
-fn left(db: &Connection, user: UserId, after: Position) -> rusqlite::Result<Vec<Item>> {
     // A release that does not know these columns moves but the place of a departure.
     let sql = "SELECT d.position, d.conversation_id, CASE d.as_of WHEN d.position THEN d.rev END, d.owner_id
                FROM departures d
                WHERE d.user_id = ?1 AND d.position > ?2 AND NOT EXISTS (
                    SELECT 1 FROM members m WHERE m.conversation_id = d.conversation_id AND m.user_id = d.user_id)";
-    let mut statement = db.prepare_cached(sql)?;
-    let rows = statement.query_map([user.0, after.0], |row| {
-        let what = What::Left(ConversationId(row.get(1)?), departure(row)?);
-        Ok(Item { position: Position(row.get(0)?), what })
-    })?;
-    rows.collect()
+    let left = all(db, sql, [user.0, after.0], |row| row::left(row))?;
+    Ok(gatherer.page.finish(left))
 }
 
-fn departure(row: &Row<'_>) -> rusqlite::Result<Option<Departure>> {
-    let (rev, owner) = (row.get::<_, Option<i64>>(2)?, row.get::<_, Option<i64>>(3)?);
-    Ok(rev.zip(owner).map(|(rev, owner)| Departure { rev: Rev(rev), owner: UserId(owner) }))
-}
-
-/// A conversation of the user's in which something changed.
-struct Concerned {
-    id: ConversationId,
-    last: Seq,
-    n_members: u32,
-    /// The last change of any kind but receipts.
-    changed: Position,
-    /// The last change of what all members see of the conversation itself.
-    meta: Position,
-    receipts: Position,
-    joined: Position,
-    /// The last change of the user's own part.
-    state: Position,
-    /// Whether the user was a member, was none, and is one again.
-    is_back: bool,
-}
-
+/// The conversations of the user's in which something changed.
 fn concerned(db: &Connection, user: UserId, after: Position) -> rusqlite::Result<Vec<Concerned>> {
     let sql = "SELECT c.id, c.last_seq, c.n_members, c.position, c.meta_position, c.receipts_position,
                       me.joined_position, me.state_position, d.position IS NOT NULL
@@ -116,65 +36,40 @@ fn concerned(db: &Connection, user: UserId, after: Position) -> rusqlite::Result
                LEFT JOIN departures d ON d.user_id = me.user_id AND d.conversation_id = me.conversation_id
                WHERE me.user_id = ?1 AND (c.position > ?2 OR c.receipts_position > ?2
                                           OR me.state_position > ?2 OR me.joined_position > ?2)";
-    let position = |row: &Row<'_>, column| row.get(column).map(Position);
-    let mut statement = db.prepare_cached(sql)?;
-    let rows = statement.query_map([user.0, after.0], |row| {
-        Ok(Concerned {
-            id: ConversationId(row.get(0)?),
-            last: Seq(row.get(1)?),
-            n_members: row.get(2)?,
-            changed: position(row, 3)?,
-            meta: position(row, 4)?,
-            receipts: position(row, 5)?,
-            joined: position(row, 6)?,
-            state: position(row, 7)?,
-            is_back: row.get(8)?,
-        })
-    })?;
-    rows.collect()
+    all(db, sql, [user.0, after.0], |row| row::concerned(row))
 }
 
 struct Gatherer<'a> {
     db: &'a Connection,
     user: UserId,
-    after: Position,
-    /// Nothing beyond this place is wanted.
-    horizon: Position,
-    limit: usize,
-    items: Vec<Item>,
+    page: Filling,
 }
 
 impl Gatherer<'_> {
-    /// How much is asked of each source.
-    fn enough(&self) -> i64 {
-        i64::try_from(self.limit + 1).unwrap_or(i64::MAX)
-    }
-
-    /// Lets go of what is beyond the page that is full, and looks no further than its end from now on.
-    fn narrow(&mut self) {
-        // A stable order: of what shares a place, the conversation comes before what is in it.
-        self.items.sort_by_key(|item| item.position);
-        if let Some(beyond) = self.items.get(self.limit) {
-            self.horizon = beyond.position;
-            self.items.truncate(self.items.partition_point(|item| item.position <= self.horizon));
-        }
-    }
-
     fn conversation(&mut self, conversation: &Concerned) -> rusqlite::Result<()> {
-        let Concerned { id, meta, joined, state, .. } = *conversation;
-        // At the first of the places, so that it is known before what is in it; it is told again from between two.
-        if let Some(position) = [meta, joined, state].into_iter().filter(|&place| place > self.after).min() {
-            self.items.push(Item { position, what: What::Seen(id) });
-        }
-        if conversation.changed > self.after {
-            // Who joins loads what is there, and is told of what comes after. Not so who was a member before: perhaps
-            // the client has slept through both leaving and joining, and knows everything but what came in between.
-            let from = if conversation.is_back { self.after } else { self.after.max(joined) };
+        self.page.conversation(conversation);
+        if conversation.changed > self.page.after() {
+            let from = conversation.messages_after(self.page.after());
             self.posted(conversation, from)?;
-            self.changed(id, from)?;
+            self.changed(conversation.id, from)?;
         }
-        if conversation.receipts > self.after {
+        if conversation.receipts > self.page.after() {
             self.moved(conversation)?;
+        }
+        Ok(())
+    }
+
+    /// Puts each row of a statement into the page.
+    fn each(
+        &mut self,
+        sql: &'static str,
+        params: impl Params,
+        add: impl Fn(&mut Filling, &Row<'_>, Position) -> rusqlite::Result<()>,
+    ) -> rusqlite::Result<()> {
+        let mut statement = self.db.prepare_cached(sql)?;
+        let mut rows = statement.query(params)?;
+        while let Some(row) = rows.next()? {
+            add(&mut self.page, row, Position(row.get(0)?))?;
         }
         Ok(())
     }
@@ -186,14 +81,12 @@ impl Gatherer<'_> {
                    WHERE m.conversation_id = ?1 AND m.seq >= ?2 AND m.position <= ?3 AND NOT EXISTS (
                        SELECT 1 FROM hidden_messages h WHERE h.user_id = ?4 AND h.message_id = m.id)
                    ORDER BY m.seq LIMIT ?5";
-        let mut statement = self.db.prepare_cached(sql)?;
-        let params = params![conversation.id.0, first.0, self.horizon.0, self.user.0, self.enough()];
-        let mut rows = statement.query(params)?;
-        while let Some(row) = rows.next()? {
-            let what = What::Posted(MessageId(row.get(1)?));
-            self.items.push(Item { position: Position(row.get(0)?), what });
-        }
-        Ok(())
+        let (user, horizon, enough) = (self.user.0, self.page.horizon().0, self.page.enough());
+        let params = [conversation.id.0, first.0, horizon, user, enough];
+        self.each(sql, params, |page, row, position| {
+            page.posted(position, MessageId(row.get(1)?));
+            Ok(())
+        })
     }
 
     /// The first message after a place. There is no index by place, since each message would have to be written into
@@ -219,70 +112,49 @@ impl Gatherer<'_> {
                      AND NOT EXISTS (
                          SELECT 1 FROM hidden_messages h WHERE h.user_id = ?5 AND h.message_id = m.id)
                    ORDER BY ch.position LIMIT ?6";
-        let mut statement = self.db.prepare_cached(sql)?;
-        let params = params![id.0, self.after.0, self.horizon.0, from.0, self.user.0, self.enough()];
-        let mut rows = statement.query(params)?;
-        while let Some(row) = rows.next()? {
-            let event = MessageEvent::parse(row.get_ref(2)?.as_str()?).unwrap_or(MessageEvent::Edited);
-            let what = What::Changed(MessageId(row.get(1)?), event);
-            self.items.push(Item { position: Position(row.get(0)?), what });
-        }
-        Ok(())
+        let (after, horizon) = (self.page.after().0, self.page.horizon().0);
+        let params = [id.0, after, horizon, from.0, self.user.0, self.page.enough()];
+        self.each(sql, params, |page, row, position| {
+            page.changed(position, MessageId(row.get(1)?), row.get_ref(2)?.as_str()?);
+            Ok(())
+        })
     }
 
-    /// Pointers that moved; in a large group only the user's own are told of.
+    /// Pointers that moved.
     fn moved(&mut self, conversation: &Concerned) -> rusqlite::Result<()> {
-        let sql = "SELECT pointers_position, user_id, delivered_seq, read_seq FROM members
-                   WHERE conversation_id = ?1 AND pointers_position > ?2 AND pointers_position <= ?3
-                   ORDER BY pointers_position, user_id";
+        let of_all = "SELECT pointers_position, user_id, delivered_seq, read_seq FROM members
+                      WHERE conversation_id = ?1 AND pointers_position > ?2 AND pointers_position <= ?3
+                      ORDER BY pointers_position, user_id";
         let own = "SELECT pointers_position, user_id, delivered_seq, read_seq FROM members
                    WHERE conversation_id = ?1 AND pointers_position > ?2 AND pointers_position <= ?3
                      AND user_id = ?4";
-        let (id, range) = (conversation.id, (self.after.0, self.horizon.0));
-        let is_told = conversation.n_members <= MAX_TOLD_MEMBERS;
-        let mut statement = self.db.prepare_cached(if is_told { sql } else { own })?;
-        let mut rows = if is_told {
-            statement.query([id.0, range.0, range.1])?
-        } else {
-            statement.query([id.0, range.0, range.1, self.user.0])?
+        let (id, after, horizon) = (conversation.id, self.page.after().0, self.page.horizon().0);
+        let add = |page: &mut Filling, row: &Row<'_>, position| {
+            page.moved(position, id, row::member(&Columns(row), 1)?);
+            Ok(())
         };
-        let mut runs: Vec<(Position, Vec<(UserId, Pointers)>)> = Vec::new();
-        while let Some(row) = rows.next()? {
-            let position = Position(row.get(0)?);
-            let pointers = Pointers { delivered: Seq(row.get(2)?), read: Seq(row.get(3)?) };
-            let member = (UserId(row.get(1)?), pointers);
-            match runs.last_mut() {
-                Some((place, members)) if *place == position => members.push(member),
-                _ => runs.push((position, vec![member])),
-            }
+        if conversation.is_told_of_receipts() {
+            self.each(of_all, [id.0, after, horizon], add)
+        } else {
+            self.each(own, [id.0, after, horizon, self.user.0], add)
         }
-        let items =
-            runs.into_iter().map(|(position, members)| Item { position, what: What::Moved(id, members) });
-        self.items.extend(items);
-        Ok(())
     }
 
     /// What the user did to messages for themselves.
     fn own(&mut self) -> rusqlite::Result<()> {
         let hidden = "SELECT position, conversation_id, message_id FROM hidden_messages
                       WHERE user_id = ?1 AND position > ?2 ORDER BY position LIMIT ?3";
-        self.own_of(hidden, |row| Ok(What::Hidden(ConversationId(row.get(1)?), MessageId(row.get(2)?))))?;
+        let params = [self.user.0, self.page.after().0, self.page.enough()];
+        self.each(hidden, params, |page, row, position| {
+            page.hidden(position, ConversationId(row.get(1)?), MessageId(row.get(2)?));
+            Ok(())
+        })?;
         let saved = "SELECT position, message_id, saved FROM saved_messages
                      WHERE user_id = ?1 AND position > ?2 ORDER BY position LIMIT ?3";
-        self.own_of(saved, |row| Ok(What::Saved(MessageId(row.get(1)?), row.get(2)?)))
-    }
-
-    fn own_of(
-        &mut self,
-        sql: &'static str,
-        what: impl Fn(&Row<'_>) -> rusqlite::Result<What>,
-    ) -> rusqlite::Result<()> {
-        let mut statement = self.db.prepare_cached(sql)?;
-        let mut rows = statement.query([self.user.0, self.after.0, self.enough()])?;
-        while let Some(row) = rows.next()? {
-            self.items.push(Item { position: Position(row.get(0)?), what: what(row)? });
-        }
-        Ok(())
+        self.each(saved, params, |page, row, position| {
+            page.saved(position, MessageId(row.get(1)?), row.get(2)?);
+            Ok(())
+        })
     }
 }
 
