@@ -134,7 +134,7 @@ pub fn decide(found: Option<&mut Progress>, to: Pointers) -> Result<Option<Advan
 }
 
 impl Delivered {
-    /// The pointers of a member of whom no more is known.
+    /// The pointers that the member asks for.
     pub fn pointers(&self) -> Pointers {
         Pointers { delivered: self.seq, read: Seq(0) }
     }

@@ -15,7 +15,7 @@ pub const MAX_RESULTS: u16 = 100;
 /// Longest query in bytes, and most words in it.
 const MAX_QUERY_BYTES: usize = 256;
 const MAX_TERMS: usize = 16;
-/// Among at most so many of the newest matches the best are looked for.
+/// Most of the newest matches among which the best are looked for.
 const RANKED: usize = 1000;
 /// How far back the server's clock may have been set without a search between two times missing anything, in
 /// microseconds.

@@ -75,7 +75,7 @@ fn move_all(tx: &Tx<'_>, moves: &[&Move]) -> fault::Result<Vec<fault::Result<Mov
     Ok(results)
 }
 
-/// Moves the pointers of those who have received something; whoever is not a member is left out.
+/// Moves the pointers of those who have received something. Users who are not members are left out.
 pub(super) fn mark_delivered(tx: &Tx<'_>, receipts: &[Delivered]) -> fault::Result<Moved> {
     let mut members = load(tx, receipts.iter().map(|receipt| (receipt.user, receipt.conversation)))?;
     let mut moved = Vec::new();

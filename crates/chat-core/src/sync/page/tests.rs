@@ -208,7 +208,7 @@ fn page(sources: &[BTreeSet<i64>], after: Position, limit: u16) -> Page {
 }
 
 proptest! {
-    // Page after page, a client is told of every change once and in order, whatever a page holds.
+    // Page after page, a client gets every change once and in order, whatever a page holds.
     #[test]
     fn nothing_falls_between_two_pages(
         sources in prop::collection::vec(prop::collection::btree_set(1..100_i64, 0..12), 1..4),
