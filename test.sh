@@ -204,12 +204,26 @@ install_node() {
   export PATH=$VENV/bin:$PATH
 }
 
+# Built into $venv where it is not installed; without debug information it takes half the time.
+deny_version=0.20.2
+install_cargo_deny() {
+  if cargo deny --version >/dev/null 2>&1; then return 0; fi
+  [ -x "$VENV/cargo-deny/bin/cargo-deny" ] && return 0
+  echo "Installing cargo-deny $deny_version into $venv"
+  local built status=0
+  built=$(mktemp -d)
+  CARGO_PROFILE_DEV_DEBUG=0 cargo install --quiet --debug --locked --no-default-features --version "$deny_version" \
+    --root "$VENV/cargo-deny" --target-dir "$built" cargo-deny || status=$?
+  rm -rf "$built"
+  return "$status"
+}
+
 prepare() {
   command -v cargo >/dev/null || {
     echo "cargo is missing: install Rust from https://rustup.rs, then run ./test.sh again." >&2
     return 1
   }
-  install_tools && install_python_packages && install_proxies && install_node
+  install_tools && install_python_packages && install_proxies && install_node && install_cargo_deny
 }
 
 # Most tests wait longer than they compute; .config/nextest.toml says which come when.
@@ -229,15 +243,27 @@ list_skipped() {
   sort -u "$SKIPPED_TESTS" | sed 's/^/  /'
 }
 
-# nextest runs no documentation tests.
+# Licences, banned crates and sources, as deny.toml has them. cargo-deny looks at the crates of every platform, of which a
+# build fetches only this one's.
+dependencies() {
+  local PATH=$VENV/cargo-deny/bin:$PATH
+  cargo fetch --quiet --locked && cargo deny --offline --locked check bans licenses sources
+}
+
+# Links that lead nowhere are errors, those of private items included.
+documentation() {
+  RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps --document-private-items --locked "${failpoints[@]}"
+}
+
+# Examples in doc comments are run where there are some: a tidy test says in which crates.
 rust_tests() {
   local status=0
   if cargo nextest --version >/dev/null 2>&1; then
-    with_engines cargo nextest run --workspace --locked "${failpoints[@]}" &&
-      cargo test --workspace --doc --locked "${failpoints[@]}"
+    with_engines cargo nextest run --workspace --locked "${failpoints[@]}"
   else
-    with_engines cargo test --workspace --locked "${failpoints[@]}"
-  fi || status=$?
+    with_engines cargo test --workspace --all-targets --locked "${failpoints[@]}"
+  fi &&
+    cargo test --quiet --locked --doc -p chat-websocket || status=$?
   list_skipped
   return "$status"
 }
@@ -254,6 +280,8 @@ export VENV=$PWD/$venv
 check "tools" prepare
 check "format" cargo fmt --all --check
 check "lints" cargo clippy --workspace --all-targets --locked "${failpoints[@]}" -- -D warnings
+check "documentation" documentation
+check "dependencies" dependencies
 check "Rust tests" rust_tests
 check "cluster" scripts/check_cluster.sh
 check "other PostgreSQLs" scripts/check_engines.sh ${other_engines[@]+"${other_engines[@]}"}

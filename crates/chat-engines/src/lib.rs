@@ -1,6 +1,6 @@
 //! Private PostgreSQL and NATS servers, and clocks that can be set, for tests, the benchmark and the torture: the programs
 //! that are installed on this machine, on ports of their own on loopback, in folders that go with them. Nothing in here may
-//! touch a server that it did not start, but for the two that the environment names to [`shared`]. And what a test calls
+//! touch a server that it did not start, but for the two that the environment names to [`shared()`]. And what a test calls
 //! that finds something else missing here ([`skipped`]).
 
 mod clock;

@@ -10,7 +10,7 @@ use tokio_postgres::Row;
 use crate::db::Db;
 use crate::{fault, load};
 
-/// What [`conversation`] reads of `c`, `g` and `d`.
+/// What `conversation` reads of `c`, `g` and `d`.
 macro_rules! of_all {
     () => {
         "c.id, c.rev, c.last_seq, c.n_members, c.created_at, g.id, g.name, g.owner_id, d.low, d.high"

@@ -64,7 +64,7 @@ pub(crate) struct Args {
     /// PEM file with the certificate's key
     #[arg(long, env = "TLS_KEY")]
     tls_key: Option<String>,
-    /// Key that signs tokens, at least 32 bytes [default: generated once and kept in `<DATABASE>.jwt-secret`]
+    /// Key that signs tokens, at least 32 bytes; by default generated once and kept in `<DATABASE>.jwt-secret`
     #[arg(long, env = "JWT_SECRET", hide_env_values = true)]
     jwt_secret: Option<String>,
     /// Lifetime of a token, in minutes

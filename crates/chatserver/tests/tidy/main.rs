@@ -359,6 +359,32 @@ fn modules_that_were_untangled_stay_so() {
     }
 }
 
+/// Whether the doc comments of a source have an example that `cargo test --doc` runs.
+fn has_example(text: &str) -> bool {
+    let docs =
+        text.lines().filter_map(|line| line.trim().strip_prefix("//!").or(line.trim().strip_prefix("///")));
+    let fences: Vec<_> = docs.filter_map(|doc| doc.trim().strip_prefix("```")).collect();
+    fences.iter().step_by(2).any(|language| matches!(*language, "" | "rust"))
+}
+
+#[test]
+fn examples_in_doc_comments_are_run() {
+    assert!(has_example("//! ```\n//! run();\n//! ```"));
+    assert!(!has_example("/// ```text\n/// not run\n/// ```\n/// And so on."));
+
+    let crates = root().join("crates");
+    let name = |path: &PathBuf| {
+        let within = path.strip_prefix(&crates).unwrap();
+        within.components().next().unwrap().as_os_str().to_string_lossy().into_owned()
+    };
+    let with_examples: BTreeSet<_> =
+        source_files().iter().filter(|path| has_example(&read(path))).map(name).collect();
+    let script = read(&root().join("test.sh"));
+    let run = script.lines().find(|line| line.contains("cargo test") && line.contains(" --doc ")).unwrap();
+    let named = run.split(" -p ").skip(1).filter_map(|rest| rest.split(' ').next());
+    assert_eq!(named.map(String::from).collect::<BTreeSet<_>>(), with_examples, "what ./test.sh runs");
+}
+
 #[test]
 fn architecture_stays_a_map() {
     let map = read(&root().join("ARCHITECTURE.md"));
