@@ -138,9 +138,9 @@ mod tests {
     fn who_one_is_is_said_in_one_way() {
         let (one, other) = (Some(PathBuf::from("/a")), Some(PathBuf::from("/b")));
         let both = NatsOptions { nkey: one.clone(), credentials: other, ..NatsOptions::default() };
-        assert!(refusal("a", &both).contains("NATS_NKEY_FILE and NATS_CREDS_FILE both say"));
+        assert!(refusal("a", &both).contains("NATS_NKEY_FILE and NATS_CREDS_FILE both set"));
         let twice = NatsOptions { nkey: one, ..NatsOptions::default() };
-        assert!(refusal("tom:secret@a", &twice).contains("NATS_URL and NATS_NKEY_FILE both say"));
+        assert!(refusal("tom:secret@a", &twice).contains("NATS_URL and NATS_NKEY_FILE both set"));
     }
 
     #[test]
