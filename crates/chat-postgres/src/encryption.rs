@@ -258,13 +258,13 @@ mod tests {
     #[test]
     fn what_would_check_nothing_is_refused() {
         for (mode, file, reason) in [
-            (Mode::Prefer, Some("ca.pem"), "of use with"),
-            (Mode::Disable, Some(PUBLIC), "of use with"),
+            (Mode::Prefer, Some("ca.pem"), "only works with"),
+            (Mode::Disable, Some(PUBLIC), "only works with"),
             (Mode::VerifyCa, None, "needs sslrootcert"),
             (Mode::VerifyCa, Some(PUBLIC), "needs sslmode=verify-full"),
             (Mode::Require, Some(PUBLIC), "needs sslmode=verify-full"),
             (Mode::VerifyFull, Some("/no/such/file"), "/no/such/file"),
-            (Mode::VerifyFull, Some("Cargo.toml"), "no certificate in it"),
+            (Mode::VerifyFull, Some("Cargo.toml"), "contains no certificate"),
         ] {
             let refusal = wish(Some(mode), file).connector(mode).err().unwrap().to_string();
             assert!(refusal.contains(reason), "{mode:?} {file:?}: {refusal}");

@@ -31,7 +31,7 @@ pub enum OpenError {
     OldServer(String),
     /// A pooler lends its sessions for a transaction only.
     #[error(
-        "the pooler between this node and the database {0} uses transaction pooling, and a node needs its own sessions; use session pooling (PgBouncer: pool_mode = session), or put PostgreSQL's own address into DATABASE_URL"
+        "the pooler between this node and the database {0} pools by transaction or statement, and a node needs its own sessions; use session pooling (PgBouncer: pool_mode = session), or put PostgreSQL's own address into DATABASE_URL"
     )]
     Pooled(String),
     /// The server only follows another one.

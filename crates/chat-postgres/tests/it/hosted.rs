@@ -141,7 +141,7 @@ fn a_pooler_has_to_pool_by_session() {
         let pooler = behind(mode, more);
         // As the first one, and where others were before.
         for _ in 0..2 {
-            is_refused(pooler.url("chat"), &["for a transaction only", "pool_mode = session"]);
+            is_refused(pooler.url("chat"), &["pools by transaction or statement", "pool_mode = session"]);
         }
     }
     let tables = "SELECT count(*) FROM pg_namespace WHERE nspname = 'chatserver'";

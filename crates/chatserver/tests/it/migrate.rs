@@ -143,7 +143,7 @@ async fn what_postgresql_cannot_hold_is_replaced_and_said() {
     drop(rows);
     let database = block_in_place(new_database);
     let said = ended_with(&block_in_place(|| migrate(&server.setup, &database.url())), 0);
-    assert!(said.contains("1 texts had characters that PostgreSQL cannot hold"), "{said}");
+    assert!(said.contains("1 texts had characters that PostgreSQL cannot store"), "{said}");
     let moved = block_in_place(|| on(&database).start());
     assert_eq!(jerry.at(&moved).message(&sent).await["content"], "che\u{fffd}ese\u{fffd}");
 }

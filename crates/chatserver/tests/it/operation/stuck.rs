@@ -24,7 +24,7 @@ fn ends_by_itself_and_says_where_it_stood(threads: &str) {
     assert_eq!(server.ended_within(Duration::from_secs(15)).code(), Some(STUCK));
     assert!(began.elapsed() > Duration::from_secs(4), "not before five ticks: {:?}", began.elapsed());
     let printed = server.printed();
-    assert!(printed.contains("nothing was done for 5 s"), "{printed}");
+    assert!(printed.contains("no progress for 5 s"), "{printed}");
     assert!(printed.contains("serving, 0 WebSocket connections"), "{printed}");
 }
 
