@@ -34,7 +34,7 @@ fn react(tx: &Tx<'_>, command: MessageCommand, emoji: &str, present: bool) -> fa
         tx,
         (command, MessageEvent::Reaction),
         |stored, access| {
-            let under = under(tx, stored, (emoji, command))?;
+            let under = under(tx, stored, (emoji, command), present)?;
             Ok(reactions::decide(&stored.message, access, under, present)?)
         },
         |message, rev, ()| {
@@ -56,12 +56,18 @@ fn react(tx: &Tx<'_>, command: MessageCommand, emoji: &str, present: bool) -> fa
 }
 
 /// What there is under a message, to somebody who reacts to it with this emoji.
-fn under(db: &Db, stored: &Stored, (emoji, command): (&str, MessageCommand)) -> fault::Result<Under> {
-    // How many there are is counted only where the emoji is a new one.
+fn under(
+    db: &Db,
+    stored: &Stored,
+    (emoji, command): (&str, MessageCommand),
+    present: bool,
+) -> fault::Result<Under> {
+    // How many there are is counted only where it may be the reason to refuse: for a new emoji.
+    let may_add = present && stored.n_reactions < MAX_REACTIONS;
     let sql = "SELECT EXISTS (SELECT 1 FROM reactions WHERE message_id = $1 AND emoji = $2 AND user_id = $3),
-                      CASE WHEN NOT EXISTS (SELECT 1 FROM reactions WHERE message_id = $1 AND emoji = $2)
+                      CASE WHEN $4 AND NOT EXISTS (SELECT 1 FROM reactions WHERE message_id = $1 AND emoji = $2)
                            THEN (SELECT count(DISTINCT emoji) FROM reactions WHERE message_id = $1) END";
-    let row = db.row(sql, &[&command.message.0, &emoji, &command.actor.0])?;
+    let row = db.row(sql, &[&command.message.0, &emoji, &command.actor.0, &may_add])?;
     let n_other_kinds =
         row.try_get::<_, Option<i64>>(1)?.map(|kinds| u32::try_from(kinds).unwrap_or(u32::MAX));
     Ok(Under { n_reactions: stored.n_reactions, is_present: row.try_get(0)?, n_other_kinds })

@@ -55,12 +55,13 @@ pub struct Prepared {
     path: PathBuf,
     readers: usize,
     search: bool,
-    lock: Lock,
     begun: Begun,
     epoch: Epoch,
     backup: Option<PathBuf>,
     /// Whether the file was made just now.
     pub is_new: bool,
+    /// Last, so that it outlives the connection.
+    lock: Lock,
 }
 
 impl Sqlite {

@@ -34,7 +34,7 @@ fn react(tx: &Tx<'_>, command: MessageCommand, emoji: &str, present: bool) -> fa
         tx,
         (command, MessageEvent::Reaction),
         |stored, access| {
-            let under = under(tx, stored, (emoji, command))?;
+            let under = under(tx, stored, (emoji, command), present)?;
             Ok(reactions::decide(&stored.message, access, under, present)?)
         },
         |message, rev, ()| {
@@ -61,12 +61,14 @@ fn under(
     db: &Connection,
     stored: &Stored,
     (emoji, command): (&str, MessageCommand),
+    present: bool,
 ) -> rusqlite::Result<Under> {
-    // How many there are is counted only where the emoji is a new one.
+    // How many there are is counted only where it may be the reason to refuse: for a new emoji.
+    let may_add = present && stored.n_reactions < MAX_REACTIONS;
     let sql = "SELECT EXISTS (SELECT 1 FROM reactions WHERE message_id = ?1 AND emoji = ?2 AND user_id = ?3),
-                      CASE WHEN NOT EXISTS (SELECT 1 FROM reactions WHERE message_id = ?1 AND emoji = ?2)
+                      CASE WHEN ?4 AND NOT EXISTS (SELECT 1 FROM reactions WHERE message_id = ?1 AND emoji = ?2)
                            THEN (SELECT count(DISTINCT emoji) FROM reactions WHERE message_id = ?1) END";
-    db.prepare_cached(sql)?.query_row(params![command.message.0, emoji, command.actor.0], |row| {
+    db.prepare_cached(sql)?.query_row(params![command.message.0, emoji, command.actor.0, may_add], |row| {
         Ok(Under { n_reactions: stored.n_reactions, is_present: row.get(0)?, n_other_kinds: row.get(1)? })
     })
 }

@@ -130,11 +130,12 @@ async fn open(app: &App, connection: &Arc<Connection>, cursor: Option<String>) -
 }
 
 async fn open_v1(app: &App, connection: &Arc<Connection>) -> Result<ControlFlow<()>> {
-    // The store's newest rather than the hub's, which may be behind: what the hub has still to tell up to here is in the
-    // backlog, or not to be given.
-    let live_from = app.in_turn(app.chat.newest_message()).await?;
     attach(app, connection).await?;
-    // Not before it is attached: whoever has been greeted misses nothing. What shards have for it is held back so far.
+    // Not before it is attached: an id of a log that is being replaced would hide messages of the log that follows it.
+    // The store's newest rather than the hub's, which may be behind: messages up to here are in the backlog, or were
+    // sent before this client was greeted.
+    let live_from = app.in_turn(app.chat.newest_message()).await?;
+    // Everything after the greeting reaches the client. What shards have for it is held back so far.
     connection.send(wire::v1::welcome(app.chat.now()));
     // What the user's last connection confirmed a moment ago must not come again.
     app.receipts.flush().await;
