@@ -6,10 +6,15 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Seek, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::error::OpenError;
 use crate::open::with_suffix;
 use crate::told::Record;
+
+/// How long a server that starts waits for the lock: `chatserver readers` holds it for a few milliseconds.
+const PATIENCE: Duration = Duration::from_secs(1);
+const STEP: Duration = Duration::from_millis(10);
 
 /// A lock that ends with this, however the process ends.
 pub(crate) struct Lock {
@@ -38,6 +43,17 @@ impl Lock {
         let mut lock = Self { name: Arc::new(name), file: None };
         lock.take_file(path)?;
         Ok(lock)
+    }
+
+    /// The same, waiting for a command that holds the lock for a moment.
+    pub(crate) fn wait_for(path: &Path) -> Result<Self, OpenError> {
+        let began = Instant::now();
+        loop {
+            match Self::of(path) {
+                Err(OpenError::InUse(_)) if began.elapsed() < PATIENCE => std::thread::sleep(STEP),
+                done => return done,
+            }
+        }
     }
 
     /// What stands in the file beside: the number by which this name of a database is known, whatever file is there, which
@@ -96,10 +112,15 @@ impl Drop for Lock {
     }
 }
 
+/// What is known of a database, whether or not a server has its lock. For one that takes no lock.
+pub(crate) fn known(path: &Path) -> Record {
+    let record = File::open(with_suffix(path, ".lock")).and_then(|beside| Record::read(&beside));
+    record.unwrap_or_default()
+}
+
 /// Whether a database was found to be overwritten while it was served, and nothing was restored in its place.
 pub(crate) fn is_condemned(path: &Path) -> bool {
-    let record = File::open(with_suffix(path, ".lock")).and_then(|beside| Record::read(&beside));
-    record.is_ok_and(|record| record.is_overwritten)
+    known(path).is_overwritten
 }
 
 /// Whether nobody serves this database, by whatever name. For one that is only read from.
@@ -189,6 +210,20 @@ mod tests {
         drop(lock);
         assert!(is_free(&path) && Lock::of(&path).is_ok());
         drop(inherited);
+    }
+
+    #[test]
+    fn who_holds_it_for_a_moment_keeps_no_server_from_starting() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("chat.db");
+        let held = Lock::of(&path).unwrap();
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| Lock::wait_for(&path).map(drop));
+            std::thread::sleep(STEP * 5);
+            assert!(!waits.is_finished());
+            drop(held);
+            assert!(waits.join().unwrap().is_ok());
+        });
     }
 
     #[cfg(unix)]

@@ -73,14 +73,14 @@ impl Sqlite {
     /// Locks the file, and makes or migrates it where needed.
     pub fn prepare(options: &Options) -> Result<Prepared, OpenError> {
         let path = followed(&options.path);
-        let mut lock = Lock::of(&path)?;
+        let mut lock = Lock::wait_for(&path)?;
         let has_log = is_filled(&with_suffix(&path, "-wal"));
         let is_new = !check_file(&path)?;
         let backup = if is_new {
             create(&path).map(|()| None)?
         } else {
             check_names(&path)?;
-            served::check_log(&path, &lock, has_log)?;
+            served::check_log(&path, &lock.known(), has_log)?;
             Shm::is_needed(&path).map_err(|error| OpenError::of(&path, error))?;
             prepare(&path)?
         };

@@ -14,7 +14,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::OpenError;
-use crate::lock::Lock;
+use crate::lock::{self, Lock};
 use crate::overwritten::Raw;
 use crate::schema;
 use crate::shm::Shm;
@@ -46,12 +46,10 @@ pub(crate) fn begin(path: &Path, lock: &Lock, has_log: bool) -> Result<Begun, Op
     let found = Found::read(&db).map_err(sql_error)?;
     let shm = Shm::of(path);
     let mark = format!("{file} {name}");
-    let is_of_this_file = |served: &String| served.split(' ').next() == Some(file.as_str());
-    let is_elsewhere = |served: &String| is_of_this_file(served) && *served != mark;
-    if found.served.as_ref().is_some_and(is_elsewhere) && !has_log {
+    if found.is_elsewhere(&file, &mark) && !has_log {
         return Err(OpenError::LogElsewhere(path.to_owned()));
     }
-    let is_copy = found.served.as_ref().is_some_and(|served| !is_of_this_file(served));
+    let is_copy = found.served.as_ref().is_some_and(|served| !is_of(served, &file));
     if let Some(why) = found.is_another_log(&record, is_copy) {
         shm.grow().and_then(|()| schema::draw_epoch(&db)).map_err(sql_error)?;
         tracing::warn!("{} {why}: it gets a new epoch, and clients that come back reload", path.display());
@@ -73,7 +71,21 @@ pub(crate) fn begin(path: &Path, lock: &Lock, has_log: bool) -> Result<Begun, Op
     Ok(Begun { first: Some(db), shm, told })
 }
 
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
+/// Refuses a file, as [`begin`] does, that was served by another name until its server was killed and whose log is not
+/// here. For one that serves nothing: nothing is written.
+pub(crate) fn check_name(path: &Path, db: &Connection, has_log: bool) -> Result<(), OpenError> {
+    let Some(file) = file(path) else { return Ok(()) };
+    let found = Found::read(db).map_err(|error| OpenError::of(path, error))?;
+    // Asked for after the mark, since a server that starts draws the name's number before it writes the mark.
+    let mark = format!("{file} {}", lock::known(path).number.unwrap_or_default());
+    if found.is_elsewhere(&file, &mark) && !has_log {
+        return Err(OpenError::LogElsewhere(path.to_owned()));
+    }
+    Ok(())
+}
+
+/// A connection that writes and, when it is closed, leaves the log as it is.
+pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
     db.busy_timeout(PATIENCE)?;
@@ -94,6 +106,11 @@ impl Found {
         db.query_row("SELECT served, epoch, position FROM log", (), |row| {
             Ok(Self { served: row.get(0)?, epoch: row.get(1)?, position: Position(row.get(2)?) })
         })
+    }
+
+    /// Whether it was served by another name last.
+    fn is_elsewhere(&self, file: &str, mark: &str) -> bool {
+        self.served.as_ref().is_some_and(|served| is_of(served, file) && served != mark)
     }
 
     /// Whether it gives out positions that clients may know already, and why.
@@ -119,11 +136,15 @@ impl Found {
     }
 }
 
+/// Whether a mark is one of this file, by whatever name.
+fn is_of(mark: &str, file: &str) -> bool {
+    mark.split(' ').next() == Some(file)
+}
+
 /// Refuses a file with a log that belongs to another content: while it was served last, or since, something older was
-/// written over it. What was found to be overwritten while it was served is refused in any case: another program may have
+/// written over it; `known` is what is known of it. What was found to be overwritten while it was served is refused in any case: another program may have
 /// moved the log into it since.
-pub(crate) fn check_log(path: &Path, lock: &Lock, has_log: bool) -> Result<(), OpenError> {
-    let known = lock.known();
+pub(crate) fn check_log(path: &Path, known: &Record, has_log: bool) -> Result<(), OpenError> {
     if known.is_overwritten {
         return Err(OpenError::Overwritten(path.to_owned()));
     }

@@ -105,8 +105,13 @@ fn open(args: &Args, url_is_found: bool) -> Result<Box<dyn Desk>> {
             Ok(Box::new(desk))
         }
         None => {
-            let desk = chat_sqlite::FeedDesk::open(&args.database).map_err(|error| anyhow!("{error}"))?;
-            Ok(Box::new(desk))
+            let open = match args.what {
+                None | Some(What::List | What::Read { .. }) => chat_sqlite::FeedDesk::reading,
+                Some(What::Add { .. } | What::Ack { .. } | What::Remove { .. }) => {
+                    chat_sqlite::FeedDesk::writing
+                }
+            };
+            Ok(Box::new(open(&args.database).map_err(|error| anyhow!("{error}"))?))
         }
     }
 }

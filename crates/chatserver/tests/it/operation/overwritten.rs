@@ -153,8 +153,8 @@ async fn an_older_copy_without_its_free_pages_is_told_from_what_others_make_of_t
     refuses(&server, &tom, &jerry).await;
 }
 
-#[tokio::test]
-async fn what_is_overwritten_after_a_crash_is_not_mixed_with_its_log() {
+/// A server that was killed, whose log has its last message; its file was overwritten since.
+async fn overwritten_after_a_crash() -> Scene {
     let mut scene = scene().await;
     let setup = scene.server.setup.clone();
     let other = Connection::open(setup.database()).unwrap();
@@ -166,7 +166,29 @@ async fn what_is_overwritten_after_a_crash_is_not_mixed_with_its_log() {
     drop(other);
     std::fs::write(setup.path("chatserver.db-wal"), log).unwrap();
     std::fs::copy(&scene.copy, setup.database()).unwrap();
-    is_restored(&setup, &scene).await;
+    scene
+}
+
+#[tokio::test]
+async fn what_is_overwritten_after_a_crash_is_not_mixed_with_its_log() {
+    let scene = overwritten_after_a_crash().await;
+    is_restored(&scene.server.setup, &scene).await;
+}
+
+#[tokio::test]
+async fn what_looks_for_readers_after_a_crash_mixes_nothing_either() {
+    let scene = overwritten_after_a_crash().await;
+    let setup = &scene.server.setup;
+    let kept = || (bytes_of(&setup.database()), bytes_of(&setup.path("chatserver.db-wal")));
+    let before = kept();
+    for args in [&["readers"][..], &["readers", "add", "hooks"], &["readers", "read", "hooks"]] {
+        let output = setup.tool(args).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{args:?}: {output:?}");
+        assert!(said.contains("chatserver restore BACKUP --force"), "{args:?}: {said}");
+        assert!(kept() == before, "{args:?} has changed something");
+    }
+    is_restored(setup, &scene).await;
 }
 
 /// Checkpoints of others, as of Litestream or a shell, and even a file that is written anew by SQLite itself.

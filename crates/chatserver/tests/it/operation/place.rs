@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::support::mounts::{may_mount, with_mount};
 use crate::support::people::{User, p2p};
+use crate::support::server::bytes_of;
 use crate::support::{Server, Setup, eventually};
 
 async fn contents(reader: &User, other: &User) -> Vec<String> {
@@ -167,6 +168,12 @@ async fn a_killed_servers_file_is_not_served_by_another_name_without_its_log() {
     let setup = server.setup.clone();
     std::fs::rename(setup.database(), setup.path("other.db")).unwrap();
     let by_other = setup.clone().arg("--database").arg(setup.path("other.db").display());
+    let bytes = bytes_of(&setup.path("other.db"));
+    for args in [&["readers"][..], &["readers", "add", "hooks"]] {
+        let (is_done, said) = run(&setup, &[args, &["--database", "other.db"]].concat());
+        assert!(!is_done && said.contains("under another name until its server was killed"), "{said}");
+        assert!(bytes_of(&setup.path("other.db")) == bytes, "{args:?} has changed the file");
+    }
     for _ in 0..2 {
         by_other.refuse().says("under another name until its server was killed");
     }

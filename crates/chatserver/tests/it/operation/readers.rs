@@ -2,9 +2,11 @@
 
 use std::process::Command;
 
+use rusqlite::Connection;
 use serde_json::json;
 
 use crate::support::feed::{RELOAD, assert_whole, done, page, place, posted, readers, rest};
+use crate::support::server::bytes_of;
 use crate::support::{Server, Setup, User, eventually};
 
 /// One sentence that says why.
@@ -131,4 +133,60 @@ fn where_there_is_no_database_none_is_made() {
     let output =
         command.args(["readers", "--database"]).arg(&path).env_remove("DATABASE_URL").output().unwrap();
     assert!(!output.status.success() && !path.exists());
+}
+
+#[tokio::test]
+async fn a_killed_servers_log_is_left_to_its_next_start() {
+    if Setup::new().database_url().is_some() {
+        eprintln!("on SQLite alone: there is no log beside a PostgreSQL database");
+        return;
+    }
+    let mut server = Server::start();
+    let setup = server.setup.clone();
+    let (tom, jerry) = server.tom_and_jerry().await;
+    say(&tom, &jerry, 1).await;
+    server.kill();
+    let log = setup.path("chatserver.db-wal");
+    let (file, logged) = (bytes_of(&setup.database()), bytes_of(&log));
+    assert!(!logged.is_empty());
+    done(&setup, &["list"]);
+    assert!(bytes_of(&log) == logged && bytes_of(&setup.database()) == file);
+    done(&setup, &["add", "hooks"]);
+    assert!(!bytes_of(&log).is_empty() && bytes_of(&setup.database()) == file);
+    let mut server = setup.start();
+    let sent = say(&tom.at(&server), &jerry.at(&server), 1).await;
+    assert_eq!(posted(&page(&setup, "hooks", 10)), sent);
+    server.stop();
+    // Where there was no log, none is left, so that the file goes wherever it is moved to with all that it holds.
+    done(&setup, &["add", "late"]);
+    assert!(!log.exists());
+    assert!(done(&setup, &["list"]).contains("late"));
+}
+
+#[test]
+fn what_no_server_of_this_release_serves_stays_as_it_is() {
+    let setup = Setup::new();
+    let folder = tempfile::tempdir().unwrap();
+    let backup = "PRAGMA application_id = 1130914114; CREATE TABLE log (position INTEGER)";
+    let of_go = "CREATE TABLE users (id INTEGER PRIMARY KEY, username, email, password);
+                 CREATE TABLE messages (id INTEGER PRIMARY KEY, sender_id, recipient_id, content)";
+    for (name, sql, why) in [
+        ("bookmarks.db", "CREATE TABLE bookmarks (url TEXT)", "of another program"),
+        ("go.db", of_go, "of an earlier release"),
+        ("backup.db", backup, "is a backup"),
+    ] {
+        let path = folder.path().join(name);
+        Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+        let bytes = bytes_of(&path);
+        for args in [&["list"][..], &["add", "hooks"], &["read", "hooks"], &["remove", "hooks"]] {
+            let mut command = setup.tool(&["readers", "--database"]);
+            let output = command.arg(&path).args(args).env_remove("DATABASE_URL").output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(!output.status.success() && said.contains(why), "{name}, {args:?}: {said}");
+            assert!(bytes_of(&path) == bytes, "{name}: {args:?} has changed it");
+        }
+        let beside = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(beside, 1, "{name}: something was made beside it");
+        std::fs::remove_file(path).unwrap();
+    }
 }
