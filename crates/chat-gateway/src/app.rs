@@ -75,6 +75,7 @@ impl App {
         housekeeping::read_revocations(&chat, &hub).await?;
         let audit = Arc::new(Audit::new());
         tokio::spawn(housekeeping::keep(chat.clone(), hub.clone(), audit.clone()));
+        tokio::spawn(housekeeping::tend_feed(chat.clone()));
         tokio::spawn(Comparison::begin(chat.clone(), hub.metrics().skew.clone()).await.keep());
         Ok(Self(Arc::new(Shared {
             devices: Devices::new(tokens.device_key()),

@@ -1,5 +1,6 @@
 //! What is done every so often: writing out who was last seen when, seeing whether the clock was set, and forgetting what
-//! has expired or is kept no longer; and reading anew what was revoked, where events were missed.
+//! has expired or is kept no longer; reading anew what was revoked, where events were missed; and, apart from these,
+//! deleting old changes of the feed.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,7 +24,6 @@ pub(crate) async fn keep(chat: Chat, hub: Hub, audit: Arc<Audit>) {
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut has_missed = false;
     let mut said_at = Instant::now();
-    let mut tended_at = Instant::now();
     let started = Instant::now();
     let moment = || Moment { now: chat.now(), elapsed: started.elapsed() };
     let mut clock = Watch::begin(moment());
@@ -50,10 +50,6 @@ pub(crate) async fn keep(chat: Chat, hub: Hub, audit: Arc<Audit>) {
             said_at = Instant::now();
             audit.say_what_was_left_out();
         }
-        if tended_at.elapsed() >= TEND_FEED {
-            tended_at = Instant::now();
-            tend_feed(&chat).await;
-        }
         hub.revocations().forget_expired(clock.earliest().seconds());
     }
 }
@@ -73,9 +69,16 @@ pub(crate) async fn read_revocations(chat: &Chat, hub: &Hub) -> chat_core::Resul
     Ok(())
 }
 
-async fn tend_feed(chat: &Chat) {
-    if let Err(error) = chat.tend_feed().await {
-        failures::note(&error, "old changes of the feed could not be deleted; trying later");
+/// Runs as long as the server does, beside [`keep`]: many writes in a row must not hold up the reading of revocations.
+pub(crate) async fn tend_feed(chat: Chat) {
+    let mut interval = tokio::time::interval(TEND_FEED);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval.tick().await;
+    loop {
+        interval.tick().await;
+        if let Err(error) = chat.tend_feed().await {
+            failures::note(&error, "old changes of the feed could not be deleted; trying later");
+        }
     }
 }
 
