@@ -24,7 +24,7 @@ from proxies.machine import ROOT
 
 # How each says its version, and what the page calls it. PostgreSQL's tools go with its server.
 TOOLS = {"restic": ["restic", "version"], "borg": ["borg", "--version"], "Litestream": ["litestream", "version"]}
-TOOLS |= {"The shell of SQLite": ["sqlite3", "--version"]}
+TOOLS |= {"The SQLite shell": ["sqlite3", "--version"]}
 
 
 def versions():

@@ -34,9 +34,9 @@ await_line() { # file, sed expression
   return 1
 }
 
-# With the whole workspace, so that it stands on what was built for the server: alone, its dependencies would have other
-# features and be built once more.
-cargo build --release --locked --quiet --workspace --features chat-gateway/echo --bin ws_echo
+# Together with the server, so that it stands on what was built for that: alone, its dependencies would have other features
+# and be built once more.
+cargo build --release --locked --quiet -p chatserver -p chat-gateway --features chat-gateway/echo --bin ws_echo
 "$BIN/ws_echo" 2>"$WORK/echo.log" &
 PIDS+=($!)
 ECHO_URL=$(await_line "$WORK/echo.log" 's|^(ws://.*)$|\1|p')
