@@ -53,6 +53,12 @@ impl ReaderName {
         Ok(Self(text.to_owned()))
     }
 
+    /// One that is stored. A later release may allow more than [`Self::parse`] does, and its readers are to break no others.
+    #[must_use]
+    pub fn stored(text: String) -> Self {
+        Self(text)
+    }
+
     /// As it is stored and shown.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -106,12 +112,30 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// What is counted of the reader: its name, its lag, and for how many seconds the oldest of its entries has waited.
+    /// What the metrics show of the reader at this time.
     #[must_use]
-    pub fn counted(&self, now: Timestamp) -> (String, u64, u64) {
+    pub fn counted(&self, now: Timestamp) -> Counted {
         let age = self.oldest_at.map_or(0, |at| now.seconds() - at.seconds());
-        (self.reader.name.to_string(), self.lag, u64::try_from(age).unwrap_or(0))
+        Counted {
+            name: self.reader.name.to_string(),
+            lag: self.lag,
+            oldest_age: u64::try_from(age).unwrap_or(0),
+            has_to_reload: self.reload.is_some(),
+        }
     }
+}
+
+/// What the metrics show of a reader.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counted {
+    /// How the reader is called.
+    pub name: String,
+    /// As in [`Progress`].
+    pub lag: u64,
+    /// For how many seconds the oldest of these entries has waited.
+    pub oldest_age: u64,
+    /// Whether it has to reload; then the two above say nothing of what it lacks.
+    pub has_to_reload: bool,
 }
 
 /// What a reader gets.

@@ -69,12 +69,17 @@ impl Postgres {
     /// Where nodes of the release before have written since the last entry, a transaction of this one makes the missing
     /// ones.
     async fn catch_up(&self) -> Result<()> {
-        let sql = "SELECT feed_readers > 0 AND feed_noted < position FROM log";
-        match self.readers.read(|db| Ok(db.row(sql, &[])?.try_get::<_, bool>(0)?)).await? {
+        match self.readers.read(lacks_entries).await? {
             true => self.writer.write(|_| Ok(())).await,
             false => Ok(()),
         }
     }
+}
+
+/// Whether nodes of the release before have written since the last entry.
+fn lacks_entries(db: &Db) -> fault::Result<bool> {
+    let sql = "SELECT feed_readers > 0 AND feed_noted < position FROM log";
+    Ok(db.row(sql, &[])?.try_get(0)?)
 }
 
 /// Reads in the log that this server tells of.
@@ -114,6 +119,14 @@ impl FeedRows for Rows<'_> {
         self.0.rows(sql, &[&after.0, &i64::from(limit)])?.iter().map(entry).collect()
     }
 
+    fn next_times(&self, after: &[Position]) -> fault::Result<Vec<Option<Timestamp>>> {
+        let sql = "SELECT (SELECT at FROM feed WHERE position > place ORDER BY position LIMIT 1)
+                   FROM UNNEST($1::bigint[]) WITH ORDINALITY AS places (place, n) ORDER BY n";
+        let places: Vec<_> = after.iter().map(|place| place.0).collect();
+        let time = |row: &Row| Ok(row.try_get::<_, Option<i64>>(0)?.map(Timestamp));
+        self.0.rows(sql, &[&places])?.iter().map(time).collect()
+    }
+
     fn oldest(&self, limit: u16) -> fault::Result<Vec<(Position, Timestamp)>> {
         let sql = "SELECT position, at FROM feed ORDER BY position LIMIT $1";
         let oldest = |row: &Row| Ok((Position(row.try_get(0)?), Timestamp(row.try_get(1)?)));
@@ -134,6 +147,10 @@ impl FeedRows for Tx<'_> {
 
     fn entries(&self, after: Position, limit: u16) -> fault::Result<Vec<Entry>> {
         Rows(self).entries(after, limit)
+    }
+
+    fn next_times(&self, after: &[Position]) -> fault::Result<Vec<Option<Timestamp>>> {
+        Rows(self).next_times(after)
     }
 
     fn oldest(&self, limit: u16) -> fault::Result<Vec<(Position, Timestamp)>> {
@@ -180,9 +197,8 @@ fn epoch(number: i64) -> Epoch {
 }
 
 fn reader(row: &Row) -> fault::Result<Reader> {
-    let name = ReaderName::parse(row.try_get(0)?).map_err(chat_core::Error::internal)?;
     let at = Cursor { epoch: epoch(row.try_get(1)?), position: Position(row.try_get(2)?) };
-    Ok(Reader { name, at, added_at: Timestamp(row.try_get(3)?) })
+    Ok(Reader { name: ReaderName::stored(row.try_get(0)?), at, added_at: Timestamp(row.try_get(3)?) })
 }
 
 fn entry(row: &Row) -> fault::Result<Entry> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chat_core::Result;
 use chat_core::event::Event;
 use chat_core::feed::{
     self, Entry, Feed, FeedRows, FeedStore, FeedTables, Keep, Page, Progress, Pruned, Reader, ReaderName,
@@ -11,8 +12,7 @@ use chat_core::feed::{
 use chat_core::ids::{ConversationId, MessageId, Position, UserId};
 use chat_core::sync::{Cursor, Epoch};
 use chat_core::time::Timestamp;
-use chat_core::{Error, Result};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::Sqlite;
 use crate::fault::{self, Fault};
@@ -103,18 +103,11 @@ impl FeedRows for Rows<'_> {
     fn readers(&self) -> fault::Result<Vec<Reader>> {
         let sql = "SELECT name, epoch, position, added_at FROM feed_readers ORDER BY name";
         let mut statement = self.0.prepare_cached(sql)?;
-        let mut rows = statement.query(())?;
-        let mut readers = Vec::new();
-        while let Some(row) = rows.next()? {
-            let name = ReaderName::parse(row.get_ref(0)?.as_str().unwrap_or_default());
+        let rows = statement.query_map((), |row| {
             let at = Cursor { epoch: epoch(row.get(1)?), position: Position(row.get(2)?) };
-            readers.push(Reader {
-                name: name.map_err(Error::internal)?,
-                at,
-                added_at: Timestamp(row.get(3)?),
-            });
-        }
-        Ok(readers)
+            Ok(Reader { name: ReaderName::stored(row.get(0)?), at, added_at: Timestamp(row.get(3)?) })
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
     fn entries(&self, after: Position, limit: u16) -> fault::Result<Vec<Entry>> {
@@ -123,6 +116,14 @@ impl FeedRows for Rows<'_> {
         let mut statement = self.0.prepare_cached(sql)?;
         let rows = statement.query_map(params![after.0, limit], entry)?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    fn next_times(&self, after: &[Position]) -> fault::Result<Vec<Option<Timestamp>>> {
+        let sql = "SELECT at FROM feed WHERE position > ?1 ORDER BY position LIMIT 1";
+        let mut statement = self.0.prepare_cached(sql)?;
+        let mut next =
+            |place: &Position| statement.query_row([place.0], |row| row.get(0).map(Timestamp)).optional();
+        Ok(after.iter().map(&mut next).collect::<rusqlite::Result<_>>()?)
     }
 
     fn oldest(&self, limit: u16) -> fault::Result<Vec<(Position, Timestamp)>> {

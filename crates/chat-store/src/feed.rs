@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use chat_core::feed::Counted;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
@@ -14,25 +15,27 @@ type Labels = Vec<(String, String)>;
 pub struct FeedMetrics {
     lag: Family<Labels, Gauge>,
     age: Family<Labels, Gauge>,
+    has_to_reload: Family<Labels, Gauge>,
     known: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl FeedMetrics {
-    /// These are all readers: the name of each, how many changes it has not acknowledged, and for how many seconds the
-    /// oldest of them has waited.
-    pub fn set(&self, readers: impl IntoIterator<Item = (String, u64, u64)>) {
+    /// These are all readers.
+    pub fn set(&self, readers: impl IntoIterator<Item = Counted>) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let mut gone = std::mem::take(&mut *known);
-        for (name, lag, age) in readers {
+        for Counted { name, lag, oldest_age, has_to_reload } in readers {
             let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
             self.lag.get_or_create(&labels(&name)).set(number(lag));
-            self.age.get_or_create(&labels(&name)).set(number(age));
+            self.age.get_or_create(&labels(&name)).set(number(oldest_age));
+            self.has_to_reload.get_or_create(&labels(&name)).set(has_to_reload.into());
             gone.remove(&name);
             known.insert(name);
         }
         for name in gone {
             self.lag.remove(&labels(&name));
             self.age.remove(&labels(&name));
+            self.has_to_reload.remove(&labels(&name));
         }
     }
 
@@ -47,6 +50,11 @@ impl FeedMetrics {
             "How long the oldest of them has waited",
             Unit::Seconds,
             self.age.clone(),
+        );
+        registry.register(
+            "feed_reader_has_to_reload",
+            "Whether changes after the reader's position are not kept, or it is one of another log",
+            self.has_to_reload.clone(),
         );
     }
 }
@@ -70,11 +78,20 @@ mod tests {
             values.collect::<BTreeSet<_>>()
         };
         let wanted = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<BTreeSet<_>>();
-        metrics.set([("hooks".into(), 5, 60), ("mirror".into(), 0, 0)]);
+        let counted = |name: &str, lag, oldest_age, has_to_reload| Counted {
+            name: name.into(),
+            lag,
+            oldest_age,
+            has_to_reload,
+        };
+        metrics.set([counted("hooks", 5, 60, false), counted("mirror", 0, 0, true)]);
         let of_hooks = "feed_reader_lag_changes{reader=\"hooks\"} 5";
-        assert!(shown().contains(of_hooks) && shown().len() == 4, "{:?}", shown());
-        metrics.set([("mirror".into(), 7, 9)]);
+        assert!(shown().contains(of_hooks) && shown().len() == 6, "{:?}", shown());
+        let is_lost = "feed_reader_has_to_reload{reader=\"mirror\"} 1";
+        assert!(shown().contains(is_lost), "{:?}", shown());
+        metrics.set([counted("mirror", 7, 9, false)]);
         let left = [
+            "feed_reader_has_to_reload{reader=\"mirror\"} 0",
             "feed_reader_lag_changes{reader=\"mirror\"} 7",
             "feed_reader_oldest_age_seconds{reader=\"mirror\"} 9",
         ];

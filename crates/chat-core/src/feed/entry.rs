@@ -126,7 +126,8 @@ pub struct Entry {
     pub message: Option<MessageId>,
     /// Whom it is about: the member, the owner of the own part or the token, the other side of a direct message.
     pub user: Option<UserId>,
-    /// Who did it, where the change says so; it does not for reactions, deletions, threads and changes of groups.
+    /// Who did it, where the change says so. It does not for deletions, reactions, unpinning, threads, growing text, changes
+    /// of conversations and members, revoked tokens, and pointers of several members.
     pub actor: Option<UserId>,
 }
 

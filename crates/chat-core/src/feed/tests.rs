@@ -37,6 +37,8 @@ struct Memory {
     from: Cell<i64>,
     entries: RefCell<BTreeMap<i64, Entry>>,
     readers: RefCell<BTreeMap<ReaderName, Reader>>,
+    /// How often it was asked for anything.
+    n_asked: Cell<usize>,
 }
 
 impl Memory {
@@ -51,25 +53,40 @@ impl Memory {
     fn log_end(&self) -> Cursor {
         at(self.epoch.get(), self.end.get())
     }
+
+    fn is_asked(&self) {
+        self.n_asked.set(self.n_asked.get() + 1);
+    }
 }
 
 impl FeedRows for Memory {
     type Fault = Error;
 
     fn feed(&self) -> Result<Feed> {
+        self.is_asked();
         Ok(Feed { end: self.log_end(), kept_from: Position(self.from.get()) })
     }
 
     fn readers(&self) -> Result<Vec<Reader>> {
+        self.is_asked();
         Ok(self.readers.borrow().values().cloned().collect())
     }
 
     fn entries(&self, after: Position, limit: u16) -> Result<Vec<Entry>> {
+        self.is_asked();
         let entries = self.entries.borrow();
         Ok(entries.range(after.0 + 1..).take(limit.into()).map(|(_, entry)| entry.clone()).collect())
     }
 
+    fn next_times(&self, after: &[Position]) -> Result<Vec<Option<Timestamp>>> {
+        self.is_asked();
+        let entries = self.entries.borrow();
+        let next = |place: &Position| entries.range(place.0 + 1..).next().map(|(_, entry)| entry.at);
+        Ok(after.iter().map(next).collect())
+    }
+
     fn oldest(&self, limit: u16) -> Result<Vec<(Position, Timestamp)>> {
+        self.is_asked();
         let entries = self.entries.borrow();
         Ok(entries.values().take(limit.into()).map(|entry| (entry.position, entry.at)).collect())
     }
@@ -168,6 +185,22 @@ fn readers_are_few_and_have_names_of_their_own() -> Result<()> {
     assert_eq!(code(page(&log, &name("r0"), 1)), "unknown_reader");
     assert_eq!(code(acknowledge(&log, &name("r0"), at(0, 0))), "unknown_reader");
     add(&log, name("more"), Start::End, Timestamp(0)).map(drop)
+}
+
+#[test]
+fn how_far_readers_are_is_asked_for_all_of_them_at_once() -> Result<()> {
+    let log = Memory::default();
+    for number in 0..5 {
+        add(&log, name(&format!("r{number}")), Start::End, Timestamp(0))?;
+        log.commit();
+    }
+    acknowledge(&log, &name("r0"), at(0, 5))?;
+    log.n_asked.set(0);
+    let found: Vec<_> = list(&log)?.iter().map(|it| (it.lag, it.oldest_at)).collect();
+    let oldest = |position: i64| Some(Timestamp(position * 1_000_000));
+    assert_eq!(found, [(0, None), (4, oldest(2)), (3, oldest(3)), (2, oldest(4)), (1, oldest(5))]);
+    assert_eq!(log.n_asked.get(), 3, "the readers, the feed, and the times");
+    Ok(())
 }
 
 #[test]

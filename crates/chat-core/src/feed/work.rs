@@ -1,6 +1,8 @@
 //! What is done with readers, on the rows of a store: each function within one transaction of the store's, in which the
 //! log does not move. Facts are asked for and decisions applied; which they are is for `rules.rs`.
 
+use std::collections::BTreeMap;
+
 use super::{
     Entry, Feed, Keep, MAX_PAGE, MAX_READERS, PIECE, Page, Progress, Pruned, Reader, ReaderName, Start,
 };
@@ -19,6 +21,9 @@ pub trait FeedRows {
     fn readers(&self) -> Result<Vec<Reader>, Self::Fault>;
     /// The entries after a place, in order, at most so many.
     fn entries(&self, after: Position, limit: u16) -> Result<Vec<Entry>, Self::Fault>;
+    /// For each of these places, in their order, the time of the first entry after it, if there is one. All are asked for
+    /// at once.
+    fn next_times(&self, after: &[Position]) -> Result<Vec<Option<Timestamp>>, Self::Fault>;
     /// The places and times of the oldest entries, in order, at most so many.
     fn oldest(&self, limit: u16) -> Result<Vec<(Position, Timestamp)>, Self::Fault>;
 }
@@ -79,14 +84,19 @@ pub fn list<R: FeedRows>(rows: &R) -> Result<Vec<Progress>, R::Fault> {
         return Ok(Vec::new());
     }
     let feed = rows.feed()?;
+    // What a reader can still read begins after this place.
+    let reload = |reader: &Reader| feed.reload(reader.at);
+    let from = |reader: &Reader| reload(reader).map_or(reader.at, |reload| reload.from).position;
+    let is_behind = |place: &Position| *place < feed.end.position;
+    let places: Vec<_> = readers.iter().map(from).filter(is_behind).collect();
+    let times = if places.is_empty() { Vec::new() } else { rows.next_times(&places)? };
+    let oldest: BTreeMap<_, _> = places.into_iter().zip(times).collect();
     let progress = |reader: Reader| {
-        let reload = feed.reload(reader.at);
-        let from = reload.map_or(reader.at, |reload| reload.from).position;
+        let from = from(&reader);
         let lag = u64::try_from(feed.end.position.0 - from.0).unwrap_or(0);
-        let first = if lag == 0 { Vec::new() } else { rows.entries(from, 1)? };
-        Ok(Progress { reader, lag, oldest_at: first.first().map(|entry| entry.at), reload })
+        Progress { reload: reload(&reader), lag, oldest_at: oldest.get(&from).copied().flatten(), reader }
     };
-    readers.into_iter().map(progress).collect()
+    Ok(readers.into_iter().map(progress).collect())
 }
 
 /// What comes after a reader's place: at most so many entries, one at least. The place stays where it is until it is

@@ -1,9 +1,11 @@
-//! The readers of a database that may be served meanwhile, for the operator. Nothing in here is called by a server.
+//! The readers of a database that may be served meanwhile, for the operator. Nothing in here is called by a server, and what
+//! only reads holds up none: it takes the log's row only where the feed lacks what old nodes have written.
 
 use chat_core::feed::{self, Desk, Page, Progress, Reader, ReaderName, Start};
 use chat_core::sync::Cursor;
 use chat_core::{Error, Result};
 
+use super::{Rows, lacks_entries, snapshot};
 use crate::connect::Address;
 use crate::db::Db;
 use crate::error::OpenError;
@@ -37,8 +39,8 @@ impl FeedDesk {
     }
 
     /// In a transaction that has the log to itself, so that what nodes of the release before have written is in the feed.
-    fn within<T>(&mut self, work: impl FnOnce(&Tx<'_>) -> fault::Result<T>) -> Result<T> {
-        let work = || -> fault::Result<T> {
+    fn within<T>(&self, work: impl FnOnce(&Tx<'_>) -> fault::Result<T>) -> fault::Result<T> {
+        let work = || {
             let tx = Tx::begin(&self.0, LOCK_WAIT_MS)?;
             let done = work(&tx)?;
             tx.commit()?;
@@ -48,28 +50,36 @@ impl FeedDesk {
         if done.is_err() && self.0.batch("ROLLBACK").is_err() {
             self.0.give_up();
         }
-        done.map_err(Error::from)
+        done
+    }
+
+    /// In a snapshot, with the entries of what nodes of the release before have written.
+    fn read<T>(&self, read: impl FnOnce(&Rows<'_>) -> fault::Result<T>) -> fault::Result<T> {
+        if lacks_entries(&self.0)? {
+            self.within(|_| Ok(()))?;
+        }
+        snapshot(&self.0, read)
     }
 }
 
 impl Desk for FeedDesk {
     fn add(&mut self, name: ReaderName, start: Start) -> Result<Reader> {
-        self.within(|tx| feed::add(tx, name, start, tx.began_at()))
+        self.within(|tx| feed::add(tx, name, start, tx.began_at())).map_err(Error::from)
     }
 
     fn remove(&mut self, name: &ReaderName) -> Result<()> {
-        self.within(|tx| feed::remove(tx, name))
+        self.within(|tx| feed::remove(tx, name)).map_err(Error::from)
     }
 
     fn list(&mut self) -> Result<Vec<Progress>> {
-        self.within(|tx| feed::list(tx))
+        self.read(|rows| feed::list(rows)).map_err(Error::from)
     }
 
     fn page(&mut self, name: &ReaderName, limit: u16) -> Result<Page> {
-        self.within(|tx| feed::page(tx, name, limit))
+        self.read(|rows| feed::page(rows, name, limit)).map_err(Error::from)
     }
 
     fn acknowledge(&mut self, name: &ReaderName, up_to: Cursor) -> Result<Reader> {
-        self.within(|tx| feed::acknowledge(tx, name, up_to))
+        self.within(|tx| feed::acknowledge(tx, name, up_to)).map_err(Error::from)
     }
 }

@@ -9,6 +9,7 @@ mod contract {
     chat_contract::store_tests!(&crate::support::PostgresStores);
 }
 mod encryption;
+mod feed;
 mod home;
 mod hosted;
 mod index;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chat_core::accounts::{AccountQuery, LoginName, NewAccount};
 use chat_core::event::{Change, Event};
-use chat_core::feed::{Start, Why};
+use chat_core::feed::{Desk, Page, Start, Why};
 use chat_core::groups::RemoveMember;
 use chat_core::ids::{MessageId, Position, UserId};
 use chat_core::messages::Recipient;
@@ -166,6 +166,13 @@ async fn readers_get_what_the_release_before_writes() {
     more.extend(commit_as_before(&db, 1).await);
     let second = node.second().await;
     assert_eq!(second.store.feed_readers().await.unwrap()[0].lag, 4);
+    // So does an operator.
+    let page = node.at_desk(|desk| desk.page(&reader_name("a"), 10)).await;
+    let Page::Entries { entries, .. } = page else { panic!("{page:?}") };
+    assert_entries(&entries, &more);
+    assert_entries(&read_rest(&*second.store, "a", 10).await, &more);
+    more = commit_as_before(&db, 2).await;
+    assert_eq!(node.at_desk(|desk| desk.list()).await[0].lag, 2);
     assert_entries(&read_rest(&*second.store, "a", 10).await, &more);
 }
 

@@ -7,11 +7,12 @@ use async_trait::async_trait;
 use chat_contract::{
     Backend, ChangeRow, ConversationRow, MessageRow, Recorder, Rows, SharedBackend, Stores, TestStore,
 };
+use chat_core::Result;
 use chat_core::cluster::Journal;
 use chat_core::ids::MessageId;
 use chat_core::ports::EventSink;
 use chat_engines::Database;
-use chat_postgres::{Options, Postgres};
+use chat_postgres::{FeedDesk, Options, Postgres};
 use tokio::task::spawn_blocking;
 use tokio_postgres::{Client, NoTls, Row};
 
@@ -80,6 +81,19 @@ impl PostgresStore {
     /// A session of the test's own.
     pub async fn connect(&self) -> Client {
         connect(&self.database).await
+    }
+
+    /// Does something with the readers of the feed as an operator does.
+    pub async fn at_desk<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut FeedDesk) -> Result<T> + Send + 'static,
+    ) -> T {
+        let options = Options { url: self.database.url(), ..Options::default() };
+        let done = spawn_blocking(move || {
+            let mut desk = FeedDesk::open(&options).unwrap_or_else(|error| panic!("{error}"));
+            work(&mut desk)
+        });
+        done.await.unwrap().unwrap()
     }
 }
 

@@ -5,6 +5,7 @@
 mod contract {
     chat_contract::store_tests!(&crate::support::SqliteStores);
 }
+mod feed;
 mod forgotten;
 mod index;
 mod legacy;

@@ -1,0 +1,45 @@
+//! The readers of the feed as an operator sees to them beside nodes that write, and as another release has left them.
+
+use chat_core::feed::{Desk, Page, Start};
+use chat_core::messages::Recipient;
+
+use crate::support::PostgresStore;
+use chat_contract::{add_reader, read_rest, reader_name};
+
+#[tokio::test]
+async fn whoever_looks_at_readers_waits_for_no_writer() {
+    let node = PostgresStore::fresh().await;
+    let [tom, jerry] = node.users(["tom", "jerry"]).await;
+    for reader in ["a", "b"] {
+        add_reader(&*node.store, reader, Start::End).await;
+        node.say(tom, Recipient::User(jerry), "something").await;
+    }
+    let mut db = node.connect().await;
+    let writer = db.transaction().await.unwrap();
+    writer.execute("SELECT 1 FROM log FOR UPDATE", &[]).await.unwrap();
+    let found = node.at_desk(|desk| desk.list()).await;
+    let found: Vec<_> = found.iter().map(|it| (it.reader.name.to_string(), it.lag)).collect();
+    assert!(found[0].1 > found[1].1 && found[1].1 > 0, "{found:?}");
+    let page = node.at_desk(|desk| desk.page(&reader_name("b"), 10)).await;
+    let wanted = usize::try_from(found[1].1).unwrap();
+    assert!(matches!(&page, Page::Entries { entries, .. } if entries.len() == wanted), "{page:?}");
+    writer.rollback().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_name_of_a_later_release_breaks_no_other_reader() {
+    let node = PostgresStore::fresh().await;
+    let [tom, jerry] = node.users(["tom", "jerry"]).await;
+    add_reader(&*node.store, "a", Start::End).await;
+    let sql = "INSERT INTO feed_readers SELECT 'tom & jerry', epoch, position, 0 FROM log;
+               UPDATE log SET feed_readers = 2";
+    node.connect().await.batch_execute(sql).await.unwrap();
+    node.say(tom, Recipient::User(jerry), "for both").await;
+    let read = read_rest(&*node.store, "a", 10).await;
+    let found = node.store.feed_readers().await.unwrap();
+    let found: Vec<_> = found.iter().map(|it| (it.reader.name.as_str(), it.lag)).collect();
+    assert_eq!(found, [("a", 0), ("tom & jerry", read.len() as u64)]);
+    node.store.remove_reader(reader_name("a")).await.unwrap();
+    node.say(tom, Recipient::User(jerry), "for the other").await;
+    assert!(node.rows().await.feed.len() > read.len(), "it is still a reader");
+}
