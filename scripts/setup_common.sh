@@ -181,6 +181,17 @@ download() {
   [ -s "$2" ]
 }
 
+# begin_scratch <path>: what is being fetched there goes if somebody interrupts it.
+begin_scratch() {
+  scratch=$1
+  trap 'rm -rf "$scratch"; err "Interrupted."; exit 130' INT TERM HUP
+}
+
+end_scratch() {
+  rm -rf "$scratch"
+  trap - INT TERM HUP
+}
+
 # Sets rust_found to the version in use, or to nothing if cargo or rustc is missing.
 find_rust() {
   rust_found=''
@@ -202,14 +213,15 @@ install_rust() {
   consent "curl --proto '=https' --tlsv1.2 -sSf $rustup_url | sh -s -- -y" "$1"
   step "Installing Rust with rustup"
   installer=$(mktemp "${TMPDIR:-/tmp}/rustup-init.XXXXXX") || fail "Cannot write to ${TMPDIR:-/tmp}: set TMPDIR to a folder you can write to."
+  begin_scratch "$installer"
   if ! download "$rustup_url" "$installer"; then
-    rm -f "$installer"
+    end_scratch
     fail "Could not download $rustup_url: check the network (and https_proxy), or install Rust $rust_wanted by hand from https://rustup.rs, then run $script again."
   fi
   installed=yes
   # A distribution's older Rust may stay where it is: the new one comes first in PATH.
   RUSTUP_INIT_SKIP_PATH_CHECK=yes sh "$installer" -y >&2 || installed=no
-  rm -f "$installer"
+  end_scratch
   [ "$installed" = yes ] || fail "rustup could not install Rust: see its message above, then run $script again."
 }
 
@@ -278,13 +290,14 @@ install_node() {
   consent "download $node_url for $node_build into $node_folder" "$1: $otherwise"
   step "Installing Node into $node_folder"
   fresh=$(mktemp -d "$root/.node-new.XXXXXX") || fail "Cannot write to $root: make this folder writable for $(id -un)."
+  begin_scratch "$fresh"
   download_node || {
-    rm -rf "$fresh"
+    end_scratch
     fail "Could not get Node from $node_url: check the network (and https_proxy), or $otherwise."
   }
   rm -rf "${root:?}/$node_folder"
   mv "$fresh"/node-v* "$root/$node_folder"
-  rm -rf "$fresh"
+  end_scratch
 }
 
 # Unpacks the build into the folder fresh, if it is what its makers' list says.

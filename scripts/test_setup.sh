@@ -505,6 +505,33 @@ case_node_that_is_not_what_its_makers_say() {
   expect_no_file cargo.log
 }
 
+# A download that is interrupted, as by Ctrl-C, while it has written a part.
+interrupted_download() {
+  rm -f "$machine/bin/curl"
+  command_in "$machine/bin" curl <<'CURL'
+#!/bin/sh
+for last; do :; done
+case $* in
+  *sh.rustup.rs* | *nodejs.org*) echo "a part" >"${last:?}"; kill -TERM "$PPID" ;;
+esac
+exit 7
+CURL
+}
+
+case_interrupted_downloads_leave_nothing() {
+  without node npm
+  interrupted_download
+  run_setup --yes --no-run
+  expect_status 130
+  [ -z "$(find "$machine" -name '.node-new.*')" ] || complain "a part of Node is left"
+  without cargo rustc
+  mkdir "$machine/temporary"
+  environment+=("TMPDIR=$machine/temporary")
+  run_setup --yes --no-run
+  expect_status 130
+  [ -z "$(find "$machine/temporary" -name 'rustup-init.*')" ] || complain "a part of rustup is left"
+}
+
 case_no_node_for_this_machine() {
   without node npm
   command_in "$machine/bin" uname <<'UNAME'
