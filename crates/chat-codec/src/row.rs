@@ -3,12 +3,14 @@
 
 use chat_core::conversations::{Audience, Departure};
 use chat_core::edits::Version;
+use chat_core::feed::{Entry, Reader, ReaderName};
 use chat_core::ids::{ConversationId, GroupId, MessageId, Position, Rev, Seq, UserId};
 use chat_core::media::MessageKind;
 use chat_core::messages::{Message, Pin, Recipient, Status, Streaming, ThreadSummary};
 use chat_core::reactions::{Reaction, Reactor};
 use chat_core::receipts::{Place, Pointers};
 use chat_core::sync::page::Concerned;
+use chat_core::sync::{Cursor, Epoch};
 use chat_core::time::Timestamp;
 
 use crate::extra::{self, Extra};
@@ -164,4 +166,38 @@ pub fn left<R: Row>(row: &R) -> Result<(Position, ConversationId, Option<Departu
     let then = row.opt_int(2)?.zip(row.opt_int(3)?);
     let then = then.map(|(rev, owner)| Departure { rev: Rev(rev), owner: UserId(owner) });
     Ok((Position(row.int(0)?), ConversationId(row.int(1)?), then))
+}
+
+/// Which log it is.
+pub fn epoch<R: Row>(row: &R, column: usize) -> Result<Epoch, R::Error> {
+    Ok(Epoch(count(row, column)?))
+}
+
+/// A place in a log: `epoch` and `position`, from this column on.
+pub fn cursor<R: Row>(row: &R, first: usize) -> Result<Cursor, R::Error> {
+    Ok(Cursor { epoch: epoch(row, first)?, position: Position(row.int(first + 1)?) })
+}
+
+/// A reader of the feed: `name`, `epoch`, `position`, `added_at`.
+pub fn feed_reader<R: Row>(row: &R) -> Result<Reader, R::Error> {
+    let name = ReaderName::stored(row.text(0)?.to_owned());
+    Ok(Reader { name, at: cursor(row, 1)?, added_at: Timestamp(row.int(3)?) })
+}
+
+/// An entry of the feed: `position`, `at`, `kind`, `conversation_id`, `message_id`, `user_id`, `actor_id`.
+pub fn feed_entry<R: Row>(row: &R) -> Result<Entry, R::Error> {
+    Ok(Entry {
+        position: Position(row.int(0)?),
+        at: Timestamp(row.int(1)?),
+        kind: row.text(2)?.to_owned(),
+        conversation: row.opt_int(3)?.map(ConversationId),
+        message: row.opt_int(4)?.map(MessageId),
+        user: row.opt_int(5)?.map(UserId),
+        actor: row.opt_int(6)?.map(UserId),
+    })
+}
+
+/// When an entry of the feed was written: `position`, `at`.
+pub fn feed_time<R: Row>(row: &R) -> Result<(Position, Timestamp), R::Error> {
+    Ok((Position(row.int(0)?), Timestamp(row.int(1)?)))
 }

@@ -152,6 +152,21 @@ pub async fn a_place_stays_where_it_was_acknowledged_and_never_goes_back(stores:
     assert_eq!((progress.lag, progress.oldest_at), (0, None));
 }
 
+pub async fn a_name_of_a_later_release_breaks_no_other_reader(stores: &dyn Stores) {
+    let node = stores.fresh().await;
+    let [tom, jerry] = node.users(["tom", "jerry"]).await;
+    add_reader(&*node.store, "a", Start::End).await;
+    node.backend.add_second_reader("tom & jerry").await;
+    node.say(tom, Recipient::User(jerry), "for both").await;
+    let read = read_rest(&*node.store, "a", 10).await;
+    let found = node.store.feed_readers().await.unwrap();
+    let found: Vec<_> = found.iter().map(|it| (it.reader.name.as_str(), it.lag)).collect();
+    assert_eq!(found, [("a", 0), ("tom & jerry", read.len() as u64)]);
+    node.store.remove_reader(reader_name("a")).await.unwrap();
+    node.say(tom, Recipient::User(jerry), "for the other").await;
+    assert!(node.rows().await.feed.len() > read.len(), "it is still a reader");
+}
+
 pub async fn who_stays_away_for_too_long_has_to_reload(stores: &dyn Stores) {
     let (node, tom, jerry) = chatting(stores).await;
     let start = add_reader(&*node.store, "a", Start::End).await.at;
@@ -237,7 +252,7 @@ pub async fn run(cluster: &Cluster, moves: Vec<random::Move>, limit: u16) {
     assert_eq!(entries.last().unwrap().position, cluster.store().log_end().await.unwrap().position);
 }
 
-pub fn any_sequence_of_deeds_is_read_as_it_was_told(stores: &dyn Stores) {
+pub fn any_sequence_of_moves_is_read_as_it_was_published(stores: &dyn Stores) {
     let cases = Cases::on(async || one_node(stores).await);
     proptest!(ProptestConfig::with_cases(16), |(moves in random::moves(), limit in 1..50_u16)| {
         cases.run(async |cluster| run(cluster, moves, limit).await);

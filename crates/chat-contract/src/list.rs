@@ -56,8 +56,9 @@ macro_rules! store_tests {
                 async entries_are_written_only_while_somebody_reads;
                 async a_place_stays_where_it_was_acknowledged_and_never_goes_back;
                 async who_stays_away_for_too_long_has_to_reload;
+                async a_name_of_a_later_release_breaks_no_other_reader;
                 threads readers_keep_up_with_senders;
-                fn any_sequence_of_deeds_is_read_as_it_was_told;
+                fn any_sequence_of_moves_is_read_as_it_was_published;
             }
             groups {
                 async a_group_begins_with_its_owner_alone;

@@ -38,6 +38,8 @@ pub trait Backend: Send + Sync {
     async fn rows(&self) -> Rows;
     /// Stores reactions of `count` users who do not exist.
     async fn add_reactions(&self, message: MessageId, emoji: &str, count: u32);
+    /// Registers a second reader of the feed, at its end, under any name.
+    async fn add_second_reader(&self, name: &str);
     /// `None` where only one server can open the data.
     fn shared(&self) -> Option<&dyn SharedBackend> {
         None

@@ -4,22 +4,25 @@
 //! release sees how far the feed goes, and first makes the missing entries of the journal, where old nodes have written the
 //! same events down (`catch_up`). What the journal does not have any more is not kept: readers behind it have to reload.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chat_codec::row;
 use chat_core::Result;
 use chat_core::event::Event;
 use chat_core::feed::{
     self, Entry, Feed, FeedRows, FeedStore, FeedTables, Keep, Page, Progress, Pruned, Reader, ReaderName,
     Start,
 };
-use chat_core::ids::{ConversationId, MessageId, Position, UserId};
-use chat_core::sync::{Cursor, Epoch};
+use chat_core::ids::Position;
+use chat_core::sync::Cursor;
 use chat_core::time::Timestamp;
 use tokio_postgres::Row;
 
 use crate::db::Db;
 use crate::fault::{self, Fault};
+use crate::load::{Columns, all};
 use crate::tx::Tx;
 use crate::{Postgres, journal, lineage};
 
@@ -33,11 +36,11 @@ const CAUGHT_UP: i64 = 20_000;
 #[async_trait]
 impl FeedStore for Postgres {
     async fn add_reader(&self, name: ReaderName, start: Start, now: Timestamp) -> Result<Reader> {
-        self.writer.write(move |tx| feed::add(tx, name.clone(), start, now)).await
+        self.writer.write(move |tx| feed::add(&Rows(tx), name.clone(), start, now)).await
     }
 
     async fn remove_reader(&self, name: ReaderName) -> Result<()> {
-        self.writer.write(move |tx| feed::remove(tx, &name)).await
+        self.writer.write(move |tx| feed::remove(&Rows(tx), &name)).await
     }
 
     async fn feed_readers(&self) -> Result<Vec<Progress>> {
@@ -54,12 +57,12 @@ impl FeedStore for Postgres {
     }
 
     async fn acknowledge(&self, name: ReaderName, up_to: Cursor) -> Result<Reader> {
-        self.writer.write(move |tx| feed::acknowledge(tx, &name, up_to)).await
+        self.writer.write(move |tx| feed::acknowledge(&Rows(tx), &name, up_to)).await
     }
 
     async fn prune_feed(&self, keep: Keep, now: Timestamp) -> Result<Pruned> {
         match self.readers.read(move |db| snapshot(db, |rows| feed::has_expired(rows, keep, now))).await? {
-            true => self.writer.write(move |tx| feed::prune(tx, keep, now)).await,
+            true => self.writer.write(move |tx| feed::prune(&Rows(tx), keep, now)).await,
             false => Ok(Pruned { has_more: false }),
         }
     }
@@ -83,9 +86,9 @@ fn lacks_entries(db: &Db) -> fault::Result<bool> {
 }
 
 /// Reads in the log that this server tells of.
-fn snapshot<T>(db: &Db, read: impl FnOnce(&Rows<'_>) -> fault::Result<T>) -> fault::Result<T> {
+fn snapshot<T>(db: &Db, read: impl FnOnce(&Rows<'_, &Db>) -> fault::Result<T>) -> fault::Result<T> {
     lineage::end(db)?;
-    db.snapshot(|db| read(&Rows(db)))
+    db.snapshot(|db| read(&Rows(&db)))
 }
 
 fn now(db: &Db) -> fault::Result<Timestamp> {
@@ -93,10 +96,10 @@ fn now(db: &Db) -> fault::Result<Timestamp> {
     Ok(Timestamp(row.try_get(0)?))
 }
 
-/// The feed's rows, within a transaction.
-struct Rows<'a>(&'a Db);
+/// The feed's rows, within a transaction: a snapshot, or one of the writer's.
+struct Rows<'a, D>(&'a D);
 
-impl FeedRows for Rows<'_> {
+impl<D: Deref<Target = Db>> FeedRows for Rows<'_, D> {
     type Fault = Fault;
 
     fn feed(&self) -> fault::Result<Feed> {
@@ -104,19 +107,18 @@ impl FeedRows for Rows<'_> {
         let sql =
             "SELECT epoch, CASE WHEN feed_readers > 0 THEN feed_noted ELSE position END, feed_from FROM log";
         let row = self.0.row(sql, &[])?;
-        let end = Cursor { epoch: epoch(row.try_get(0)?), position: Position(row.try_get(1)?) };
-        Ok(Feed { end, kept_from: Position(row.try_get(2)?) })
+        Ok(Feed { end: row::cursor(&Columns(&row), 0)?, kept_from: Position(row.try_get(2)?) })
     }
 
     fn readers(&self) -> fault::Result<Vec<Reader>> {
         let sql = "SELECT name, epoch, position, added_at FROM feed_readers ORDER BY name";
-        self.0.rows(sql, &[])?.iter().map(reader).collect()
+        all(self.0, sql, &[], |row| row::feed_reader(row))
     }
 
     fn entries(&self, after: Position, limit: u16) -> fault::Result<Vec<Entry>> {
         let sql = "SELECT position, at, kind, conversation_id, message_id, user_id, actor_id FROM feed
                    WHERE position > $1 ORDER BY position LIMIT $2";
-        self.0.rows(sql, &[&after.0, &i64::from(limit)])?.iter().map(entry).collect()
+        all(self.0, sql, &[&after.0, &i64::from(limit)], |row| row::feed_entry(row))
     }
 
     fn next_times(&self, after: &[Position]) -> fault::Result<Vec<Option<Timestamp>>> {
@@ -129,38 +131,13 @@ impl FeedRows for Rows<'_> {
 
     fn oldest(&self, limit: u16) -> fault::Result<Vec<(Position, Timestamp)>> {
         let sql = "SELECT position, at FROM feed ORDER BY position LIMIT $1";
-        let oldest = |row: &Row| Ok((Position(row.try_get(0)?), Timestamp(row.try_get(1)?)));
-        self.0.rows(sql, &[&i64::from(limit)])?.iter().map(oldest).collect()
+        all(self.0, sql, &[&i64::from(limit)], |row| row::feed_time(row))
     }
 }
 
-impl FeedRows for Tx<'_> {
-    type Fault = Fault;
-
-    fn feed(&self) -> fault::Result<Feed> {
-        Rows(self).feed()
-    }
-
-    fn readers(&self) -> fault::Result<Vec<Reader>> {
-        Rows(self).readers()
-    }
-
-    fn entries(&self, after: Position, limit: u16) -> fault::Result<Vec<Entry>> {
-        Rows(self).entries(after, limit)
-    }
-
-    fn next_times(&self, after: &[Position]) -> fault::Result<Vec<Option<Timestamp>>> {
-        Rows(self).next_times(after)
-    }
-
-    fn oldest(&self, limit: u16) -> fault::Result<Vec<(Position, Timestamp)>> {
-        Rows(self).oldest(limit)
-    }
-}
-
-impl FeedTables for Tx<'_> {
+impl FeedTables for Rows<'_, Tx<'_>> {
     fn begin(&self, at: Position) -> fault::Result<()> {
-        self.execute("UPDATE log SET feed_from = $1, feed_noted = $1", &[&at.0]).map(drop)
+        self.0.execute("UPDATE log SET feed_from = $1, feed_noted = $1", &[&at.0]).map(drop)
     }
 
     fn put(&self, reader: &Reader) -> fault::Result<()> {
@@ -169,48 +146,27 @@ impl FeedTables for Tx<'_> {
         let Cursor { epoch, position } = reader.at;
         let row: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
             [&reader.name.as_str(), &i64::from(epoch.0), &position.0, &reader.added_at.0];
-        self.execute(sql, &row)?;
+        self.0.execute(sql, &row)?;
         self.count_readers()
     }
 
     fn take_away(&self, name: &ReaderName) -> fault::Result<()> {
-        self.execute("DELETE FROM feed_readers WHERE name = $1", &[&name.as_str()])?;
+        self.0.execute("DELETE FROM feed_readers WHERE name = $1", &[&name.as_str()])?;
         self.count_readers()
     }
 
     fn forget(&self, up_to: Position) -> fault::Result<()> {
-        self.execute("DELETE FROM feed WHERE position <= $1", &[&up_to.0])?;
-        self.execute("UPDATE log SET feed_from = greatest(feed_from, $1)", &[&up_to.0]).map(drop)
+        self.0.execute("DELETE FROM feed WHERE position <= $1", &[&up_to.0])?;
+        self.0.execute("UPDATE log SET feed_from = greatest(feed_from, $1)", &[&up_to.0]).map(drop)
     }
 }
 
-impl Tx<'_> {
+impl Rows<'_, Tx<'_>> {
     fn count_readers(&self) -> fault::Result<()> {
         let sql = "UPDATE log SET feed_readers = (SELECT count(*) FROM feed_readers) RETURNING feed_readers";
-        self.has_feed_readers(self.row(sql, &[])?.try_get::<_, i64>(0)? > 0);
+        self.0.has_feed_readers(self.0.row(sql, &[])?.try_get::<_, i64>(0)? > 0);
         Ok(())
     }
-}
-
-fn epoch(number: i64) -> Epoch {
-    Epoch(u32::try_from(number).unwrap_or(0))
-}
-
-fn reader(row: &Row) -> fault::Result<Reader> {
-    let at = Cursor { epoch: epoch(row.try_get(1)?), position: Position(row.try_get(2)?) };
-    Ok(Reader { name: ReaderName::stored(row.try_get(0)?), at, added_at: Timestamp(row.try_get(3)?) })
-}
-
-fn entry(row: &Row) -> fault::Result<Entry> {
-    Ok(Entry {
-        position: Position(row.try_get(0)?),
-        at: Timestamp(row.try_get(1)?),
-        kind: row.try_get(2)?,
-        conversation: row.try_get::<_, Option<i64>>(3)?.map(ConversationId),
-        message: row.try_get::<_, Option<i64>>(4)?.map(MessageId),
-        user: row.try_get::<_, Option<i64>>(5)?.map(UserId),
-        actor: row.try_get::<_, Option<i64>>(6)?.map(UserId),
-    })
 }
 
 /// What stands for a batch in the journal.
@@ -222,7 +178,7 @@ pub(crate) struct Batch<'a> {
 
 /// Entries as they are written: one list for each column.
 #[derive(Default)]
-struct Columns<'a> {
+struct Lists<'a> {
     positions: Vec<i64>,
     times: Vec<i64>,
     kinds: Vec<&'a str>,
@@ -232,7 +188,7 @@ struct Columns<'a> {
     actors: Vec<Option<i64>>,
 }
 
-impl<'a> Columns<'a> {
+impl<'a> Lists<'a> {
     fn of(entries: &'a [Entry]) -> Self {
         let mut columns = Self::default();
         for entry in entries {
@@ -265,7 +221,7 @@ pub(crate) fn note(
     then: &str,
 ) -> fault::Result<()> {
     let entries: Vec<_> = events.iter().map(|event| Entry::of(event, at)).collect();
-    let it = Columns::of(&entries);
+    let it = Lists::of(&entries);
     let sql = concat!(
         "WITH noted AS (",
         insert!(),
@@ -303,7 +259,7 @@ pub(crate) fn catch_up(db: &Db, noted: i64, end: i64) -> fault::Result<()> {
         );
         return db.execute("UPDATE log SET feed_noted = $1, feed_from = $1", &[&end]).map(drop);
     };
-    let it = Columns::of(&entries);
+    let it = Lists::of(&entries);
     db.execute(
         insert!(),
         &[&it.positions, &it.times, &it.kinds, &it.conversations, &it.messages, &it.users, &it.actors],

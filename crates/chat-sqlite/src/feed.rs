@@ -3,19 +3,21 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chat_codec::row;
 use chat_core::Result;
 use chat_core::event::Event;
 use chat_core::feed::{
     self, Entry, Feed, FeedRows, FeedStore, FeedTables, Keep, Page, Progress, Pruned, Reader, ReaderName,
     Start,
 };
-use chat_core::ids::{ConversationId, MessageId, Position, UserId};
-use chat_core::sync::{Cursor, Epoch};
+use chat_core::ids::Position;
+use chat_core::sync::Cursor;
 use chat_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::Sqlite;
 use crate::fault::{self, Fault};
+use crate::load::{Columns, all};
 
 mod desk;
 
@@ -94,28 +96,20 @@ impl FeedRows for Rows<'_> {
     fn feed(&self) -> fault::Result<Feed> {
         let sql = "SELECT epoch, position, feed_from FROM log WHERE only_row = 1";
         let feed = |row: &Row<'_>| {
-            let end = Cursor { epoch: epoch(row.get(0)?), position: Position(row.get(1)?) };
-            Ok(Feed { end, kept_from: Position(row.get(2)?) })
+            Ok(Feed { end: row::cursor(&Columns(row), 0)?, kept_from: Position(row.get(2)?) })
         };
         Ok(self.0.prepare_cached(sql)?.query_row((), feed)?)
     }
 
     fn readers(&self) -> fault::Result<Vec<Reader>> {
         let sql = "SELECT name, epoch, position, added_at FROM feed_readers ORDER BY name";
-        let mut statement = self.0.prepare_cached(sql)?;
-        let rows = statement.query_map((), |row| {
-            let at = Cursor { epoch: epoch(row.get(1)?), position: Position(row.get(2)?) };
-            Ok(Reader { name: ReaderName::stored(row.get(0)?), at, added_at: Timestamp(row.get(3)?) })
-        })?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+        Ok(all(self.0, sql, (), |row| row::feed_reader(row))?)
     }
 
     fn entries(&self, after: Position, limit: u16) -> fault::Result<Vec<Entry>> {
         let sql = "SELECT position, at, kind, conversation_id, message_id, user_id, actor_id FROM feed
                    WHERE position > ?1 ORDER BY position LIMIT ?2";
-        let mut statement = self.0.prepare_cached(sql)?;
-        let rows = statement.query_map(params![after.0, limit], entry)?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+        Ok(all(self.0, sql, params![after.0, limit], |row| row::feed_entry(row))?)
     }
 
     fn next_times(&self, after: &[Position]) -> fault::Result<Vec<Option<Timestamp>>> {
@@ -128,9 +122,7 @@ impl FeedRows for Rows<'_> {
 
     fn oldest(&self, limit: u16) -> fault::Result<Vec<(Position, Timestamp)>> {
         let sql = "SELECT position, at FROM feed ORDER BY position LIMIT ?1";
-        let mut statement = self.0.prepare_cached(sql)?;
-        let rows = statement.query_map([limit], |row| Ok((Position(row.get(0)?), Timestamp(row.get(1)?))))?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+        Ok(all(self.0, sql, [limit], |row| row::feed_time(row))?)
     }
 }
 
@@ -168,20 +160,4 @@ impl Rows<'_> {
         self.0.prepare_cached(sql)?.execute(())?;
         Ok(())
     }
-}
-
-fn epoch(number: i64) -> Epoch {
-    Epoch(u32::try_from(number).unwrap_or(0))
-}
-
-fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
-    Ok(Entry {
-        position: Position(row.get(0)?),
-        at: Timestamp(row.get(1)?),
-        kind: row.get(2)?,
-        conversation: row.get::<_, Option<i64>>(3)?.map(ConversationId),
-        message: row.get::<_, Option<i64>>(4)?.map(MessageId),
-        user: row.get::<_, Option<i64>>(5)?.map(UserId),
-        actor: row.get::<_, Option<i64>>(6)?.map(UserId),
-    })
 }

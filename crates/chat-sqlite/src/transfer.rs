@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use chat_codec::row;
 use chat_core::ids::Position;
 use chat_core::sync::Epoch;
 use chat_core::transfer::{Batch, Column, End, Failure, Kind, Row, Source, Table, Value, mended};
@@ -10,6 +11,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, params_from_iter};
 
 use crate::error::OpenError;
+use crate::load::Columns;
 use crate::lock::Lock;
 use crate::open::{check_file, followed, prepare};
 use crate::place::check_names;
@@ -74,15 +76,17 @@ pub(crate) fn check_version(connection: &Connection, path: &Path) -> Result<(), 
 }
 
 fn end_of(connection: &Connection) -> rusqlite::Result<End> {
-    let number = |sql: &str| connection.query_row(sql, (), |row| row.get::<_, i64>(0));
+    let sql = "SELECT epoch, position, feed_from FROM log";
+    let (end, feed_from) =
+        connection.query_row(sql, (), |row| Ok((row::cursor(&Columns(row), 0)?, Position(row.get(2)?))))?;
     let last = |table: &str| {
         let sql = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = ?1";
         connection.query_row(sql, [table], |row| row.get(0))
     };
     Ok(End {
-        epoch: Epoch(u32::try_from(number("SELECT epoch FROM log")?).unwrap_or(0)),
-        position: Position(number("SELECT position FROM log")?),
-        feed_from: Position(number("SELECT feed_from FROM log")?),
+        epoch: end.epoch,
+        position: end.position,
+        feed_from,
         messages: last("messages")?,
         users: last("users")?,
         conversations: last("conversations")?,

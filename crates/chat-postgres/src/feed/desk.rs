@@ -54,7 +54,7 @@ impl FeedDesk {
     }
 
     /// In a snapshot, with the entries of what nodes of the release before have written.
-    fn read<T>(&self, read: impl FnOnce(&Rows<'_>) -> fault::Result<T>) -> fault::Result<T> {
+    fn read<T>(&self, read: impl FnOnce(&Rows<'_, &Db>) -> fault::Result<T>) -> fault::Result<T> {
         if lacks_entries(&self.0)? {
             self.within(|_| Ok(()))?;
         }
@@ -64,11 +64,11 @@ impl FeedDesk {
 
 impl Desk for FeedDesk {
     fn add(&mut self, name: ReaderName, start: Start) -> Result<Reader> {
-        self.within(|tx| feed::add(tx, name, start, tx.began_at())).map_err(Error::from)
+        self.within(|tx| feed::add(&Rows(tx), name, start, tx.began_at())).map_err(Error::from)
     }
 
     fn remove(&mut self, name: &ReaderName) -> Result<()> {
-        self.within(|tx| feed::remove(tx, name)).map_err(Error::from)
+        self.within(|tx| feed::remove(&Rows(tx), name)).map_err(Error::from)
     }
 
     fn list(&mut self) -> Result<Vec<Progress>> {
@@ -80,6 +80,6 @@ impl Desk for FeedDesk {
     }
 
     fn acknowledge(&mut self, name: &ReaderName, up_to: Cursor) -> Result<Reader> {
-        self.within(|tx| feed::acknowledge(tx, name, up_to)).map_err(Error::from)
+        self.within(|tx| feed::acknowledge(&Rows(tx), name, up_to)).map_err(Error::from)
     }
 }

@@ -1,10 +1,10 @@
-//! The readers of the feed as an operator sees to them beside nodes that write, and as another release has left them.
+//! The readers of the feed as an operator sees to them beside nodes that write.
 
 use chat_core::feed::{Desk, Page, Start};
 use chat_core::messages::Recipient;
 
 use crate::support::PostgresStore;
-use chat_contract::{add_reader, read_rest, reader_name};
+use chat_contract::{add_reader, reader_name};
 
 #[tokio::test]
 async fn whoever_looks_at_readers_waits_for_no_writer() {
@@ -24,22 +24,4 @@ async fn whoever_looks_at_readers_waits_for_no_writer() {
     let wanted = usize::try_from(found[1].1).unwrap();
     assert!(matches!(&page, Page::Entries { entries, .. } if entries.len() == wanted), "{page:?}");
     writer.rollback().await.unwrap();
-}
-
-#[tokio::test]
-async fn a_name_of_a_later_release_breaks_no_other_reader() {
-    let node = PostgresStore::fresh().await;
-    let [tom, jerry] = node.users(["tom", "jerry"]).await;
-    add_reader(&*node.store, "a", Start::End).await;
-    let sql = "INSERT INTO feed_readers SELECT 'tom & jerry', epoch, position, 0 FROM log;
-               UPDATE log SET feed_readers = 2";
-    node.connect().await.batch_execute(sql).await.unwrap();
-    node.say(tom, Recipient::User(jerry), "for both").await;
-    let read = read_rest(&*node.store, "a", 10).await;
-    let found = node.store.feed_readers().await.unwrap();
-    let found: Vec<_> = found.iter().map(|it| (it.reader.name.as_str(), it.lag)).collect();
-    assert_eq!(found, [("a", 0), ("tom & jerry", read.len() as u64)]);
-    node.store.remove_reader(reader_name("a")).await.unwrap();
-    node.say(tom, Recipient::User(jerry), "for the other").await;
-    assert!(node.rows().await.feed.len() > read.len(), "it is still a reader");
 }

@@ -189,6 +189,13 @@ impl Backend for Behind {
         db.execute(sql, &[&message.0, &count]).await.unwrap();
     }
 
+    async fn add_second_reader(&self, name: &str) {
+        let db = connect(&self.database).await;
+        let sql = "INSERT INTO feed_readers SELECT $1, epoch, position, 0 FROM log";
+        db.execute(sql, &[&name]).await.unwrap();
+        db.execute("UPDATE log SET feed_readers = 2", &[]).await.unwrap();
+    }
+
     fn shared(&self) -> Option<&dyn SharedBackend> {
         Some(self)
     }

@@ -5,7 +5,6 @@
 mod contract {
     chat_contract::store_tests!(&crate::support::SqliteStores);
 }
-mod feed;
 mod forgotten;
 mod index;
 mod legacy;

@@ -125,6 +125,12 @@ impl Backend for File {
         tx.execute("UPDATE messages SET n_reactions = ?2 WHERE id = ?1", (message.0, count)).unwrap();
         tx.commit().unwrap();
     }
+
+    async fn add_second_reader(&self, name: &str) {
+        let db = Connection::open(&self.path).unwrap();
+        db.execute("INSERT INTO feed_readers SELECT ?1, epoch, position, 0 FROM log", [name]).unwrap();
+        db.execute("UPDATE log SET feed_readers = 2", ()).unwrap();
+    }
 }
 
 pub fn open_with(path: &Path, sink: Arc<dyn EventSink>) -> Result<Opened, OpenError> {
