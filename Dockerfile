@@ -13,8 +13,8 @@ COPY --from=web /src/web/dist web/dist
 # The caches outlive the build, so that a change of ours compiles only what is ours.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --profile dist --locked --bin chatserver \
-    && cp target/dist/chatserver /usr/local/bin/chatserver
+    cargo build --release --locked --bin chatserver \
+    && cp target/release/chatserver /usr/local/bin/chatserver
 
 FROM debian:bookworm-slim
 # /data holds the database, its secret and the logs: all that has to be kept.
